@@ -1,0 +1,25 @@
+# Audio segmentation with YOHO networks: from recordings to Figures 4-6. See README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/recordings.smk"
+include: "workflow/rules/mixes.smk"
+include: "workflow/rules/windows.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    """Figures 4-6 and the tables of the configured dataset."""
+    default_target: True
+    input:
+        expand("results/figures/fig{number}.{format}", number=[4, 5, 6], format=["pdf", "png"]),
+        "results/tables/scores.csv",
+        "results/tables/networks.csv",

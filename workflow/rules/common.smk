@@ -1,0 +1,34 @@
+# Helpers that every rule file uses: the checked config, the runs of its studies, file names. No rules here.
+from settings import Runs, check_config, code_digest, event_labels, source_files
+
+check_config(config)
+
+DATASET = config["dataset"]
+runs = Runs(config)
+
+
+wildcard_constraints:
+    dataset="|".join(config["datasets"]),
+    split="train|valid|test",
+    use="train|score",
+    run=r"[\w.+-]+",
+
+
+def dataset(wildcards):
+    """Settings of the dataset that a path names."""
+    return config["datasets"][wildcards.dataset]
+
+
+def labels(wildcards):
+    """Classes of the dataset that a path names."""
+    return event_labels(dataset(wildcards))
+
+
+def pick(section, *keys):
+    """Some keys of a section of the config."""
+    return {key: config[section][key] for key in keys}
+
+
+def of_runs(file, *studies):
+    """A file of every run that some studies of the configured dataset need."""
+    return expand("results/{dataset}/runs/{run}/{file}", dataset=DATASET, run=runs.of(*studies), file=file)

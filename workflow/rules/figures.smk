@@ -1,0 +1,53 @@
+# Reads the curves of the configured dataset's runs; makes results/figures/.
+
+
+rule draw_fig4:
+    """Figure 4: F1, training and validation loss of the three networks over the epochs."""
+    input:
+        of_runs("history.csv", "networks"),
+    output:
+        multiext("results/figures/fig4", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_fig4.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["networks"],
+        code=code_digest("draw_fig4"),
+    script:
+        "../scripts/draw_fig4.py"
+
+
+rule draw_fig5:
+    """Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
+    input:
+        of_runs("classwise.csv", "networks"),
+    output:
+        multiext("results/figures/fig5", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_fig5.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["networks"],
+        epochs=config["figures"]["classwise_epochs"],
+        code=code_digest("draw_fig5"),
+    script:
+        "../scripts/draw_fig5.py"
+
+
+rule draw_fig6:
+    """Figure 6: F1 with and without the masking block over the epochs."""
+    input:
+        of_runs("history.csv", "mask"),
+    output:
+        multiext("results/figures/fig6", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_fig6.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["mask"],
+        code=code_digest("draw_fig6"),
+    script:
+        "../scripts/draw_fig6.py"

@@ -1,0 +1,159 @@
+"""The config, checked and cut into the slices that jobs get; which runs there are; digests of the code.
+
+Snakemake finds this module beside the rules. It imports no package of the jobs: those may live in conda
+environments of their own.
+"""
+
+import ast
+import hashlib
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import relevance
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+# Short names of settings in the names of runs.
+SHORT = {"learning_rate": "lr", "batch_size": "batch", "pretrained": "pretrained"}
+
+
+def check_config(config):
+    """Raise WorkflowError with one line per mistake in the config, naming key and value."""
+    mistakes = [explain(error) for error in Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)]
+    if not mistakes and config["dataset"] not in config["datasets"]:
+        mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
+    if not mistakes:
+        mistakes += check_dataset(config["dataset"], config["datasets"][config["dataset"]])
+        mistakes += check_studies(config)
+    if mistakes:
+        raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
+
+
+def explain(error):
+    """One line for one schema error: where, what, and what is allowed there."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    prefix = f"{key}: " if key else ""
+    if error.context:  # of several alternatives, what the closest one lacks
+        return explain(min(error.context, key=relevance))
+    if error.validator == "additionalProperties":
+        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
+        return f"{prefix}unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"
+    if error.validator == "type":
+        return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
+    return f"{prefix}{error.message}"
+
+
+def check_dataset(name, dataset):
+    """Mistakes of the chosen dataset that a schema cannot see."""
+    where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
+    if dataset["source"] == "esc50":
+        path = Path(recordings["path"])
+        if not path.exists():
+            yield f"{where}.path: no such folder or .zip: {path}; set it to where ESC-50 (or a part of it) lies"
+        folds = [fold for members in recordings["folds"].values() for fold in members]
+        if len(folds) != len(set(folds)):
+            yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
+        if repeated(entry["event_label"] for entry in recordings["classes"]):
+            yield f"{where}.classes: an event_label is there twice"
+        if repeated(category for entry in recordings["classes"] for category in entry["categories"]):
+            yield f"{where}.classes: a category is there twice"
+    for key in ("duration", "level"):
+        if key in recordings and recordings[key][0] > recordings[key][1]:
+            yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
+
+
+def repeated(values):
+    """Whether a value is there twice."""
+    values = list(values)
+    return len(values) != len(set(values))
+
+
+def check_studies(config):
+    """Mistakes across sections."""
+    if config["mixing"]["duration"][0] > config["mixing"]["duration"][1]:
+        yield f"mixing.duration: {config['mixing']['duration']} must be [shortest, longest]"
+    for name, study in config["studies"].items():
+        if repeated(run["label"] for run in study["runs"]):
+            yield f"studies.{name}.runs: a label is there twice"
+
+
+def event_labels(dataset):
+    """The classes of a dataset, in the order of the targets."""
+    recordings = dataset["recordings"]
+    return recordings.get("event_labels") or [entry["event_label"] for entry in recordings["classes"]]
+
+
+def source_files(dataset):
+    """Files of the user's that a dataset is read from: a change in one collects the recordings anew."""
+    path = Path(dataset["recordings"].get("path", ""))
+    files = {"synthetic": [], "esc50": [path if path.suffix == ".zip" else path / "meta" / "esc50.csv"]}
+    return [str(file) for file in files[dataset["source"]] if file.exists()]
+
+
+class Runs:
+    """The trained networks that the studies of a config need, each under a short stable name."""
+
+    def __init__(self, config):
+        self.training = config["training"]
+        self.named = {}
+        self.studies = {
+            study: [(run["label"], self.add(run, seed)) for run in settings["runs"] for seed in settings["seeds"]]
+            for study, settings in config["studies"].items()
+        }
+
+    def add(self, run, seed):
+        """Enter a run; its name holds only what differs from the `training` section, and the seed."""
+        network = {"backbone": run["backbone"], "mask": run["mask"]}
+        own = {key: value for key, value in run.items() if self.training.get(key, value) != value}
+        parts = [run["backbone"]] + ([f"mask_{run['mask']}"] if run["mask"] != "none" else [])
+        parts += [f"{SHORT.get(key, key)}_{value}" for key, value in sorted(own.items())]
+        name = "-".join([*parts, f"seed_{seed}"])
+        self.named[name] = {"network": network, "training": self.training | own, "seed": seed}
+        return name
+
+    def of(self, *studies):
+        """Names of the runs of some studies, each once."""
+        return list(dict.fromkeys(name for study in studies for _, name in self.studies[study]))
+
+    def labels(self, study):
+        """{run: its label in the figure} of a study."""
+        return {name: label for label, name in self.studies[study]}
+
+
+def code_digest(script):
+    """Digest of the package modules that a script imports, followed through their own imports.
+
+    Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
+    changed comment does not.
+    """
+    pending, trees = package_imports(ast.parse((SCRIPTS / f"{script}.py").read_text())), {}
+    while pending:
+        module = pending.pop()
+        if module not in trees:
+            tree = ast.parse((SCRIPTS / "yoho" / f"{module}.py").read_text())
+            pending |= package_imports(tree)
+            trees[module] = ast.dump(without_docstrings(tree))
+    return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
+
+
+def package_imports(tree):
+    """Names of the yoho modules that a syntax tree imports."""
+    modules = {"__init__"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "yoho":
+            modules |= {alias.name for alias in node.names if (SCRIPTS / "yoho" / f"{alias.name}.py").exists()}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("yoho."):
+            modules.add(node.module.split(".")[1])
+    return modules
+
+
+def without_docstrings(tree):
+    """The tree with every docstring emptied."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+            body[0].value.value = None
+    return tree

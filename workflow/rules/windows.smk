@@ -1,0 +1,32 @@
+# Reads results/{dataset}/mixes/{split}/; makes results/{dataset}/windows/{split}/{use}/.
+
+
+rule make_windows:
+    """Cut the mixes of a split into windows: log-mel features and targets (paper 4.2)."""
+    input:
+        plan="results/{dataset}/mixes/{split}/plan.tsv",
+        events="results/{dataset}/mixes/{split}/events.tsv",
+        audio="results/{dataset}/mixes/{split}/audio",
+    output:
+        features="results/{dataset}/windows/{split}/{use}/features.npy",
+        targets="results/{dataset}/windows/{split}/{use}/targets.npy",
+        windows="results/{dataset}/windows/{split}/{use}/windows.tsv",
+    log:
+        "results/{dataset}/logs/make_windows_{split}_{use}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/make_windows_{split}_{use}.tsv"
+    conda:
+        "../../envs/audio.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        event_labels=labels,
+        hop=lambda wildcards: config["windows"]["hop"][wildcards.use],
+        window=pick("windows", "length", "bins"),
+        sample_rate=config["mixing"]["sample_rate"],
+        features=config["features"],
+        code=code_digest("make_windows"),
+    script:
+        "../scripts/make_windows.py"

@@ -1,0 +1,13 @@
+"""Figure 6: F1 with and without the masking block over the epochs."""
+
+from yoho import job
+from yoho.plotting import draw_mask, read_runs, save_figure
+
+
+def draw_fig6(files, figures, *, runs):
+    save_figure(draw_mask(read_runs(files, runs)), figures)
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    draw_fig6(snakemake.input, snakemake.output, **job.settings(snakemake))

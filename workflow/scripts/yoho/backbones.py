@@ -1,0 +1,90 @@
+"""Backbones: log-mel window in, feature map of 9 frames out (paper, section 3.1 and Figures 1-3).
+
+Every convolution pads as TensorFlow's 'same' does, which the paper's networks were built with. A backbone
+is a module that maps (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency.
+"""
+
+import timm
+from timm.layers import create_conv2d
+from torch import nn
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation without gamma: the scale would be undone by the next convolution.
+
+    Keras's epsilon of 1e-4; the weight is a constant 1, kept as a buffer so that it is no parameter.
+    """
+
+    def __init__(self, channels):
+        super().__init__(channels, eps=1e-4)
+        weight = self.weight.detach()
+        del self.weight
+        self.register_buffer("weight", weight, persistent=False)
+
+
+def glorot(module):
+    """Keras's initial weights, which the paper's networks start from: Glorot uniform, biases 0."""
+    if isinstance(module, (nn.Conv1d, nn.Conv2d)):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def yoho_block(inputs, outputs, stride=1):
+    """YOHO block (paper, Figure 1): depthwise 3x3 and pointwise convolution, each with BN and ReLU."""
+    return nn.Sequential(
+        create_conv2d(inputs, inputs, 3, stride=stride, padding="same", depthwise=True),
+        BatchNorm(inputs),
+        nn.ReLU(),
+        nn.Conv2d(inputs, outputs, 1, bias=False),
+        BatchNorm(outputs),
+        nn.ReLU(),
+    )
+
+
+class MobileNet(nn.Sequential):
+    """The YOHO baseline's backbone (paper, section 3.1.1): MobileNet v1 down to 9 x 2 x 1024."""
+
+    blocks = ((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *[(1, 512)] * 5, (2, 1024), (1, 1024))
+
+    def __init__(self, dropout=0.1):
+        layers = [create_conv2d(1, 32, 3, stride=2, padding="same"), BatchNorm(32), nn.ReLU(), nn.Dropout2d(dropout)]
+        channels = 32
+        for stride, outputs in self.blocks:
+            layers.append(yoho_block(channels, outputs, stride))
+            channels = outputs
+        super().__init__(*layers)
+        self.apply(glorot)
+
+
+class VGGish(nn.Sequential):
+    """VGGish (paper, section 3.1.3; Hershey et al. 2017): six 3x3 convolutions with ReLU, four poolings.
+
+    Its four halvings leave 17 x 3; a fifth pooling, which the published network lacks, reaches 9 x 2.
+    """
+
+    layout = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", "pool")
+
+    def __init__(self):
+        layers, channels = [], 1
+        for step in self.layout:
+            if step == "pool":
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            else:
+                layers += [nn.Conv2d(channels, step, 3, padding=1), nn.ReLU()]
+                channels = step
+        super().__init__(*layers)
+        self.apply(glorot)
+
+
+def timm_backbone(name, pretrained):
+    """A convolutional network of timm by name, down to its last feature map."""
+    return timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0, global_pool="", drop_path_rate=0.2)
+
+
+# Name in the config: how to build it, and whether the YOHO neck follows. The mask's positions follow from that.
+BACKBONES = {
+    "mobilenet": (lambda pretrained: MobileNet(), True),
+    "vggish": (lambda pretrained: VGGish(), False),
+    "efficientnet": (lambda pretrained: timm_backbone("tf_efficientnet_b0", pretrained), True),
+}

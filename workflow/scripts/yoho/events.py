@@ -1,0 +1,42 @@
+"""Events: what sounds when, in the tab-separated form of the DCASE challenges.
+
+A table of events has the columns `filename, onset, offset, event_label`, times in seconds.
+"""
+
+import numpy as np
+import pandas as pd
+
+COLUMNS = ["filename", "onset", "offset", "event_label"]
+
+# Two events are taken to touch when less than this lies between them, in seconds: tables hold microseconds.
+TOUCH = 1.5e-6
+
+
+def read_table(path):
+    """Read a tab-separated table; file names and labels stay text, whatever they look like."""
+    text = ("filename", "event_label", "recording", "path", "group", "split")
+    return pd.read_csv(path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False)
+
+
+def write_table(table, path):
+    """Write a table tab-separated, times to the microsecond."""
+    table.to_csv(path, sep="\t", index=False, float_format="%.6f", lineterminator="\n")
+
+
+def merge_events(events, gap=0.0):
+    """Join events of one file and one label that overlap, touch or lie at most `gap` seconds apart.
+
+    Returns a table sorted by file, onset and label. Event-based scores need it for the reference too:
+    two touching segments of one class sound as one event.
+    """
+    if events.empty:
+        return events[COLUMNS].reset_index(drop=True)
+    events = events.sort_values(["filename", "event_label", "onset"], kind="stable")
+    onset, offset = events["onset"].to_numpy(float), events["offset"].to_numpy(float)
+    lane = events.groupby(["filename", "event_label"], sort=False).ngroup().to_numpy()
+    # Lanes are laid one after another on one time axis, so that one running maximum serves them all.
+    shift = lane * (offset.max() - onset.min() + gap + 1.0)
+    reach = np.maximum.accumulate(offset + shift)
+    first = np.flatnonzero(np.r_[True, onset[1:] + shift[1:] > reach[:-1] + gap + TOUCH])
+    merged = events.iloc[first][COLUMNS].assign(offset=np.maximum.reduceat(offset, first))
+    return merged.sort_values(["filename", "onset", "event_label"], kind="stable", ignore_index=True)

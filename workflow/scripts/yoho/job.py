@@ -1,0 +1,66 @@
+"""What every job needs, whatever it computes: log, progress, parallel work, device, clear errors."""
+
+import errno
+import sys
+import traceback
+from functools import partial
+
+from yoho import InputError
+
+TERMINAL = sys.stderr
+
+
+def start(snakemake):
+    """Begin a Snakemake job: prints, warnings and tracebacks go to its log, and torch gets its threads.
+
+    An InputError, or a full disk, is one line on the terminal and in the log; any other exception leaves
+    its traceback in the log and its last line on the terminal.
+    """
+    log = open(str(snakemake.log), "w", buffering=1)  # noqa: SIM115 (open until the job ends)
+    sys.stdout = sys.stderr = log
+    sys.excepthook = partial(report, log)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(snakemake.threads)
+
+
+def report(log, kind, error, trace):
+    """Say what went wrong, to the log and to the terminal."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        error = InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
+    line = f"error: {error}" if isinstance(error, InputError) else f"error: {kind.__name__}: {error}"
+    if not isinstance(error, InputError):
+        traceback.print_exception(kind, error, trace, file=log)
+    print(line, file=log)
+    print(f"\n{line}\n", file=TERMINAL)
+
+
+def progress(*args, **settings):
+    """A progress bar on the terminal; a line now and then where there is no terminal."""
+    from tqdm import tqdm
+
+    return tqdm(*args, file=TERMINAL, mininterval=0.5 if TERMINAL.isatty() else 20, dynamic_ncols=True, **settings)
+
+
+def spread(function, calls, threads, description):
+    """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar."""
+    from joblib import Parallel, delayed, parallel_config
+
+    # Each process computes with one thread of its own: together they fill the job's threads.
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        results = Parallel(n_jobs=threads, return_as="generator")(delayed(function)(*call) for call in calls)
+        yield from progress(results, total=len(calls), desc=description)
+
+
+def choose_device(name):
+    """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU."""
+    import torch
+
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise InputError("device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu")
+    return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+def settings(snakemake):
+    """A job's params by name, without the digest of its code."""
+    return {name: value for name, value in snakemake.params.items() if name != "code"}

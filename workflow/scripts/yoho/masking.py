@@ -1,0 +1,24 @@
+"""The masking block (paper, sections 3.1.2 and 4.3.3)."""
+
+from torch import nn
+
+# Where the mask may sit: on the backbone's output (as in the paper), in the middle of the neck, before the head.
+POSITIONS = ("backbone", "middle", "head")
+
+
+class Mask(nn.Module):
+    """Weigh the places of a feature map: 1x1 convolutions to one channel, sigmoid, multiplied in.
+
+    (batch, channels, frames, bands) in and out. The mask learns which places in time and frequency matter.
+    """
+
+    def __init__(self, channels, widths=(64, 16, 8), dropout=0.5):
+        super().__init__()
+        layers = [nn.Dropout(dropout)]
+        for width in widths:
+            layers += [nn.Conv2d(channels, width, 1), nn.ReLU()]
+            channels = width
+        self.weigh = nn.Sequential(*layers, nn.Conv2d(channels, 1, 1), nn.Sigmoid())
+
+    def forward(self, features):
+        return features * self.weigh(features)

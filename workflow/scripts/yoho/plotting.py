@@ -1,0 +1,119 @@
+"""Figures 4-6 of the paper, drawn from the runs' tables alone, in one style: print size, colour-blind safe.
+
+Every function takes curves = a table of the runs' rows with the columns `label` (of the run in the figure)
+and `run`, and returns a matplotlib figure.
+"""
+
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+# Okabe and Ito's colours, apart for every common colour blindness; marks and strokes tell them apart in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+}
+
+
+def read_runs(files, runs):
+    """One table of the runs' tables: files lie in folders named after their run; runs: list of (label, run)."""
+    labels = {run: label for label, run in runs}
+    tables = [pd.read_csv(file).assign(run=Path(file).parent.name) for file in files]
+    return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
+
+
+def draw_training(curves):
+    """Figure 4: F1 at the left; training (dashed) and validation loss (solid) at the right."""
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.9, 2.7))
+        draw_lines(left, curves, "f1")
+        draw_lines(right, curves, "valid_loss")
+        draw_lines(right, curves, "train_loss", linestyle="--", markerfacecolor="white")
+        finish(left, "epoch", "validation F1", unit=True)
+        finish(right, "epoch", "loss per window")
+        right.set_ylim(bottom=0)
+        left.legend(loc="best")
+        solid, dashed = (plt.Line2D([], [], color="0.3", linestyle=style) for style in ("-", "--"))
+        right.legend([solid, dashed], ["validation", "training"], loc="best")
+    return figure
+
+
+def draw_classwise(curves, epochs):
+    """Figure 5: a row per network, a column per score, a line per class, over the first `epochs` epochs."""
+    curves = curves[curves["epoch"] <= epochs]
+    labels = curves["label"].unique()
+    scores = ("precision", "recall", "f1")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(labels), 3, figsize=(6.9, 1.8 * len(labels) + 0.5), sharex=True, sharey=True, squeeze=False
+        )
+        for row, label in zip(axes, labels):
+            for axis, score in zip(row, scores):
+                chosen = curves[curves["label"] == label]
+                draw_lines(axis, chosen.assign(label=chosen["event_label"]), score)
+                last = row is axes[-1]
+                finish(axis, "epoch" if last else "", label if axis is row[0] else "", unit=True)
+        for axis, score in zip(axes[0], scores):
+            axis.set_title({"f1": "F1"}.get(score, score))
+        handles, names = axes[0, 0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6))
+    return figure
+
+
+def draw_mask(curves):
+    """Figure 6: F1 with and without the masking block."""
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.4, 2.5))
+        draw_lines(axis, curves, "f1")
+        finish(axis, "epoch", "validation F1", unit=True)
+        axis.legend(loc="best")
+    return figure
+
+
+def draw_lines(axis, curves, score, **style):
+    """A line per label: the score over the epochs, one line per run."""
+    for number, (label, members) in enumerate(curves.groupby("label", sort=False)):
+        for run, rows in members.groupby("run", sort=False):
+            axis.plot(
+                rows["epoch"],
+                rows[score],
+                label=label if run == members["run"].iloc[0] else None,
+                color=COLOURS[number % len(COLOURS)],
+                marker=MARKS[number % len(MARKS)],
+                markevery=max(1, len(rows) // 10),
+                **style,
+            )
+
+
+def finish(axis, xlabel, ylabel, unit=False):
+    """Axis labels, whole epochs, and 0 to 1 for a score."""
+    axis.set_xlabel(xlabel)
+    axis.set_ylabel(ylabel)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    if unit:
+        axis.set_ylim(0, 1)
+
+
+def save_figure(figure, paths):
+    """Write the figure to every path; the format follows from its ending. The same figure gives the same bytes."""
+    for path in paths:
+        figure.savefig(path, dpi=200, metadata={"CreationDate": None} if str(path).endswith(".pdf") else None)
+    plt.close(figure)

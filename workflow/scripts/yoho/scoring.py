@@ -1,0 +1,105 @@
+"""Scores: segment-based and event-based F1 and error rate, as sed_eval defines them (paper, section 3.3).
+
+Equation 3 of the paper lacks its factor 2; here F1 = 2 P R / (P + R). A score that is undefined (a class
+that is never found, an empty prediction) counts 0, never NaN.
+"""
+
+import numpy as np
+import pandas as pd
+
+from yoho.events import merge_events
+from yoho.targets import decode_outputs
+
+SCORES = ["f1", "precision", "recall", "error_rate"]
+
+
+def activity(events, filenames, event_labels, resolution, segments):
+    """Which class is active in which segment: (files, segments, classes) bool.
+
+    A segment of `resolution` seconds is active where an event reaches into it, as in sed_eval.
+    Raises ValueError for a file or label that is not listed.
+    """
+    rolls = np.zeros((len(filenames), segments + 1, len(event_labels)), int)
+    file = pd.Index(filenames).get_indexer(events["filename"])
+    label = pd.Index(event_labels).get_indexer(events["event_label"])
+    if (file < 0).any() or (label < 0).any():
+        raise ValueError(f"events of unknown files or labels: {events[(file < 0) | (label < 0)].head()}")
+    # floor(t * 1 / resolution), not t // resolution: bit for bit what sed_eval does.
+    first = np.floor(events["onset"].to_numpy(float) * 1 / resolution).astype(int).clip(0, segments)
+    last = np.ceil(events["offset"].to_numpy(float) * 1 / resolution).astype(int).clip(0, segments)
+    lasting = last > first
+    np.add.at(rolls, (file[lasting], first[lasting], label[lasting]), 1)
+    np.subtract.at(rolls, (file[lasting], last[lasting], label[lasting]), 1)
+    return rolls.cumsum(axis=1)[:, :-1] > 0
+
+
+def segment_scores(reference, estimated, durations, event_labels, resolution):
+    """Segment-based scores over all files at once: (overall, class-wise).
+
+    reference, estimated: tables of events; durations: {filename: evaluated length, s}. What lies beyond a
+    file's evaluated length does not count. Overall: {f1, precision, recall, error_rate}, micro-averaged;
+    class-wise: a table with a row per class. Equals sed_eval's SegmentBasedMetrics, with 0 for NaN.
+    """
+    filenames = list(durations)
+    lengths = np.array([int(np.ceil(duration * 1 / resolution)) for duration in durations.values()])
+    segments = int(lengths.max(initial=0))
+    inside = (np.arange(segments) < lengths[:, None])[..., None]
+    truth = activity(reference, filenames, event_labels, resolution, segments) & inside
+    guess = activity(estimated, filenames, event_labels, resolution, segments) & inside
+    hits, wanted, found = truth & guess, truth.sum(axis=-1), guess.sum(axis=-1)
+    # Substitutions, deletions and insertions are counted segment by segment (Mesaros et al. 2016).
+    errors = np.maximum(wanted, found) - hits.sum(axis=-1)
+    overall = rates(hits.sum(), wanted.sum(), found.sum(), errors.sum())
+    per_class = rates(*(counts.sum(axis=(0, 1)) for counts in (hits, truth, guess, truth ^ guess)))
+    return overall, pd.DataFrame({"event_label": event_labels} | per_class)
+
+
+def rates(hits, wanted, found, errors):
+    """F1, precision, recall and error rate from counts, 0 where undefined."""
+    return {
+        "f1": 2 * hits / np.maximum(wanted + found, 1),
+        "precision": hits / np.maximum(found, 1),
+        "recall": hits / np.maximum(wanted, 1),
+        "error_rate": errors / np.maximum(wanted, 1),
+    }
+
+
+def score_outputs(outputs, windows, reference, event_labels, window_length, decoding, resolution):
+    """Segment-based scores of a network's raw outputs: decode, merge, count. See `decode_outputs`, `segment_scores`."""
+    estimated = decode_outputs(outputs, windows, event_labels, window_length, **decoding)
+    durations = dict(zip(windows["filename"], windows["mix_duration"]))
+    return segment_scores(reference, estimated, durations, event_labels, resolution)
+
+
+def sed_eval_scores(reference, estimated, durations, event_labels, resolution, collar, collar_share):
+    """Segment- and event-based scores by sed_eval itself: a row for "overall" and one per class.
+
+    collar: tolerance of onsets and offsets, s; collar_share: an offset may also be off by this share of
+    the event's length. Touching events of one class are merged first, in both tables.
+    """
+    import sed_eval
+
+    by_segment = sed_eval.sound_event.SegmentBasedMetrics(list(event_labels), time_resolution=resolution)
+    by_event = sed_eval.sound_event.EventBasedMetrics(
+        list(event_labels), t_collar=collar, percentage_of_length=collar_share, event_matching_type="optimal"
+    )
+    reference, estimated = merge_events(reference), merge_events(estimated)
+    for filename, duration in durations.items():
+        pair = [table[table["filename"] == filename].to_dict("records") for table in (reference, estimated)]
+        by_segment.evaluate(*pair, evaluated_length_seconds=duration)
+        by_event.evaluate(*pair)
+    rows = []
+    for name in ("overall", *event_labels):
+        row = {"event_label": name}
+        for kind, metrics in (("segment", by_segment), ("event", by_event)):
+            if name == "overall":
+                found, counts = metrics.results_overall_metrics(), metrics.overall
+            else:
+                found = metrics.results_class_wise_metrics()[name]
+                counts = found["count"]
+            scores = found["f_measure"] | found["error_rate"] | {"f1": found["f_measure"]["f_measure"]}
+            if not counts["Nref"]:  # sed_eval divides by the machine epsilon there
+                scores["error_rate"] = counts["Nsys"]
+            row |= {f"{kind}_{score}": float(np.nan_to_num(scores[score])) for score in SCORES}
+        rows.append(row)
+    return pd.DataFrame(rows)
