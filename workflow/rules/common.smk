@@ -1,4 +1,4 @@
-# Helpers that every rule file uses: the checked config, the runs of its studies, file names. No rules here.
+# Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
 from settings import Runs, check_config, code_digest, event_labels, source_files
 
 check_config(config)
@@ -22,11 +22,6 @@ def dataset(wildcards):
 def labels(wildcards):
     """Classes of the dataset that a path names."""
     return event_labels(dataset(wildcards))
-
-
-def pick(section, *keys):
-    """Some keys of a section of the config."""
-    return {key: config[section][key] for key in keys}
 
 
 def of_runs(file, *studies):

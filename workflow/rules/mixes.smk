@@ -23,7 +23,10 @@ rule make_mixes:
     params:
         mixes=lambda wildcards: dataset(wildcards)["mixes"][wildcards.split],
         seed=lambda wildcards: dataset(wildcards)["mixes"]["seed"],
-        settings=config["mixing"],
+        sample_rate=config["mixing"]["sample_rate"],
+        duration=config["mixing"]["duration"],
+        longest_segment=config["mixing"]["longest_segment"],
+        shortest_segment=config["mixing"]["shortest_segment"],
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"

@@ -17,12 +17,13 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 # Short names of settings in the names of runs.
-SHORT = {"learning_rate": "lr", "batch_size": "batch", "pretrained": "pretrained"}
+SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 
 
 def check_config(config):
     """Raise WorkflowError with one line per mistake in the config, naming key and value."""
-    mistakes = [explain(error) for error in Draft202012Validator(yaml.safe_load(SCHEMA.read_text())).iter_errors(config)]
+    schema = Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    mistakes = [explain(error) for error in schema.iter_errors(config)]
     if not mistakes and config["dataset"] not in config["datasets"]:
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
     if not mistakes:
@@ -153,7 +154,6 @@ def package_imports(tree):
 def without_docstrings(tree):
     """The tree with every docstring emptied."""
     for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
-            body[0].value.value = None
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body[0].value.value = None
     return tree

@@ -24,7 +24,8 @@ rule make_windows:
     params:
         event_labels=labels,
         hop=lambda wildcards: config["windows"]["hop"][wildcards.use],
-        window=pick("windows", "length", "bins"),
+        length=config["windows"]["length"],
+        bins=config["windows"]["bins"],
         sample_rate=config["mixing"]["sample_rate"],
         features=config["features"],
         code=code_digest("make_windows"),

@@ -1,6 +1,7 @@
 """Count parameters and multiply-accumulates of every network that the registry can build (paper 4.4.2)."""
 
 import pandas as pd
+
 from yoho import job
 from yoho.backbones import BACKBONES
 from yoho.features import frames

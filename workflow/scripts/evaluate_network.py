@@ -5,15 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.model import load_network
-from yoho.scoring import sed_eval_scores
+from yoho.scoring import mix_durations, sed_eval_scores
 from yoho.targets import decode_outputs
 from yoho.training import predict
 
 
-def evaluate_network(files, outputs_files, *, decoding, scoring, device):
+def evaluate_network(files, made, *, decoding, scoring, device):
     device = job.choose_device(device)
     network, description = load_network(Path(files.weights).parent, device)
     training, event_labels = description["training"], description["event_labels"]
@@ -21,12 +22,11 @@ def evaluate_network(files, outputs_files, *, decoding, scoring, device):
     outputs = predict(network, features, training["batch_size"], device, training["precision"]).numpy()
     windows = read_table(files.windows)
     events = decode_outputs(outputs, windows, event_labels, description["windows"]["length"], **decoding)
-    durations = dict(zip(windows["filename"], windows["mix_duration"]))
-    scores = sed_eval_scores(read_table(files.events), events, durations, event_labels, **scoring)
-    np.savez_compressed(outputs_files.outputs, outputs=outputs)
-    write_table(events, outputs_files.events)
+    scores = sed_eval_scores(read_table(files.events), events, mix_durations(windows), event_labels, **scoring)
+    np.savez_compressed(made.outputs, outputs=outputs)
+    write_table(events, made.events)
     result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
-    Path(outputs_files.scores).write_text(json.dumps(result, indent=2) + "\n")
+    Path(made.scores).write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

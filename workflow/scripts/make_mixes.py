@@ -4,37 +4,34 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
 from yoho.mixing import cut_segments, plan_mix, render_mix
 from yoho.sources import SPLITS, check_recordings
 
 
-def make_mixes(recordings, split, count, seed, plan, events, audio, threads, *, sample_rate, duration, longest_segment, shortest_segment):
-    recordings = read_table(recordings)
+def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, duration, longest_segment, shortest_segment):
+    recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
     segments = cut_segments(recordings[recordings["split"] == split], longest_segment, shortest_segment)
     plans = []
-    for index in range(count):
+    for index in range(mixes):
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
         plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", duration, longest_segment, sample_rate, rng))
-    write_table(pd.concat(plans), plan)
-    write_table(merge_events(pd.concat(plans)), events)
-    Path(audio).mkdir(parents=True, exist_ok=True)
-    calls = [(rows, Path(audio, rows["filename"].iloc[0]), sample_rate) for rows in plans]
+    write_table(pd.concat(plans), made.plan)
+    write_table(merge_events(pd.concat(plans)), made.events)
+    Path(made.audio).mkdir(parents=True, exist_ok=True)
+    calls = [(rows, Path(made.audio, rows["filename"].iloc[0]), sample_rate) for rows in plans]
     list(job.spread(render_mix, calls, threads, f"{split} mixes"))
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     make_mixes(
-        snakemake.input.recordings,
+        snakemake.input,
+        snakemake.output,
         snakemake.wildcards.split,
-        snakemake.params.mixes,
-        snakemake.params.seed,
-        snakemake.output.plan,
-        snakemake.output.events,
-        snakemake.output.audio,
         snakemake.threads,
-        **snakemake.params.settings,
+        **job.settings(snakemake),
     )

@@ -4,13 +4,15 @@ import json
 from pathlib import Path
 
 import pandas as pd
+
 from yoho import job
 
 
 def tabulate_scores(files, table, *, dataset, studies):
     results = {Path(file).parent.name: json.loads(Path(file).read_text()) for file in files}
     rows = [
-        {"dataset": dataset, "study": study, "label": label, "run": run, "best_epoch": results[run]["best_epoch"]} | scores
+        {"dataset": dataset, "study": study, "label": label, "run": run, "best_epoch": results[run]["best_epoch"]}
+        | scores
         for study, runs in studies.items()
         for label, run in runs
         for scores in results[run]["scores"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from yoho import job
 from yoho.events import read_table
 from yoho.model import Network, save_network
@@ -12,7 +13,7 @@ from yoho.scoring import score_outputs
 from yoho.training import fit
 
 
-def train_network(files, outputs, run, *, event_labels, settings, windows, features, sample_rate, decoding, resolution):
+def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, decoding, resolution):
     device = job.choose_device(settings["training"]["device"])
     # "c": mapped from disk, and private to this process.
     train, valid = (
@@ -47,8 +48,8 @@ def train_network(files, outputs, run, *, event_labels, settings, windows, featu
         seed=settings["seed"],
         device=device,
     )
-    history.to_csv(outputs.history, index=False, float_format="%.9g")
-    classwise.to_csv(outputs.classwise, index=False, float_format="%.9g")
+    history.to_csv(made.history, index=False, float_format="%.9g")
+    classwise.to_csv(made.classwise, index=False, float_format="%.9g")
     description = {
         "run": run,
         "event_labels": event_labels,
@@ -62,7 +63,7 @@ def train_network(files, outputs, run, *, event_labels, settings, windows, featu
         "best_epoch": best,
         "validation": history.iloc[best - 1].to_dict(),
     }
-    save_network(weights, description, Path(outputs.weights).parent)
+    save_network(weights, description, Path(made.weights).parent)
 
 
 if __name__ == "__main__":

@@ -99,7 +99,7 @@ def network_size(network, frames, n_mels):
 
 def save_network(weights, description, folder):
     """Write `weights.safetensors` and `model.json`: a folder that `load_network` can open."""
-    save_file({name: tensor.contiguous().cpu() for name, tensor in weights.items()}, Path(folder, "weights.safetensors"))
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, Path(folder, "weights.safetensors"))
     Path(folder, "model.json").write_text(json.dumps(description, indent=2) + "\n")
 
 

@@ -65,10 +65,14 @@ def rates(hits, wanted, found, errors):
 
 
 def score_outputs(outputs, windows, reference, event_labels, window_length, decoding, resolution):
-    """Segment-based scores of a network's raw outputs: decode, merge, count. See `decode_outputs`, `segment_scores`."""
+    """Segment-based scores of raw outputs: decode, merge, count. See `decode_outputs` and `segment_scores`."""
     estimated = decode_outputs(outputs, windows, event_labels, window_length, **decoding)
-    durations = dict(zip(windows["filename"], windows["mix_duration"]))
-    return segment_scores(reference, estimated, durations, event_labels, resolution)
+    return segment_scores(reference, estimated, mix_durations(windows), event_labels, resolution)
+
+
+def mix_durations(windows):
+    """{filename: length of the mix, s} of a table of windows."""
+    return dict(zip(windows["filename"], windows["mix_duration"]))
 
 
 def sed_eval_scores(reference, estimated, durations, event_labels, resolution, collar, collar_share):

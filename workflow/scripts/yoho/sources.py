@@ -1,12 +1,12 @@
 """Sources of recordings. Each gives a table with a row per recording:
 
-    recording    its name, unique in the dataset
-    path         the audio file
-    event_label  the one class it holds
-    group        the original field recording: no group is in two splits
-    split        train, valid or test
-    duration     of the file, s
-    onset, offset   what is used of it, s: near-silent ends are left out
+recording    its name, unique in the dataset
+path         the audio file
+event_label  the one class it holds
+group        the original field recording: no group is in two splits
+split        train, valid or test
+duration     of the file, s
+onset, offset   what is used of it, s: near-silent ends are left out
 """
 
 import zipfile
@@ -38,8 +38,8 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
     paths = [str(Path(folder) / f"{row['recording']}.flac") for row in rows]
     calls = [(row["event_label"], row["seed"], duration, level, sample_rate, path) for row, path in zip(rows, paths)]
     lengths = list(spread(write_synthetic, calls))
-    recordings = pd.DataFrame(rows).drop(columns="seed")
-    recordings = recordings.assign(path=paths, group=recordings["recording"], duration=lengths, onset=0.0, offset=lengths)
+    recordings = pd.DataFrame(rows).drop(columns="seed").assign(path=paths, duration=lengths, onset=0.0, offset=lengths)
+    recordings["group"] = recordings["recording"]
     return assign_splits(recordings, splits, np.random.default_rng(seed))
 
 
@@ -60,7 +60,7 @@ def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
     root = unpack_esc50(path, folder) if str(path).endswith(".zip") else Path(path)
     meta = root / "meta" / "esc50.csv"
     if not meta.is_file():
-        raise InputError(f"{meta}: no such file; `path` must name a folder or .zip that holds audio/ and meta/esc50.csv")
+        raise InputError(f"{meta}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
     table = pd.read_csv(meta, dtype=str)
     if missing := {"filename", "fold", "category", "src_file"} - set(table.columns):
         raise InputError(f"{meta}: no column {', '.join(sorted(missing))}; the ESC-50 layout has them")
@@ -76,8 +76,9 @@ def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
         path=[str(root / "audio" / name) for name in table["filename"]],
         group=table["src_file"].fillna(""),
     )
-    ranges = list(spread(sounding_range, [(path, trim_db) for path in table["path"]]))
-    return table.assign(**dict(zip(("duration", "onset", "offset"), zip(*ranges) if ranges else ((), (), ()))))
+    ranges = spread(sounding_range, [(path, trim_db) for path in table["path"]])
+    table[["duration", "onset", "offset"]] = np.array(list(ranges)).reshape(-1, 3)
+    return table
 
 
 def unpack_esc50(path, folder):

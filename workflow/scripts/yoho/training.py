@@ -57,7 +57,7 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
                 best = (overall["f1"], -valid_data_loss, epoch)
                 weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
             bar.set_postfix(epoch=epoch, loss=f"{train_data_loss:.2f}", F1=f"{overall['f1']:.3f}")
-            print(f"epoch {epoch}: " + ", ".join(f"{name} {value:.4g}" for name, value in list(history[-1].items())[1:]))
+            print(", ".join(f"{name} {value:.4g}" for name, value in history[-1].items()))
     return pd.DataFrame(history), pd.concat(classwise, ignore_index=True), weights, best[-1]
 
 

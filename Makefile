@@ -1,0 +1,33 @@
+# `make`: environment, then Figures 4-6 of the default config. `make test`: environment, then tests.
+# Another config: `make CONFIG=config/esc10.yaml`.
+PYTHON ?= python3
+CONFIG ?=
+BIN := .venv/bin
+READY := .venv/installed.txt
+SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
+
+.PHONY: figures environment test slow lint
+figures: $(READY)
+	@# A killed run leaves its lock behind. Nobody else is at work here while we hold ours.
+	@if ls .snakemake/locks/* >/dev/null 2>&1; then $(SNAKEMAKE) --quiet all --unlock; fi
+	@$(SNAKEMAKE) --quiet rules
+	@echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv"
+
+environment: $(READY)
+$(READY): requirements.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed: make PYTHON=python3.12"'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	cp requirements.txt $@
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
