@@ -61,7 +61,7 @@ def check_dataset(name, dataset):
             yield f"{where}.classes: an event_label is there twice"
         if repeated(category for entry in recordings["classes"] for category in entry["categories"]):
             yield f"{where}.classes: a category is there twice"
-    for key in ("duration", "level"):
+    for key in ("duration", "level", "snr"):
         if key in recordings and recordings[key][0] > recordings[key][1]:
             yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
 

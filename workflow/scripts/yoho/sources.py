@@ -24,11 +24,11 @@ COLUMNS = ["recording", "path", "event_label", "group", "split", "duration", "on
 SPLITS = ("train", "valid", "test")
 
 
-def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, level, sample_rate, splits, seed):
+def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, level, snr, sample_rate, splits, seed):
     """Built-in recordings (see yoho.synthesis), written to `folder` as FLAC. Each is its own group.
 
     spread: `job.spread` or a function like it; duration: [shortest, longest], s; level: [quietest, loudest],
-    dBFS; splits: the fraction of the recordings of each class per split.
+    dBFS; snr: [lowest, highest] level over the background, dB; splits: the fraction of the recordings of each class per split.
     """
     rows = [
         {"recording": f"{event_label}-{index:03d}", "event_label": event_label, "seed": (seed, position, index)}
@@ -36,16 +36,16 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
         for index in range(per_class)
     ]
     paths = [str(Path(folder) / f"{row['recording']}.flac") for row in rows]
-    calls = [(row["event_label"], row["seed"], duration, level, sample_rate, path) for row, path in zip(rows, paths)]
+    calls = [(row["event_label"], row["seed"], duration, level, snr, sample_rate, path) for row, path in zip(rows, paths)]
     lengths = list(spread(write_synthetic, calls))
     recordings = pd.DataFrame(rows).drop(columns="seed").assign(path=paths, duration=lengths, onset=0.0, offset=lengths)
     recordings["group"] = recordings["recording"]
     return assign_splits(recordings, splits, np.random.default_rng(seed))
 
 
-def write_synthetic(event_label, seed, duration, level, sample_rate, path):
+def write_synthetic(event_label, seed, duration, level, snr, sample_rate, path):
     """Make one built-in recording; returns its length in seconds."""
-    samples = synthesise(event_label, np.random.default_rng(seed), tuple(duration), tuple(level), sample_rate)
+    samples = synthesise(event_label, np.random.default_rng(seed), duration, level, snr, sample_rate)
     soundfile.write(path, samples, sample_rate, subtype="PCM_16")
     return len(samples) / sample_rate
 

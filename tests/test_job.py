@@ -1,0 +1,190 @@
+"""Jobs: what a user reads when something goes wrong, devices, and work spread over processes."""
+
+import errno
+import io
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from yoho import InputError, job
+from yoho.sources import sounding_range
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """What the user sees."""
+    text = io.StringIO()
+    monkeypatch.setattr(job, "TERMINAL", text)
+    return text
+
+
+@pytest.fixture
+def in_job(tmp_path, terminal):
+    """A function that runs something as a job: what stands in its log, and what the user sees."""
+
+    def run(action):
+        before = sys.stdout, sys.stderr, sys.excepthook, torch.get_num_threads()
+        job.start(SimpleNamespace(log=str(tmp_path / "job.log"), threads=2))
+        log = sys.stdout
+        try:
+            action()
+        except Exception:
+            sys.excepthook(*sys.exc_info())  # as Python does when a script ends so
+        finally:
+            sys.stdout, sys.stderr, sys.excepthook = before[:3]
+            torch.set_num_threads(before[3])
+            log.close()
+        return (tmp_path / "job.log").read_text(), terminal.getvalue()
+
+    return run
+
+
+def raising(error):
+    """A function that raises an error."""
+
+    def fail():
+        raise error
+
+    return fail
+
+
+# ---- log and errors --------------------------------------------------------------------------------------------------
+
+
+def test_prints_and_warnings_go_to_the_log_as_they_come(in_job, tmp_path):
+    written = []
+
+    def work():
+        print("epoch 1")
+        print("careful", file=sys.stderr)
+        written.append((tmp_path / "job.log").read_text())  # while the job still runs
+
+    log, seen = in_job(work)
+    assert log == written[0] == "epoch 1\ncareful\n"
+    assert seen == ""
+
+
+def test_torch_gets_the_threads_of_the_job(in_job):
+    threads = []
+    in_job(lambda: threads.append(torch.get_num_threads()))
+    assert threads == [2]
+
+
+def test_input_error_is_one_line_without_a_traceback(in_job):
+    log, seen = in_job(raising(InputError("a.wav: cannot be read as audio; replace or remove it")))
+    assert log.strip() == seen.strip() == "error: a.wav: cannot be read as audio; replace or remove it"
+
+
+def test_other_error_leaves_its_traceback_in_the_log_and_its_last_line_on_the_terminal(in_job):
+    log, seen = in_job(raising(ZeroDivisionError("by nothing")))
+    assert "Traceback (most recent call last)" in log and "test_job.py" in log
+    assert "ZeroDivisionError: by nothing" in log
+    assert seen.strip() == "error: ZeroDivisionError: by nothing"
+
+
+@pytest.mark.parametrize("filename", ["results/x/features.npy", None])
+def test_full_disk_is_one_clear_line(in_job, filename):
+    for text in in_job(raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), filename))):
+        assert "disk is full" in text and (filename or "results") in text
+        assert "Traceback" not in text and len(text.strip().splitlines()) == 1
+
+
+def test_other_errors_of_the_system_keep_their_traceback(in_job):
+    log, seen = in_job(raising(PermissionError(errno.EACCES, "Permission denied", "results/x")))
+    assert "Traceback" in log
+    assert "results/x" in seen and "disk is full" not in seen
+
+
+def test_error_that_follows_from_another_is_still_one_line(in_job):
+    def work():
+        try:
+            raise OSError("deep down")
+        except OSError as error:
+            raise InputError("a.wav: cannot be read") from error
+
+    log, _ = in_job(work)
+    assert log.strip() == "error: a.wav: cannot be read"
+
+
+# ---- settings and devices --------------------------------------------------------------------------------------------
+
+
+def test_settings_are_the_params_without_the_digest():
+    params = {"seed": 3, "code": "0123abcd", "duration": [1, 2]}
+    assert job.settings(SimpleNamespace(params=params)) == {"seed": 3, "duration": [1, 2]}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_gpu_that_is_asked_for_and_absent_is_an_error_that_says_what_to_do():
+    with pytest.raises(InputError, match="device: cuda.*no GPU.*auto or cpu"):
+        job.choose_device("cuda")
+    assert job.choose_device("auto") == torch.device("cpu")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+def test_gpu_is_taken_where_there_is_one():
+    assert job.choose_device("auto").type == job.choose_device("cuda").type == "cuda"
+
+
+def test_cpu_is_taken_where_it_is_asked_for():
+    assert job.choose_device("cpu") == torch.device("cpu")
+
+
+# ---- work spread over processes --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow_square():
+    """A function of 0 to 7 that takes longer for the earlier calls: results come out of order.
+
+    Made here, so that it is sent to the processes whole and they need not import this file and all that it needs.
+    """
+
+    def square(number):
+        time.sleep(0.02 * (8 - number))
+        return number**2
+
+    return square
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_results_come_in_the_order_of_the_calls(terminal, slow_square, threads):
+    calls = [(number,) for number in range(8)]
+    assert list(job.spread(slow_square, calls, threads, "squares")) == [number**2 for number in range(8)]
+
+
+def test_calls_run_in_as_many_processes_as_there_are_threads(terminal):
+    def process(_):
+        time.sleep(0.05)
+        return os.getpid()
+
+    processes = set(job.spread(process, [(number,) for number in range(12)], 2, "processes"))
+    assert len(processes) == 2 and os.getpid() not in processes
+
+
+def test_no_calls_give_no_results(terminal, slow_square):
+    assert list(job.spread(slow_square, [], 2, "nothing")) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_input_error_of_a_worker_reaches_the_job(tmp_path, terminal, threads):
+    """And so the user reads which file it is."""
+    (tmp_path / "broken.wav").write_bytes(b"no audio")
+    with pytest.raises(InputError, match=r"broken\.wav: cannot be read as audio"):
+        list(job.spread(sounding_range, [(tmp_path / "broken.wav", 40)] * 3, threads, "recordings"))
+
+
+def test_arguments_and_results_may_be_arrays(terminal):
+    arrays = [(np.full(1000, number),) for number in range(4)]
+    assert [result.item() for result in job.spread(np.sum, arrays, 2, "sums")] == [0, 1000, 2000, 3000]
+
+
+def test_progress_names_the_work_and_ends_complete(terminal, slow_square):
+    list(job.spread(slow_square, [(number,) for number in range(8)], 1, "squares"))
+    last = terminal.getvalue().replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("squares: 100%") and "8/8" in last

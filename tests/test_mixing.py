@@ -1,0 +1,328 @@
+"""Mixes: what is drawn, that the plan holds all of it, and that the audio is what the plan says."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from make_mixes import make_mixes
+
+from yoho import InputError
+from yoho.events import merge_events, read_table, write_table
+from yoho.mixing import PLAN, cut_segments, plan_mix, render_mix
+from yoho.sources import SPLITS
+
+RATE = 44100
+DURATION = (55, 127)
+LONGEST = 10
+
+
+def segments_of(lengths):
+    """Made-up segments: {class: lengths in seconds}."""
+    rows = [
+        (label, f"{label}-{number}", f"{label}-{number}.wav", 0.0, length)
+        for label, own in lengths.items()
+        for number, length in enumerate(own)
+    ]
+    return pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
+
+
+def random_segments(seed, classes=6, count=9):
+    rng = np.random.default_rng(seed)
+    return segments_of({f"class-{number}": rng.uniform(0.3, LONGEST, count) for number in range(classes)})
+
+
+def plan(segments, seed, duration=DURATION, rate=RATE):
+    return plan_mix(segments, "mix.flac", duration, LONGEST, rate, np.random.default_rng(seed))
+
+
+# ---- segments --------------------------------------------------------------------------------------------------------
+
+
+def cut(onset, offset, longest=10, shortest=1):
+    """Times of the segments of one recording."""
+    recordings = pd.DataFrame(
+        [{"event_label": "car", "recording": "r", "path": "r.wav", "onset": onset, "offset": offset}]
+    )
+    segments = cut_segments(recordings, longest, shortest)
+    return list(zip(segments["source_onset"], segments["source_offset"], strict=True))
+
+
+def test_recording_is_cut_into_segments_of_the_longest_length():
+    assert cut(0, 25) == [(0, 10), (10, 20), (20, 25)]
+    assert cut(2.5, 17.5) == [(2.5, 12.5), (12.5, 17.5)]
+    assert cut(0, 20) == [(0, 10), (10, 20)]
+
+
+def test_short_rest_is_dropped_unless_it_is_all_there_is():
+    assert cut(0, 20.9) == [(0, 10), (10, 20)]
+    assert cut(0, 21) == [(0, 10), (10, 20), (20, 21)]
+    assert cut(3, 3.4) == [(3, 3.4)]
+
+
+@pytest.mark.parametrize("shortest", [0, 1])
+def test_segments_cover_what_sounds_once_and_none_is_empty_or_too_long(shortest):
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        onset = round(rng.uniform(0, 5), 1)
+        offset = round(onset + rng.integers(1, 5) * 10 + rng.integers(0, 3) * rng.uniform(0, 9), 1)
+        segments = cut(onset, offset, 10, shortest)
+        assert segments[0][0] == onset
+        assert offset - segments[-1][1] <= shortest
+        assert all(0 < end - start <= 10 + 1e-9 for start, end in segments), (onset, offset)
+        assert all(end == start for (_, end), (start, _) in zip(segments[:-1], segments[1:], strict=True))
+
+
+def test_every_recording_keeps_its_label_and_path():
+    recordings = pd.DataFrame(
+        {
+            "event_label": ["car", "clocks"],
+            "recording": ["a", "b"],
+            "path": ["a.wav", "b.wav"],
+            "onset": [0.0, 1.0],
+            "offset": [12.0, 4.0],
+        }
+    )
+    segments = cut_segments(recordings, 10, 1)
+    assert segments["recording"].to_list() == ["a", "a", "b"]
+    assert segments["path"].to_list() == ["a.wav", "a.wav", "b.wav"]
+    assert segments["event_label"].to_list() == ["car", "car", "clocks"]
+
+
+# ---- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_same_seed_same_plan_other_seed_other_plan():
+    segments = random_segments(0)
+    pd.testing.assert_frame_equal(plan(segments, 3), plan(segments, 3))
+    assert not plan(segments, 3)["recording"].equals(plan(segments, 4)["recording"])
+
+
+def test_mixes_last_between_55_and_127_seconds_and_use_that_range():
+    segments = random_segments(1)
+    lengths = np.array([plan(segments, seed)["offset"].max() for seed in range(300)])
+    assert lengths.min() >= 55 and lengths.max() <= 127
+    assert lengths.min() < 65 and lengths.max() > 115
+    assert lengths.std() > 15
+
+
+@pytest.mark.parametrize("duration", [(20, 30), (5, 20), (100, 127)])
+def test_mixes_last_as_long_as_they_are_asked_to(duration):
+    """Whatever the range, as long as it leaves room for one segment of the longest length."""
+    segments = random_segments(2)
+    lengths = [plan(segments, seed, duration)["offset"].max() for seed in range(50)]
+    assert duration[0] <= min(lengths) and max(lengths) <= duration[1]
+
+
+def test_segments_follow_one_another_without_overlap_or_gap():
+    for seed in range(30):
+        rows = plan(random_segments(seed), seed)
+        assert rows["onset"].iloc[0] == 0
+        np.testing.assert_array_equal(rows["onset"].iloc[1:], rows["offset"].iloc[:-1])
+        lengths = rows["offset"] - rows["onset"]
+        assert (lengths > 0).all() and (lengths <= LONGEST + 1e-9).all()
+        np.testing.assert_allclose(lengths, rows["source_offset"] - rows["source_onset"], atol=0.51 / RATE)
+        np.testing.assert_allclose(rows["onset"] * RATE, (rows["onset"] * RATE).round(), atol=1e-6)
+        assert list(rows.columns) == PLAN and (rows["filename"] == "mix.flac").all()
+
+
+def test_no_segment_repeats_before_its_class_is_used_up():
+    for seed in range(30):
+        rows = plan(random_segments(seed, classes=2, count=5), seed)
+        for _, own in rows.groupby("event_label"):
+            names = own["recording"].to_list()
+            rounds = [names[start : start + 5] for start in range(0, len(names), 5)]
+            assert all(len(set(dealt)) == len(dealt) for dealt in rounds)
+            assert all(len(dealt) == 5 for dealt in rounds[:-1])
+
+
+def test_order_of_a_class_is_shuffled_anew_each_round():
+    segments = segments_of({"car": [1.0] * 5})
+    names = plan(segments, 0)["recording"].to_list()
+    rounds = {tuple(names[start : start + 5]) for start in range(0, 50, 5)}
+    assert len(rounds) > 5
+
+
+def test_classes_are_drawn_alike_however_many_recordings_they_have():
+    segments = segments_of({"common": [2.0] * 60, "rare": [2.0] * 3, "seldom": [2.0] * 12})
+    drawn = pd.concat([plan(segments, seed)["event_label"] for seed in range(60)])
+    shares = drawn.value_counts(normalize=True)
+    assert len(drawn) > 2000 and np.abs(shares - 1 / 3).max() < 0.04
+
+
+def test_order_of_the_recordings_of_other_classes_does_not_matter():
+    """The draws depend on each class's own segments, not on how classes are interleaved in the table."""
+    segments = random_segments(5)
+    by_class = segments.sort_values("event_label", kind="stable")
+    interleaved = segments.iloc[np.argsort(segments.groupby("event_label").cumcount(), kind="stable")]
+    pd.testing.assert_frame_equal(plan(by_class, 1), plan(interleaved, 1))
+
+
+# ---- audio -----------------------------------------------------------------------------------------------------------
+
+
+def write_tone(path, frequency, rate, channels=1, seconds=3.0, level=0.4):
+    time = np.arange(round(seconds * rate)) / rate
+    tone = level * np.sin(2 * np.pi * frequency * time)
+    # Channels that differ in level, mean 1.
+    gains = np.linspace(0.5, 1.5, channels) if channels > 1 else np.ones(1)
+    soundfile.write(path, tone[:, None] * gains, rate)
+
+
+def pitch(samples, rate):
+    """Frequency of the strongest line of a sound, Hz."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)), 8 * len(samples)))
+    return spectrum.argmax() * rate / (8 * len(samples))
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 48000, 96000])
+@pytest.mark.parametrize("channels", [1, 2, 5])
+def test_any_rate_and_channel_count_in_44100_Hz_mono_out(tmp_path, rate, channels):
+    write_tone(tmp_path / "tone.wav", 440, rate, channels)
+    segments = segments_of({"car": [0]}).assign(path=str(tmp_path / "tone.wav"), source_onset=0.5, source_offset=2.75)
+    rows = plan(segments, 0, (6, 16.5))
+    render_mix(rows, tmp_path / "mix.flac", RATE)
+    info = soundfile.info(tmp_path / "mix.flac")
+    assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
+    assert info.frames == round(rows["offset"].max() * RATE) == len(rows) * round(2.25 * RATE)
+    samples, _ = soundfile.read(tmp_path / "mix.flac")
+    for part in np.split(samples, len(rows)):
+        assert pitch(part, RATE) == pytest.approx(440, abs=0.5)
+        assert np.sqrt(2 * np.mean(part**2)) == pytest.approx(0.4, rel=0.02)
+        assert np.abs(part[-30:]).max() > 0.1  # the segment fills its place
+
+
+def test_each_segment_is_heard_in_its_place(tmp_path):
+    frequencies = {"car": 300, "clocks": 900, "crowds": 2700}
+    rows = []
+    for label, frequency in frequencies.items():
+        write_tone(tmp_path / f"{label}.wav", frequency, 16000)
+        rows.append((label, label, str(tmp_path / f"{label}.wav"), 0.25, 2.0))
+    segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
+    drawn = plan(segments, 1, (20, 40))
+    render_mix(drawn, tmp_path / "mix.flac", RATE)
+    samples, _ = soundfile.read(tmp_path / "mix.flac")
+    assert drawn["event_label"].nunique() == 3
+    for row in drawn.itertuples():
+        part = samples[round(row.onset * RATE) : round(row.offset * RATE)]
+        assert pitch(part, RATE) == pytest.approx(frequencies[row.event_label], abs=1)
+
+
+def test_part_of_the_recording_that_the_plan_names_is_taken_sample_by_sample(tmp_path):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE)
+    soundfile.write(tmp_path / "noise.wav", samples, RATE, subtype="PCM_16")
+    stored, _ = soundfile.read(tmp_path / "noise.wav")
+    segments = segments_of({"car": [0]}).assign(
+        path=str(tmp_path / "noise.wav"), source_onset=12345 / RATE, source_offset=100000 / RATE
+    )
+    rows = plan(segments, 0, (0.5, 1))
+    render_mix(rows, tmp_path / "mix.flac", RATE)
+    np.testing.assert_allclose(soundfile.read(tmp_path / "mix.flac")[0], stored[12345:100000], atol=1 / 32768)
+
+
+def test_samples_beyond_full_scale_do_not_wrap(tmp_path):
+    write_tone(tmp_path / "loud.wav", 440, RATE, level=0.9)
+    samples, _ = soundfile.read(tmp_path / "loud.wav")
+    soundfile.write(tmp_path / "loud.wav", 2 * samples, RATE, subtype="FLOAT")
+    segments = segments_of({"car": [3.0]}).assign(path=str(tmp_path / "loud.wav"))
+    render_mix(plan(segments, 0, (1, 13)), tmp_path / "mix.flac", RATE)
+    mixed = soundfile.read(tmp_path / "mix.flac")[0][: 3 * RATE]
+    np.testing.assert_allclose(mixed, (2 * samples).clip(-1, 1), atol=1e-4)
+
+
+def test_recording_that_is_gone_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"car-0\.wav"):
+        render_mix(plan(segments_of({"car": [3.0]}), 0), tmp_path / "mix.flac", RATE)
+
+
+# ---- a split's mixes -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory):
+    """Table of a few recordings of two classes in every split, at several sample rates."""
+    folder = tmp_path_factory.mktemp("recordings")
+    rng, rows = np.random.default_rng(0), []
+    for number, split in enumerate([*SPLITS] * 2):
+        for label in ("car", "clocks"):
+            name, rate = f"{label}-{number}", (8000, 11025, 44100)[number % 3]
+            samples = 0.3 * rng.standard_normal(round(rng.uniform(1, 4) * rate)).clip(-3, 3)
+            soundfile.write(folder / f"{name}.wav", samples, rate)
+            length = len(samples) / rate
+            rows.append((name, str(folder / f"{name}.wav"), label, name, split, length, 0.1, length))
+    columns = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset"]
+    write_table(pd.DataFrame(rows, columns=columns), folder / "recordings.tsv")
+    return folder / "recordings.tsv"
+
+
+@pytest.fixture(scope="module")
+def make(recordings, tmp_path_factory):
+    """A function that makes mixes of a split: where its files lie."""
+
+    def made(split="train", threads=1, **changes):
+        folder = tmp_path_factory.mktemp(split)
+        files = SimpleNamespace(plan=folder / "plan.tsv", events=folder / "events.tsv", audio=folder / "audio")
+        settings = {"mixes": 4, "seed": 0, "sample_rate": RATE, "duration": [5, 9]}
+        settings |= {"longest_segment": 2, "shortest_segment": 0.5} | changes
+        make_mixes(SimpleNamespace(recordings=recordings), files, split, threads, **settings)
+        return files
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def four(make):
+    return make()
+
+
+def contents(files):
+    return {path.name: path.read_bytes() for path in sorted(files.audio.iterdir())}
+
+
+def test_mix_does_not_depend_on_how_many_there_are(make, four):
+    ten = make(mixes=10)
+    assert len(contents(four)) == 4 and len(contents(ten)) == 10
+    assert contents(four).items() <= contents(ten).items()
+    few, many = read_table(four.plan), read_table(ten.plan)
+    pd.testing.assert_frame_equal(few, many[many["filename"].isin(few["filename"])])
+
+
+def test_mixes_of_a_split_all_differ(four):
+    assert len(set(contents(four).values())) == 4
+
+
+def test_mixes_are_the_same_whatever_the_threads_and_others_with_another_seed(make, four):
+    assert contents(make(threads=2)) == contents(four)
+    assert not set(contents(make(seed=1)).values()) & set(contents(four).values())
+
+
+def test_audio_can_be_rebuilt_from_the_written_plan(four, tmp_path):
+    for filename, rows in read_table(four.plan).groupby("filename"):
+        render_mix(rows, tmp_path / filename, RATE)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents(four)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_recordings_of_other_splits_never_sound(make, recordings, split):
+    table = read_table(recordings).set_index("recording")
+    drawn = read_table(make(split, mixes=10, duration=[9, 12]).plan)
+    assert set(table.loc[drawn["recording"], "split"]) == {split}
+    assert set(drawn["recording"]) == set(table.index[table["split"] == split])
+
+
+def test_events_are_the_merged_plan_and_end_with_the_audio(four):
+    plans, events = read_table(four.plan), read_table(four.events)
+    pd.testing.assert_frame_equal(events, merge_events(plans))
+    for filename, rows in events.groupby("filename"):
+        assert rows["offset"].max() == pytest.approx(soundfile.info(four.audio / filename).duration, abs=1e-6)
+
+
+def test_recordings_that_leak_are_refused_at_run_time(recordings, tmp_path):
+    table = read_table(recordings)
+    table.loc[[0, 2], "group"] = "field-7"
+    write_table(table, tmp_path / "recordings.tsv")
+    settings = {"mixes": 1, "seed": 0, "sample_rate": RATE, "duration": [5, 9]}
+    settings |= {"longest_segment": 2, "shortest_segment": 0.5}
+    with pytest.raises(InputError, match="more than one split: field-7"):
+        make_mixes(SimpleNamespace(recordings=tmp_path / "recordings.tsv"), None, "train", 1, **settings)

@@ -1,0 +1,441 @@
+"""The config: every mistake is one clear line; which runs there are; when code counts as changed."""
+
+import copy
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+import settings
+from settings import Runs, check_config, code_digest, event_labels, source_files
+
+ROOT = Path(__file__).parents[1]
+OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
+ESC50 = {
+    "source": "esc50",
+    "recordings": {
+        "path": "esc",
+        "classes": [{"event_label": "dog", "categories": ["dog"]}, {"event_label": "rain", "categories": ["rain"]}],
+        "folds": {"train": [1, 2], "valid": [3], "test": [4]},
+        "trim_db": 40,
+    },
+    "mixes": {"train": 2, "valid": 1, "test": 1, "seed": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def default():
+    return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def config(default):
+    """A default config to change."""
+    return copy.deepcopy(default)
+
+
+@pytest.fixture
+def real(config, tmp_path):
+    """The default config with recordings in the ESC-50 layout for its dataset."""
+    (tmp_path / "esc").mkdir()
+    config["datasets"]["builtin"] = copy.deepcopy(ESC50)
+    config["datasets"]["builtin"]["recordings"]["path"] = str(tmp_path / "esc")
+    return config
+
+
+def put(config, keys, value):
+    """Set a value by a path of keys: "training.epochs", "studies.mask.runs.0.mask"."""
+    *parents, last = [int(key) if key.isdigit() else key for key in keys.split(".")]
+    for key in parents:
+        config = config[key]
+    config[last] = value
+
+
+def remove(config, keys):
+    *parents, last = keys.split(".")
+    for key in parents:
+        config = config[key]
+    del config[last]
+
+
+def mistakes(config):
+    """The lines of the one error that a config gets."""
+    with pytest.raises(WorkflowError) as caught:
+        check_config(config)
+    first, *lines = str(caught.value).splitlines()
+    assert "config/README.md" in first
+    return lines
+
+
+# ---- configs that are right ------------------------------------------------------------------------------------------
+
+
+def test_default_config_is_right(config):
+    check_config(config)
+
+
+def test_real_recordings_are_right(real):
+    check_config(real)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_path):
+    changes = yaml.safe_load(overlay.read_text())
+    for dataset in changes["datasets"].values():
+        if "path" in dataset["recordings"]:
+            dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
+    update_config(config, changes)
+    check_config(config)
+    assert config["dataset"] in changes["datasets"]
+    assert config["studies"] and config["features"]["n_mels"] == 40
+
+
+# ---- one line per mistake --------------------------------------------------------------------------------------------
+
+MISTAKES = [
+    # what is set to what, and what the line names
+    ("epochs", 3, "unknown key epochs; known are dataset, datasets"),
+    ("training.momentum", 0.9, "training: unknown key momentum; known are epochs, batch_size"),
+    ("training.augmentation.mask", 1, "training.augmentation: unknown key mask"),
+    ("studies.networks.runs.1.dropout", 0.5, r"studies\.networks\.runs\[1\]: unknown key dropout"),
+    ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known are networks, mask"),
+    ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
+    ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
+    ("training.epochs", "ten", r"training\.epochs: 'ten' is not of type integer"),
+    ("training.epochs", 2.5, r"training\.epochs: 2\.5 is not of type integer"),
+    ("training.epochs", True, r"training\.epochs: True is not of type integer"),
+    ("training.pretrained", "yes", r"training\.pretrained: 'yes' is not of type boolean"),
+    ("mixing", None, "mixing: None is not of type object"),
+    ("studies.mask.seeds", 0, r"studies\.mask\.seeds: 0 is not of type array"),
+    ("training.epochs", 0, r"training\.epochs: 0 .*minimum"),
+    ("training.learning_rate", 0, r"training\.learning_rate: 0 .*minimum"),
+    ("training.learning_rate", -0.1, r"training\.learning_rate: -0\.1 .*minimum"),
+    ("decoding.threshold", 1.5, r"decoding\.threshold: 1\.5 .*maximum"),
+    ("training.schedule", "cosine", r"training\.schedule: 'cosine'.*'constant', 'step'"),
+    ("training.device", "gpu", r"training\.device: 'gpu'.*'auto', 'cpu', 'cuda'"),
+    ("studies.networks.runs.0.backbone", "resnet", r"studies\.networks\.runs\[0\]\.backbone: 'resnet'.*'mobilenet'"),
+    ("studies.networks.runs.0.mask", "front", r"studies\.networks\.runs\[0\]\.mask: 'front'.*'middle'"),
+    ("studies.networks.runs.1.mask", "middle", r"studies\.networks\.runs\[1\]\.mask: 'middle'.*'none', 'backbone'"),
+    ("studies.networks.runs.1.mask", "head", r"studies\.networks\.runs\[1\]\.mask: 'head'.*'none', 'backbone'"),
+    ("studies.mask.seeds", [1, 1], r"studies\.mask\.seeds: \[1, 1\]"),
+    ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs: .*label.*twice"),
+    ("dataset", "nature", "dataset: 'nature'.*builtin"),
+    ("dataset", 7, "dataset: 7 is not of type string"),
+    ("datasets.builtin.source", "bbc-archive", r"datasets\.builtin\.source: 'bbc-archive'.*'synthetic'"),
+    ("datasets.builtin.recordings.event_labels", ["car", "dog"], r"event_labels\[1\]: 'dog'.*'rainforest'"),
+    ("datasets.builtin.recordings.event_labels", ["car", "car"], r"recordings\.event_labels: \['car', 'car'\]"),
+    ("datasets.builtin.recordings.duration", [9, 3], r"datasets\.builtin\.recordings\.duration: \[9, 3\]"),
+    ("datasets.builtin.recordings.level", [-10, -30], r"datasets\.builtin\.recordings\.level: \[-10, -30\]"),
+    ("datasets.builtin.recordings.duration", [3], r"datasets\.builtin\.recordings\.duration: \[3\]"),
+    ("datasets.builtin.recordings.duration", [3, 4, 5], r"datasets\.builtin\.recordings\.duration: "),
+    ("datasets.builtin.recordings.splits.test", 0, r"recordings\.splits\.test: 0 "),
+    ("datasets.builtin.mixes.test", 0, r"datasets\.builtin\.mixes\.test: 0 "),
+    ("datasets.figures", copy.deepcopy(ESC50), "datasets: 'figures'"),
+    ("datasets.my data", copy.deepcopy(ESC50), "datasets: 'my data'"),
+    ("mixing.duration", [127, 55], r"mixing\.duration: \[127, 55\]"),
+    # A mix ends with the segment that makes it long enough, so the range must leave room for the longest one.
+    ("mixing.duration", [55, 60], r"mixing\.duration: \[55, 60\].*longest_segment"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", MISTAKES)
+def test_mistake_is_one_line_that_names_key_and_value(config, keys, value, line):
+    put(config, keys, value)
+    (found,) = mistakes(config)
+    assert re.search(line, found), found
+
+
+REAL_MISTAKES = [
+    ("path", "/no/such/folder", r"recordings\.path: no such folder or \.zip: /no/such/folder"),
+    ("path", "", r"recordings\.path: ''"),
+    ("folds", {"train": [1, 2], "valid": [2], "test": [4]}, r"recordings\.folds: .*twice.*\[1, 2\]"),
+    ("folds", {"train": [1, 2], "valid": [3], "test": []}, r"recordings\.folds\.test: \[\]"),
+    ("folds", {"train": [1, 2], "valid": [3], "test": ["four"]}, r"recordings\.folds\.test\[0\]: 'four'"),
+    ("classes", [{"event_label": "dog", "categories": ["dog"]}], r"recordings\.classes: "),
+    ("classes.1.event_label", "dog", r"recordings\.classes: .*event_label.*twice"),
+    ("classes.1.categories", ["dog", "rain"], r"recordings\.classes: .*category.*twice"),
+    ("classes.1.categories", [], r"recordings\.classes\[1\]\.categories: \[\]"),
+    ("trim_db", "40 dB", r"recordings\.trim_db: '40 dB' is not of type number"),
+    ("seed", 0, r"datasets\.builtin\.recordings: unknown key seed"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", REAL_MISTAKES)
+def test_mistake_about_real_recordings_is_one_line_that_names_key_and_value(real, keys, value, line):
+    put(real, f"datasets.builtin.recordings.{keys}", value)
+    (found,) = mistakes(real)
+    assert re.search(line, found), found
+
+
+def test_path_of_a_zip_that_is_not_there_is_named(real, tmp_path):
+    real["datasets"]["builtin"]["recordings"]["path"] = str(tmp_path / "esc.zip")
+    assert f"{tmp_path}/esc.zip" in mistakes(real)[0]
+    (tmp_path / "esc.zip").touch()
+    check_config(real)
+
+
+@pytest.mark.parametrize(
+    "keys, line",
+    [
+        ("dataset", "'dataset'"),
+        ("training.epochs", "training: 'epochs'"),
+        ("studies.mask", "studies: 'mask'"),
+        ("datasets.builtin.mixes", "datasets.builtin: 'mixes'"),
+        ("datasets.builtin.recordings.seed", "datasets.builtin.recordings: 'seed'"),
+        ("datasets.builtin.source", "datasets.builtin: 'source'"),
+    ],
+)
+def test_missing_key_is_one_line_that_names_it(config, keys, line):
+    remove(config, keys)
+    (found,) = mistakes(config)
+    assert found.startswith(line) and "required" in found
+
+
+def test_run_without_a_backbone_is_one_line(config):
+    config["studies"]["networks"]["runs"][0] = {"label": "YOHO", "mask": "middle"}
+    (found,) = mistakes(config)
+    assert found.startswith("studies.networks.runs[0]: 'backbone'")
+
+
+@pytest.mark.parametrize("keys", ["training.epochs", "training.batch_size", "datasets.builtin.mixes.train"])
+def test_whole_number_written_with_a_point_is_a_mistake(config, keys):
+    """`epochs: 10.0` passes a plain JSON schema as an integer, and would fail as range(10.0) in the job."""
+    put(config, keys, 10.0)
+    (found,) = mistakes(config)
+    assert found == f"{keys}: 10.0 is not of type integer"
+
+
+@pytest.mark.parametrize("key", [True, 2024, 1.5])
+def test_key_that_is_no_text_is_named(config, key):
+    """YAML reads `on:` as True and `2024:` as a number."""
+    config["training"][key] = 1
+    (found,) = mistakes(config)
+    assert found.startswith(f"training: unknown key {key}")
+
+
+def test_dataset_whose_name_is_no_text_is_named(config):
+    config["datasets"][2024] = copy.deepcopy(ESC50)
+    (found,) = mistakes(config)
+    assert found.startswith("datasets") and "2024" in found
+
+
+def test_two_labels_for_one_run_in_a_study_are_a_mistake(config):
+    """The figure could show one of them only."""
+    twin = config["studies"]["networks"]["runs"][0] | {"label": "YOHO again"}
+    config["studies"]["networks"]["runs"].append(twin)
+    (found,) = mistakes(config)
+    assert found.startswith("studies.networks.runs") and "YOHO again" in found
+
+
+def test_every_mistake_has_a_line_of_its_own(config):
+    put(config, "training.epochs", 0)
+    put(config, "training.batch_size", "many")
+    put(config, "scoring.unit", "s")
+    lines = mistakes(config)
+    assert len(lines) == 3
+    assert {line.split(":")[0] for line in lines} == {"training.epochs", "training.batch_size", "scoring"}
+
+
+# ---- datasets --------------------------------------------------------------------------------------------------------
+
+
+def test_classes_of_a_dataset_in_the_order_of_the_config(config):
+    expected = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
+    assert event_labels(config["datasets"]["builtin"]) == expected
+    assert event_labels(ESC50) == ["dog", "rain"]
+
+
+def test_files_that_a_dataset_is_read_from(config, tmp_path):
+    assert source_files(config["datasets"]["builtin"]) == []
+    dataset = copy.deepcopy(ESC50)
+    for path, file in ((tmp_path / "esc", tmp_path / "esc" / "meta" / "esc50.csv"), (tmp_path / "esc.zip",) * 2):
+        dataset["recordings"]["path"] = str(path)
+        assert source_files(dataset) == []
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+        assert source_files(dataset) == [str(file)]
+
+
+# ---- runs ------------------------------------------------------------------------------------------------------------
+
+NAMES = {
+    "networks": ["mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0"],
+    "mask": ["efficientnet-mask_backbone-lr_0.0001-seed_0", "efficientnet-lr_0.0001-seed_0"],
+}
+
+
+def test_names_of_the_default_runs_are_short_and_stable(config):
+    runs = Runs(config)
+    assert {study: runs.of(study) for study in NAMES} == NAMES
+    assert list(runs.named) == [*NAMES["networks"], *NAMES["mask"]]
+    assert all(re.fullmatch(r"[\w.+-]+", name) for name in runs.named)  # what the rules take as a run
+
+
+def test_new_default_neither_renames_nor_adds_a_run(config):
+    config["training"]["label_smoothing"] = 0.0
+    runs = Runs(config)
+    assert {study: runs.of(study) for study in NAMES} == NAMES
+
+
+def test_setting_that_says_what_is_the_default_does_not_rename(config):
+    config["studies"]["networks"]["runs"][0]["learning_rate"] = config["training"]["learning_rate"]
+    config["studies"]["networks"]["runs"][0]["pretrained"] = False
+    assert Runs(config).of("networks") == NAMES["networks"]
+
+
+def test_order_of_a_run_s_settings_does_not_rename(config):
+    first = {"label": "a", "backbone": "mobilenet", "mask": "head", "epochs": 7, "l2": 0.1}
+    config["studies"]["mask"]["runs"] = [first, dict(reversed(first.items())) | {"label": "b"}]
+    assert len(Runs(config).of("mask")) == 1
+
+
+def test_run_that_two_studies_share_is_one_run_with_a_label_in_each(config):
+    config["studies"]["mask"]["runs"].append({"label": "at 0.001", "backbone": "efficientnet", "mask": "backbone"})
+    runs = Runs(config)
+    assert len(runs.named) == 5
+    assert runs.of("networks", "mask") == [*NAMES["networks"], *NAMES["mask"]]
+    shared = "efficientnet-mask_backbone-seed_0"
+    assert runs.labels("networks")[shared] == "EfficientNet + mask" and runs.labels("mask")[shared] == "at 0.001"
+
+
+def test_every_seed_is_a_run(config):
+    config["studies"]["mask"]["seeds"] = [0, 1, 12]
+    runs = Runs(config)
+    assert len(runs.of("mask")) == 6
+    assert {runs.named[name]["seed"] for name in runs.of("mask")} == {0, 1, 12}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"learning_rate": 0.0005},
+        {"learning_rate": 1e-5},
+        {"epochs": 3},
+        {"batch_size": 4},
+        {"schedule": "step"},
+        {"schedule": "step", "step_every": 7},
+        {"step_factor": 0.5},
+        {"l2": 0.01},
+        {"pretrained": True},
+        {"mask": "middle"},
+        {"mask": "head"},
+        {"backbone": "mobilenet"},
+    ],
+)
+def test_run_with_another_setting_has_another_name_and_that_setting(config, own):
+    run = {"label": "new", "backbone": "efficientnet", "mask": "backbone"} | own
+    config["studies"]["networks"]["runs"].append(run)
+    check_config(config)
+    runs = Runs(config)
+    label, name = runs.studies["networks"][-1]
+    assert label == "new" and name not in NAMES["networks"] + NAMES["mask"]
+    assert re.fullmatch(r"[\w.+-]+", name) and len(name) < 80
+    chosen = runs.named[name]
+    for key, value in own.items():
+        assert (chosen["network"] | chosen["training"])[key] == value
+
+
+def test_run_has_its_own_settings_over_those_of_the_training_section(config):
+    runs = Runs(config)
+    chosen = runs.named["efficientnet-mask_backbone-lr_0.0001-seed_0"]
+    assert chosen["network"] == {"backbone": "efficientnet", "mask": "backbone"}
+    assert chosen["training"] == config["training"] | {"learning_rate": 0.0001}
+    assert runs.named["mobilenet-seed_0"]["training"] == config["training"]
+
+
+# ---- code digests ----------------------------------------------------------------------------------------------------
+
+SCRIPT_NAMES = sorted(path.stem for path in settings.SCRIPTS.glob("*.py"))
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """A copy of the scripts and the package, of which digests are taken."""
+    shutil.copytree(settings.SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(settings, "SCRIPTS", tmp_path / "scripts")
+    return tmp_path / "scripts"
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text, f"{old!r} is no longer in {path.name}: choose another line for this test"
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_digest_is_short_and_the_same_for_the_same_code(scripts):
+    digest = code_digest("make_mixes")
+    assert re.fullmatch("[0-9a-f]{12}", digest) and digest == code_digest("make_mixes") != code_digest("draw_fig4")
+
+
+def test_comment_docstring_and_blank_lines_do_not_change_the_digest(scripts):
+    before = code_digest("train_network")
+    for path in (scripts / "yoho").glob("*.py"):
+        path.write_text("# A comment.\n\n\n" + path.read_text() + "\n\n# Another.\n")
+    assert code_digest("train_network") == before
+    edit(scripts / "yoho" / "loss.py", '"""Sum of squared', '"""The sum of the squared')
+    edit(scripts / "yoho" / "loss.py", '"""The loss', '"""The paper\'s loss')
+    edit(scripts / "yoho" / "model.py", '"""Log-mel windows', '"""From log-mel windows')
+    assert code_digest("train_network") == before
+
+
+def test_changed_formula_changes_the_digest(scripts):
+    before = code_digest("train_network")
+    edit(scripts / "yoho" / "loss.py", "** 2", "** 3")
+    assert code_digest("train_network") != before
+
+
+def test_changed_formula_of_a_module_imported_indirectly_changes_the_digest(scripts):
+    """train_network imports scoring, which imports targets, which imports events."""
+    assert "yoho.events import merge" not in (scripts / "train_network.py").read_text()
+    before = code_digest("train_network")
+    edit(scripts / "yoho" / "events.py", "1.5e-6", "2.5e-6")
+    assert code_digest("train_network") != before
+
+
+def test_changed_text_that_is_no_docstring_changes_the_digest(scripts):
+    before = code_digest("train_network")
+    edit(scripts / "yoho" / "masking.py", '"backbone", "middle"', '"backbone", "centre"')
+    assert code_digest("train_network") != before
+
+
+def test_module_that_a_script_does_not_use_does_not_change_its_digest(scripts):
+    before = code_digest("train_network")
+    (scripts / "yoho" / "plotting.py").write_text("COLOURS = ()\n")
+    assert code_digest("train_network") == before
+
+
+@pytest.fixture
+def own_modules():
+    """The package's modules are loaded anew within the test, and are as before afterwards."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "yoho"}
+    yield
+    forget_package()
+    sys.modules.update(before)
+
+
+def forget_package():
+    for name in [name for name in sys.modules if name.split(".")[0] == "yoho"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("script", SCRIPT_NAMES)
+def test_digest_follows_the_modules_that_a_script_loads_and_no_others(scripts, own_modules, script):
+    forget_package()
+    runpy.run_path(str(scripts / f"{script}.py"), run_name="loaded")
+    loaded = {name.partition(".")[2] or "__init__" for name in sys.modules if name.split(".")[0] == "yoho"}
+    before, texts = code_digest(script), {path: path.read_text() for path in (scripts / "yoho").glob("*.py")}
+    for path, text in texts.items():
+        if path.stem not in loaded:
+            path.write_text(text + "\nADDED = 1\n")
+    assert code_digest(script) == before
+    for path, text in texts.items():
+        if path.stem in loaded:
+            path.write_text(text + "\nADDED = 1\n")
+            assert code_digest(script) != before, path.name
+            path.write_text(text)

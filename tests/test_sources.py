@@ -1,0 +1,534 @@
+"""Sources of recordings: built-in and ESC-50 layout, splits without leaks, and clear words about bad input."""
+
+import csv
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+
+from yoho import InputError
+from yoho.sources import COLUMNS, SOURCES, SPLITS, assign_splits, check_recordings, read_audio, sounding_range
+
+LABELS = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
+ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
+
+
+# ---- built-in recordings ---------------------------------------------------------------------------------------------
+
+
+# The default settings, but for fewer and shorter recordings.
+CONFIG = Path(__file__).parents[1] / "config" / "config.yaml"
+SMALL = {
+    "event_labels": ["car", "clocks", "crowds"],
+    "per_class": 4,
+    "duration": [2, 3],
+    "sample_rate": 8000,
+    "splits": {"train": 0.5, "valid": 0.25, "test": 0.25},
+    "seed": 0,
+}
+
+
+@pytest.fixture
+def synthetic(tmp_path, spread):
+    """A function that makes a few built-in recordings: (table, {name: bytes})."""
+
+    def make(folder, **changes):
+        (tmp_path / folder).mkdir()
+        config = yaml.safe_load(CONFIG.read_text())
+        settings = config["datasets"][config["dataset"]]["recordings"] | SMALL | changes
+        table = SOURCES["synthetic"](str(tmp_path / folder), spread, **settings)
+        return table, {path.name: path.read_bytes() for path in sorted((tmp_path / folder).iterdir())}
+
+    return make
+
+
+def test_built_in_recordings_are_the_same_for_the_same_seed_and_others_for_another(synthetic):
+    first, first_bytes = synthetic("a")
+    again, again_bytes = synthetic("b")
+    other, other_bytes = synthetic("c", seed=1)
+    assert first_bytes == again_bytes
+    pd.testing.assert_frame_equal(first.drop(columns="path"), again.drop(columns="path"))
+    assert first_bytes.keys() == other_bytes.keys()
+    assert not set(first_bytes.values()) & set(other_bytes.values())
+
+
+def test_built_in_recordings_all_differ(synthetic):
+    _, files = synthetic("a")
+    assert len(files) == 12 and len(set(files.values())) == 12
+
+
+def test_recording_does_not_depend_on_how_many_there_are(synthetic):
+    _, few = synthetic("a", per_class=3)
+    _, more = synthetic("b", per_class=5)
+    assert few.items() <= more.items()
+
+
+def test_built_in_table_describes_the_files(synthetic):
+    table, files = synthetic("a")
+    assert set(COLUMNS) <= set(table.columns)
+    assert sorted(Path(path).name for path in table["path"]) == sorted(files)
+    assert table["event_label"].value_counts().to_dict() == {"car": 4, "clocks": 4, "crowds": 4}
+    assert table["recording"].is_unique and (table["group"] == table["recording"]).all()
+    for row in table.itertuples():
+        info = soundfile.info(row.path)
+        assert (info.samplerate, info.channels) == (8000, 1)
+        assert row.duration == row.offset == pytest.approx(info.duration, abs=1e-9)
+        assert row.onset == 0 and 1.99 <= row.duration <= 3.0
+    check_recordings(table, ["car", "clocks", "crowds"])
+
+
+# ---- splits ----------------------------------------------------------------------------------------------------------
+
+
+def made_up(groups_per_class, rng):
+    """A table of recordings of some classes, 1 to 3 recordings a group."""
+    rows = [
+        {"recording": f"{label}-{group}-{take}", "event_label": label, "group": f"{label}-{group}"}
+        for label, groups in groups_per_class.items()
+        for group in range(groups)
+        for take in range(rng.integers(1, 4))
+    ]
+    return pd.DataFrame(rows).sample(frac=1, random_state=int(rng.integers(1000)), ignore_index=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_group_is_in_two_splits_and_every_class_is_in_each(seed):
+    rng = np.random.default_rng(seed)
+    recordings = made_up({label: int(rng.integers(3, 30)) for label in LABELS}, rng)
+    fractions = dict(zip(SPLITS, rng.dirichlet([1, 1, 1]) + 0.01, strict=True))
+    dealt = assign_splits(recordings, fractions, rng)
+    assert (dealt.groupby("group")["split"].nunique() == 1).all()
+    assert len(dealt.groupby(["event_label", "split"])) == len(LABELS) * len(SPLITS)
+    assert dealt["recording"].to_list() == recordings["recording"].to_list()
+    check_recordings(dealt, LABELS)
+
+
+@pytest.mark.parametrize(
+    "groups, fractions, expected",
+    [
+        (40, (0.7, 0.15, 0.15), (28, 6, 6)),
+        (10, (0.7, 0.2, 0.1), (7, 2, 1)),
+        (4, (0.5, 0.25, 0.25), (2, 1, 1)),
+        (3, (0.98, 0.01, 0.01), (1, 1, 1)),
+        (100, (70, 20, 10), (70, 20, 10)),  # shares need not add up to 1
+        (50, (0.98, 0.01, 0.01), (48, 1, 1)),
+    ],
+)
+def test_splits_get_their_share_of_the_groups(groups, fractions, expected):
+    recordings = pd.DataFrame({"event_label": "car", "group": [f"g{number}" for number in range(groups)]})
+    dealt = assign_splits(recordings, dict(zip(SPLITS, fractions, strict=True)), np.random.default_rng(0))
+    assert tuple((dealt["split"] == split).sum() for split in SPLITS) == expected
+
+
+def test_splits_are_drawn_not_dealt_in_order():
+    recordings = pd.DataFrame({"event_label": "car", "group": [f"g{number}" for number in range(30)]})
+    fractions = {"train": 0.6, "valid": 0.2, "test": 0.2}
+    draws = [tuple(assign_splits(recordings, fractions, np.random.default_rng(seed))["split"]) for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert draws[0] != tuple(np.repeat(SPLITS, (18, 6, 6)))
+
+
+def test_class_with_fewer_groups_than_splits_is_named():
+    recordings = made_up({"car": 5, "clocks": 2}, np.random.default_rng(0))
+    with pytest.raises(InputError, match=r"class clocks: 2 group\(s\).* 3 splits"):
+        assign_splits(recordings, {"train": 0.5, "valid": 0.25, "test": 0.25}, np.random.default_rng(0))
+
+
+def test_too_few_built_in_recordings_are_an_error(synthetic):
+    with pytest.raises(InputError, match="class car"):
+        synthetic("a", per_class=2)
+
+
+# ---- what is checked of any source -----------------------------------------------------------------------------------
+
+
+def checked(**changes):
+    """Check a sound table of two classes after some changes: {(row, column): value}."""
+    rows = [
+        {"recording": f"{label}-{split}", "event_label": label, "group": f"{label}-{split}", "split": split}
+        for label in ("car", "clocks")
+        for split in SPLITS
+    ]
+    table = pd.DataFrame(rows)
+    for column, values in changes.items():
+        for row, value in values.items():
+            table.loc[row, column] = value
+    return check_recordings(table, ["car", "clocks"])
+
+
+def test_sound_table_is_given_back():
+    assert len(checked()) == 6
+
+
+def test_no_recordings_at_all_are_an_error():
+    with pytest.raises(InputError, match="no recordings"):
+        check_recordings(pd.DataFrame(columns=COLUMNS), ["car"])
+
+
+def test_shared_group_across_splits_is_named():
+    with pytest.raises(InputError, match="more than one split: field-7"):
+        checked(group={0: "field-7", 2: "field-7"})
+
+
+def test_group_shared_by_two_classes_across_splits_is_named():
+    with pytest.raises(InputError, match="more than one split: field-7"):
+        checked(group={0: "field-7", 4: "field-7"})
+
+
+def test_group_within_one_split_may_be_shared():
+    checked(group={0: "field-7", 3: "field-7"})
+
+
+def test_empty_group_is_named():
+    with pytest.raises(InputError, match="no group.*: clocks-train"):
+        checked(group={3: ""})
+
+
+def test_two_recordings_of_one_name_are_named():
+    with pytest.raises(InputError, match="two recordings of one name: twin"):
+        checked(recording={1: "twin", 4: "twin"})
+
+
+@pytest.mark.parametrize("row, split", [(3, "train"), (4, "valid"), (5, "test")])
+def test_class_that_a_split_lacks_is_named(row, split):
+    with pytest.raises(InputError, match=f"class clocks: no recording in split {split}"):
+        checked(event_label={row: "car"})
+
+
+def test_class_without_any_recording_is_named():
+    table = checked()
+    with pytest.raises(InputError, match="class aircraft: no recording"):
+        check_recordings(table, ["car", "clocks", "aircraft"])
+
+
+# ---- the ESC-50 layout -----------------------------------------------------------------------------------------------
+
+CLASSES = [
+    {"event_label": "animal", "categories": ["dog", "cat"]},
+    {"event_label": "weather", "categories": ["rain"]},
+]
+FOLDS = {"train": [1, 2], "valid": [3], "test": [4]}
+HEADER = ["filename", "fold", "target", "category", "esc10", "src_file", "take"]
+# Container, sample rate, channels.
+FORMATS = [("wav", 44100, 1), ("ogg", 22050, 2), ("flac", 48000, 3), ("wav", 8000, 2), ("ogg", 44100, 1)]
+
+
+ROWS = [
+    [f"{fold}-00{fold}{target}-A-{target}.{FORMATS[(fold + target) % 5][0]}", fold, target, category]
+    + [category != "wind", f"00{fold}{target}", "A"]
+    for target, category in enumerate(("dog", "cat", "rain", "wind"))
+    for fold in range(1, 6)
+]
+
+
+def sound(rate, channels):
+    """Half a second of noise between two stretches of silence of a quarter, (samples, channels)."""
+    noise = 0.2 * np.random.default_rng(rate).standard_normal((rate // 2, channels))
+    quiet = np.zeros((rate // 4, channels))
+    return np.concatenate([quiet, noise, quiet]).clip(-1, 1)
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory):
+    """A tiny collection in the ESC-50 layout: four categories by five folds."""
+    root = tmp_path_factory.mktemp("collection")
+    (root / "audio").mkdir()
+    (root / "meta").mkdir()
+    for name, fold, target, *_ in ROWS:
+        _, rate, channels = FORMATS[(fold + target) % 5]
+        soundfile.write(root / "audio" / name, sound(rate, channels), rate)
+    write_meta(root, ROWS)
+    return root
+
+
+@pytest.fixture
+def esc(collection, tmp_path):
+    """A copy of the collection to spoil."""
+    return Path(shutil.copytree(collection, esc))
+
+
+def write_meta(root, rows, header=HEADER):
+    with (root / "meta" / "esc50.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+@pytest.fixture
+def esc50(tmp_path, spread):
+    """A function that reads a collection: the checked table, with nothing but a few settings changed."""
+
+    def read(path, **changes):
+        folder = tmp_path / "recordings"
+        folder.mkdir(exist_ok=True)
+        settings = {"path": str(path), "classes": CLASSES, "folds": FOLDS, "trim_db": 40} | changes
+        table = SOURCES["esc50"](str(folder), spread, **settings)
+        return check_recordings(table, [entry["event_label"] for entry in settings["classes"]])
+
+    return read
+
+
+def test_esc, esc50_folder_is_read(esc50):
+    table = esc50(esc)
+    assert set(COLUMNS) <= set(table.columns)
+    assert len(table) == 3 * 4  # neither the unused category nor the unused fold
+    assert table["event_label"].value_counts().to_dict() == {"animal": 8, "weather": 4}
+    for row in table.itertuples():
+        fold, source, _, target = row.recording.split("-")
+        assert row.split == {"1": "train", "2": "train", "3": "valid", "4": "test"}[fold]
+        assert row.event_label == {"0": "animal", "1": "animal", "2": "weather"}[target]
+        assert row.group == source and row.group.startswith("00")  # text, not a number
+        assert Path(row.path).parent == esc / "audio" and Path(row.path).stem == row.recording
+        assert soundfile.info(row.path).frames > 0
+
+
+def test_near_silent_ends_are_trimmed_at_any_rate_and_channel_count(esc, esc50):
+    table = esc50(esc)
+    assert {soundfile.info(path).samplerate for path in table["path"]} == {44100, 22050, 48000, 8000}
+    assert np.abs(table["duration"] - 1).max() < 1e-3
+    # A quarter of a second of silence at both ends, found within a frame of 46 ms.
+    assert (table["onset"].between(0.25 - 0.047, 0.25)).all()
+    assert (table["offset"].between(0.75, 0.75 + 0.047)).all()
+
+
+def test_what_is_near_silent_depends_on_trim_db(tmp_path):
+    rate, rng = 16000, np.random.default_rng(0)
+    levels = np.repeat([0.003, 0.3, 0.003], rate)  # ends 40 dB below
+    soundfile.write(tmp_path / "a.wav", levels * rng.uniform(-1, 1, 3 * rate), rate)
+    assert sounding_range(tmp_path / "a.wav", 30)[1:] == pytest.approx((1.0, 2.0), abs=0.05)
+    assert sounding_range(tmp_path / "a.wav", 50)[1:] == (0.0, 3.0)
+
+
+def test_recording_shorter_than_a_trimming_frame_is_kept_whole(tmp_path):
+    soundfile.write(tmp_path / "click.wav", 0.5 * np.ones(40), 8000)
+    assert sounding_range(tmp_path / "click.wav", 40) == pytest.approx((0.005, 0.0, 0.005))
+
+
+def zip_collection(root, path, top="ESC-50-master/", extra=()):
+    """Pack a collection; `extra`: (name, content) of more members."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if top:
+            archive.writestr(top, "")
+        for file in sorted(root.rglob("*")):
+            archive.write(file, top + str(file.relative_to(root)))
+        for name, content in extra:
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("top", ["ESC-50-master/", ""])
+def test_esc, esc50_zip_gives_what_its_folder_gives(tmp_path, esc50, top):
+    zip_collection(esc, tmp_path / "esc.zip", top, [(f"{top}README.md", "read me")])
+    from_folder, from_zip = esc50(esc), esc50(tmp_path / "esc.zip")
+    pd.testing.assert_frame_equal(from_folder.drop(columns="path"), from_zip.drop(columns="path"))
+    for one, other in zip(from_folder["path"], from_zip["path"], strict=True):
+        assert Path(other).is_relative_to(tmp_path / "recordings")
+        assert Path(one).read_bytes() == Path(other).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil", "../../evil.wav", "../audio/evil.wav", "/evil.wav", "audio/../../evil.wav", "meta/../../evil"],
+)
+def test_member_of_a_zip_cannot_escape(tmp_path, esc, esc50, name):
+    zip_collection(esc, tmp_path / "esc.zip", extra=[(name, "evil")])
+    inside = tmp_path / "recordings"
+    before = {path for path in tmp_path.parent.rglob("*") if not path.is_relative_to(inside)}
+    esc50(tmp_path / "esc.zip")
+    assert {path for path in tmp_path.parent.rglob("*") if not path.is_relative_to(inside)} == before
+    assert not Path("/evil.wav").exists()
+
+
+def test_real_recordings_of_esc10(tmp_path, esc50):
+    if not (ESC10 / "meta" / "esc50.csv").is_file():
+        pytest.skip(f"no real recordings at {ESC10}")
+    categories = sorted(pd.read_csv(ESC10 / "meta" / "esc50.csv")["category"].unique())
+    classes = [{"event_label": category, "categories": [category]} for category in categories]
+    table = esc50(ESC10, classes=classes)
+    assert len(table) == 320 and table["event_label"].nunique() == 10
+    assert (table.groupby("group")["split"].nunique() == 1).all()
+    assert table["split"].value_counts().to_dict() == {"train": 160, "valid": 80, "test": 80}
+    assert ((table["onset"] >= 0) & (table["onset"] < table["offset"]) & (table["offset"] <= table["duration"])).all()
+    assert (np.abs(table["duration"] - 5) < 0.01).mean() > 0.9
+    assert (table["offset"] - table["onset"] < 4).sum() > 50  # many end in silence
+
+
+# ---- bad collections -------------------------------------------------------------------------------------------------
+
+
+def test_missing_folder_is_named(tmp_path, esc50):
+    with pytest.raises(InputError, match="nowhere.*no such file.*meta/esc50.csv"):
+        esc50(tmp_path / "nowhere")
+
+
+def test_missing_zip_is_named(tmp_path, esc50):
+    with pytest.raises(InputError, match="nowhere.zip"):
+        esc50(tmp_path / "nowhere.zip")
+
+
+def test_zip_without_the_layout_is_named(tmp_path, esc50):
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("README.md", "nothing here")
+    with pytest.raises(InputError, match="esc50.csv"):
+        esc50(tmp_path / "other.zip")
+
+
+@pytest.mark.parametrize("column", ["filename", "fold", "category", "src_file"])
+def test_missing_column_is_named(esc, esc50, column):
+    index = HEADER.index(column)
+    write_meta(esc, [row[:index] + row[index + 1 :] for row in ROWS], HEADER[:index] + HEADER[index + 1 :])
+    with pytest.raises(InputError, match=f"esc50.csv: no column {column}"):
+        esc50(esc)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"\x89PNG\r\n\x1a\n\x00\xff\xfe", b'a,b\n1,2\n1,2,3,4\n"'])
+def test_meta_that_is_no_table_is_named(esc, esc50, content):
+    (esc / "meta" / "esc50.csv").write_bytes(content)
+    with pytest.raises(InputError, match=r"esc50\.csv"):
+        esc50(esc)
+
+
+def test_row_without_a_file_name_is_an_error(esc, esc50):
+    write_meta(esc, [*ROWS, ["", 1, 0, "dog", True, "0099", "A"]])
+    with pytest.raises(InputError, match="esc50.csv|filename"):
+        esc50(esc)
+
+
+def test_unknown_category_is_named_with_the_known_ones(esc, esc50):
+    classes = [*CLASSES, {"event_label": "vehicle", "categories": ["tram"]}]
+    with pytest.raises(InputError, match="no category tram.*cat, dog, rain, wind"):
+        esc50(esc, classes=classes)
+
+
+@pytest.mark.parametrize(
+    "folds", [{"train": [1, 2], "valid": [3], "test": [9]}, {"train": [1], "valid": [3], "test": []}]
+)
+def test_split_without_recordings_is_named(esc, esc50, folds):
+    with pytest.raises(InputError, match="no recording in split test"):
+        esc50(esc, folds=folds)
+
+
+def test_folds_that_the_collection_lacks_are_an_error(esc, esc50):
+    with pytest.raises(InputError, match="no recordings.*folds"):
+        esc50(esc, folds={"train": [7], "valid": [8], "test": [9]})
+
+
+def test_source_file_across_folds_of_two_splits_is_named(esc, esc50):
+    shared = [row[:5] + ["0077"] + row[6:] if row[3] == "dog" and row[1] in (1, 4) else row for row in ROWS]
+    write_meta(esc, shared)
+    with pytest.raises(InputError, match="more than one split: 0077"):
+        esc50(esc)
+
+
+def test_recording_without_a_source_file_is_named(esc, esc50):
+    write_meta(esc, [row[:5] + [""] + row[6:] if row is ROWS[0] else row for row in ROWS])
+    with pytest.raises(InputError, match=f"no group.*{Path(ROWS[0][0]).stem}"):
+        esc50(esc)
+
+
+def test_two_files_of_one_name_are_an_error(esc, esc50):
+    twins = [["twin.wav", 1, 0, "dog", True, "0099", "A"], ["twin.ogg", 1, 0, "dog", True, "0099", "B"]]
+    write_meta(esc, [*ROWS, *twins])
+    soundfile.write(esc / "audio" / "twin.wav", sound(8000, 1), 8000)
+    soundfile.write(esc / "audio" / "twin.ogg", sound(8000, 1), 8000)
+    with pytest.raises(InputError, match="two recordings of one name: twin"):
+        esc50(esc)
+
+
+def spoil(path, how):
+    """Put something that is no usable recording at `path`, a .wav."""
+    if how == "missing":
+        path.unlink()
+    elif how == "unreadable":
+        path.write_bytes(b"this is no audio at all" * 10)
+    elif how == "of no bytes":
+        path.write_bytes(b"")
+    elif how == "empty":
+        soundfile.write(path, np.zeros((0, 1)), 8000)
+    elif how == "not finite":
+        samples = sound(8000, 1)
+        samples[100] = np.nan
+        soundfile.write(path, samples, 8000, subtype="FLOAT")
+    elif how == "infinite":
+        samples = sound(8000, 1)
+        samples[100] = np.inf
+        soundfile.write(path, samples, 8000, subtype="DOUBLE")
+    elif how == "silent":
+        soundfile.write(path, np.zeros(8000), 8000)
+    elif how == "a folder":
+        path.unlink()
+        path.mkdir()
+
+
+BAD = ["missing", "unreadable", "of no bytes", "empty", "not finite", "infinite", "silent", "a folder"]
+
+
+@pytest.mark.parametrize("how", BAD)
+def test_bad_recording_is_named(esc, esc50, how):
+    name = next(row[0] for row in ROWS if row[0].endswith(".wav") and row[1] != 5 and row[3] != "wind")
+    spoil(esc / "audio" / name, how)
+    with pytest.raises(InputError, match=name) as caught:
+        esc50(esc)
+    assert "\n" not in str(caught.value)
+
+
+def test_bad_recording_of_an_unused_category_does_no_harm(esc, esc50):
+    name = next(row[0] for row in ROWS if row[3] == "wind")
+    spoil(esc / "audio" / name, "missing")
+    assert len(esc50(esc)) == 12
+
+
+BAD_ZIPS = ["no archive", "truncated", "damaged start", "damaged middle", "encrypted"]
+
+
+@pytest.mark.parametrize("how", BAD_ZIPS)
+def test_bad_zip_is_named(tmp_path, esc, esc50, how):
+    path = tmp_path / "esc.zip"
+    zip_collection(esc, path)
+    content = bytearray(path.read_bytes())
+    if how == "no archive":
+        content = b"not a zip"
+    elif how == "truncated":
+        content = content[: len(content) // 2]
+    elif how.startswith("damaged"):
+        with zipfile.ZipFile(path) as archive:
+            member = max(archive.infolist(), key=lambda info: info.compress_size)
+        first = member.header_offset + 30 + len(member.filename)
+        place = first if how == "damaged start" else first + member.compress_size // 2
+        content[place : place + 100] = b"\xff" * 100
+    elif how == "encrypted":
+        for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flag of every member
+            position = content.find(signature)
+            while position >= 0:
+                content[position + offset] |= 1
+                position = content.find(signature, position + 4)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"esc\.zip"):
+        esc50(path)
+
+
+# ---- reading audio ---------------------------------------------------------------------------------------------------
+
+
+def test_channels_are_averaged(tmp_path):
+    samples = np.stack([np.full(100, 0.5), np.full(100, -0.25), np.full(100, 0.125)], axis=1)
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    read, rate = read_audio(tmp_path / "a.wav")
+    assert rate == 8000 and read.dtype == np.float32 and read.shape == (100,)
+    np.testing.assert_allclose(read, 0.125)
+
+
+def test_part_of_a_file_is_read_to_the_sample(tmp_path):
+    samples = np.arange(1000, dtype=np.float32) / 1000
+    soundfile.write(tmp_path / "a.wav", samples, 1000, subtype="FLOAT")
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.1, 0.35)[0], samples[100:350])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.9)[0], samples[900:])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.9, 5.0)[0], samples[900:])
+
+
+def test_part_past_the_end_of_a_file_is_an_error_with_the_time(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.ones(100), 1000)
+    with pytest.raises(InputError, match=r"a\.wav: holds no audio after 7\.000 s"):
+        read_audio(tmp_path / "a.wav", 7.0, 8.0)

@@ -1,0 +1,404 @@
+"""Training: that it learns, repeats itself, keeps the best epoch, and leaves validation alone."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from yoho.loss import data_loss, penalty
+from yoho.scoring import SCORES
+from yoho.training import autocast, epoch_seed, fit, learning_rate, predict
+
+FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
+CPU = torch.device("cpu")
+SETTINGS = {
+    "epochs": 4,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+    "schedule": "constant",
+    "step_every": 2,
+    "step_factor": 0.1,
+    "l2": 0.0,
+    "augmentation": {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6},
+    "precision": "float32",
+    "device": "cpu",
+}
+HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss", "valid_loss"]
+
+
+class Small(nn.Module):
+    """A network of the same form as the real ones: batch norm, dropout, (batch, 27, 8) to (batch, 9, 6)."""
+
+    def __init__(self, dropout=0.2):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+        self.features = nn.Sequential(nn.Conv2d(1, 8, (3, 3), (3, 1), (0, 1)), nn.BatchNorm2d(8), nn.ReLU())
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Conv1d(8 * BANDS, 3 * CLASSES, 1)
+
+    def standardise(self, mean, deviation):
+        self.mean.fill_(mean)
+        self.deviation.fill_(deviation)
+
+    def forward(self, windows):
+        features = self.features(((windows - self.mean) / self.deviation).unsqueeze(1))
+        features = self.dropout(features.permute(0, 3, 1, 2).flatten(1, 2))
+        return torch.sigmoid(self.head(features)).transpose(1, 2)
+
+
+def made_up(windows, seed):
+    """Windows whose first class sounds in the upper bands and whose second in the lower: (features, targets)."""
+    rng = np.random.default_rng(seed)
+    present = rng.random((windows, BINS, CLASSES)) < 0.4
+    features = rng.normal(-60, 3, (windows, BINS, 3, BANDS))
+    features[..., BANDS // 2 :] += 30 * present[:, :, None, :1]
+    features[..., : BANDS // 2] += 30 * present[:, :, None, 1:]
+    targets = np.zeros((windows, BINS, CLASSES, 3))
+    targets[..., 0] = targets[..., 2] = present
+    tensors = features.reshape(windows, FRAMES, BANDS), targets.reshape(windows, BINS, -1)
+    return tuple(torch.tensor(values, dtype=torch.float32) for values in tensors)
+
+
+class Bar:
+    """A progress bar that draws nothing and counts."""
+
+    def __init__(self, total, unit):
+        self.total, self.count, self.shown = total, 0, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def update(self):
+        self.count += 1
+
+    def set_postfix(self, **values):
+        self.shown.append(values)
+
+
+def bin_scores(targets):
+    """A score over bins: as `segment_scores`, without the decoding."""
+    truth = targets.numpy()[..., 0::3] > 0.5
+
+    def score(outputs):
+        guess = outputs[..., 0::3] >= 0.5
+        f1 = 2 * (guess & truth).sum((0, 1)) / np.maximum(guess.sum((0, 1)) + truth.sum((0, 1)), 1)
+        rows = pd.DataFrame({"event_label": ["high", "low"]} | dict.fromkeys(SCORES, f1))
+        return dict.fromkeys(SCORES, float(f1.mean())), rows
+
+    return score
+
+
+def train(seed=0, network=None, score=None, bar=Bar, data=None, **changes):
+    """Train a small network: (network, history, class-wise history, best weights, best epoch)."""
+    torch.manual_seed(seed)
+    network = network or Small()
+    training, valid = data or (made_up(30, 1), made_up(20, 2))
+    score = score or bin_scores(valid[1])
+    result = fit(network, training, valid, score, bar, settings=SETTINGS | changes, seed=seed, device=CPU)
+    return network, *result
+
+
+# ---- learning --------------------------------------------------------------------------------------------------------
+
+
+def test_loss_falls_and_f1_rises():
+    _, history, _, _, _ = train(epochs=12, learning_rate=0.003)
+    assert history["train_data_loss"].iloc[-1] < 0.5 * history["train_data_loss"].iloc[0]
+    assert history["valid_data_loss"].iloc[-1] < 0.5 * history["valid_data_loss"].iloc[0]
+    assert history["f1"].iloc[-1] > 0.9 > history["f1"].iloc[0]
+
+
+def test_same_seed_same_history_and_weights():
+    _, history, classwise, weights, best = train(seed=3)
+    _, again, classwise_again, weights_again, best_again = train(seed=3)
+    pd.testing.assert_frame_equal(history, again, check_exact=True)
+    pd.testing.assert_frame_equal(classwise, classwise_again, check_exact=True)
+    assert best == best_again and weights.keys() == weights_again.keys()
+    assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
+
+
+def test_other_seed_other_history_even_from_the_same_weights():
+    start = Small().state_dict()
+
+    def trained(seed):
+        network = Small()
+        network.load_state_dict(start)
+        training, valid = made_up(30, 1), made_up(20, 2)
+        result = fit(network, training, valid, bin_scores(valid[1]), Bar, settings=SETTINGS, seed=seed, device=CPU)
+        return result[0]["train_data_loss"].to_list()
+
+    assert trained(0) == trained(0) != trained(1)
+
+
+def test_draws_of_the_caller_do_not_change_the_training():
+    """Once the network stands, what else draws random numbers meanwhile (a score, say) does not matter."""
+    training, valid = made_up(30, 1), made_up(20, 2)
+    score = bin_scores(valid[1])
+
+    def drawing(outputs):
+        torch.rand(7)
+        return score(outputs)
+
+    first, second = (train(score=own, data=(training, valid))[1] for own in (score, drawing))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_epochs_differ_in_order_and_masks():
+    assert len({epoch_seed(seed, epoch) for seed in range(20) for epoch in range(1, 101)}) == 2000
+    assert epoch_seed(1, 2) == epoch_seed(1, 2)
+
+
+def test_weights_move_with_every_batch_of_an_epoch():
+    class Recorder(Bar):
+        seen = []
+
+        def update(self):
+            super().update()
+            self.seen.append(network.head.weight.detach().clone())
+
+    network = Small()
+    train(network=network, bar=Recorder, epochs=1)
+    assert len(Recorder.seen) == 4  # 30 windows in batches of 8
+    assert not any(torch.equal(one, other) for one, other in zip(Recorder.seen[:-1], Recorder.seen[1:], strict=True))
+
+
+# ---- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_history_has_a_row_an_epoch_and_no_clock():
+    _, history, classwise, _, _ = train()
+    assert list(history.columns) == [*HISTORY, *SCORES]
+    assert history["epoch"].to_list() == [1, 2, 3, 4]
+    assert history.notna().all(axis=None)
+    assert set(classwise.columns) == {"epoch", "event_label", *SCORES}
+    assert classwise["epoch"].to_list() == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert classwise["event_label"].to_list() == ["high", "low"] * 4
+
+
+def scripted(f1s):
+    """A score that ignores the outputs and gives these F1s, one an epoch."""
+    values = iter(f1s)
+
+    def score(outputs):
+        f1 = next(values)
+        return dict.fromkeys(SCORES, f1), pd.DataFrame({"event_label": ["high"]} | dict.fromkeys(SCORES, [f1]))
+
+    return score
+
+
+@pytest.mark.parametrize(
+    "f1s, best",
+    [([0.1, 0.6, 0.5, 0.2], 2), ([0.9, 0.6, 0.5, 0.2], 1), ([0.1, 0.2, 0.3, 0.4], 4), ([0.3, 0.1, 0.31, 0.2], 3)],
+)
+def test_best_epoch_is_the_best_by_validation_f1(f1s, best):
+    _, history, _, _, found = train(score=scripted(f1s))
+    assert found == best == history["f1"].idxmax() + 1
+
+
+def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
+    _, history, _, _, best = train(score=scripted([0.0] * 6), epochs=6)
+    assert best == history["valid_data_loss"].idxmin() + 1
+    assert best > 1
+
+
+@pytest.mark.parametrize("best", [1, 3, 6])
+def test_weights_returned_are_those_of_the_best_epoch(best):
+    """Recomputed from them, the validation loss is history's: nothing was augmented or dropped out there."""
+    f1s = [0.5] * 6
+    f1s[best - 1] = 0.9
+    valid = made_up(20, 2)
+    _, history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
+    network = Small()
+    network.load_state_dict(weights)
+    loss = data_loss(predict(network, valid[0], 7, CPU, "float32"), valid[1]).mean().item()
+    assert found == best
+    assert loss == pytest.approx(history["valid_data_loss"][best - 1], rel=1e-5)
+    assert (history["valid_data_loss"].drop(best - 1) - loss).abs().min() > 1e-4
+
+
+def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features():
+    training = made_up(30, 1)
+    _, _, _, weights, _ = train(data=(training, made_up(20, 2)), epochs=1)
+    assert weights["mean"].item() == pytest.approx(training[0].mean().item(), rel=1e-5)
+    assert weights["deviation"].item() == pytest.approx(training[0].std().item(), rel=1e-5)
+
+
+# ---- SpecAugment and dropout -----------------------------------------------------------------------------------------
+
+
+def test_specaugment_is_on_training_batches_alone():
+    """A network that notes what it sees: masked values in training, the very windows in validation."""
+    seen = {True: [], False: []}
+
+    class Spy(Small):
+        def forward(self, windows):
+            seen[self.training].append(windows.detach().clone())
+            return super().forward(windows)
+
+    training, valid = made_up(30, 1), made_up(20, 2)
+    train(network=Spy(), data=(training, valid), epochs=1)
+    assert torch.equal(torch.cat(seen[False]), valid[0])
+    batches = torch.cat(seen[True])
+    masked = (batches - training[0].mean()).abs() < 1e-4  # filled with the mean of the training features
+    assert len(batches) == 30 and masked.flatten(1).any(1).sum() > 20
+    for window, kept in zip(batches, ~masked, strict=True):  # every training window, but for what is masked
+        assert sum(torch.equal(window[kept], other[kept]) for other in training[0]) == 1
+
+
+def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order():
+    seen = []
+
+    class Spy(Small):
+        def forward(self, windows):
+            if self.training:
+                seen.append(windows.detach().clone())
+            return super().forward(windows)
+
+    training = made_up(30, 1)
+    augmentation = SETTINGS["augmentation"] | {"frequency_masks": 0, "time_masks": 0}
+    train(network=Spy(), data=(training, made_up(20, 2)), epochs=2, augmentation=augmentation)
+    first, second = torch.cat(seen[:4]), torch.cat(seen[4:])
+    for epoch in (first, second):
+        assert torch.equal(epoch.flatten(1).sum(1).sort()[0], training[0].flatten(1).sum(1).sort()[0])
+    assert not torch.equal(first, second) and not torch.equal(first, training[0])
+
+
+# ---- loss and learning rate ------------------------------------------------------------------------------------------
+
+
+def test_losses_are_means_per_window_whatever_the_batches():
+    """With a learning rate of next to nothing, no dropout and no masks, the loss is that of the first weights."""
+    torch.manual_seed(5)
+    network = Small(dropout=0.0)
+    network.features[1] = nn.Identity()
+    training = made_up(30, 1)
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    augmentation = SETTINGS["augmentation"] | {"frequency_masks": 0, "time_masks": 0}
+    settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": 0.1}
+    _, history, _, _, _ = train(network=network, data=(training, made_up(20, 2)), **settings)
+    first = Small(dropout=0.0)
+    first.features[1] = nn.Identity()
+    first.load_state_dict(start)
+    first.standardise(training[0].mean(), training[0].std())
+    expected = data_loss(predict(first, training[0], 30, CPU, "float32"), training[1]).mean().item()
+    row = history.iloc[0]
+    assert row["train_data_loss"] == pytest.approx(expected, rel=1e-4)
+    assert row["train_penalty"] == pytest.approx(penalty(first, 0.1).item(), rel=1e-4)
+
+
+def test_reported_loss_is_data_loss_and_penalty():
+    _, history, _, _, _ = train(l2=0.05)
+    assert (history["train_penalty"] > 0).all()
+    np.testing.assert_allclose(history["train_loss"], history["train_data_loss"] + history["train_penalty"])
+    np.testing.assert_allclose(history["valid_loss"], history["valid_data_loss"] + history["train_penalty"])
+    _, without, _, _, _ = train(l2=0.0)
+    assert (without["train_penalty"] == 0).all() and without["valid_loss"].equals(without["valid_data_loss"])
+
+
+def test_penalty_pulls_the_kernels_in():
+    size = [sum((kernel**2).sum() for name, kernel in train(l2=l2)[3].items() if "weight" in name) for l2 in (0.0, 1.0)]
+    assert size[1] < 0.7 * size[0]
+
+
+@pytest.mark.parametrize("epoch, steps", [(1, 0), (30, 0), (31, 1), (60, 1), (61, 2), (100, 3)])
+def test_step_schedule(epoch, steps):
+    settings = {"learning_rate": 0.001, "schedule": "step", "step_every": 30, "step_factor": 0.1}
+    assert learning_rate(epoch, settings) == pytest.approx(0.001 * 0.1**steps)
+    assert learning_rate(epoch, settings | {"schedule": "constant"}) == 0.001
+
+
+def test_optimiser_follows_the_schedule():
+    """From the third epoch on the rate is next to nothing, and so is what the weights still do."""
+    _, history, _, _, _ = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02)
+    np.testing.assert_allclose(history["learning_rate"], [0.02, 0.02, 2e-14, 2e-14])
+    steps = history["valid_data_loss"].diff().abs()
+    assert steps[1] > 1e-2
+    network = Small(dropout=0.0)
+    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
+    _, still, _, _, _ = train(network=network, schedule="step", step_every=2, step_factor=1e-12)
+    assert still["valid_data_loss"][2] == pytest.approx(still["valid_data_loss"][3], rel=1e-6)
+    assert still["valid_data_loss"][0] != pytest.approx(still["valid_data_loss"][1], rel=1e-4)
+
+
+# ---- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_loss_that_is_no_number_is_an_error_with_epoch_and_learning_rate():
+    features, targets = made_up(30, 1)
+    features[3, 4, 5] = np.nan
+    with pytest.raises(FloatingPointError, match=r"epoch 1: .*nan.* 0\.01"):
+        train(data=((features, targets), made_up(20, 2)))
+
+
+def test_loss_that_is_no_number_later_names_that_epoch():
+    class Failing(Small):
+        passes = 0
+
+        def forward(self, windows):
+            self.passes += self.training
+            return super().forward(windows) * (np.nan if self.passes > 8 and self.training else 1)
+
+    with pytest.raises(FloatingPointError, match="epoch 3"):
+        train(network=Failing())
+
+
+def test_validation_loss_that_is_no_number_is_an_error_too():
+    """The last step of the last epoch can spoil the weights: no NaN may reach the history unnoticed."""
+
+    class Failing(Small):
+        def forward(self, windows):
+            return super().forward(windows) * (1 if self.training else np.nan)
+
+    with pytest.raises(FloatingPointError, match="epoch 1"):
+        train(network=Failing(), epochs=1)
+
+
+# ---- progress, precision ---------------------------------------------------------------------------------------------
+
+
+def test_progress_counts_batches_and_shows_epoch_loss_and_f1():
+    bars = []
+
+    def bar(**settings):
+        bars.append(Bar(**settings))
+        return bars[-1]
+
+    train(bar=bar)
+    assert bars[0].total == bars[0].count == 4 * 4
+    assert [values["epoch"] for values in bars[0].shown] == [1, 2, 3, 4]
+    assert all({"loss", "F1"} <= values.keys() for values in bars[0].shown)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 20, 100])
+def test_prediction_does_not_depend_on_the_batch_size(batch_size):
+    torch.manual_seed(0)
+    network, features = Small(), made_up(20, 2)[0]
+    expected = predict(network, features, 20, CPU, "float32")
+    assert expected.shape == (20, BINS, 3 * CLASSES) and expected.dtype == torch.float32
+    torch.testing.assert_close(predict(network, features, batch_size, CPU, "float32"), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_prediction_is_in_evaluation_mode():
+    network = Small(dropout=0.9).train()
+    first, second = (predict(network, made_up(20, 2)[0], 20, CPU, "float32") for _ in range(2))
+    assert torch.equal(first, second) and not network.training
+
+
+def test_precision_is_what_is_asked_for():
+    def format_of(precision):
+        with autocast(Small(), CPU, precision):
+            return nn.Linear(2, 2)(torch.ones(1, 2)).dtype
+
+    assert format_of("float32") == torch.float32
+    assert format_of("bfloat16") == torch.bfloat16
+
+
+def test_bfloat16_trains_too():
+    _, history, _, weights, _ = train(precision="bfloat16", epochs=8)
+    assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
