@@ -249,7 +249,7 @@ def collection(tmp_path_factory):
 @pytest.fixture
 def esc(collection, tmp_path):
     """A copy of the collection to spoil."""
-    return Path(shutil.copytree(collection, esc))
+    return Path(shutil.copytree(collection, tmp_path / "esc"))
 
 
 def write_meta(root, rows, header=HEADER):
@@ -271,7 +271,7 @@ def esc50(tmp_path, spread):
     return read
 
 
-def test_esc, esc50_folder_is_read(esc50):
+def test_esc50_folder_is_read(esc, esc50):
     table = esc50(esc)
     assert set(COLUMNS) <= set(table.columns)
     assert len(table) == 3 * 4  # neither the unused category nor the unused fold
@@ -319,7 +319,7 @@ def zip_collection(root, path, top="ESC-50-master/", extra=()):
 
 
 @pytest.mark.parametrize("top", ["ESC-50-master/", ""])
-def test_esc, esc50_zip_gives_what_its_folder_gives(tmp_path, esc50, top):
+def test_esc50_zip_gives_what_its_folder_gives(tmp_path, esc, esc50, top):
     zip_collection(esc, tmp_path / "esc.zip", top, [(f"{top}README.md", "read me")])
     from_folder, from_zip = esc50(esc), esc50(tmp_path / "esc.zip")
     pd.testing.assert_frame_equal(from_folder.drop(columns="path"), from_zip.drop(columns="path"))
@@ -341,7 +341,7 @@ def test_member_of_a_zip_cannot_escape(tmp_path, esc, esc50, name):
     assert not Path("/evil.wav").exists()
 
 
-def test_real_recordings_of_esc10(tmp_path, esc50):
+def test_real_recordings_of_esc10(esc50):
     if not (ESC10 / "meta" / "esc50.csv").is_file():
         pytest.skip(f"no real recordings at {ESC10}")
     categories = sorted(pd.read_csv(ESC10 / "meta" / "esc50.csv")["category"].unique())

@@ -20,7 +20,7 @@ from yoho.synthesis import CLASSES, SOUND_SPEED, Take, synthesise
 RATE = 44100
 DURATION = (4.0, 12.0)
 LEVEL = (-32.0, -14.0)
-SNR = (6.0, 30.0)
+SNR = (12.0, 40.0)
 EACH = 36  # recordings of a class
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 
