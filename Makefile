@@ -7,10 +7,12 @@ READY := .venv/installed.txt
 SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
 
 .PHONY: figures environment test slow lint
+# A killed run leaves Snakemake's lock behind. It is lifted only under a lock of our own, which ends with its holder.
 figures: $(READY)
-	@# A killed run leaves its lock behind. Nobody else is at work here while we hold ours.
-	@if ls .snakemake/locks/* >/dev/null 2>&1; then $(SNAKEMAKE) --quiet all --unlock; fi
-	@$(SNAKEMAKE) --quiet rules
+	@exec 9>.snakemake.lock; \
+	if command -v flock >/dev/null && ! flock --nonblock 9; then echo "make is already at work in this folder"; exit 1; fi; \
+	if ls .snakemake/locks/* >/dev/null 2>&1; then $(SNAKEMAKE) --quiet all --unlock; fi; \
+	$(SNAKEMAKE) --quiet rules
 	@echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv"
 
 environment: $(READY)

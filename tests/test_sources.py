@@ -58,8 +58,10 @@ def test_built_in_recordings_are_the_same_for_the_same_seed_and_others_for_anoth
 
 
 def test_built_in_recordings_all_differ(synthetic):
-    _, files = synthetic("a")
+    """Also in length: recordings of one number but another class have draws of their own."""
+    table, files = synthetic("a")
     assert len(files) == 12 and len(set(files.values())) == 12
+    assert table["duration"].is_unique
 
 
 def test_recording_does_not_depend_on_how_many_there_are(synthetic):
@@ -521,11 +523,13 @@ def test_channels_are_averaged(tmp_path):
 
 
 def test_part_of_a_file_is_read_to_the_sample(tmp_path):
-    samples = np.arange(1000, dtype=np.float32) / 1000
-    soundfile.write(tmp_path / "a.wav", samples, 1000, subtype="FLOAT")
-    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.1, 0.35)[0], samples[100:350])
-    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.9)[0], samples[900:])
-    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 0.9, 5.0)[0], samples[900:])
+    samples, rate = np.arange(1000, dtype=np.float32) / 1000, 11025
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    for first, last in ((0, 250), (101, 350), (999, 1000)):
+        read, _ = read_audio(tmp_path / "a.wav", round(first / rate, 6), round(last / rate, 6))  # as a table holds it
+        np.testing.assert_array_equal(read, samples[first:last])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate)[0], samples[901:])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate, 5.0)[0], samples[901:])
 
 
 def test_part_past_the_end_of_a_file_is_an_error_with_the_time(tmp_path):

@@ -1,7 +1,10 @@
 """What every job needs, whatever it computes: log, progress, parallel work, device, clear errors."""
 
 import errno
+import os
 import sys
+import threading
+import time
 import traceback
 from functools import partial
 
@@ -19,8 +22,16 @@ def start(snakemake):
     log = open(str(snakemake.log), "w", buffering=1)  # noqa: SIM115 (open until the job ends)
     sys.stdout = sys.stderr = log
     sys.excepthook = partial(report, log)
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
+
+
+def end_with(parent):
+    """End this process once its parent has ended: a killed Snakemake leaves no job behind that writes on."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def report(log, kind, error, trace):

@@ -36,7 +36,9 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
         for index in range(per_class)
     ]
     paths = [str(Path(folder) / f"{row['recording']}.flac") for row in rows]
-    calls = [(row["event_label"], row["seed"], duration, level, snr, sample_rate, path) for row, path in zip(rows, paths)]
+    calls = [
+        (row["event_label"], row["seed"], duration, level, snr, sample_rate, path) for row, path in zip(rows, paths)
+    ]
     lengths = list(spread(write_synthetic, calls))
     recordings = pd.DataFrame(rows).drop(columns="seed").assign(path=paths, duration=lengths, onset=0.0, offset=lengths)
     recordings["group"] = recordings["recording"]
