@@ -3,8 +3,10 @@
 import errno
 import io
 import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,8 +26,9 @@ def terminal(monkeypatch):
 
 
 @pytest.fixture
-def in_job(tmp_path, terminal):
+def in_job(tmp_path, terminal, monkeypatch):
     """A function that runs something as a job: what stands in its log, and what the user sees."""
+    monkeypatch.setattr(job, "end_with", lambda parent: None)  # the tests themselves need not end with their parent
 
     def run(action):
         before = sys.stdout, sys.stderr, sys.excepthook, torch.get_num_threads()
@@ -109,6 +112,35 @@ def test_error_that_follows_from_another_is_still_one_line(in_job):
 
     log, _ = in_job(work)
     assert log.strip() == "error: a.wav: cannot be read"
+
+
+JOB = """
+import sys, time
+from types import SimpleNamespace
+from yoho import job
+job.start(SimpleNamespace(log=sys.argv[1], threads=1))
+print("at work")
+time.sleep(60)
+"""
+PARENT = """
+import subprocess, sys
+subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[2]])
+"""
+
+
+def test_job_ends_when_its_parent_is_killed(tmp_path):
+    """The pipe that both hold closes only once both have ended."""
+    scripts = str(Path(job.__file__).parents[1])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, JOB, str(tmp_path / "job.log")],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": scripts},
+    )
+    while not (tmp_path / "job.log").exists() or "at work" not in (tmp_path / "job.log").read_text():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.communicate(timeout=20)
 
 
 # ---- settings and devices --------------------------------------------------------------------------------------------

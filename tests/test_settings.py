@@ -132,6 +132,8 @@ MISTAKES = [
     ("datasets.builtin.recordings.event_labels", ["car", "car"], r"recordings\.event_labels: \['car', 'car'\]"),
     ("datasets.builtin.recordings.duration", [9, 3], r"datasets\.builtin\.recordings\.duration: \[9, 3\]"),
     ("datasets.builtin.recordings.level", [-10, -30], r"datasets\.builtin\.recordings\.level: \[-10, -30\]"),
+    ("datasets.builtin.recordings.snr", [30, 6], r"datasets\.builtin\.recordings\.snr: \[30, 6\]"),
+    ("datasets.builtin.recordings.sample_rate", 4000, r"datasets\.builtin\.recordings\.sample_rate: 4000 .*minimum"),
     ("datasets.builtin.recordings.duration", [3], r"datasets\.builtin\.recordings\.duration: \[3\]"),
     ("datasets.builtin.recordings.duration", [3, 4, 5], r"datasets\.builtin\.recordings\.duration: "),
     ("datasets.builtin.recordings.splits.test", 0, r"recordings\.splits\.test: 0 "),
@@ -139,6 +141,7 @@ MISTAKES = [
     ("datasets.figures", copy.deepcopy(ESC50), "datasets: 'figures'"),
     ("datasets.my data", copy.deepcopy(ESC50), "datasets: 'my data'"),
     ("mixing.duration", [127, 55], r"mixing\.duration: \[127, 55\]"),
+    ("features.win_length", 4096, r"features\.win_length: 4096.*n_fft"),
     # A mix ends with the segment that makes it long enough, so the range must leave room for the longest one.
     ("mixing.duration", [55, 60], r"mixing\.duration: \[55, 60\].*longest_segment"),
 ]
@@ -264,49 +267,80 @@ def test_files_that_a_dataset_is_read_from(config, tmp_path):
 
 # ---- runs ------------------------------------------------------------------------------------------------------------
 
+TRAINING = {
+    "learning_rate": 0.001,
+    "schedule": "constant",
+    "step_every": 30,
+    "step_factor": 0.1,
+    "l2": 0.0,
+    "epochs": 10,
+    "batch_size": 16,
+    "pretrained": False,
+}
+LOW = {"backbone": "efficientnet", "learning_rate": 0.0001}
+STUDIES = {
+    "networks": {
+        "seeds": [0],
+        "runs": [
+            {"label": "YOHO", "backbone": "mobilenet", "mask": "none"},
+            {"label": "VGGish", "backbone": "vggish", "mask": "none"},
+            {"label": "EfficientNet + mask", "backbone": "efficientnet", "mask": "backbone"},
+        ],
+    },
+    "mask": {
+        "seeds": [0],
+        "runs": [{"label": "with mask", "mask": "backbone"} | LOW, {"label": "without mask", "mask": "none"} | LOW],
+    },
+}
 NAMES = {
     "networks": ["mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0"],
     "mask": ["efficientnet-mask_backbone-lr_0.0001-seed_0", "efficientnet-lr_0.0001-seed_0"],
 }
 
 
-def test_names_of_the_default_runs_are_short_and_stable(config):
-    runs = Runs(config)
+@pytest.fixture
+def studied(config):
+    """The default config with a training section and studies that stay as they are."""
+    return config | {"training": config["training"] | TRAINING, "studies": copy.deepcopy(STUDIES)}
+
+
+def test_names_of_runs_are_short_and_stable(studied):
+    runs = Runs(studied)
     assert {study: runs.of(study) for study in NAMES} == NAMES
     assert list(runs.named) == [*NAMES["networks"], *NAMES["mask"]]
     assert all(re.fullmatch(r"[\w.+-]+", name) for name in runs.named)  # what the rules take as a run
 
 
-def test_new_default_neither_renames_nor_adds_a_run(config):
-    config["training"]["label_smoothing"] = 0.0
-    runs = Runs(config)
+def test_new_default_neither_renames_nor_adds_a_run(studied):
+    studied["training"]["label_smoothing"] = 0.0
+    runs = Runs(studied)
     assert {study: runs.of(study) for study in NAMES} == NAMES
 
 
-def test_setting_that_says_what_is_the_default_does_not_rename(config):
-    config["studies"]["networks"]["runs"][0]["learning_rate"] = config["training"]["learning_rate"]
-    config["studies"]["networks"]["runs"][0]["pretrained"] = False
-    assert Runs(config).of("networks") == NAMES["networks"]
+def test_setting_that_says_what_is_the_default_does_not_rename(studied):
+    studied["studies"]["networks"]["runs"][0]["learning_rate"] = studied["training"]["learning_rate"]
+    studied["studies"]["networks"]["runs"][0]["pretrained"] = False
+    assert Runs(studied).of("networks") == NAMES["networks"]
 
 
-def test_order_of_a_run_s_settings_does_not_rename(config):
+def test_order_of_a_run_s_settings_does_not_rename(studied):
     first = {"label": "a", "backbone": "mobilenet", "mask": "head", "epochs": 7, "l2": 0.1}
-    config["studies"]["mask"]["runs"] = [first, dict(reversed(first.items())) | {"label": "b"}]
-    assert len(Runs(config).of("mask")) == 1
+    studied["studies"]["mask"]["runs"] = [first, dict(reversed(first.items())) | {"label": "b"}]
+    assert len(Runs(studied).of("mask")) == 1
 
 
-def test_run_that_two_studies_share_is_one_run_with_a_label_in_each(config):
-    config["studies"]["mask"]["runs"].append({"label": "at 0.001", "backbone": "efficientnet", "mask": "backbone"})
-    runs = Runs(config)
+def test_run_that_two_studies_share_is_one_run_with_a_label_in_each(studied):
+    studied["studies"]["mask"]["runs"].append({"label": "at 0.001", "backbone": "efficientnet", "mask": "backbone"})
+    runs = Runs(studied)
     assert len(runs.named) == 5
     assert runs.of("networks", "mask") == [*NAMES["networks"], *NAMES["mask"]]
     shared = "efficientnet-mask_backbone-seed_0"
     assert runs.labels("networks")[shared] == "EfficientNet + mask" and runs.labels("mask")[shared] == "at 0.001"
 
 
-def test_every_seed_is_a_run(config):
-    config["studies"]["mask"]["seeds"] = [0, 1, 12]
-    runs = Runs(config)
+def test_every_seed_is_a_run(studied):
+    studied["studies"]["mask"]["seeds"] = [0, 1, 12]
+    runs = Runs(studied)
     assert len(runs.of("mask")) == 6
     assert {runs.named[name]["seed"] for name in runs.of("mask")} == {0, 1, 12}
 
@@ -328,11 +362,11 @@ def test_every_seed_is_a_run(config):
         {"backbone": "mobilenet"},
     ],
 )
-def test_run_with_another_setting_has_another_name_and_that_setting(config, own):
+def test_run_with_another_setting_has_another_name_and_that_setting(studied, own):
     run = {"label": "new", "backbone": "efficientnet", "mask": "backbone"} | own
-    config["studies"]["networks"]["runs"].append(run)
-    check_config(config)
-    runs = Runs(config)
+    studied["studies"]["networks"]["runs"].append(run)
+    check_config(studied)
+    runs = Runs(studied)
     label, name = runs.studies["networks"][-1]
     assert label == "new" and name not in NAMES["networks"] + NAMES["mask"]
     assert re.fullmatch(r"[\w.+-]+", name) and len(name) < 80
@@ -341,12 +375,12 @@ def test_run_with_another_setting_has_another_name_and_that_setting(config, own)
         assert (chosen["network"] | chosen["training"])[key] == value
 
 
-def test_run_has_its_own_settings_over_those_of_the_training_section(config):
-    runs = Runs(config)
+def test_run_has_its_own_settings_over_those_of_the_training_section(studied):
+    runs = Runs(studied)
     chosen = runs.named["efficientnet-mask_backbone-lr_0.0001-seed_0"]
     assert chosen["network"] == {"backbone": "efficientnet", "mask": "backbone"}
-    assert chosen["training"] == config["training"] | {"learning_rate": 0.0001}
-    assert runs.named["mobilenet-seed_0"]["training"] == config["training"]
+    assert chosen["training"] == studied["training"] | {"learning_rate": 0.0001}
+    assert runs.named["mobilenet-seed_0"]["training"] == studied["training"]
 
 
 # ---- code digests ----------------------------------------------------------------------------------------------------

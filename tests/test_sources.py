@@ -388,8 +388,9 @@ def test_missing_column_is_named(esc, esc50, column):
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\x89PNG\r\n\x1a\n\x00\xff\xfe", b'a,b\n1,2\n1,2,3,4\n"'])
 def test_meta_that_is_no_table_is_named(esc, esc50, content):
     (esc / "meta" / "esc50.csv").write_bytes(content)
-    with pytest.raises(InputError, match=r"esc50\.csv"):
+    with pytest.raises(InputError, match=r"esc50\.csv") as caught:
         esc50(esc)
+    assert "\n" not in str(caught.value)
 
 
 def test_row_without_a_file_name_is_an_error(esc, esc50):

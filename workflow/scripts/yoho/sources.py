@@ -28,7 +28,7 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
     """Built-in recordings (see yoho.synthesis), written to `folder` as FLAC. Each is its own group.
 
     spread: `job.spread` or a function like it; duration: [shortest, longest], s; level: [quietest, loudest],
-    dBFS; snr: [lowest, highest] level over the background, dB; splits: the fraction of the recordings of each class per split.
+    dBFS; snr: [lowest, highest] level over the background, dB; splits: share of each class's recordings.
     """
     rows = [
         {"recording": f"{event_label}-{index:03d}", "event_label": event_label, "seed": (seed, position, index)}

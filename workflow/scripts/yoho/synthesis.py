@@ -730,8 +730,9 @@ def synthesise(
     """One recording of a class, mono float32 in [-1, 1], (samples,).
 
     event_label: one of `CLASSES`; duration: range of its length, s, 2 or more (drawn log-uniform); level: range of its
-    RMS, dBFS (drawn uniform; up to -14 it is reached within 0.5 dB, by limiting peaks and never by clipping);
-    snr: range of its power over the background's, dB; sample_rate: Hz. Equal states of `rng` give equal samples. Raises ValueError for an unknown class.
+    RMS, dBFS (drawn uniform; up to -14 it is reached within 0.5 dB, by limiting peaks and never by clipping); snr:
+    range of its power over the background's, dB (drawn uniform); sample_rate: Hz. Equal states of `rng` give equal
+    samples. Raises ValueError for an unknown class.
     """
     if event_label not in GENERATORS:
         raise ValueError(f"no built-in sound for {event_label!r}: choose from {', '.join(GENERATORS)}")
