@@ -47,7 +47,7 @@ def test_it_makes_every_figure_and_table(finished):
 
 
 def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
-    run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-seed_0"
+    run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
     assert {file.name for file in run.iterdir()} == {
         *("history.csv", "classwise.csv", "weights.safetensors", "model.json"),
         *("test_outputs.npz", "test_events.tsv", "test_scores.json"),

@@ -9,7 +9,7 @@ import hashlib
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import relevance
 from snakemake.exceptions import WorkflowError
 
@@ -20,9 +20,13 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 
 
+WHOLE = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+Validator = validators.extend(Draft202012Validator, type_checker=WHOLE)
+
+
 def check_config(config):
     """Raise WorkflowError with one line per mistake in the config, naming key and value."""
-    schema = Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    schema = Validator(yaml.safe_load(SCHEMA.read_text()))
     mistakes = [explain(error) for error in schema.iter_errors(config)]
     if not mistakes and config["dataset"] not in config["datasets"]:
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
@@ -40,7 +44,7 @@ def explain(error):
     if error.context:  # of several alternatives, what the closest one lacks
         return explain(min(error.context, key=relevance))
     if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
+        unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
         return f"{prefix}unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"
     if error.validator == "type":
         return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
@@ -76,7 +80,15 @@ def check_studies(config):
     """Mistakes across sections."""
     if config["mixing"]["duration"][0] > config["mixing"]["duration"][1]:
         yield f"mixing.duration: {config['mixing']['duration']} must be [shortest, longest]"
+    elif config["mixing"]["duration"][1] - config["mixing"]["duration"][0] < config["mixing"]["longest_segment"]:
+        yield f"mixing.duration: {config['mixing']['duration']} must span at least longest_segment"
+    if config["features"]["win_length"] > config["features"]["n_fft"]:
+        yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
     for name, study in config["studies"].items():
+        settings = [{key: value for key, value in run.items() if key != "label"} for run in study["runs"]]
+        for number, run in enumerate(settings):
+            if run in settings[:number]:
+                yield f"studies.{name}.runs[{number}]: {study['runs'][number]['label']!r} repeats another run"
         if repeated(run["label"] for run in study["runs"]):
             yield f"studies.{name}.runs: a label is there twice"
 

@@ -21,7 +21,7 @@ def cut_segments(recordings, longest, shortest):
     """
     rows = []
     for row in recordings.itertuples():
-        edges = np.append(np.arange(row.onset, row.offset, longest), row.offset)
+        edges = np.append(np.arange(row.onset, row.offset - 1e-6, longest), row.offset)
         for number, (onset, offset) in enumerate(zip(edges[:-1], edges[1:])):
             if number == 0 or offset - onset >= shortest:
                 rows.append((row.event_label, row.recording, row.path, onset, offset))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -113,6 +114,6 @@ def load_network(folder, device="cpu"):
         # Pretrained weights would be downloaded only to be overwritten.
         network = Network(**description["network"] | {"pretrained": False})
         network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: holds no network that can be loaded ({error}); train it anew") from error
     return network.to(device, memory_format=torch.channels_last).eval(), description

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 # Okabe and Ito's colours, apart for every common colour blindness; marks and strokes tell them apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+STROKES = ("-", "--", ":", "-.")
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 8,
@@ -69,7 +70,7 @@ def draw_classwise(curves, epochs):
             for axis, score in zip(row, scores):
                 chosen = curves[curves["label"] == label]
                 draw_lines(axis, chosen.assign(label=chosen["event_label"]), score)
-                last = row is axes[-1]
+                last = label == labels[-1]
                 finish(axis, "epoch" if last else "", label if axis is row[0] else "", unit=True)
         for axis, score in zip(axes[0], scores):
             axis.set_title({"f1": "F1"}.get(score, score))
@@ -99,7 +100,7 @@ def draw_lines(axis, curves, score, **style):
                 color=COLOURS[number % len(COLOURS)],
                 marker=MARKS[number % len(MARKS)],
                 markevery=max(1, len(rows) // 10),
-                **style,
+                **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
             )
 
 

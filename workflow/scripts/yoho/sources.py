@@ -10,6 +10,7 @@ onset, offset   what is used of it, s: near-silent ends are left out
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import librosa
@@ -63,9 +64,14 @@ def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
     meta = root / "meta" / "esc50.csv"
     if not meta.is_file():
         raise InputError(f"{meta}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
-    table = pd.read_csv(meta, dtype=str)
+    try:
+        table = pd.read_csv(meta, dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise InputError(f"{meta}: cannot be read as a table ({str(error).strip()})") from error
     if missing := {"filename", "fold", "category", "src_file"} - set(table.columns):
         raise InputError(f"{meta}: no column {', '.join(sorted(missing))}; the ESC-50 layout has them")
+    if (table["filename"] == "").any():
+        raise InputError(f"{meta}: a row without a filename")
     label_of = {category: entry["event_label"] for entry in classes for category in entry["categories"]}
     if unknown := set(label_of) - set(table["category"]):
         known = ", ".join(sorted(set(table["category"])))
@@ -93,7 +99,7 @@ def unpack_esc50(path, folder):
                     target = Path(folder, *parts[-2:])
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(archive.read(member))
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be unpacked ({error}); is it a whole .zip of ESC-50?") from error
     return Path(folder)
 

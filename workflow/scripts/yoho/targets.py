@@ -39,7 +39,7 @@ def decode_outputs(outputs, windows, event_labels, window_length, threshold, mer
     outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename,
     onset (s) and mix_duration (s). A bin counts where its presence reaches `threshold`; its event lasts
     from bin + start to bin + end. Times are clipped to the mix, events of one class at most `merge_gap`
-    seconds apart are joined, and what remains is rounded to the millisecond.
+    seconds apart are joined; times are rounded to the microsecond that tables hold.
     """
     outputs = np.asarray(outputs, dtype=float)
     count, bins, _ = outputs.shape
@@ -56,5 +56,5 @@ def decode_outputs(outputs, windows, event_labels, window_length, threshold, mer
             "event_label": np.asarray(event_labels, dtype=object)[label],
         }
     )
-    events = merge_events(events[events["offset"] > events["onset"]], merge_gap).round({"onset": 3, "offset": 3})
+    events = merge_events(events[events["offset"] > events["onset"]], merge_gap).round({"onset": 6, "offset": 6})
     return events[events["offset"] > events["onset"]].reset_index(drop=True)

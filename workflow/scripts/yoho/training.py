@@ -38,6 +38,8 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
                 raise FloatingPointError(f"epoch {epoch}: the loss is {train_data_loss} at learning rate {rate}")
             outputs = predict(network, valid[0], settings["batch_size"], device, settings["precision"])
             valid_data_loss = data_loss(outputs, valid[1]).mean().item()
+            if not np.isfinite(valid_data_loss):
+                raise FloatingPointError(f"epoch {epoch}: the validation loss is {valid_data_loss} at rate {rate}")
             overall, per_class = score(outputs.numpy())
             history.append(
                 {
