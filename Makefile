@@ -23,7 +23,7 @@ $(READY): requirements.txt
 	cp requirements.txt $@
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
