@@ -1,8 +1,11 @@
 """The built-in recordings: no single number tells their class, all bands over time do, and the physics holds."""
 
+from pathlib import Path
+
 import librosa
 import numpy as np
 import pytest
+import yaml
 from scipy.fft import dct
 from scipy.signal import hilbert
 from sklearn.linear_model import LogisticRegression
@@ -19,8 +22,8 @@ from yoho.synthesis import CLASSES, SOUND_SPEED, Take, synthesise
 
 RATE = 44100
 DURATION = (4.0, 12.0)
-LEVEL = (-32.0, -14.0)
-SNR = (12.0, 40.0)
+DEFAULT = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
+LEVEL, SNR = (DEFAULT["datasets"]["builtin"]["recordings"][key] for key in ("level", "snr"))
 EACH = 36  # recordings of a class
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 

@@ -108,7 +108,7 @@ def autocast(network, device, precision):
     """The number format to compute the network in: float32, bfloat16, or what is fastest ("auto").
 
     On a CPU with bfloat16 instructions only VGGish gains in training (44 against 24 windows/s on two cores
-    of an AMD EPYC 9004); the depthwise convolutions of the other two lose (YOHO 68 against 109).
+    of an AMD EPYC); the depthwise convolutions of the other two lose (YOHO 68 against 109).
     """
     dense = all(module.groups == 1 for module in network.modules() if isinstance(module, torch.nn.Conv2d))
     native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
