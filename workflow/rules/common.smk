@@ -1,4 +1,6 @@
 # Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
+import re
+
 from settings import Runs, check_config, code_digest, event_labels, source_files
 
 check_config(config)
@@ -11,7 +13,7 @@ wildcard_constraints:
     dataset="|".join(config["datasets"]),
     split="train|valid|test",
     use="train|score",
-    run=r"[\w.+-]+",
+    run="|".join(map(re.escape, runs.named)),
 
 
 def dataset(wildcards):

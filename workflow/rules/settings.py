@@ -57,7 +57,7 @@ def check_dataset(name, dataset):
     if dataset["source"] == "esc50":
         path = Path(recordings["path"])
         if not path.exists():
-            yield f"{where}.path: no such folder or .zip: {path}; set it to where ESC-50 (or a part of it) lies"
+            yield f"{where}.path: no such folder or .zip: {path.resolve()}; set it to where ESC-50 lies"
         folds = [fold for members in recordings["folds"].values() for fold in members]
         if len(folds) != len(set(folds)):
             yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
@@ -65,6 +65,8 @@ def check_dataset(name, dataset):
             yield f"{where}.classes: an event_label is there twice"
         if repeated(category for entry in recordings["classes"] for category in entry["categories"]):
             yield f"{where}.classes: a category is there twice"
+    if recordings.get("per_class", 3) < 3:
+        yield f"{where}.per_class: {recordings['per_class']} is fewer than the three splits need"
     for key in ("duration", "level", "snr"):
         if key in recordings and recordings[key][0] > recordings[key][1]:
             yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
@@ -82,6 +84,17 @@ def check_studies(config):
         yield f"mixing.duration: {config['mixing']['duration']} must be [shortest, longest]"
     elif config["mixing"]["duration"][1] - config["mixing"]["duration"][0] < config["mixing"]["longest_segment"]:
         yield f"mixing.duration: {config['mixing']['duration']} must span at least longest_segment"
+    if config["mixing"]["shortest_segment"] > config["mixing"]["longest_segment"]:
+        yield f"mixing.shortest_segment: {config['mixing']['shortest_segment']} is more than longest_segment"
+    windows, frames = config["windows"], window_frames(config)
+    for use, hop in windows["hop"].items():
+        if hop > windows["length"]:
+            yield f"windows.hop.{use}: {hop} is more than windows.length: parts of a mix would be in no window"
+    if -(-frames // 32) != windows["bins"]:
+        yield (
+            f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, "
+            f"so it must be {-(-frames // 32)} (or change windows.length or features.hop_length)"
+        )
     if config["features"]["win_length"] > config["features"]["n_fft"]:
         yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
     for name, study in config["studies"].items():
@@ -93,6 +106,12 @@ def check_studies(config):
             yield f"studies.{name}.runs: a label is there twice"
 
 
+def window_frames(config):
+    """Frames of a window: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
+    samples = round(config["windows"]["length"] * config["mixing"]["sample_rate"])
+    return samples // config["features"]["hop_length"] + 1
+
+
 def event_labels(dataset):
     """The classes of a dataset, in the order of the targets."""
     recordings = dataset["recordings"]
@@ -101,9 +120,11 @@ def event_labels(dataset):
 
 def source_files(dataset):
     """Files of the user's that a dataset is read from: a change in one collects the recordings anew."""
-    path = Path(dataset["recordings"].get("path", ""))
-    files = {"synthetic": [], "esc50": [path if path.suffix == ".zip" else path / "meta" / "esc50.csv"]}
-    return [str(file) for file in files[dataset["source"]] if file.exists()]
+    if dataset["source"] == "synthetic":
+        return []
+    path = Path(dataset["recordings"]["path"])
+    files = [path] if path.suffix == ".zip" else [path / "meta" / "esc50.csv", *sorted(path.glob("audio/*"))]
+    return [str(file) for file in files if file.is_file()]
 
 
 class Runs:
@@ -131,16 +152,12 @@ class Runs:
         """Names of the runs of some studies, each once."""
         return list(dict.fromkeys(name for study in studies for _, name in self.studies[study]))
 
-    def labels(self, study):
-        """{run: its label in the figure} of a study."""
-        return {name: label for label, name in self.studies[study]}
-
 
 def code_digest(script):
     """Digest of the package modules that a script imports, followed through their own imports.
 
     Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
-    changed comment does not.
+    changed comment does not; `job`, which changes no result, is left out.
     """
     pending, trees = package_imports(ast.parse((SCRIPTS / f"{script}.py").read_text())), {}
     while pending:
@@ -148,19 +165,19 @@ def code_digest(script):
         if module not in trees:
             tree = ast.parse((SCRIPTS / "yoho" / f"{module}.py").read_text())
             pending |= package_imports(tree)
-            trees[module] = ast.dump(without_docstrings(tree))
+            trees[module] = ast.unparse(without_docstrings(tree))
     return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
 
 
 def package_imports(tree):
     """Names of the yoho modules that a syntax tree imports."""
-    modules = {"__init__"}
+    modules = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "yoho":
             modules |= {alias.name for alias in node.names if (SCRIPTS / "yoho" / f"{alias.name}.py").exists()}
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("yoho."):
             modules.add(node.module.split(".")[1])
-    return modules
+    return modules - {"job"}
 
 
 def without_docstrings(tree):

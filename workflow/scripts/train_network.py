@@ -10,7 +10,7 @@ from yoho import job
 from yoho.events import read_table
 from yoho.model import Network, save_network
 from yoho.scoring import score_outputs
-from yoho.training import fit
+from yoho.training import choose_precision, fit
 
 
 def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, decoding, resolution):
@@ -38,13 +38,16 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         resolution=resolution,
     )
     model = Network(**network)
+    training = settings["training"]
+    training = training | {"precision": choose_precision(model, device, training["precision"])}
+    print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
     history, classwise, weights, best = fit(
         model,
         train,
         valid,
         score,
         partial(job.progress, desc=run),
-        settings=settings["training"],
+        settings=training,
         seed=settings["seed"],
         device=device,
     )
@@ -58,7 +61,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         "windows": windows,
         "features": features,
         "decoding": decoding,
-        "training": settings["training"],
+        "training": training,
         "seed": settings["seed"],
         "best_epoch": best,
         "validation": history.iloc[best - 1].to_dict(),

@@ -8,6 +8,8 @@ import timm
 from timm.layers import create_conv2d
 from torch import nn
 
+from yoho import InputError
+
 
 class BatchNorm(nn.BatchNorm2d):
     """Batch normalisation without gamma: the scale would be undone by the next convolution.
@@ -79,7 +81,13 @@ class VGGish(nn.Sequential):
 
 def timm_backbone(name, pretrained):
     """A convolutional network of timm by name, down to its last feature map."""
-    return timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0, global_pool="", drop_path_rate=0.2)
+    settings = {"in_chans": 1, "num_classes": 0, "global_pool": "", "drop_path_rate": 0.2}
+    try:
+        return timm.create_model(name, pretrained=pretrained, **settings)
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        raise InputError(f"pretrained: no weights of {name} to be had ({error}); set it to false") from error
 
 
 # Name in the config: how to build it, and whether the YOHO neck follows. The mask's positions follow from that.

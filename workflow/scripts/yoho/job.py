@@ -53,13 +53,25 @@ def progress(*args, **settings):
 
 
 def spread(function, calls, threads, description):
-    """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar."""
+    """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar.
+
+    A few calls per process are handed out at a time, and no more before their results are taken: what is
+    held in memory does not grow with the number of calls.
+    """
     from joblib import Parallel, delayed, parallel_config
 
+    few = 4 * threads
     # Each process computes with one thread of its own: together they fill the job's threads.
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        results = Parallel(n_jobs=threads, return_as="generator")(delayed(function)(*call) for call in calls)
-        yield from progress(results, total=len(calls), desc=description)
+    with (
+        parallel_config(backend="loky", inner_max_num_threads=1),
+        Parallel(n_jobs=threads, return_as="generator") as parallel,
+        progress(total=len(calls), desc=description) as bar,
+    ):
+        for start in range(0, len(calls), few):
+            for result in parallel(delayed(function)(*call) for call in calls[start : start + few]):
+                yield result
+                bar.update()
+    print(f"{description}: {len(calls)} done by {threads} processes")
 
 
 def choose_device(name):

@@ -85,6 +85,8 @@ def draw_mask(curves):
         figure, axis = plt.subplots(figsize=(3.4, 2.5))
         draw_lines(axis, curves, "f1")
         finish(axis, "epoch", "validation F1", unit=True)
+        rates = curves.loc[curves["epoch"] == 1, "learning_rate"].unique()
+        axis.set_title("learning rate " + ", ".join(f"{rate:g}" for rate in rates))
         axis.legend(loc="best")
     return figure
 
@@ -100,6 +102,7 @@ def draw_lines(axis, curves, score, **style):
                 color=COLOURS[number % len(COLOURS)],
                 marker=MARKS[number % len(MARKS)],
                 markevery=max(1, len(rows) // 10),
+                clip_on=False,
                 **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
             )
 

@@ -82,7 +82,7 @@ def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
     table = table.assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],
-        group=table["src_file"].fillna(""),
+        group=table["src_file"],
     )
     ranges = spread(sounding_range, [(path, trim_db) for path in table["path"]])
     table[["duration", "onset", "offset"]] = np.array(list(ranges)).reshape(-1, 3)

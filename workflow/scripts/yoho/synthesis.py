@@ -725,7 +725,7 @@ def synthesise(
     duration: tuple[float, float],
     level: tuple[float, float],
     snr: tuple[float, float],
-    sample_rate: int = 44100,
+    sample_rate: int,
 ) -> np.ndarray:
     """One recording of a class, mono float32 in [-1, 1], (samples,).
 

@@ -1,7 +1,5 @@
 """Training: Adam on the paper's loss, SpecAugment on training batches, the best epoch by validation F1 kept."""
 
-import contextlib
-
 import numpy as np
 import pandas as pd
 import torch
@@ -15,8 +13,9 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
 
     train, valid: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)), tensors
     on the CPU; score: takes the validation outputs and returns (overall, class-wise) as `segment_scores` does;
-    progress: tqdm or like it; settings: the config's `training` section.
-    history: a row per epoch; losses are means per window, the training loss over the epoch's own batches.
+    progress: tqdm or like it; settings: the config's `training` section, its precision chosen.
+    history: a row per epoch; losses are means per window, the training loss and penalty over the epoch's
+    own batches, the validation loss and penalty of the weights at its end.
     Raises FloatingPointError where the loss is no longer a number.
     """
     network.to(device, memory_format=torch.channels_last)
@@ -38,6 +37,7 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
                 raise FloatingPointError(f"epoch {epoch}: the loss is {train_data_loss} at learning rate {rate}")
             outputs = predict(network, valid[0], settings["batch_size"], device, settings["precision"])
             valid_data_loss = data_loss(outputs, valid[1]).mean().item()
+            valid_penalty = penalty(network, settings["l2"]).item()
             if not np.isfinite(valid_data_loss):
                 raise FloatingPointError(f"epoch {epoch}: the validation loss is {valid_data_loss} at rate {rate}")
             overall, per_class = score(outputs.numpy())
@@ -49,7 +49,8 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
                     "train_penalty": train_penalty,
                     "train_loss": train_data_loss + train_penalty,
                     "valid_data_loss": valid_data_loss,
-                    "valid_loss": valid_data_loss + train_penalty,
+                    "valid_penalty": valid_penalty,
+                    "valid_loss": valid_data_loss + valid_penalty,
                     **overall,
                 }
             )
@@ -73,7 +74,7 @@ def train_epoch(network, optimiser, train, seed, fill, settings, device, bar):
     for batch in torch.randperm(len(features), generator=generator, device=device).split(settings["batch_size"]):
         batch = batch.to(features.device)
         windows = spec_augment(features[batch], fill, generator, **settings["augmentation"])
-        with autocast(network, device, settings["precision"]):
+        with autocast(device, settings["precision"]):
             outputs = network(windows)
         fitted = data_loss(outputs, targets[batch])
         extra = penalty(network, settings["l2"])
@@ -89,7 +90,7 @@ def train_epoch(network, optimiser, train, seed, fill, settings, device, bar):
 def predict(network, features, batch_size, device, precision):
     """Outputs of windows (windows, frames, mel bands): (windows, bins, 3 * classes), on the CPU."""
     network.eval()
-    with autocast(network, device, precision):
+    with autocast(device, precision):
         return torch.cat([network(batch.to(device)).float().cpu() for batch in features.split(batch_size)])
 
 
@@ -104,14 +105,19 @@ def epoch_seed(seed, epoch):
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
-def autocast(network, device, precision):
-    """The number format to compute the network in: float32, bfloat16, or what is fastest ("auto").
+def choose_precision(network, device, precision):
+    """The number format to compute the network in; "auto": what is faster for it on this device.
 
-    On a CPU with bfloat16 instructions only VGGish gains in training (44 against 24 windows/s on two cores
-    of an AMD EPYC); the depthwise convolutions of the other two lose (YOHO 68 against 109).
+    On a CPU with bfloat16 instructions that is bfloat16 for dense convolutions (VGGish) and float32 for
+    depthwise ones, which lose by it.
     """
+    if precision != "auto":
+        return precision
     dense = all(module.groups == 1 for module in network.modules() if isinstance(module, torch.nn.Conv2d))
     native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    if precision == "bfloat16" or (precision == "auto" and dense and native):
-        return torch.autocast(device.type, torch.bfloat16)
-    return contextlib.nullcontext()
+    return "bfloat16" if dense and native else "float32"
+
+
+def autocast(device, precision):
+    """A context that computes networks in "float32" or "bfloat16"."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
