@@ -220,3 +220,15 @@ def test_progress_names_the_work_and_ends_complete(terminal, slow_square):
     list(job.spread(slow_square, [(number,) for number in range(8)], 1, "squares"))
     last = terminal.getvalue().replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("squares: 100%") and "8/8" in last
+
+
+def test_spread_holds_few_results_whatever_the_number_of_calls(tmp_path, terminal, capsys):
+    """What is made but not yet taken stays bounded: memory does not grow with the number of mixes."""
+    calls = [(tmp_path / f"{number}",) for number in range(60)]
+    results = job.spread(Path.touch, calls, 2, "files")
+    for _ in range(5):
+        next(results)
+    time.sleep(1)
+    assert len(list(tmp_path.iterdir())) <= 8
+    assert len(list(results)) == 55
+    assert len(list(tmp_path.iterdir())) == 60

@@ -25,6 +25,7 @@ def history(labels=NETWORKS, epochs=12, seeds=1):
         for seed in range(seeds):
             columns = {name: rng.random(epochs) for name in ("f1", "precision", "recall", "error_rate")}
             columns |= {name: rng.uniform(1, 20, epochs) for name in ("train_loss", "valid_loss")}
+            columns["learning_rate"] = 0.0001
             run = f"{label.lower()}-seed_{seed}"
             tables.append(pd.DataFrame(columns | {"epoch": np.arange(1, epochs + 1), "label": label, "run": run}))
     return pd.concat(tables, ignore_index=True)
@@ -171,6 +172,7 @@ def test_figure_6_draws_f1_with_and_without_the_mask():
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("epoch", "validation F1")
     assert legend_texts(axis.get_legend()) == ["with mask", "without mask"]
     assert axis.get_ylim() == (0, 1)
+    assert axis.get_title() == "learning rate 0.0001"
 
 
 # ---- tables in, files out --------------------------------------------------------------------------------------------

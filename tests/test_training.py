@@ -8,7 +8,7 @@ from torch import nn
 
 from yoho.loss import data_loss, penalty
 from yoho.scoring import SCORES
-from yoho.training import autocast, epoch_seed, fit, learning_rate, predict
+from yoho.training import autocast, choose_precision, epoch_seed, fit, learning_rate, predict
 
 FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
 CPU = torch.device("cpu")
@@ -24,7 +24,8 @@ SETTINGS = {
     "precision": "float32",
     "device": "cpu",
 }
-HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss", "valid_loss"]
+HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
+HISTORY += ["valid_penalty", "valid_loss"]
 
 
 class Small(nn.Module):
@@ -399,6 +400,16 @@ def test_precision_is_what_is_asked_for():
 
     assert format_of("float32") == torch.float32
     assert format_of("bfloat16") == torch.bfloat16
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_takes_bfloat16_for_dense_convolutions_where_the_processor_has_it(monkeypatch, native):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    dense, depthwise = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4)
+    assert choose_precision(dense, CPU, "auto") == ("bfloat16" if native else "float32")
+    assert choose_precision(depthwise, CPU, "auto") == "float32"
+    assert choose_precision(dense, CPU, "float32") == "float32"
+    assert choose_precision(depthwise, CPU, "bfloat16") == "bfloat16"
 
 
 def test_bfloat16_trains_too():

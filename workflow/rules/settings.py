@@ -171,7 +171,7 @@ def code_digest(script):
 
 def package_imports(tree):
     """Names of the yoho modules that a syntax tree imports."""
-    modules = set()
+    modules = {"__init__"}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "yoho":
             modules |= {alias.name for alias in node.names if (SCRIPTS / "yoho" / f"{alias.name}.py").exists()}
