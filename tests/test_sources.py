@@ -12,7 +12,16 @@ import soundfile
 import yaml
 
 from yoho import InputError
-from yoho.sources import COLUMNS, SOURCES, SPLITS, assign_splits, check_recordings, read_audio, sounding_range
+from yoho.sources import (
+    COLUMNS,
+    SOURCES,
+    SPLITS,
+    assign_splits,
+    check_recordings,
+    read_audio,
+    sounding_range,
+    write_audio,
+)
 
 LABELS = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
 ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
@@ -537,3 +546,9 @@ def test_part_past_the_end_of_a_file_is_an_error_with_the_time(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.ones(100), 1000)
     with pytest.raises(InputError, match=r"a\.wav: holds no audio after 7\.000 s"):
         read_audio(tmp_path / "a.wav", 7.0, 8.0)
+
+
+def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
+    path = tmp_path / "no such folder" / "a.flac"
+    with pytest.raises(InputError, match=r"a\.flac: cannot be written .*is the disk full"):
+        write_audio(path, np.zeros(100, np.float32), 44100)

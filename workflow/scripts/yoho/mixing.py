@@ -6,9 +6,8 @@ Planning draws, rendering computes: the plan holds every draw, and the audio can
 import librosa
 import numpy as np
 import pandas as pd
-import soundfile
 
-from yoho.sources import read_audio
+from yoho.sources import read_audio, write_audio
 
 PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
 
@@ -67,4 +66,4 @@ def render_mix(plan, path, sample_rate):
             samples = librosa.resample(samples, orig_sr=source_rate, target_sr=sample_rate)
         length = round(row.offset * sample_rate) - round(row.onset * sample_rate)
         parts.append(librosa.util.fix_length(samples, size=length))
-    soundfile.write(path, np.concatenate(parts).clip(-1, 1), sample_rate, subtype="PCM_16")
+    write_audio(path, np.concatenate(parts).clip(-1, 1), sample_rate)

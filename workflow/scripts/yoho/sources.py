@@ -49,7 +49,7 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
 def write_synthetic(event_label, seed, duration, level, snr, sample_rate, path):
     """Make one built-in recording; returns its length in seconds."""
     samples = synthesise(event_label, np.random.default_rng(seed), duration, level, snr, sample_rate)
-    soundfile.write(path, samples, sample_rate, subtype="PCM_16")
+    write_audio(path, samples, sample_rate)
     return len(samples) / sample_rate
 
 
@@ -124,6 +124,14 @@ def read_audio(path, onset=0.0, offset=None):
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds samples that are not numbers; replace or remove it")
     return samples.mean(axis=1), sample_rate
+
+
+def write_audio(path, samples, sample_rate):
+    """Write mono samples as 16-bit FLAC. Raises InputError where the file cannot be written, on a full disk say."""
+    try:
+        soundfile.write(path, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
 
 
 def sounding_range(path, trim_db):
