@@ -132,7 +132,7 @@ def test_recordings_are_whole(pool):
 @pytest.mark.parametrize("level", [-32.0, -14.0])
 @pytest.mark.parametrize("label", CLASSES)
 def test_level_is_reached_even_by_impulses(label, level):
-    audio = synthesise(label, np.random.default_rng(1), (3, 3), (level, level), SNR)
+    audio = synthesise(label, np.random.default_rng(1), (3, 3), (level, level), SNR, RATE)
     assert 20 * np.log10(synthesis.rms(audio)) == pytest.approx(level, abs=0.5)
     assert np.abs(audio).max() < 1
 
