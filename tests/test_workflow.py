@@ -164,7 +164,7 @@ def test_after_a_kill_make_goes_on_by_itself(finished, tmp_path):
     time.sleep(2)
     assert process.poll() is None
     family = psutil.Process(process.pid).children(recursive=True)
-    (snakemake,) = [member for member in family if "bin/snakemake" in " ".join(member.cmdline())]
+    (snakemake,) = [member for member in family if any(part.endswith("bin/snakemake") for part in member.cmdline())]
     jobs = [member for member in family if ".snakemake/scripts" in " ".join(member.cmdline())]
     assert jobs
     snakemake.kill()
