@@ -99,7 +99,7 @@ def test_no_band_alone_tells_the_class(pool, name):
 
 
 def test_a_giveaway_would_be_seen(pool):
-    """The bound can fail: a number that tells one class from the rest, and the rest half apart, breaks it."""
+    """The bound can fail: the number of the class itself, blurred by noise, breaks it."""
     noise = np.random.default_rng(0).normal(0, 0.4, len(pool["label"]))
     assert scalar_accuracy(pool["label"] + noise, pool["label"]) > 0.5
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import yaml
 from jsonschema import Draft202012Validator, validators
-from jsonschema.exceptions import relevance
 from snakemake.exceptions import WorkflowError
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -41,8 +40,6 @@ def explain(error):
     """One line for one schema error: where, what, and what is allowed there."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     prefix = f"{key}: " if key else ""
-    if error.context:  # of several alternatives, what the closest one lacks
-        return explain(min(error.context, key=relevance))
     if error.validator == "additionalProperties":
         unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
         return f"{prefix}unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"

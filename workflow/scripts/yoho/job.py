@@ -46,7 +46,7 @@ def report(log, kind, error, trace):
 
 
 def progress(*args, **settings):
-    """A progress bar on the terminal; a line now and then where there is no terminal."""
+    """A progress bar on the terminal; one that moves every 20 s where the output is no terminal."""
     from tqdm import tqdm
 
     return tqdm(*args, file=TERMINAL, mininterval=0.5 if TERMINAL.isatty() else 20, dynamic_ncols=True, **settings)
