@@ -5,6 +5,11 @@ import sys
 import pytest
 
 
+def pytest_addoption(parser):
+    """`--golden DIR`, for the parity with the released code."""
+    parser.addoption("--golden", metavar="DIR", help="recorded inputs and outputs of the released code")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     """Compute networks with one thread: on a busy machine two wait for each other far longer than they save."""

@@ -1,18 +1,20 @@
 """Targets and back: by hand, by an oracle that knows the truth, and for outputs that make no sense."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.features import window_onsets
-from yoho.mixing import plan_mix
+from yoho.mixing import deal_segments, plan_mix
 from yoho.scoring import sed_eval_scores, segment_scores
-from yoho.targets import decode_outputs, encode_events
+from yoho.targets import decode_outputs, encode_events, encode_events_as_released, join_in_order
 
 LENGTH, BINS, HOP = 2.56, 9, 1.96
 WIDTH = LENGTH / BINS
-DECODING = {"threshold": 0.5, "merge_gap": 0.3}
+DECODING = {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"}
 
 
 def table(*rows):
@@ -97,6 +99,52 @@ def test_no_events_give_empty_targets():
     assert not encode_events(table(), [0.0, 1.96], ["car"], LENGTH, BINS).any()
 
 
+# ---- encoding as released --------------------------------------------------------------------------------------------
+
+
+def encode_as_released(*rows):
+    """Targets (bins, classes, 3) of a window of 4 s with 4 bins."""
+    return encode_events_as_released(table(*rows), [0.0], ["car", "clocks"], 4.0, 4).reshape(4, 2, 3)
+
+
+def test_released_targets_of_a_mix_differ_by_the_last_bin_and_the_rounding_alone(tmp_path):
+    labels = [f"class-{number}" for number in range(6)]
+    events, durations = planned(6, 3, 1, tmp_path)
+    for name, own in events.groupby("filename"):
+        onsets = window_onsets(durations[name], LENGTH, HOP)
+        described, released = (
+            encode(own, onsets, labels, LENGTH, BINS).reshape(-1, BINS, 6, 3)
+            for encode in (encode_events, encode_events_as_released)
+        )
+        lasting = described[:, -1, :, 2] == 1
+        assert lasting.any() and (released[:, -1, :, 2][lasting] == np.float32(0.999996)).all()
+        np.testing.assert_allclose(released, described, atol=0.0005 / WIDTH + 1e-6)
+
+
+def test_class_twice_in_one_bin_gives_the_later_event_as_released():
+    for rows in ([0.1, 0.3], [0.6, 0.8]), ([0.6, 0.8], [0.1, 0.3]):
+        released = encode_as_released(*[("m", *row, "car") for row in rows])
+        later = [1, 0.6, 0.8]  # listed first, it swallows the earlier one
+        np.testing.assert_allclose(released[0, 0], later, atol=1e-6)
+
+
+def test_event_listed_late_does_not_bring_the_onset_forward_as_released():
+    released = encode_as_released(("m", 1.5, 2.5, "car"), ("m", 0.5, 3.5, "car"))
+    np.testing.assert_allclose(released[:, 0], [[0, 0, 0], [1, 0.5, 1], [1, 0, 1], [1, 0, 0.5]], atol=1e-6)
+
+
+def test_times_count_in_milliseconds_as_released():
+    np.testing.assert_allclose(encode_as_released(("m", 0.1234, 0.5678, "clocks"))[0, 1], [1, 0.123, 0.568], atol=1e-7)
+
+
+def test_what_touches_a_window_is_not_in_it_as_released():
+    assert not encode_as_released(("m", 4.0, 5.0, "car"), ("m", -1.0, 0.0, "clocks")).any()
+
+
+def test_no_events_give_empty_targets_as_released():
+    assert not encode_as_released().any() and not encode_as_released(("m", 0.0, 4.0, "birds")).any()
+
+
 # ---- the oracle ------------------------------------------------------------------------------------------------------
 
 
@@ -108,7 +156,8 @@ def planned(classes, mixes, seed, folder):
         for number in range(classes * 8)
     ]
     segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
-    plans = [plan_mix(segments, f"mix-{index}", (55, 127), 10, 44100, rng) for index in range(mixes)]
+    draw = partial(deal_segments, rng=rng, duration=(55, 127), longest=10)
+    plans = [plan_mix(segments, f"mix-{index}", 44100, draw) for index in range(mixes)]
     write_table(pd.concat(plans), folder / "plan.tsv")
     plan = read_table(folder / "plan.tsv")
     return merge_events(plan), plan.groupby("filename")["offset"].max().to_dict()
@@ -165,6 +214,14 @@ def test_oracle_gives_the_times_back_to_the_millisecond(tmp_path):
     decoded = oracle(events, durations, labels, HOP)
     assert decoded[["filename", "event_label"]].equals(events[["filename", "event_label"]])
     assert np.abs(decoded[["onset", "offset"]].to_numpy() - events[["onset", "offset"]].to_numpy()).max() < 0.00051
+
+
+def test_order_of_the_rows_decides_what_is_joined_as_released():
+    """Rows of two classes, mixed: the third car begins first, yet the onset of the first one stands."""
+    rows = [("car", 2.0, 3.0), ("clocks", 0.0, 1.0), ("car", 1.0, 2.5), ("car", 3.2, 4.0), ("car", 4.4, 5.0)]
+    events = table(*[("m", onset, offset, label) for label, onset, offset in rows])
+    joined = join_in_order(events, 0.3)
+    assert joined.to_numpy().tolist() == [["m", 0.0, 1.0, "clocks"], ["m", 2.0, 4.0, "car"], ["m", 4.4, 5.0, "car"]]
 
 
 # ---- decoding --------------------------------------------------------------------------------------------------------
@@ -259,3 +316,50 @@ def test_random_outputs_give_well_formed_events():
     assert set(events["event_label"]) <= set(labels)
     for _, own in events.groupby(["filename", "event_label"]):
         assert (own["onset"].to_numpy()[1:] - own["offset"].to_numpy()[:-1] > 0.3 - 0.001).all()
+
+
+# ---- decoding as released --------------------------------------------------------------------------------------------
+
+
+def test_end_counts_from_the_onset_as_released():
+    outputs = blank()
+    outputs[0, 3, 0] = [0.9, 0.25, 0.5]
+    as_described, as_released = (decode(flat(outputs), end_from=end_from) for end_from in ("bin", "onset"))
+    assert as_described["offset"][0] == pytest.approx(3.5 * WIDTH, abs=1e-6)
+    assert as_released["offset"][0] == round(3.75 * WIDTH, 3)
+    assert as_released["onset"][0] == round(as_described["onset"][0], 3)
+
+
+def test_end_before_the_start_is_an_event_as_released():
+    outputs = blank()
+    outputs[0, 4, 0] = [1, 0.8, 0.2]
+    assert decode(flat(outputs), end_from="bin").empty
+    released = decode(flat(outputs), end_from="onset")
+    assert released[["onset", "offset"]].to_numpy().tolist() == [[round(4.8 * WIDTH, 3), round(5 * WIDTH, 3)]]
+
+
+def test_bin_of_the_next_window_does_not_bring_the_onset_forward_as_released():
+    outputs = blank(2, 1)
+    outputs[0, 8, 0] = [1, 0.5, 0.1]  # from 2.418 s
+    outputs[1, 0, 0] = [1, 0.5, 0.9]  # from 2.102 s
+    released = decode(flat(outputs), 10.0, ["car"], end_from="onset")
+    assert released[["onset", "offset"]].to_numpy().tolist() == [[round(8.5 * WIDTH, 3), round(8.6 * WIDTH, 3)]]
+
+
+def test_what_lies_past_the_mix_is_clipped_or_dropped_as_released_too():
+    outputs = blank()
+    outputs[0, :, 0] = [1, 0, 1]
+    outputs[0, 5, 1] = [1, 0, 1]
+    released = decode(flat(outputs), 4 * WIDTH, end_from="onset")
+    assert released[["onset", "offset", "event_label"]].to_numpy().tolist() == [[0.0, round(4 * WIDTH, 3), "car"]]
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_nothing_found_gives_an_empty_table_as_released_too(value):
+    events = decode(np.full((4, BINS, 6), value, np.float32), 8.0, end_from="onset")
+    assert events.empty and list(events.columns) == COLUMNS
+
+
+def test_end_is_counted_from_the_bin_or_the_onset():
+    with pytest.raises(KeyError):
+        decode(flat(blank()), end_from="window")

@@ -1,7 +1,7 @@
 # Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
 import re
 
-from settings import Runs, check_config, code_digest, event_labels, source_files
+from settings import DATA_KEYS, Runs, check_config, code_digest, dataset_settings, event_labels, read_as, source_files
 
 check_config(config)
 
@@ -9,21 +9,56 @@ DATASET = config["dataset"]
 runs = Runs(config)
 
 
+# A run may train on a variant of a dataset: builtin-pool_released.
+VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
+
+
 wildcard_constraints:
-    dataset="|".join(config["datasets"]),
+    base="|".join(config["datasets"]),
+    dataset=f"(?:{'|'.join(config['datasets'])}){VARIANT}",
     split="train|valid|test",
     use="train|score",
     run="|".join(map(re.escape, runs.named)),
 
 
 def dataset(wildcards):
-    """Settings of the dataset that a path names."""
-    return config["datasets"][wildcards.dataset]
+    """Settings of the dataset, or variant of one, that a path names."""
+    return dataset_settings(config, wildcards.dataset)
+
+
+def reading(key):
+    """How the dataset that a path names reads one difference."""
+    return lambda wildcards: read_as(config, dataset(wildcards))[key]
 
 
 def labels(wildcards):
     """Classes of the dataset that a path names."""
     return event_labels(dataset(wildcards))
+
+
+def base(wildcards):
+    """The dataset of which a path names a variant."""
+    return wildcards.dataset.partition("-")[0]
+
+
+def mixes_of(data):
+    """The dataset, or variant, whose mixes the windows of another are cut from: targets alone make no mixes."""
+    return re.sub("-targets_[a-z]+", "", data)
+
+
+def windows_of(use, file):
+    """Path of windows that a run needs: to train on, to score, to compute the validation loss on."""
+
+    def path(wildcards):
+        data = runs.training_data(wildcards.dataset, wildcards.run)
+        folder = {
+            "train": "train/train",
+            "valid": "valid/score",
+            "held_out": f"valid/{runs.columns[wildcards.run]['hop']}",
+        }
+        return f"results/{data}/windows/{folder[use]}/{file}"
+
+    return path
 
 
 def of_runs(file, *studies):

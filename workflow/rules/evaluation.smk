@@ -7,12 +7,15 @@ rule evaluate_network:
         weights="results/{dataset}/runs/{run}/weights.safetensors",
         description="results/{dataset}/runs/{run}/model.json",
         features="results/{dataset}/windows/test/score/features.npy",
+        targets="results/{dataset}/windows/test/score/targets.npy",
         windows="results/{dataset}/windows/test/score/windows.tsv",
         events="results/{dataset}/mixes/test/events.tsv",
+        plan="results/{dataset}/mixes/test/plan.tsv",
     output:
         outputs="results/{dataset}/runs/{run}/test_outputs.npz",
         events="results/{dataset}/runs/{run}/test_events.tsv",
         scores="results/{dataset}/runs/{run}/test_scores.json",
+        recordings="results/{dataset}/runs/{run}/test_recordings.tsv",
     log:
         "results/{dataset}/logs/evaluate_network_{run}.log",
     benchmark:
@@ -24,7 +27,7 @@ rule evaluate_network:
         mem_mb=8000,
         runtime=120,
     params:
-        decoding=config["decoding"],
+        decoding=lambda wildcards: runs.named[wildcards.run]["decoding"],
         scoring=config["scoring"],
         device=config["training"]["device"],
         code=code_digest("evaluate_network"),
@@ -44,7 +47,7 @@ rule tabulate_scores:
         "../../envs/plot.yaml"
     params:
         dataset=DATASET,
-        studies=runs.studies,
+        studies={study: runs.studies[study] for study in ("networks", "mask")},
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"

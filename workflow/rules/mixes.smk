@@ -4,8 +4,8 @@
 rule make_mixes:
     """Draw the mixes of a split and write their audio and true events (paper 4.1)."""
     input:
-        recordings="results/{dataset}/recordings.tsv",
-        audio="results/{dataset}/recordings",
+        recordings=lambda wildcards: f"results/{base(wildcards)}/recordings.tsv",
+        audio=lambda wildcards: f"results/{base(wildcards)}/recordings",
     output:
         plan="results/{dataset}/mixes/{split}/plan.tsv",
         events="results/{dataset}/mixes/{split}/events.tsv",
@@ -24,9 +24,10 @@ rule make_mixes:
         mixes=lambda wildcards: dataset(wildcards)["mixes"][wildcards.split],
         seed=lambda wildcards: dataset(wildcards)["mixes"]["seed"],
         sample_rate=config["mixing"]["sample_rate"],
-        duration=config["mixing"]["duration"],
-        longest_segment=config["mixing"]["longest_segment"],
-        shortest_segment=config["mixing"]["shortest_segment"],
+        mixing={key: value for key, value in config["mixing"].items() if key != "sample_rate"},
+        pool=reading("pool"),
+        slices=reading("slices"),
+        draw=reading("draw"),
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"

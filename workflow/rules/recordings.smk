@@ -1,18 +1,18 @@
-# Reads the user's audio, or nothing; makes results/{dataset}/recordings.tsv and, where audio is made or
-# unpacked, results/{dataset}/recordings/.
+# Reads the user's audio, or nothing; makes results/{base}/recordings.tsv and, where audio is made or
+# unpacked, results/{base}/recordings/.
 
 
 rule collect_recordings:
     """Make or find the recordings, one class each, and deal them to the splits (paper 4.1)."""
     input:
-        lambda wildcards: source_files(dataset(wildcards)),
+        lambda wildcards: source_files(config["datasets"][wildcards.base]),
     output:
-        table="results/{dataset}/recordings.tsv",
-        audio=directory("results/{dataset}/recordings"),
+        table="results/{base}/recordings.tsv",
+        audio=directory("results/{base}/recordings"),
     log:
-        "results/{dataset}/logs/collect_recordings.log",
+        "results/{base}/logs/collect_recordings.log",
     benchmark:
-        "results/{dataset}/benchmarks/collect_recordings.tsv"
+        "results/{base}/benchmarks/collect_recordings.tsv"
     conda:
         "../../envs/audio.yaml"
     threads: 8
@@ -20,9 +20,9 @@ rule collect_recordings:
         mem_mb=4000,
         runtime=120,
     params:
-        source=lambda wildcards: dataset(wildcards)["source"],
-        settings=lambda wildcards: dataset(wildcards)["recordings"],
-        event_labels=labels,
+        source=lambda wildcards: config["datasets"][wildcards.base]["source"],
+        settings=lambda wildcards: config["datasets"][wildcards.base]["recordings"],
+        event_labels=lambda wildcards: event_labels(config["datasets"][wildcards.base]),
         code=code_digest("collect_recordings"),
     script:
         "../scripts/collect_recordings.py"

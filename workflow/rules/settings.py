@@ -15,6 +15,9 @@ from snakemake.exceptions import WorkflowError
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
+# Differences between the readings that make other training data; the others concern a run alone.
+DATA_KEYS = ("pool", "slices", "draw", "targets")
+
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 
@@ -92,14 +95,18 @@ def check_studies(config):
             f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, "
             f"so it must be {-(-frames // 32)} (or change windows.length or features.hop_length)"
         )
+    labels = [run["label"] for run in config["studies"]["networks"]["runs"]]
+    for role, label in config["claims"]["networks"].items():
+        if label not in labels:
+            yield f"claims.networks.{role}: no run {label!r} in studies.networks; it has {', '.join(labels)}"
     if config["features"]["win_length"] > config["features"]["n_fft"]:
         yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
     for name, study in config["studies"].items():
-        settings = [{key: value for key, value in run.items() if key != "label"} for run in study["runs"]]
+        settings = [{key: value for key, value in run.items() if key != "label"} for run in study.get("runs", ())]
         for number, run in enumerate(settings):
             if run in settings[:number]:
                 yield f"studies.{name}.runs[{number}]: {study['runs'][number]['label']!r} repeats another run"
-        if repeated(run["label"] for run in study["runs"]):
+        if repeated(run["label"] for run in study_runs(study)):
             yield f"studies.{name}.runs: a label is there twice"
 
 
@@ -124,30 +131,118 @@ def source_files(dataset):
     return [str(file) for file in files if file.is_file()]
 
 
+def read_as(config, entry):
+    """Every difference between the readings, {key: value}, as a dataset or run asks for it."""
+    return {key: config["readings"][column_of(entry, key)][key] for key in config["readings"]["described"]}
+
+
+def column_of(entry, key):
+    """Which reading, `described` or `released`, a dataset or run takes for one difference."""
+    return entry.get(key, entry.get("reading", "described"))
+
+
+def dataset_settings(config, name):
+    """Settings of a dataset, or of a variant for training: `builtin-pool_released` is `builtin` with that key."""
+    base, *switches = name.split("-")
+    return config["datasets"][base] | dict(switch.rsplit("_", 1) for switch in switches)
+
+
 class Runs:
-    """The trained networks that the studies of a config need, each under a short stable name."""
+    """The trained networks that the studies of a config need, each under a short stable name.
+
+    named: {name: the settings that its job gets}; studies: {study: list of (label, name)}; audit: a row for
+    each difference and seed: label, seed, the runs and decodings of both readings.
+    """
 
     def __init__(self, config):
-        self.training = config["training"]
-        self.named = {}
+        self.config = config
+        self.named, self.columns, self.audit = {}, {}, []
         self.studies = {
-            study: [(run["label"], self.add(run, seed)) for run in settings["runs"] for seed in settings["seeds"]]
+            study: [(run["label"], self.add(run, seed)) for run in study_runs(settings) for seed in settings["seeds"]]
             for study, settings in config["studies"].items()
+            if study != "audit"
         }
+        self.studies["claims"] = self.add_claims()
+        audit = config["studies"]["audit"]
+        self.studies["audit"] = [
+            pair for run in audit["runs"] for seed in audit["seeds"] for pair in self.pair(run, seed)
+        ]
 
     def add(self, run, seed):
-        """Enter a run; its name holds only what differs from the `training` section, and the seed."""
-        network = {"backbone": run["backbone"], "mask": run["mask"]}
-        own = {key: value for key, value in run.items() if self.training.get(key, value) != value}
+        """Enter a run; its name holds only what differs from the `training` section and the described reading."""
+        training, reading = self.config["training"], read_as(self.config, run)
+        chosen = {key: value for key, value in run.items() if key in training and key not in reading}
+        own = {key: value for key, value in chosen.items() if value != training[key]}
+        asked = [key for key in ("reading", *reading) if key in run]
+        columns = {key: run[key] for key in asked if run[key] != "described" or "reading" in run}
         parts = [run["backbone"]] + ([f"mask_{run['mask']}"] if run["mask"] != "none" else [])
         parts += [f"{SHORT.get(key, key)}_{value}" for key, value in sorted(own.items())]
+        parts += [f"{key}_{column}" for key, column in columns.items()]
         name = "-".join([*parts, f"seed_{seed}"])
-        self.named[name] = {"network": network, "training": self.training | own, "seed": seed}
+        backbone = reading["vggish"] if run["backbone"] == "vggish" else run["backbone"]
+        augmentation = training["augmentation"] | reading["augmentation"]
+        self.columns[name] = {key: column for key, column in run.items() if key in reading} | {"hop": reading["hop"]}
+        self.named[name] = {
+            "network": {"backbone": backbone, "mask": run["mask"], "masking": reading["masking"]},
+            "training": training | own | {"augmentation": augmentation, "input": reading["input"], "l2": reading["l2"]},
+            "decoding": self.decoding(run),
+            "seed": seed,
+        }
         return name
+
+    def pair(self, run, seed):
+        """Enter a run of the audit and the same run as described. Decoding is a matter of scoring, not of training."""
+        described = {
+            key: value for key, value in run.items() if key not in ("reading", *self.config["readings"]["described"])
+        }
+        released = {key: value for key, value in run.items() if key != "decode"}
+        row = {"label": run["label"], "seed": seed}
+        for reading, trained, decoded in (("described", described, described), ("released", released, run)):
+            row[reading] = self.add(trained, seed)
+            row[f"{reading}_decoding"] = self.decoding(decoded)
+        self.audit.append(row)
+        return [(row["label"], row["described"]), (row["label"], row["released"])]
+
+    def add_claims(self):
+        """Enter what the claims need beyond the other studies: list of (role, run), roles as in `claims.networks`.
+
+        unmasked: the proposed network without its mask; penalised_...: trained with the released code's L2.
+        """
+        study, roles = self.config["studies"]["networks"], self.config["claims"]["networks"]
+        labelled = {run["label"]: run for run in study["runs"]}
+        entries = {role: labelled[label] for role, label in roles.items()}
+        entries["unmasked"] = entries["proposed"] | {"mask": "none"}
+        entries |= {f"penalised_{role}": entries[role] | {"l2": "released"} for role in ("baseline", "proposed")}
+        return [(role, self.add(run, seed)) for role, run in entries.items() for seed in study["seeds"]]
+
+    def decoding(self, run):
+        """How a run's outputs are decoded."""
+        return self.config["decoding"] | {"end_from": read_as(self.config, run)["decode"]}
 
     def of(self, *studies):
         """Names of the runs of some studies, each once."""
         return list(dict.fromkeys(name for study in studies for _, name in self.studies[study]))
+
+    def training_data(self, dataset, name):
+        """The dataset, or the variant of it, that a run trains on."""
+        entry = self.config["datasets"][dataset]
+        own = {key: self.columns[name].get(key, column_of(entry, key)) for key in DATA_KEYS}
+        return "-".join([dataset, *(f"{key}_{own[key]}" for key in DATA_KEYS if own[key] != column_of(entry, key))])
+
+
+def study_runs(study):
+    """The runs of a study: as listed, or every mask of each cell with the cell's training settings."""
+    if "runs" in study:
+        return study["runs"]
+    runs = []
+    for cell in study["cells"]:
+        training = {key: value for key, value in cell.items() if key != "masks"}
+        where = ", ".join(f"{SHORT.get(key, key)} {value}" for key, value in training.items())
+        runs += [
+            {"label": f"{where}, mask {mask}", "backbone": study["backbone"], "mask": mask} | training
+            for mask in cell["masks"]
+        ]
+    return runs
 
 
 def code_digest(script):

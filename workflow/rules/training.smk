@@ -5,12 +5,16 @@
 rule train_network:
     """Train one network and keep its curve and its best weights (Figures 4-6)."""
     input:
-        train_features="results/{dataset}/windows/train/train/features.npy",
-        train_targets="results/{dataset}/windows/train/train/targets.npy",
-        valid_features="results/{dataset}/windows/valid/score/features.npy",
-        valid_targets="results/{dataset}/windows/valid/score/targets.npy",
-        valid_windows="results/{dataset}/windows/valid/score/windows.tsv",
-        valid_events="results/{dataset}/mixes/valid/events.tsv",
+        train_features=windows_of("train", "features.npy"),
+        train_targets=windows_of("train", "targets.npy"),
+        valid_features=windows_of("valid", "features.npy"),
+        valid_targets=windows_of("valid", "targets.npy"),
+        valid_windows=windows_of("valid", "windows.tsv"),
+        valid_events=lambda wildcards: (
+            f"results/{mixes_of(runs.training_data(wildcards.dataset, wildcards.run))}/mixes/valid/events.tsv"
+        ),
+        held_out_features=windows_of("held_out", "features.npy"),
+        held_out_targets=windows_of("held_out", "targets.npy"),
     output:
         history="results/{dataset}/runs/{run}/history.csv",
         classwise="results/{dataset}/runs/{run}/classwise.csv",
@@ -32,7 +36,6 @@ rule train_network:
         windows=config["windows"],
         features=config["features"],
         sample_rate=config["mixing"]["sample_rate"],
-        decoding=config["decoding"],
         resolution=config["scoring"]["resolution"],
         code=code_digest("train_network"),
     script:

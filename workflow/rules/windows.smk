@@ -4,9 +4,9 @@
 rule make_windows:
     """Cut the mixes of a split into windows: log-mel features and targets (paper 4.2)."""
     input:
-        plan="results/{dataset}/mixes/{split}/plan.tsv",
-        events="results/{dataset}/mixes/{split}/events.tsv",
-        audio="results/{dataset}/mixes/{split}/audio",
+        plan=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/plan.tsv",
+        events=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/events.tsv",
+        audio=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/audio",
     output:
         features="results/{dataset}/windows/{split}/{use}/features.npy",
         targets="results/{dataset}/windows/{split}/{use}/targets.npy",
@@ -28,6 +28,7 @@ rule make_windows:
         bins=config["windows"]["bins"],
         sample_rate=config["mixing"]["sample_rate"],
         features=config["features"],
+        targets=reading("targets"),
         code=code_digest("make_windows"),
     script:
         "../scripts/make_windows.py"

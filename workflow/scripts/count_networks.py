@@ -5,6 +5,7 @@ import pandas as pd
 from yoho import job
 from yoho.backbones import BACKBONES
 from yoho.features import frames
+from yoho.masking import MASKS
 from yoho.model import Network, mask_positions, network_size
 
 
@@ -13,8 +14,10 @@ def count_networks(table, *, classes, windows, features, sample_rate):
     rows = []
     for backbone in BACKBONES:
         for mask in mask_positions(backbone):
-            network = Network(backbone, mask, False, classes, steps, features["n_mels"], windows["bins"])
-            rows.append({"backbone": backbone, "mask": mask} | network_size(network, steps, features["n_mels"]))
+            for masking in MASKS if mask != "none" else ["multiply"]:
+                network = Network(backbone, mask, masking, False, classes, steps, features["n_mels"], windows["bins"])
+                size = network_size(network, steps, features["n_mels"])
+                rows.append({"backbone": backbone, "mask": mask, "masking": masking} | size)
     pd.DataFrame(rows).to_csv(table, index=False)
 
 

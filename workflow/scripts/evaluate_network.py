@@ -10,6 +10,7 @@ from yoho import job
 from yoho.events import read_table, write_table
 from yoho.model import load_network
 from yoho.scoring import mix_durations, sed_eval_scores
+from yoho.tallies import recording_tallies
 from yoho.targets import decode_outputs
 from yoho.training import predict
 
@@ -22,9 +23,22 @@ def evaluate_network(files, made, *, decoding, scoring, device):
     outputs = predict(network, features, training["batch_size"], device, training["precision"]).numpy()
     windows = read_table(files.windows)
     events = decode_outputs(outputs, windows, event_labels, description["windows"]["length"], **decoding)
-    scores = sed_eval_scores(read_table(files.events), events, mix_durations(windows), event_labels, **scoring)
+    reference, plan, targets = read_table(files.events), read_table(files.plan), np.load(files.targets)
+    tallies = recording_tallies(
+        outputs,
+        targets,
+        events,
+        reference,
+        windows,
+        plan,
+        event_labels,
+        description["windows"]["length"],
+        scoring["resolution"],
+    )
+    scores = sed_eval_scores(reference, events, mix_durations(windows), event_labels, **scoring)
     np.savez_compressed(made.outputs, outputs=outputs)
     write_table(events, made.events)
+    write_table(tallies, made.recordings)
     result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.scores).write_text(json.dumps(result, indent=2) + "\n")
 

@@ -1,5 +1,6 @@
 """Draw the mixes of a split and write their audio and true events (paper 4.1)."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -7,18 +8,23 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
-from yoho.mixing import cut_segments, plan_mix, render_mix
+from yoho.mixing import cut_segments, deal_segments, draw_segments, plan_mix, pool_recordings, render_mix
 from yoho.sources import SPLITS, check_recordings
 
 
-def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, duration, longest_segment, shortest_segment):
+def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, slices, draw):
     recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
-    segments = cut_segments(recordings[recordings["split"] == split], longest_segment, shortest_segment)
+    chosen = pool_recordings(recordings, split, pool)
+    segments = cut_segments(chosen, mixing["longest_segment"], mixing["shortest_segment"], slices)
+    draws = {
+        "deal": partial(deal_segments, duration=mixing["duration"], longest=mixing["longest_segment"]),
+        "replace": partial(draw_segments, count=mixing["drawn_segments"]),
+    }
     plans = []
     for index in range(mixes):
         rng = np.random.default_rng([seed, SPLITS.index(split), index])
-        plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", duration, longest_segment, sample_rate, rng))
+        plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", sample_rate, partial(draws[draw], rng=rng)))
     write_table(pd.concat(plans), made.plan)
     write_table(merge_events(pd.concat(plans)), made.events)
     Path(made.audio).mkdir(parents=True, exist_ok=True)

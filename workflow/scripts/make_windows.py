@@ -7,10 +7,10 @@ import pandas as pd
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.features import create_array, frames, mix_features, window_onsets
-from yoho.targets import encode_events
+from yoho.targets import ENCODINGS
 
 
-def make_windows(files, made, threads, *, event_labels, hop, length, bins, sample_rate, features):
+def make_windows(files, made, threads, *, event_labels, hop, length, bins, sample_rate, features, targets):
     events = read_table(files.events)
     durations = read_table(files.plan).groupby("filename")["offset"].max()
     onsets = {name: window_onsets(duration, length, hop) for name, duration in durations.items()}
@@ -26,7 +26,7 @@ def make_windows(files, made, threads, *, event_labels, hop, length, bins, sampl
     for name, block in zip(onsets, job.spread(mix_features, calls, threads, "windows")):
         stop, own = start + len(block), events[events["filename"] == name]
         all_features[start:stop] = block
-        all_targets[start:stop] = encode_events(own, onsets[name], event_labels, length, bins)
+        all_targets[start:stop] = ENCODINGS[targets](own, onsets[name], event_labels, length, bins)
         start = stop
     write_table(windows, made.windows)
 

@@ -13,13 +13,15 @@ from yoho.scoring import score_outputs
 from yoho.training import choose_precision, fit
 
 
-def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, decoding, resolution):
+def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, resolution):
     device = job.choose_device(settings["training"]["device"])
     # "c": mapped from disk, and private to this process.
-    train, valid = (
-        [torch.from_numpy(np.load(files[f"{split}_{part}"], mmap_mode="c")) for part in ("features", "targets")]
-        for split in ("train", "valid")
+    train, valid, held_out = (
+        [torch.from_numpy(np.load(files[f"{use}_{part}"], mmap_mode="c")) for part in ("features", "targets")]
+        for use in ("train", "valid", "held_out")
     )
+    if files.held_out_features == files.valid_features:
+        held_out = valid
     torch.manual_seed(settings["seed"])
     network = settings["network"] | {
         "pretrained": settings["training"]["pretrained"],
@@ -34,7 +36,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         reference=read_table(files.valid_events),
         event_labels=event_labels,
         window_length=windows["length"],
-        decoding=decoding,
+        decoding=settings["decoding"],
         resolution=resolution,
     )
     model = Network(**network)
@@ -45,6 +47,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         model,
         train,
         valid,
+        held_out,
         score,
         partial(job.progress, desc=run),
         settings=training,
@@ -60,7 +63,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         "sample_rate": sample_rate,
         "windows": windows,
         "features": features,
-        "decoding": decoding,
+        "decoding": settings["decoding"],
         "training": training,
         "seed": settings["seed"],
         "best_epoch": best,

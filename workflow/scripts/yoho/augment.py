@@ -3,15 +3,17 @@
 import torch
 
 
-def spec_augment(windows, fill, generator, frequency_masks, frequency_width, time_masks, time_width):
-    """Masked copies of windows (batch, frames, mel bands), each with draws of its own.
+def spec_augment(windows, fill, generator, draw, frequency_masks, frequency_width, time_masks, time_width):
+    """Masked copies of windows (batch, frames, mel bands).
 
-    Every mask is 0 to `frequency_width` mel bands or `time_width` frames wide, at a uniform place, and is
-    filled with `fill` (dB): the mean of the training features, as in the published method.
+    draw: "window", each window has masks of its own, or "batch", all have the same (as released). Every
+    mask is 0 to `frequency_width` mel bands or `time_width` frames wide, at a uniform place, and is filled
+    with `fill` (dB): the mean of the training features in the published method, 0 as released.
     """
     batch, frames, bands = windows.shape
-    hidden = stripes(batch, time_masks, time_width, frames, generator, windows.device)[:, :, None]
-    hidden = hidden | stripes(batch, frequency_masks, frequency_width, bands, generator, windows.device)[:, None, :]
+    draws = {"window": batch, "batch": 1}[draw]
+    hidden = stripes(draws, time_masks, time_width, frames, generator, windows.device)[:, :, None]
+    hidden = hidden | stripes(draws, frequency_masks, frequency_width, bands, generator, windows.device)[:, None, :]
     return torch.where(hidden, fill, windows)
 
 

@@ -32,13 +32,19 @@ def glorot(module):
             nn.init.zeros_(module.bias)
 
 
+def penalised(convolution, kind):
+    """Mark a convolution's kernel for the L2 penalty of the released code: see `yoho.loss.penalty`."""
+    convolution.penalised = kind
+    return convolution
+
+
 def yoho_block(inputs, outputs, stride=1):
     """YOHO block (paper, Figure 1): depthwise 3x3 and pointwise convolution, each with BN and ReLU."""
     return nn.Sequential(
         create_conv2d(inputs, inputs, 3, stride=stride, padding="same", depthwise=True),
         BatchNorm(inputs),
         nn.ReLU(),
-        nn.Conv2d(inputs, outputs, 1, bias=False),
+        penalised(nn.Conv2d(inputs, outputs, 1, bias=False), "pointwise"),
         BatchNorm(outputs),
         nn.ReLU(),
     )
@@ -50,7 +56,8 @@ class MobileNet(nn.Sequential):
     blocks = ((1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *[(1, 512)] * 5, (2, 1024), (1, 1024))
 
     def __init__(self, dropout=0.1):
-        layers = [create_conv2d(1, 32, 3, stride=2, padding="same"), BatchNorm(32), nn.ReLU(), nn.Dropout2d(dropout)]
+        first = penalised(create_conv2d(1, 32, 3, stride=2, padding="same"), "first")
+        layers = [first, BatchNorm(32), nn.ReLU(), nn.Dropout2d(dropout)]
         channels = 32
         for stride, outputs in self.blocks:
             layers.append(yoho_block(channels, outputs, stride))
@@ -79,6 +86,24 @@ class VGGish(nn.Sequential):
         self.apply(glorot)
 
 
+class LinearVGGish(nn.Sequential):
+    """ "VGGish" as released: 13 stacked 3x3 convolutions with nothing between them, then ReLU, BN and dropout.
+
+    A stack of convolutions is one linear map: without activations its depth adds nothing. The released
+    listing has one more convolution in front, whose output is never used.
+    """
+
+    layout = ((2, 64), (1, 128), (2, 128), (1, 256), (1, 256), (2, 256), *[(1, 512), (1, 512), (2, 512)] * 2, (1, 128))
+
+    def __init__(self, dropout=0.1):
+        layers, channels = [], 1
+        for stride, outputs in self.layout:
+            layers.append(create_conv2d(channels, outputs, 3, stride=stride, padding="same", bias=True))
+            channels = outputs
+        super().__init__(*layers, nn.ReLU(), BatchNorm(channels), nn.Dropout2d(dropout))
+        self.apply(glorot)
+
+
 def timm_backbone(name, pretrained):
     """A convolutional network of timm by name, down to its last feature map."""
     settings = {"in_chans": 1, "num_classes": 0, "global_pool": "", "drop_path_rate": 0.2}
@@ -94,5 +119,9 @@ def timm_backbone(name, pretrained):
 BACKBONES = {
     "mobilenet": (lambda pretrained: MobileNet(), True),
     "vggish": (lambda pretrained: VGGish(), False),
+    "vggish_linear": (lambda pretrained: LinearVGGish(), False),
     "efficientnet": (lambda pretrained: timm_backbone("tf_efficientnet_b0", pretrained), True),
 }
+
+# What the released networks divide their decibels by: Keras's EfficientNet begins with Rescaling(1 / 255).
+RESCALING = {"efficientnet": 255.0}

@@ -14,7 +14,7 @@ TOUCH = 1.5e-6
 
 def read_table(path):
     """Read a tab-separated table; file names and labels stay text, whatever they look like."""
-    text = ("filename", "event_label", "recording", "path", "group", "split")
+    text = ("filename", "event_label", "recording", "recording_label", "path", "group", "split")
     return pd.read_csv(path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False)
 
 

@@ -1,6 +1,8 @@
 """The masking block (paper, sections 3.1.2 and 4.3.3)."""
 
+import torch
 from torch import nn
+from torch.nn import functional
 
 # Where the mask may sit: on the backbone's output (as in the paper), in the middle of the neck, before the head.
 POSITIONS = ("backbone", "middle", "head")
@@ -22,3 +24,22 @@ class Mask(nn.Module):
 
     def forward(self, features):
         return features * self.weigh(features)
+
+
+class DividedMask(Mask):
+    """The mask as released: its weights are multiplied in and divided out again, x m / m = x.
+
+    A frozen 1x1 convolution of ones copies the weights to every channel. The identity, and so no mask at
+    all; NaN (0 / 0) where the sigmoid underflows.
+    """
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.register_buffer("copies", torch.ones(channels, 1, 1, 1), persistent=False)
+
+    def forward(self, features):
+        weights = functional.conv2d(self.weigh(features), self.copies)
+        return features * weights / weights
+
+
+MASKS = {"multiply": Mask, "multiply_and_divide": DividedMask}

@@ -7,49 +7,97 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from yoho.sources import read_audio, write_audio
+from yoho.sources import SPLITS, read_audio, write_audio
 
 PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
 
 
-def cut_segments(recordings, longest, shortest):
+def pool_recordings(recordings, split, pool):
+    """The recordings that the mixes of a split are drawn from.
+
+    pool: "split", the split's own (described), or "shared", one pool for all splits (released), so that
+    what is tested was trained on. The shared pool has as many recordings of each class as the training
+    split: the test and validation recordings first, then training ones. So pools of one size are compared.
+    """
+    if pool == "split":
+        return recordings[recordings["split"] == split]
+    size = recordings[recordings["split"] == "train"].groupby("event_label").size()
+    held_out_first = recordings.sort_values("split", key=lambda splits: splits.map(SPLITS[::-1].index), kind="stable")
+    rank = held_out_first.groupby("event_label").cumcount()
+    return held_out_first[rank < held_out_first["event_label"].map(size)]
+
+
+def cut_segments(recordings, longest, shortest, slices):
     """Cut what sounds in each recording into segments of at most `longest` seconds (paper: 10 s).
 
-    A rest below `shortest` seconds is dropped unless it is all there is. Returns a row per segment:
-    event_label, recording, path, source_onset, source_offset (s).
+    slices: "all" (described) or "last" (released). A rest below `shortest` seconds is dropped unless it is
+    all there is. Returns a row per segment: event_label, recording, path, source_onset, source_offset (s).
     """
     rows = []
     for row in recordings.itertuples():
-        edges = np.append(np.arange(row.onset, row.offset - 1e-6, longest), row.offset)
-        for number, (onset, offset) in enumerate(zip(edges[:-1], edges[1:])):
-            if number == 0 or offset - onset >= shortest:
-                rows.append((row.event_label, row.recording, row.path, onset, offset))
+        edges = {"all": all_slices, "last": last_slice}[slices](row.onset, row.offset, longest, shortest)
+        rows += [(row.event_label, row.recording, row.path, onset, offset) for onset, offset in edges]
     return pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
 
 
-def plan_mix(segments, filename, duration, longest, sample_rate, rng):
-    """Draw one mix: which segment sounds when. Returns a table with the columns of PLAN, times in seconds.
+def all_slices(onset, offset, longest, shortest):
+    """Described: every slice (onset, offset) of what sounds between two times."""
+    edges = np.append(np.arange(onset, offset - 1e-6, longest), offset)
+    slices = list(zip(edges[:-1], edges[1:]))
+    return slices[:1] + [(first, last) for first, last in slices[1:] if last - first >= shortest]
 
-    The class is drawn uniformly, then a segment of that class without replacement: a class's segments are
-    shuffled and dealt, and shuffled again once all are used. Segments follow one another until a length
-    drawn uniformly from `duration` = (shortest, longest mix) less one segment is reached, so that every
-    mix ends within `duration`.
+
+def last_slice(onset, offset, longest, shortest):
+    """Released: the last slice alone, since each slice of a recording overwrote the one before.
+
+    A fractional last second is dropped; under one second there is no slice.
     """
-    shortest_mix, longest_mix = duration
-    enough = rng.uniform(shortest_mix, max(shortest_mix, longest_mix - longest))
+    seconds = int(offset - onset)
+    first = [onset + start for start in np.arange(0, seconds, longest)]
+    return [(start, onset + seconds) for start in first[-1:]]
+
+
+def plan_mix(segments, filename, sample_rate, draw):
+    """Lay out one mix: which segment sounds when. Returns a table with the columns of PLAN, times in seconds.
+
+    draw: takes {event_label: list of segments} and returns the segments of the mix in order.
+    """
     pools = {label: members.to_dict("records") for label, members in segments.groupby("event_label")}
-    decks = {label: [] for label in pools}
-    labels = sorted(pools)
     rows, position = [], 0
-    while position < enough * sample_rate:
-        label = labels[rng.integers(len(labels))]
-        if not decks[label]:
-            decks[label] = [pools[label][index] for index in rng.permutation(len(pools[label]))]
-        segment = decks[label].pop()
+    for segment in draw(pools):
         length = segment_samples(segment["source_onset"], segment["source_offset"], sample_rate)
         rows.append(segment | {"onset": position / sample_rate, "offset": (position + length) / sample_rate})
         position += length
     return pd.DataFrame(rows).assign(filename=filename)[PLAN]
+
+
+def deal_segments(pools, rng, duration, longest):
+    """Described: segments of a mix of `duration` = (shortest, longest) seconds.
+
+    The class is drawn uniformly, then a segment of that class without replacement: a class's segments are
+    shuffled and dealt, and shuffled again once all are used. Segments follow one another until a length
+    drawn uniformly from `duration` less one segment is reached, so that every mix ends within `duration`.
+    """
+    shortest_mix, longest_mix = duration
+    enough = rng.uniform(shortest_mix, max(shortest_mix, longest_mix - longest))
+    decks = {label: [] for label in pools}
+    labels = sorted(pools)
+    reached = 0.0
+    while reached < enough:
+        label = labels[rng.integers(len(labels))]
+        if not decks[label]:
+            decks[label] = [pools[label][index] for index in rng.permutation(len(pools[label]))]
+        segment = decks[label].pop()
+        reached += segment["source_offset"] - segment["source_onset"]
+        yield segment
+
+
+def draw_segments(pools, rng, count):
+    """Released: `count` segments with replacement, the class drawn uniformly, then a segment of that class."""
+    labels = sorted(pools)
+    for _ in range(count):
+        members = pools[labels[rng.integers(len(labels))]]
+        yield members[rng.integers(len(members))]
 
 
 def segment_samples(onset, offset, sample_rate):

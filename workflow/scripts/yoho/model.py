@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from yoho import InputError
 from yoho.backbones import BACKBONES, glorot, yoho_block
-from yoho.masking import POSITIONS, Mask
+from yoho.masking import MASKS, POSITIONS
 
 NECK = (512, 256, 128)
 
@@ -19,20 +19,22 @@ NECK = (512, 256, 128)
 class Network(nn.Module):
     """Log-mel windows to events: (batch, frames, mel bands) in dB to (batch, bins, 3 * classes) in [0, 1].
 
-    backbone: a name in BACKBONES; mask: one of POSITIONS, or "none". The last map (9 x 2 x C) is reshaped
-    to 9 x 2C, and a Conv1D with kernel 1 and sigmoid gives [presence, start, end] per bin and class.
+    backbone: a name in BACKBONES; mask: one of POSITIONS, or "none"; masking: a name in MASKS. The last map
+    (9 x 2 x C) is reshaped to 9 x 2C, and a Conv1D with kernel 1 and sigmoid gives [presence, start, end]
+    per bin and class.
     Raises InputError for a backbone or mask position that there is not.
     """
 
-    def __init__(self, backbone, mask, pretrained, classes, frames, n_mels, bins):
+    def __init__(self, backbone, mask, masking, pretrained, classes, frames, n_mels, bins):
         super().__init__()
         if backbone not in BACKBONES:
             raise InputError(f"backbone {backbone!r}: not known; there are {', '.join(BACKBONES)}")
         positions = mask_positions(backbone)
         if mask not in positions:
             raise InputError(f"mask {mask!r}: backbone {backbone} has no such place; it has {', '.join(positions)}")
+        self.backbone_name = backbone
         build, has_neck = BACKBONES[backbone]
-        # Features are brought to mean 0 and deviation 1 over the training data: see `standardise`.
+        # Described: features are brought to mean 0 and deviation 1 over the training data; released: see RESCALING.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.backbone = build(pretrained)
@@ -43,11 +45,11 @@ class Network(nn.Module):
         place, neck = "backbone", []
         for number, width in enumerate(NECK if has_neck else (), start=1):
             if mask == place:
-                neck.append(Mask(channels))
+                neck.append(MASKS[masking](channels))
             neck.append(yoho_block(channels, width))
             channels, place = width, {1: "middle", len(NECK): "head"}.get(number)
         if mask == place:
-            neck.append(Mask(channels))
+            neck.append(MASKS[masking](channels))
         self.neck = nn.Sequential(*neck)
         self.head = nn.Conv1d(bands * channels, 3 * classes, 1)
         self.neck.apply(glorot)
@@ -55,7 +57,7 @@ class Network(nn.Module):
         self.train()
 
     def standardise(self, mean, deviation):
-        """Set the mean and deviation (dB) of the training features."""
+        """Set what is taken from the features and what they are divided by (dB)."""
         self.mean.fill_(mean)
         self.deviation.fill_(deviation)
 
@@ -75,14 +77,11 @@ def mask_positions(backbone):
 def network_size(network, frames, n_mels):
     """Parameters (all, trainable) and multiply-accumulates per window, counted by running one window.
 
-    All = as Keras counts, batch norm's moving statistics included.
+    All = as Keras counts: with batch norm's moving statistics and the released mask's frozen convolution.
     """
     trainable = sum(parameter.numel() for parameter in network.parameters())
-    statistics = sum(
-        module.running_mean.numel() + module.running_var.numel()
-        for module in network.modules()
-        if isinstance(module, nn.BatchNorm2d)
-    )
+    kept = ("running_mean", "running_var", "copies")
+    frozen = sum(buffer.numel() for name, buffer in network.named_buffers() if name.rpartition(".")[-1] in kept)
     network.eval()
     window = torch.zeros(1, frames, n_mels)
     with torch.no_grad():
@@ -92,7 +91,7 @@ def network_size(network, frames, n_mels):
     shapes = {"input": window, "feature_map": feature_map, "output": output}
     return {
         **{name: "x".join(str(size) for size in tensor.shape[1:]) for name, tensor in shapes.items()},
-        "parameters": trainable + statistics,
+        "parameters": trainable + frozen,
         "trainable_parameters": trainable,
         "multiply_accumulates": counter.get_total_flops() // 2,
     }

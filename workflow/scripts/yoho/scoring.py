@@ -11,6 +11,7 @@ from yoho.events import merge_events
 from yoho.targets import decode_outputs
 
 SCORES = ["f1", "precision", "recall", "error_rate"]
+COUNTS = ["hits", "wanted", "found", "errors"]
 
 
 def activity(events, filenames, event_labels, resolution, segments):
@@ -40,22 +41,31 @@ def segment_scores(reference, estimated, durations, event_labels, resolution):
     file's evaluated length does not count. Overall: {f1, precision, recall, error_rate}, micro-averaged;
     class-wise: a table with a row per class. Equals sed_eval's SegmentBasedMetrics, with 0 for NaN.
     """
+    counts = segment_counts(reference, estimated, durations, event_labels, resolution)
+    sums = {name: count.sum(axis=(0, 1)) for name, count in counts.items()}
+    overall = rates(*(sums[name][0] for name in COUNTS))
+    per_class = rates(*(sums[name][1:] for name in COUNTS))
+    return overall, pd.DataFrame({"event_label": event_labels} | per_class)
+
+
+def segment_counts(reference, estimated, durations, event_labels, resolution):
+    """What a score is the ratio of, for every segment: {name of COUNTS: (files, segments, 1 + classes)}.
+
+    First all classes together, then one by one; 0 beyond a file's evaluated length. Arguments as above.
+    """
     filenames = list(durations)
     lengths = np.array([int(np.ceil(duration * 1 / resolution)) for duration in durations.values()])
     segments = int(lengths.max(initial=0))
     inside = (np.arange(segments) < lengths[:, None])[..., None]
     truth = activity(reference, filenames, event_labels, resolution, segments) & inside
     guess = activity(estimated, filenames, event_labels, resolution, segments) & inside
-    hits, wanted, found = truth & guess, truth.sum(axis=-1), guess.sum(axis=-1)
+    hits, wanted, found = (np.dstack([roll.sum(axis=-1), roll]) for roll in (truth & guess, truth, guess))
     # Substitutions, deletions and insertions are counted segment by segment (Mesaros et al. 2016).
-    errors = np.maximum(wanted, found) - hits.sum(axis=-1)
-    overall = rates(hits.sum(), wanted.sum(), found.sum(), errors.sum())
-    per_class = rates(*(counts.sum(axis=(0, 1)) for counts in (hits, truth, guess, truth ^ guess)))
-    return overall, pd.DataFrame({"event_label": event_labels} | per_class)
+    return dict(zip(COUNTS, (hits, wanted, found, np.maximum(wanted, found) - hits)))
 
 
 def rates(hits, wanted, found, errors):
-    """F1, precision, recall and error rate from counts, 0 where undefined."""
+    """F1, precision, recall and error rate from the sums of COUNTS, 0 where undefined."""
     return {
         "f1": 2 * hits / np.maximum(wanted + found, 1),
         "precision": hits / np.maximum(found, 1),

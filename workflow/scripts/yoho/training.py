@@ -1,29 +1,44 @@
-"""Training: Adam on the paper's loss, SpecAugment on training batches, the best epoch by validation F1 kept."""
+"""Training: Adam on the paper's loss, SpecAugment on training batches, the best epoch by validation F1 kept.
+
+Both readings: `settings["input"]`, `["augmentation"]` and `["l2"]` say how features enter, how they are masked
+and what is added to the loss.
+"""
+
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 
 from yoho.augment import spec_augment
+from yoho.backbones import RESCALING
 from yoho.loss import data_loss, penalty
 
 
-def fit(network, train, valid, score, progress, *, settings, seed, device):
+def fit(network, train, valid, held_out, score, progress, *, settings, seed, device):
     """Train `network`; returns (history, class-wise history, best weights, best epoch).
 
-    train, valid: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)), tensors
-    on the CPU; score: takes the validation outputs and returns (overall, class-wise) as `segment_scores` does;
-    progress: tqdm or like it; settings: the config's `training` section, its precision chosen.
+    train, valid, held_out: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)),
+    tensors on the CPU: what is fitted, what is scored after each epoch, what the validation loss is computed
+    on (described: `valid` itself). score: takes the outputs for `valid` and returns (overall, class-wise) as
+    `segment_scores` does; progress: tqdm or like it; settings: a run's training settings, its precision chosen.
     history: a row per epoch; losses are means per window, the training loss and penalty over the epoch's
     own batches, the validation loss and penalty of the weights at its end.
     Raises FloatingPointError where the loss is no longer a number.
     """
     network.to(device, memory_format=torch.channels_last)
     deviation, mean = torch.std_mean(train[0])
-    network.standardise(mean, deviation)
+    if settings["input"] == "standardised":
+        network.standardise(mean, deviation)
+    else:  # decibels, as released
+        network.standardise(0.0, RESCALING.get(network.backbone_name, 1.0))
+    masks = dict(settings["augmentation"])
+    masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
+    augment_validation = masks.pop("validation")
     train = [tensor.to(device) for tensor in train] if device.type == "cuda" else train
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
     history, classwise, best, weights = [], [], None, None
+    precision = settings["precision"]
     steps = -(-len(train[0]) // settings["batch_size"])
     with progress(total=settings["epochs"] * steps, unit="batch") as bar:
         for epoch in range(1, settings["epochs"] + 1):
@@ -31,12 +46,17 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
             for group in optimiser.param_groups:
                 group["lr"] = rate
             train_data_loss, train_penalty = train_epoch(
-                network, optimiser, train, epoch_seed(seed, epoch), mean, settings, device, bar
+                network, optimiser, train, epoch_seed(seed, epoch), masks, settings, device, bar
             )
             if not np.isfinite(train_data_loss + train_penalty):
                 raise FloatingPointError(f"epoch {epoch}: the loss is {train_data_loss} at learning rate {rate}")
-            outputs = predict(network, valid[0], settings["batch_size"], device, settings["precision"])
-            valid_data_loss = data_loss(outputs, valid[1]).mean().item()
+            apply = partial(predict, network, batch_size=settings["batch_size"], device=device, precision=precision)
+            outputs = fitted = apply(valid[0])
+            if augment_validation:
+                fitted = apply(augment_all(held_out[0], epoch_seed(seed, epoch), masks, settings["batch_size"]))
+            elif held_out is not valid:
+                fitted = apply(held_out[0])
+            valid_data_loss = data_loss(fitted, held_out[1]).mean().item()
             valid_penalty = penalty(network, settings["l2"]).item()
             if not np.isfinite(valid_data_loss):
                 raise FloatingPointError(f"epoch {epoch}: the validation loss is {valid_data_loss} at rate {rate}")
@@ -64,8 +84,11 @@ def fit(network, train, valid, score, progress, *, settings, seed, device):
     return pd.DataFrame(history), pd.concat(classwise, ignore_index=True), weights, best[-1]
 
 
-def train_epoch(network, optimiser, train, seed, fill, settings, device, bar):
-    """One pass over the training windows in random order; returns mean data loss and mean penalty."""
+def train_epoch(network, optimiser, train, seed, masks, settings, device, bar):
+    """One pass over the training windows in random order; returns mean data loss and mean penalty.
+
+    masks: what `spec_augment` takes.
+    """
     features, targets = train
     torch.manual_seed(seed)  # dropout and stochastic depth
     generator = torch.Generator(device).manual_seed(seed)  # order and SpecAugment
@@ -73,7 +96,7 @@ def train_epoch(network, optimiser, train, seed, fill, settings, device, bar):
     network.train()
     for batch in torch.randperm(len(features), generator=generator, device=device).split(settings["batch_size"]):
         batch = batch.to(features.device)
-        windows = spec_augment(features[batch], fill, generator, **settings["augmentation"])
+        windows = spec_augment(features[batch], generator=generator, **masks)
         with autocast(device, settings["precision"]):
             outputs = network(windows)
         fitted = data_loss(outputs, targets[batch])
@@ -84,6 +107,12 @@ def train_epoch(network, optimiser, train, seed, fill, settings, device, bar):
         losses += torch.stack([fitted.detach().sum(), extra.detach() * len(batch)])
         bar.update()
     return (losses / len(features)).tolist()
+
+
+def augment_all(features, seed, masks, batch_size):
+    """Masked copies of all windows, batch by batch: the released code masks validation windows too."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.cat([spec_augment(batch, generator=generator, **masks) for batch in features.split(batch_size)])
 
 
 @torch.inference_mode()

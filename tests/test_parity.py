@@ -1,0 +1,188 @@
+"""Parity with the authors' released code: its recorded inputs and outputs, against this code.
+
+Run with `pytest tests/test_parity.py --golden DIR`; without the option DIR is shared/golden beside the checkout.
+The recordings' README.md says what each file holds. Sizes, classes and settings are read from them.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from yoho.events import COLUMNS
+from yoho.features import cut_windows, log_mel, window_onsets
+from yoho.loss import data_loss
+from yoho.targets import decode_outputs, encode_events, encode_events_as_released
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def golden(request):
+    """The folder of the recordings."""
+    given = request.config.getoption("golden")
+    folder = Path(given) if given else ROOT.parent / "shared" / "golden"
+    if given and not folder.is_dir():
+        pytest.fail(f"--golden {given}: no such folder")
+    if not folder.is_dir():
+        pytest.skip(f"no recordings of the released code in {folder}; give their folder with --golden DIR")
+    return folder
+
+
+def read_json(path):
+    return json.loads(path.read_text())
+
+
+# ---- targets ---------------------------------------------------------------------------------------------------------
+
+
+def encoded(golden, encode):
+    """Per case (name, recorded events of each window, recorded targets, targets by `encode`).
+
+    Targets are (windows, bins, classes, 3).
+    """
+    labels = read_json(golden / "labels.json")
+    classes, length, bins = labels["classes"], labels["window_s"], labels["bins"]
+    for number, case in enumerate(labels["cases"]):
+        rows = [("mix", onset / 1000, offset / 1000, label) for onset, offset, label in case["annotation_ms"]]
+        windows = case["windows"]
+        onsets = np.array([window["start"] for window in windows])
+        assert np.allclose([window["stop"] for window in windows], onsets + length, atol=1e-9)
+        targets = encode(pd.DataFrame(rows, columns=COLUMNS), onsets, classes, length, bins)
+        recorded = np.array([window["target"] for window in windows])
+        assert recorded.shape == targets.shape
+        shape = (len(windows), bins, len(classes), 3)
+        yield number, [window["events"] for window in windows], recorded.reshape(shape), targets.reshape(shape)
+
+
+def test_targets_as_released(golden):
+    largest = 0.0
+    for number, events, recorded, targets in encoded(golden, encode_events_as_released):
+        for window in range(len(recorded)):
+            difference = np.abs(recorded[window] - targets[window]).max()
+            assert difference <= 1e-6, f"case {number}, window {window}: {difference}, events {events[window]}"
+            largest = max(largest, difference)
+    print(f"released targets: largest difference {largest:.1e}")
+
+
+def test_described_targets_differ_from_the_released_at_known_places_alone(golden):
+    """The last bin's end, the rounding, and classes whose events the two readings join differently."""
+    labels = read_json(golden / "labels.json")
+    width = labels["window_s"] / labels["bins"]
+    # Fractions are rounded to 1e-6; the last bin's end falls short by 1e-6 s; both as float32.
+    bound = {"rounded": 0.6e-6, "last bin's end": 1e-6 / width + 0.6e-6, "joined otherwise": 1.0}
+    largest, count = dict.fromkeys(bound, 0.0), dict.fromkeys(bound, 0)
+    for number, events, recorded, targets in encoded(golden, encode_events):
+        place = np.full(recorded.shape, "rounded", dtype=object)
+        place[:, -1, :, 2][targets[:, -1, :, 2] == 1] = "last bin's end"
+        otherwise = joined_otherwise(labels["cases"][number], labels["classes"], events, width)
+        place.swapaxes(1, 2)[otherwise] = "joined otherwise"
+        difference = np.abs(recorded - targets)
+        for name in bound:
+            here = difference[place == name]
+            assert (here <= bound[name]).all(), f"case {number}, {name}: {here.max()}"
+            largest[name] = max(largest[name], here.max(initial=0))
+            count[name] += (here > 1e-7).sum()
+    for name in bound:
+        print(f"described targets, {name}: {count[name]} values differ, by at most {largest[name]:.1e}")
+
+
+def joined_otherwise(case, classes, events, width):
+    """Which classes of which windows the two readings may join differently: (windows, classes) bool.
+
+    Those whose events are not listed in the order of their onsets, or share a bin.
+    """
+    marks = np.zeros((len(events), len(classes)), bool)
+    for (index, place), _ in np.ndenumerate(marks):
+        window, label = case["windows"][index], classes[place]
+        listed = [
+            onset
+            for onset, offset, name in case["annotation_ms"]
+            if name == label and offset / 1000 > window["start"] and onset / 1000 <= window["stop"]
+        ]
+        own = sorted(event[:2] for event in events[index] if event[2] == label)
+        shared = any(before[1] // width >= after[0] // width for before, after in zip(own[:-1], own[1:], strict=True))
+        marks[index, place] = listed != sorted(listed) or shared
+    return marks
+
+
+# ---- features --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def clips(golden):
+    """Of each recorded clip: samples, the recorded window ranges and features; then the sample rate, length and hop."""
+    settings = read_json(golden / "features.json")
+    with np.load(golden / "features.npz") as arrays:
+        found = [
+            (arrays[f"audio_{index}"], arrays[f"ranges_{index}"], arrays[f"logmel_{index}"])
+            for index in range(len(settings["clips"]))
+        ]
+    assert found
+    return found, settings["sr"], settings["win_s"], settings["hop_s"]
+
+
+def test_windows(clips):
+    found, rate, length, hop = clips
+    for samples, ranges, _ in found:
+        onsets = window_onsets(len(samples) / rate, length, hop)
+        assert len(onsets) == len(ranges)
+        np.testing.assert_allclose(np.stack([onsets, onsets + length], axis=1), ranges, atol=1e-9)
+
+
+def test_features(clips):
+    found, rate, length, hop = clips
+    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
+    largest = 0.0
+    for samples, _, recorded in found:
+        if samples.dtype == np.int16:
+            samples = samples / np.float32(2**15)
+        onsets = window_onsets(len(samples) / rate, length, hop)
+        features = log_mel(cut_windows(samples, onsets, length, rate), rate, **settings)
+        assert features.shape == recorded.shape
+        largest = max(largest, np.abs(features - recorded).max())
+    print(f"features: largest difference {largest:.1e} dB")
+    assert largest <= 1e-3
+
+
+# ---- decoding --------------------------------------------------------------------------------------------------------
+
+
+def test_decoded_events_as_released(golden):
+    """Every event to the millisecond, in order; at one millisecond the released order of classes is arbitrary."""
+    recordings = read_json(golden / "decode_as_released.json")
+    classes, length = recordings["classes"], recordings["window_s"]
+    count = 0
+    for number, case in enumerate(recordings["cases"]):
+        ranges, outputs = np.array(case["window_ranges"]), np.array(case["pred"])
+        np.testing.assert_allclose(ranges[:, 1] - ranges[:, 0], length, atol=1e-9)
+        assert outputs.shape == (len(ranges), recordings["bins"], 3 * len(classes))
+        windows = pd.DataFrame({"filename": "mix", "onset": ranges[:, 0], "mix_duration": np.inf})
+        threshold, merge_gap = recordings["threshold"], recordings["max_event_silence_s"]
+        events = decode_outputs(outputs, windows, classes, length, threshold, merge_gap, end_from="onset")
+        assert (events["filename"] == "mix").all()
+        decoded = list(events[["onset", "offset", "event_label"]].itertuples(index=False, name=None))
+        recorded = [(round(onset, 3), round(offset, 3), label) for onset, offset, label in case["events"]]
+        for rows in (decoded, recorded):
+            assert [row[0] for row in rows] == sorted(row[0] for row in rows)
+            rows.sort(key=lambda row: (row[0], row[2], row[1]))
+        wrong = sorted(set(decoded) ^ set(recorded))
+        assert decoded == recorded, f"case {number}, decoded or recorded but not both: {wrong}"
+        count += len(recorded)
+    print(f"decoded events: {count} of {count} identical to the millisecond")
+
+
+# ---- loss ------------------------------------------------------------------------------------------------------------
+
+
+def test_loss(golden):
+    with np.load(golden / "loss.npz") as arrays:
+        outputs, targets, recorded = (arrays[name] for name in ("pred", "target", "loss"))
+    losses = data_loss(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
+    assert losses.shape == recorded.shape
+    print(f"loss: largest relative difference {np.abs(losses / recorded - 1).max():.1e}")
+    np.testing.assert_allclose(losses, recorded, rtol=1e-5)
