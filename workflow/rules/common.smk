@@ -7,6 +7,7 @@ check_config(config)
 
 DATASET = config["dataset"]
 runs = Runs(config)
+STATISTICS = {key: config["claims"][key] for key in ("level", "replicates", "seed", "trained", "converged")}
 
 
 # A run may train on a variant of a dataset: builtin-pool_released.

@@ -97,7 +97,7 @@ def check_studies(config):
         )
     labels = [run["label"] for run in config["studies"]["networks"]["runs"]]
     for role, label in config["claims"]["networks"].items():
-        if label not in labels:
+        if role != "unmasked" and label not in labels:
             yield f"claims.networks.{role}: no run {label!r} in studies.networks; it has {', '.join(labels)}"
     if config["features"]["win_length"] > config["features"]["n_fft"]:
         yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
@@ -204,16 +204,53 @@ class Runs:
         return [(row["label"], row["described"]), (row["label"], row["released"])]
 
     def add_claims(self):
-        """Enter what the claims need beyond the other studies: list of (role, run), roles as in `claims.networks`.
-
-        unmasked: the proposed network without its mask; penalised_...: trained with the released code's L2.
-        """
-        study, roles = self.config["studies"]["networks"], self.config["claims"]["networks"]
+        """Enter the networks that the claims compare: list of (role, run), the roles of `claims.networks` and
+        penalised_baseline, penalised_proposed, which are trained with the released code's L2."""
+        study, labels = self.config["studies"]["networks"], self.config["claims"]["networks"]
         labelled = {run["label"]: run for run in study["runs"]}
-        entries = {role: labelled[label] for role, label in roles.items()}
+        entries = {role: labelled[labels[role]] for role in ("baseline", "vggish", "proposed")}
         entries["unmasked"] = entries["proposed"] | {"mask": "none"}
         entries |= {f"penalised_{role}": entries[role] | {"l2": "released"} for role in ("baseline", "proposed")}
         return [(role, self.add(run, seed)) for role, run in entries.items() for seed in study["seeds"]]
+
+    def arms(self):
+        """The networks that the claims compare: {role: label and runs, one per seed}."""
+        labels, arms = self.config["claims"]["networks"], {}
+        for role, run in self.studies["claims"]:
+            plain = role.removeprefix("penalised_")
+            label = labels[role] if role in labels else f"{labels[plain]} with L2"
+            arms.setdefault(role, {"label": label, "runs": []})["runs"].append(run)
+        return arms
+
+    def mask_cells(self):
+        """The pairs of the mask study: label, and label and runs with the mask in some place and without."""
+        study, cells = self.config["studies"]["mask_study"], []
+        runs = {}
+        for label, run in self.studies["mask_study"]:
+            runs.setdefault(label, []).append(run)
+        for cell in study["cells"]:
+            arms = {entry["mask"]: entry["label"] for entry in study_runs(study | {"cells": [cell]})}
+            plain = arms.pop("none")
+            for label in arms.values():
+                arm = {"label": label, "runs": runs[label]}
+                cells.append({"label": label, "masked": arm, "plain": {"label": plain, "runs": runs[plain]}})
+        return cells
+
+    def claim_seeds(self):
+        """Seeds behind each claim that tests an equivalence."""
+        networks, mask = (len(self.config["studies"][study]["seeds"]) for study in ("networks", "mask_study"))
+        return {"C1": networks, "C5": mask, "C6": networks}
+
+    def summary(self, name):
+        """What tells a run from others, for a table."""
+        settings = self.named[name]
+        keys = ("learning_rate", "schedule", "epochs")
+        return {
+            "run": name,
+            **settings["network"],
+            **{key: settings["training"][key] for key in keys},
+            "seed": settings["seed"],
+        }
 
     def decoding(self, run):
         """How a run's outputs are decoded."""

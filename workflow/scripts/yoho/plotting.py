@@ -91,20 +91,43 @@ def draw_mask(curves):
     return figure
 
 
+def draw_effects(effects):
+    """The audit: a row per difference, its effect on F1 at the left and on the error rate at the right.
+
+    effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate. Where there is no
+    interval a point stands alone.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
+        rows = range(len(effects))
+        for axis, score, name in zip(axes, ("f1", "error_rate"), ("F1", "error rate")):
+            effect = effects[f"{score}_effect"]
+            reach = [(effect - effects[f"{score}_low"]).fillna(0), (effects[f"{score}_high"] - effect).fillna(0)]
+            axis.axvline(0, color="0.3", linewidth=0.8)
+            axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
+            axis.set_xlabel(f"change of test {name}: released less described")
+        axes[0].set_yticks(rows, effects["difference"])
+        axes[0].invert_yaxis()
+    return figure
+
+
 def draw_lines(axis, curves, score, **style):
-    """A line per label: the score over the epochs, one line per run."""
+    """A line per label: the score over the epochs; of several runs the mean, and a band from lowest to highest."""
     for number, (label, members) in enumerate(curves.groupby("label", sort=False)):
-        for run, rows in members.groupby("run", sort=False):
-            axis.plot(
-                rows["epoch"],
-                rows[score],
-                label=label if run == members["run"].iloc[0] else None,
-                color=COLOURS[number % len(COLOURS)],
-                marker=MARKS[number % len(MARKS)],
-                markevery=max(1, len(rows) // 10),
-                clip_on=False,
-                **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
-            )
+        rows = members.groupby("epoch")[score].agg(["mean", "min", "max"])
+        colour = COLOURS[number % len(COLOURS)]
+        if members["run"].nunique() > 1:
+            axis.fill_between(rows.index, rows["min"], rows["max"], color=colour, alpha=0.2, linewidth=0)
+        axis.plot(
+            rows.index,
+            rows["mean"],
+            label=label,
+            color=colour,
+            marker=MARKS[number % len(MARKS)],
+            markevery=max(1, len(rows) // 10),
+            clip_on=False,
+            **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
+        )
 
 
 def finish(axis, xlabel, ylabel, unit=False):

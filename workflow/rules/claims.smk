@@ -1,0 +1,127 @@
+# Reads the runs of the audit, the mask study and the claims; makes results/tables/{audit,mask_study,power,claims}.csv,
+# results/figures/audit.* and results/claims.md. None of it is in `all`.
+
+
+rule audit:
+    """Effect of each difference between the readings."""
+    input:
+        "results/tables/audit.csv",
+        multiext("results/figures/audit", ".pdf", ".png"),
+
+
+rule mask_study:
+    """Every run of the mask study, and Figure 6."""
+    input:
+        "results/tables/mask_study.csv",
+        multiext("results/figures/fig6", ".pdf", ".png"),
+
+
+rule claims:
+    """A verdict on every claim of the paper."""
+    input:
+        "results/claims.md",
+        "results/tables/claims.csv",
+        "results/tables/power.csv",
+
+
+rule tabulate_audit:
+    """Score both sides of every difference on the same test mixes."""
+    input:
+        outputs=of_runs("test_outputs.npz", "audit"),
+        windows=f"results/{DATASET}/windows/test/score/windows.tsv",
+        targets=f"results/{DATASET}/windows/test/score/targets.npy",
+        plan=f"results/{DATASET}/mixes/test/plan.tsv",
+        events=f"results/{DATASET}/mixes/test/events.tsv",
+    output:
+        "results/tables/audit.csv",
+    log:
+        "results/tables/logs/tabulate_audit.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        audit={"runs": runs.of("audit"), "pairs": runs.audit},
+        claims=STATISTICS,
+        event_labels=event_labels(config["datasets"][DATASET]),
+        window_length=config["windows"]["length"],
+        resolution=config["scoring"]["resolution"],
+        code=code_digest("tabulate_audit"),
+    script:
+        "../scripts/tabulate_audit.py"
+
+
+rule draw_audit:
+    """The effects as a figure."""
+    input:
+        "results/tables/audit.csv",
+    output:
+        multiext("results/figures/audit", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_audit.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        code=code_digest("draw_audit"),
+    script:
+        "../scripts/draw_audit.py"
+
+
+rule tabulate_mask_study:
+    """F1, data loss and epochs to converge of every run of the mask study (paper 4.3.3)."""
+    input:
+        histories=of_runs("history.csv", "mask_study"),
+        recordings=of_runs("test_recordings.tsv", "mask_study"),
+    output:
+        "results/tables/mask_study.csv",
+    log:
+        "results/tables/logs/tabulate_mask_study.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        runs=[runs.summary(run) for run in runs.of("mask_study")],
+        bins=config["windows"]["bins"],
+        claims=STATISTICS,
+        code=code_digest("tabulate_mask_study"),
+    script:
+        "../scripts/tabulate_mask_study.py"
+
+
+rule tabulate_power:
+    """What the seeds can decide, from the config alone: to be read before any result."""
+    output:
+        "results/tables/power.csv",
+    log:
+        "results/tables/logs/tabulate_power.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        claims=config["claims"],
+        seeds=runs.claim_seeds(),
+        code=code_digest("tabulate_power"),
+    script:
+        "../scripts/tabulate_power.py"
+
+
+rule decide_claims:
+    """Decide every claim of the paper on the configured dataset."""
+    input:
+        recordings=of_runs("test_recordings.tsv", "claims", "mask_study"),
+        histories=of_runs("history.csv", "claims", "mask_study"),
+        networks="results/tables/networks.csv",
+        power="results/tables/power.csv",
+    output:
+        table="results/tables/claims.csv",
+        page="results/claims.md",
+    log:
+        "results/tables/logs/decide_claims.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        arms=runs.arms(),
+        cells=runs.mask_cells(),
+        claims=config["claims"],
+        dataset=DATASET,
+        source=config["datasets"][DATASET]["source"],
+        bins=config["windows"]["bins"],
+        code=code_digest("decide_claims"),
+    script:
+        "../scripts/decide_claims.py"

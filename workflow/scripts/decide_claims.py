@@ -1,0 +1,34 @@
+"""A verdict on every claim of the paper, as a table and as a page."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from yoho import job
+from yoho.claims import claims_page, decide_claims, gather
+from yoho.events import read_table
+
+
+def decide_all(files, made, *, arms, cells, claims, dataset, source, bins):
+    tallies = {Path(file).parent.name: read_table(file) for file in files.recordings}
+    histories = {Path(file).parent.name: pd.read_csv(file) for file in files.histories}
+
+    def arm(label, runs):
+        return gather(label, [tallies[run] for run in runs], [histories[run] for run in runs])
+
+    found = decide_claims(
+        claims,
+        dataset,
+        arms={role: arm(**settings) for role, settings in arms.items()},
+        cells=[(cell["label"], arm(**cell["masked"]), arm(**cell["plain"])) for cell in cells],
+        sizes=pd.read_csv(files.networks),
+        source=source,
+        bins=bins,
+    )
+    found.to_csv(made.table, index=False, float_format="%.6g")
+    Path(made.page).write_text(claims_page(found, pd.read_csv(files.power), claims))
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    decide_all(snakemake.input, snakemake.output, **job.settings(snakemake))

@@ -1,0 +1,15 @@
+"""The audit: effect on test F1 and error rate of each difference between the readings."""
+
+import pandas as pd
+
+from yoho import job
+from yoho.plotting import draw_effects, save_figure
+
+
+def draw_audit(table, figures):
+    save_figure(draw_effects(pd.read_csv(table)), figures)
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    draw_audit(snakemake.input[0], snakemake.output)

@@ -1,0 +1,42 @@
+"""Effect on the test scores of switching each difference alone from described to released."""
+
+import numpy as np
+import pandas as pd
+
+from yoho import job
+from yoho.claims import difference, gather
+from yoho.events import read_table
+from yoho.statistics import interval
+from yoho.tallies import recording_tallies
+from yoho.targets import decode_outputs
+
+
+def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, resolution):
+    windows, plan, reference = (read_table(files[name]) for name in ("windows", "plan", "events"))
+    targets = np.load(files.targets)
+    outputs = dict(zip(audit["runs"], (np.load(file)["outputs"] for file in files.outputs)))
+
+    def score(run, decoding):
+        events = decode_outputs(outputs[run], windows, event_labels, window_length, **decoding)
+        return recording_tallies(
+            outputs[run], targets, events, reference, windows, plan, event_labels, window_length, resolution
+        )
+
+    rows = []
+    for label, pairs in pd.DataFrame(audit["pairs"]).groupby("label", sort=False):
+        described, released = (
+            gather(reading, [score(*pair) for pair in zip(pairs[reading], pairs[f"{reading}_decoding"])], [])
+            for reading in ("described", "released")
+        )
+        row = {"difference": label, "run": pairs["released"].iloc[0].rpartition("-seed")[0]}
+        for name in ("f1", "error_rate"):
+            found = difference(name, released, described, claims)
+            low, high = interval(found.crossed, 1 - claims["level"])
+            row |= {f"{name}_effect": found.crossed.value, f"{name}_low": low, f"{name}_high": high}
+        rows.append(row | {"n_seeds": found.crossed.seeds, "n_recordings": found.crossed.recordings})
+    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    tabulate_audit(snakemake.input, snakemake.output[0], **job.settings(snakemake))

@@ -1,0 +1,31 @@
+"""The mask study (paper 4.3.3): F1, data loss and epochs to converge of every run."""
+
+import pandas as pd
+
+from yoho import job
+from yoho.claims import gather, overall
+from yoho.events import read_table
+from yoho.statistics import epochs_to_converge, trained
+
+
+def tabulate_mask_study(files, table, *, runs, bins, claims):
+    rows = []
+    for settings, history, recordings in zip(runs, files.histories, files.recordings):
+        curve, sums = pd.read_csv(history), gather("", [read_table(recordings)], []).tallies[0].sum(axis=0)
+        rows.append(
+            settings
+            | {
+                "f1": overall("f1")(sums),
+                "error_rate": overall("error_rate")(sums),
+                "data_loss": overall("data_loss", bins)(sums),
+                "best_validation_f1": curve["f1"].max(),
+                "epochs_to_converge": epochs_to_converge(curve["f1"], claims["converged"]),
+                "trained": trained(curve["f1"], **claims["trained"]),
+            }
+        )
+    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    tabulate_mask_study(snakemake.input, snakemake.output[0], **job.settings(snakemake))

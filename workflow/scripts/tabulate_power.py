@@ -1,0 +1,13 @@
+"""What the configured seeds can decide: the power of every equivalence test, from the config alone."""
+
+from yoho import job
+from yoho.claims import power_table
+
+
+def tabulate_power(table, *, claims, seeds):
+    power_table(claims, seeds).to_csv(table, index=False, float_format="%.4g")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    tabulate_power(snakemake.output[0], **job.settings(snakemake))
