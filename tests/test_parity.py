@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from torch import nn
 
+from yoho.backbones import RESCALING
 from yoho.events import COLUMNS
 from yoho.features import cut_windows, log_mel, window_onsets
 from yoho.loss import data_loss
+from yoho.model import Network, network_size
 from yoho.targets import decode_outputs, encode_events, encode_events_as_released
 
 ROOT = Path(__file__).parents[1]
@@ -186,3 +189,93 @@ def test_loss(golden):
     assert losses.shape == recorded.shape
     print(f"loss: largest relative difference {np.abs(losses / recorded - 1).max():.1e}")
     np.testing.assert_allclose(losses, recorded, rtol=1e-5)
+
+
+# ---- forward passes --------------------------------------------------------------------------------------------------
+
+# Keras's names of a layer's tensors, and PyTorch's.
+TENSORS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+def kernel(values, layer):
+    """A Keras kernel in PyTorch's layout: outputs first, inputs second; depthwise (height, width, channels, 1)."""
+    if layer == "DepthwiseConv2D":
+        return values.transpose(2, 3, 0, 1)
+    return values.transpose(*range(values.ndim - 1, values.ndim - 3, -1), *range(values.ndim - 2))
+
+
+def fill(network, recorded):
+    """Draw the recorded weights into a network, layer after layer; returns the generator, for the input."""
+    generator = np.random.Generator(np.random.PCG64(recorded["seed"]))
+    layers = {}
+    for weight in recorded["weights"]:
+        low, high, shape = weight["low"], weight["high"], weight["shape"]
+        drawn = np.float32(low + (high - low) * generator.random(shape)) if weight["drawn"] else np.full(shape, low)
+        layers.setdefault(weight["name"].split("/")[0], []).append((weight, drawn))
+    own = [module for module in network.modules() if isinstance(module, nn.Conv1d | nn.Conv2d | nn.BatchNorm2d)]
+    drawn_layers = [layer for layer in layers.values() if any(weight["drawn"] for weight, _ in layer)]
+    assert len(own) == len(drawn_layers)
+    filled = 0
+    with torch.no_grad():
+        for module, layer in zip(own, drawn_layers):
+            for weight, values in layer:
+                kind = weight["name"].split("/")[1]
+                values = kernel(values, weight["layer"]) if kind == "kernel" else values
+                tensor = getattr(module, TENSORS[kind])
+                assert tensor.shape == values.shape, weight["name"]
+                tensor.copy_(torch.from_numpy(values.copy()))
+                filled += tensor.numel()
+        # The released mask's frozen convolution of ones is no layer of ours but a constant.
+        for layer in (layer for layer in layers.values() if layer not in drawn_layers):
+            ((weight, values),) = layer
+            copies = next(buffer for name, buffer in network.named_buffers() if name.endswith("copies"))
+            assert copies.numel() == values.size and (copies.numpy().ravel() == values.ravel()).all(), weight["name"]
+            filled += copies.numel()
+    return generator, filled
+
+
+@pytest.mark.parametrize(
+    ("name", "backbone", "mask"),
+    [
+        ("yoho", "mobilenet", "none"),
+        ("vggish", "vggish_linear", "none"),
+        ("effnet_mask", "efficientnet", "backbone"),
+    ],
+)
+def test_forward_pass(golden, name, backbone, mask):
+    """Outputs within 1e-4, and every parameter that Keras counts is here."""
+    recorded = read_json(golden / f"model_{name}.json")
+    with np.load(golden / f"model_{name}.npz") as arrays:
+        outputs = arrays["y"]
+    features = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
+    frames, n_mels = 257, features["n_mels"]
+    network = Network(
+        backbone,
+        mask,
+        "multiply_and_divide",
+        pretrained=False,
+        classes=outputs.shape[2] // 3,
+        frames=frames,
+        n_mels=n_mels,
+        bins=outputs.shape[1],
+    ).eval()
+    network.standardise(0.0, RESCALING.get(backbone, 1.0))
+    generator, filled = fill(network, recorded)
+    windows = np.float32(-80 + 100 * generator.random((len(outputs), frames, n_mels)))
+    with torch.no_grad():
+        difference = np.abs(network(torch.from_numpy(windows)).numpy() - outputs).max()
+    # Keras counts 3 for each Normalization layer (mean, variance, count), which here is the rescaling itself.
+    parameters = network_size(network, frames, n_mels)["parameters"]
+    print(f"{name}: largest difference {difference:.1e}; {parameters:,} parameters, Keras {recorded['params']:,}")
+    assert filled == parameters == recorded["params"] - 3 * len(recorded["normalization"])
+    assert recorded["params"] == {"yoho": 3_934_290, "vggish": 15_271_570, "effnet_mask": 4_984_530}[name]
+    for mean, variance in recorded["normalization"]:
+        assert (mean, variance) == ([0.0], [1.0])
+    assert difference <= 1e-4
