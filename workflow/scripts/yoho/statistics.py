@@ -59,7 +59,9 @@ def over_recordings(counts, score, strata, rng, replicates):
     those of both networks one after the other; score: function of summed counts, (..., kinds) -> (...);
     strata: (recordings,) the class of each recording, see `resample`; replicates: how often to resample.
     One seed gives the error due to recordings alone, for that seed. Where every class has but one recording
-    there is no error (nan). Two seeds tell little of the error due to seeds: see `joint_freedom`.
+    there is no error (nan). Two seeds tell little of the error due to seeds: see `joint_freedom`. A few
+    recordings that hold most of the seconds tell little too: for 32 recordings whose lengths have a logarithm
+    of standard deviation 1, an interval of 95 % held the truth in 92.5 % of cases; for lengths of 10 to 60 s, 94.5 %.
     """
     counts = np.asarray(counts, float)
     seeds, recordings, _ = counts.shape
@@ -99,8 +101,13 @@ def joint_freedom(parts, freedoms):
     """Degrees of freedom of a sum of estimated variances: parts (terms,), of freedoms (terms,).
 
     1 / freedom is the mean of 1 / freedoms weighted by the parts. Satterthwaite weighs by their squares, which
-    is too bold for a part of 2 degrees of freedom that may come out small by chance: with 3 seeds his intervals
-    of 95 % hold the truth in as few as 92 % of cases, these in 94.7 % or more. For 2 seeds it is 91.5 %.
+    is too bold for a part of few degrees of freedom that may come out small by chance. At worst, when most of
+    the variance is due to the seeds, intervals of 95 % (99 %) on 40 recordings hold the truth in this share of
+    cases; at best the former do in 96.5 %:
+
+        seeds                 2              3              5              10
+        these           90.9 (95.0) %  94.3 (98.0) %  95.0 (99.0) %  95.0 (99.0) %
+        Satterthwaite's 87.5 (92.0) %  92.3 (96.6) %  94.2 (98.3) %  94.9 (98.9) %
     """
     if not parts.any():
         return float(freedoms.min())
@@ -172,6 +179,7 @@ def equivalence_power(margin, deviation, seeds, level):
 def seeds_needed(margin, deviation, level, power, most=1000):
     """Smallest number of seeds whose `equivalence_power` reaches `power`; nan where `most` seeds do not."""
     numbers = range(2, most + 1)
+    # Power grows with the seeds wherever it is above 0.05, so that they can be searched by halves.
     found = bisect_left(numbers, power, key=lambda seeds: equivalence_power(margin, deviation, seeds, level))
     return numbers[found] if found < len(numbers) else np.nan
 
