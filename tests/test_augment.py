@@ -6,7 +6,7 @@ import torch
 from yoho.augment import spec_augment, stripes
 
 FRAMES, BANDS, FILL = 257, 40, -33.25
-PAPER = {"frequency_masks": 1, "frequency_width": 8, "time_masks": 2, "time_width": 25}
+PAPER = {"draw": "window", "frequency_masks": 1, "frequency_width": 8, "time_masks": 2, "time_width": 25}
 NONE = {"frequency_masks": 0, "frequency_width": 8, "time_masks": 0, "time_width": 25}
 
 
@@ -17,7 +17,7 @@ def random_windows(batch, frames=FRAMES, bands=BANDS):
 def masked(batch=64, seed=0, **changes):
     """(windows, their masked copies, which values are masked)."""
     windows = random_windows(batch)
-    copies = spec_augment(windows, FILL, torch.Generator().manual_seed(seed), **PAPER | changes)
+    copies = spec_augment(windows, generator=torch.Generator().manual_seed(seed), **{"fill": FILL} | PAPER | changes)
     return windows, copies, copies != windows
 
 
@@ -27,9 +27,12 @@ def widths(hidden):
     return (torch.nonzero(edges == -1) - torch.nonzero(edges == 1)).flatten().tolist()
 
 
-def test_masked_values_are_the_fill_and_all_others_are_untouched():
-    windows, copies, hidden = masked()
-    assert (copies[hidden] == FILL).all() and torch.equal(copies[~hidden], windows[~hidden])
+@pytest.mark.parametrize("draw", ["window", "batch"])
+@pytest.mark.parametrize("fill", [FILL, 0])
+def test_masked_values_are_the_fill_and_all_others_are_untouched(draw, fill):
+    windows, copies, hidden = masked(draw=draw, fill=fill)
+    assert copies.shape == windows.shape and copies.dtype == windows.dtype
+    assert (copies[hidden] == fill).all() and torch.equal(copies[~hidden], windows[~hidden])
     assert hidden.any() and not hidden.all()
 
 
@@ -65,6 +68,27 @@ def test_each_example_has_draws_of_its_own():
     _, _, hidden = masked(64)
     patterns = {tuple(example.flatten().tolist()) for example in hidden}
     assert len(patterns) > 55
+
+
+def test_examples_of_a_batch_share_one_draw_as_released():
+    _, _, hidden = masked(64, draw="batch")
+    assert hidden.any() and torch.equal(hidden, hidden[:1].expand_as(hidden))
+    assert not torch.equal(masked(1, seed=1, draw="batch")[2], masked(1, seed=2, draw="batch")[2])
+
+
+def test_shared_draw_does_not_depend_on_the_size_of_the_batch():
+    assert torch.equal(masked(1, draw="batch")[2], masked(64, draw="batch")[2][:1])
+    assert torch.equal(masked(1, draw="batch")[2], masked(1, draw="window")[2])
+
+
+def test_shared_masks_use_their_bounds_batch_by_batch():
+    """A band and two stretches, 0 to 8 bands and 0 to 25 frames wide, over many batches."""
+    generator, windows = torch.Generator().manual_seed(0), random_windows(2)
+    hidden = [spec_augment(windows, FILL, generator, **PAPER | {"draw": "batch"})[0] == FILL for _ in range(300)]
+    bands = [widths(own.all(dim=0)) for own in hidden]
+    stretches = [widths(own.all(dim=1)) for own in hidden]
+    assert {sum(own) for own in bands} == set(range(9)) and max(len(own) for own in bands) == 1
+    assert max(len(own) for own in stretches) == 2 and 40 < max(sum(own) for own in stretches) <= 50
 
 
 def test_masks_of_one_example_lie_apart():
@@ -103,7 +127,7 @@ def test_no_masks_or_masks_of_no_width_change_nothing(changes):
 
 def test_masks_wider_than_the_window_hide_no_more_than_all_of_it():
     windows = random_windows(50, 20, 10)
-    settings = {"frequency_masks": 1, "frequency_width": 30, "time_masks": 1, "time_width": 60}
+    settings = {"draw": "window", "frequency_masks": 1, "frequency_width": 30, "time_masks": 1, "time_width": 60}
     copies = spec_augment(windows, FILL, torch.Generator().manual_seed(0), **settings)
     assert copies.shape == windows.shape and ((copies == windows) | (copies == FILL)).all()
 

@@ -1,5 +1,6 @@
 """Mixes: what is drawn, that the plan holds all of it, and that the audio is what the plan says."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,16 @@ from make_mixes import make_mixes
 
 from yoho import InputError
 from yoho.events import merge_events, read_table, write_table
-from yoho.mixing import PLAN, cut_segments, plan_mix, render_mix
+from yoho.mixing import (
+    PLAN,
+    cut_segments,
+    deal_segments,
+    draw_segments,
+    last_slice,
+    plan_mix,
+    pool_recordings,
+    render_mix,
+)
 from yoho.sources import SPLITS
 
 RATE = 44100
@@ -34,18 +44,70 @@ def random_segments(seed, classes=6, count=9):
 
 
 def plan(segments, seed, duration=DURATION, rate=RATE):
-    return plan_mix(segments, "mix.flac", duration, LONGEST, rate, np.random.default_rng(seed))
+    draw = partial(deal_segments, rng=np.random.default_rng(seed), duration=duration, longest=LONGEST)
+    return plan_mix(segments, "mix.flac", rate, draw)
+
+
+def plan_as_released(segments, seed, count=12):
+    return plan_mix(segments, "mix.flac", RATE, partial(draw_segments, rng=np.random.default_rng(seed), count=count))
+
+
+# ---- pools -----------------------------------------------------------------------------------------------------------
+
+
+def split_recordings(counts, seed=0):
+    """Made-up recordings in random order: {class: how many in each split}."""
+    names = [
+        (f"{label}-{split}-{number}", label, split)
+        for label, own in counts.items()
+        for split, count in zip(SPLITS, own, strict=True)
+        for number in range(count)
+    ]
+    table = pd.DataFrame(names, columns=["recording", "event_label", "split"])
+    return table.sample(frac=1, random_state=seed, ignore_index=True)
+
+
+UNEVEN = {"car": (12, 3, 4), "clocks": (8, 2, 2), "crowds": (5, 4, 1)}
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_pool_of_a_split_is_its_own_recordings(split):
+    recordings = split_recordings(UNEVEN)
+    pd.testing.assert_frame_equal(
+        pool_recordings(recordings, split, "split"), recordings[recordings["recording"].str.contains(split)]
+    )
+
+
+def test_shared_pool_is_the_same_for_every_split():
+    recordings = split_recordings(UNEVEN)
+    train, valid, test = (pool_recordings(recordings, split, "shared") for split in SPLITS)
+    pd.testing.assert_frame_equal(train, valid)
+    pd.testing.assert_frame_equal(train, test)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_shared_pool_is_as_large_as_the_training_split_and_holds_what_is_held_out(seed):
+    pool = pool_recordings(split_recordings(UNEVEN, seed), "train", "shared")
+    assert pool["recording"].is_unique
+    counts = pool.value_counts(["event_label", "split"])
+    for label, (train, valid, test) in UNEVEN.items():
+        assert [counts.get((label, split), 0) for split in SPLITS] == [train - valid - test, valid, test]
+
+
+def test_shared_pool_that_is_too_small_for_all_that_is_held_out_holds_the_test_recordings():
+    pool = pool_recordings(split_recordings({"car": (4, 3, 2)}), "test", "shared")
+    assert sorted(pool["split"]) == ["test", "test", "valid", "valid"]
 
 
 # ---- segments --------------------------------------------------------------------------------------------------------
 
 
-def cut(onset, offset, longest=10, shortest=1):
+def cut(onset, offset, longest=10, shortest=1, slices="all"):
     """Times of the segments of one recording."""
     recordings = pd.DataFrame(
         [{"event_label": "car", "recording": "r", "path": "r.wav", "onset": onset, "offset": offset}]
     )
-    segments = cut_segments(recordings, longest, shortest)
+    segments = cut_segments(recordings, longest, shortest, slices)
     return list(zip(segments["source_onset"], segments["source_offset"], strict=True))
 
 
@@ -74,6 +136,40 @@ def test_segments_cover_what_sounds_once_and_none_is_empty_or_too_long(shortest)
         assert all(end == start for (_, end), (start, _) in zip(segments[:-1], segments[1:], strict=True))
 
 
+@pytest.mark.parametrize(
+    "onset, offset, segments",
+    [
+        (0, 25, [(20, 25)]),
+        (0, 20, [(10, 20)]),
+        (0, 9, [(0, 9)]),
+        (2.5, 22.5, [(12.5, 22.5)]),
+        (0, 25.9, [(20, 25)]),  # the fractional last second is dropped
+        (0, 20.9, [(10, 20)]),
+        (0, 9.5, [(0, 9)]),
+        (2.5, 17.9, [(12.5, 17.5)]),
+        (0, 1.5, [(0, 1)]),
+        (4.99, 20.99, [(14.99, 20.99)]),  # 16 s, though floating point makes it a little less
+    ],
+)
+@pytest.mark.parametrize("shortest", [0, 1, 6])
+def test_last_slice_alone_is_kept_as_released(onset, offset, segments, shortest):
+    assert cut(onset, offset, 10, shortest, "last") == [pytest.approx(segment) for segment in segments]
+
+
+@pytest.mark.parametrize(("onset", "offset"), [(0, 0.99), (3, 3.4)])
+def test_under_a_second_there_is_no_last_slice_and_a_class_without_any_is_refused(onset, offset):
+    assert last_slice(onset, offset, 10, 1) == []
+    with pytest.raises(InputError, match="class car: every recording is too short for `slices: last`"):
+        cut(onset, offset, slices="last")
+
+
+def test_last_slice_is_that_of_the_released_range():
+    rng = np.random.default_rng(0)
+    for offset in rng.uniform(1, 45, 300):
+        starts = range(0, int(offset), 10)
+        assert cut(0, offset, slices="last") == [(start, min(start + 10, int(offset))) for start in starts[-1:]]
+
+
 def test_every_recording_keeps_its_label_and_path():
     recordings = pd.DataFrame(
         {
@@ -84,13 +180,31 @@ def test_every_recording_keeps_its_label_and_path():
             "offset": [12.0, 4.0],
         }
     )
-    segments = cut_segments(recordings, 10, 1)
+    segments = cut_segments(recordings, 10, 1, "all")
     assert segments["recording"].to_list() == ["a", "a", "b"]
     assert segments["path"].to_list() == ["a.wav", "a.wav", "b.wav"]
     assert segments["event_label"].to_list() == ["car", "car", "clocks"]
+    last = cut_segments(recordings, 10, 1, "last")
+    assert last.to_numpy().tolist() == [["car", "a", "a.wav", 10, 12], ["clocks", "b", "b.wav", 1, 4]]
 
 
 # ---- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_plan_is_what_is_drawn_in_that_order():
+    """What is drawn lies end to end, each segment as many whole samples long as it lasts."""
+    segments = segments_of({"car": [1.0, 2.26], "clocks": [0.5, 3.0]})
+
+    def draw(pools):
+        assert list(pools) == ["car", "clocks"]
+        return [pools["clocks"][1], pools["car"][1], pools["car"][0], pools["clocks"][1]]
+
+    rows = plan_mix(segments, "mix.flac", 10, draw)
+    assert rows["recording"].to_list() == ["clocks-1", "car-1", "car-0", "clocks-1"]
+    assert rows["event_label"].to_list() == ["clocks", "car", "car", "clocks"]
+    assert rows["onset"].to_list() == [0, 3.0, 5.3, 6.3] and rows["offset"].to_list() == [3.0, 5.3, 6.3, 9.3]
+    assert rows["source_offset"].to_list() == [3.0, 2.26, 1.0, 3.0]
+    assert list(rows.columns) == PLAN and (rows["filename"] == "mix.flac").all()
 
 
 def test_same_seed_same_plan_other_seed_other_plan():
@@ -157,6 +271,39 @@ def test_order_of_the_recordings_of_other_classes_does_not_matter():
     by_class = segments.sort_values("event_label", kind="stable")
     interleaved = segments.iloc[np.argsort(segments.groupby("event_label").cumcount(), kind="stable")]
     pd.testing.assert_frame_equal(plan(by_class, 1), plan(interleaved, 1))
+
+
+# ---- plans as released -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_mix_holds_as_many_segments_as_asked_for_as_released(count):
+    """However long they are, and however few there are."""
+    for seed in range(20):
+        assert len(plan_as_released(random_segments(seed), seed, count)) == count
+    assert len(plan_as_released(segments_of({"car": [10.0]}), 0, count)) == count
+
+
+def test_same_seed_same_plan_other_seed_other_plan_as_released():
+    segments = random_segments(0)
+    pd.testing.assert_frame_equal(plan_as_released(segments, 3), plan_as_released(segments, 3))
+    assert not plan_as_released(segments, 3)["recording"].equals(plan_as_released(segments, 4)["recording"])
+
+
+def test_segment_repeats_before_its_class_is_used_up_as_released():
+    """Of two draws from 5 segments a fifth are the same one twice; dealt, none would be."""
+    rng = np.random.default_rng(0)
+    repeats = [first == second for first, second in (draw_segments({"car": [*range(5)]}, rng, 2) for _ in range(2000))]
+    assert np.mean(repeats) == pytest.approx(1 / 5, abs=0.04)
+
+
+def test_class_is_drawn_uniformly_then_a_segment_of_it_as_released():
+    counts = {"common": 10, "rare": 1, "seldom": 4}
+    pools = {label: [f"{label}-{number}" for number in range(count)] for label, count in counts.items()}
+    shares = pd.Series(draw_segments(pools, np.random.default_rng(0), 30000)).value_counts(normalize=True)
+    assert len(shares) == 15
+    for label, count in counts.items():
+        np.testing.assert_allclose(shares[pools[label]], 1 / 3 / count, rtol=0.15)
 
 
 # ---- audio -----------------------------------------------------------------------------------------------------------
@@ -256,6 +403,11 @@ def recordings(tmp_path_factory):
     return folder / "recordings.tsv"
 
 
+MIXING = {"duration": [5, 9], "longest_segment": 2, "shortest_segment": 0.5, "drawn_segments": 5}
+SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
+SETTINGS |= {"pool": "split", "slices": "all", "draw": "deal"}
+
+
 @pytest.fixture(scope="module")
 def make(recordings, tmp_path_factory):
     """A function that makes mixes of a split: where its files lie."""
@@ -263,9 +415,7 @@ def make(recordings, tmp_path_factory):
     def made(split="train", threads=1, **changes):
         folder = tmp_path_factory.mktemp(split)
         files = SimpleNamespace(plan=folder / "plan.tsv", events=folder / "events.tsv", audio=folder / "audio")
-        settings = {"mixes": 4, "seed": 0, "sample_rate": RATE, "duration": [5, 9]}
-        settings |= {"longest_segment": 2, "shortest_segment": 0.5} | changes
-        make_mixes(SimpleNamespace(recordings=recordings), files, split, threads, **settings)
+        make_mixes(SimpleNamespace(recordings=recordings), files, split, threads, **SETTINGS | changes)
         return files
 
     return made
@@ -306,9 +456,38 @@ def test_audio_can_be_rebuilt_from_the_written_plan(four, tmp_path):
 @pytest.mark.parametrize("split", SPLITS)
 def test_recordings_of_other_splits_never_sound(make, recordings, split):
     table = read_table(recordings).set_index("recording")
-    drawn = read_table(make(split, mixes=10, duration=[9, 12]).plan)
+    drawn = read_table(make(split, mixes=10, mixing=MIXING | {"duration": [9, 12]}).plan)
     assert set(table.loc[drawn["recording"], "split"]) == {split}
     assert set(drawn["recording"]) == set(table.index[table["split"] == split])
+
+
+def test_shared_pool_sounds_in_the_mixes_of_every_split(make, recordings):
+    """Two recordings of each class train, so the pool is the two that test; the splits' mixes differ all the same."""
+    table = read_table(recordings).set_index("recording")
+    drawn = [read_table(make(split, mixes=10, pool="shared").plan) for split in SPLITS]
+    for own in drawn:
+        assert set(own["recording"]) == set(table.index[table["split"] == "test"])
+    assert len({tuple(own["recording"]) for own in drawn}) == 3
+
+
+def test_last_slices_alone_sound_as_released(make, recordings):
+    """Slices of 2 s from 0.1 s on, in whole seconds; the described ones begin with the first."""
+    table = read_table(recordings).set_index("recording")
+    described, released = (read_table(make(slices=slices, mixes=10).plan) for slices in ("all", "last"))
+    seconds = (table["offset"] - table["onset"]).astype(int)[released["recording"]].to_numpy()
+    assert (seconds > 2).any()
+    np.testing.assert_allclose(released["source_onset"], 0.1 + (seconds - 1) // 2 * 2)
+    np.testing.assert_allclose(released["source_offset"], 0.1 + seconds)
+    assert (described["source_onset"] == 0.1).any() and (described["source_onset"] > 2).any()
+
+
+def test_mixes_hold_the_drawn_segments_as_released(make):
+    files = make(draw="replace", mixes=10)
+    plans = read_table(files.plan)
+    assert plans.groupby("filename").size().to_list() == [5] * 10
+    assert len({tuple(rows["recording"]) for _, rows in plans.groupby("filename")}) == 10
+    for filename, rows in plans.groupby("filename"):
+        assert rows["offset"].max() == pytest.approx(soundfile.info(files.audio / filename).duration, abs=1e-6)
 
 
 def test_events_are_the_merged_plan_and_end_with_the_audio(four):
@@ -322,7 +501,5 @@ def test_recordings_that_leak_are_refused_at_run_time(recordings, tmp_path):
     table = read_table(recordings)
     table.loc[[0, 2], "group"] = "field-7"
     write_table(table, tmp_path / "recordings.tsv")
-    settings = {"mixes": 1, "seed": 0, "sample_rate": RATE, "duration": [5, 9]}
-    settings |= {"longest_segment": 2, "shortest_segment": 0.5}
     with pytest.raises(InputError, match="more than one split: field-7"):
-        make_mixes(SimpleNamespace(recordings=tmp_path / "recordings.tsv"), None, "train", 1, **settings)
+        make_mixes(SimpleNamespace(recordings=tmp_path / "recordings.tsv"), None, "train", 1, **SETTINGS)

@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from yoho import InputError
-from yoho.backbones import BACKBONES, BatchNorm, MobileNet, yoho_block
+from yoho.backbones import BACKBONES, BatchNorm, LinearVGGish, MobileNet, yoho_block
 from yoho.loss import data_loss
-from yoho.masking import Mask
+from yoho.masking import MASKS, DividedMask, Mask
 from yoho.model import Network, load_network, mask_positions, network_size, save_network
 
 FRAMES, BANDS, BINS = 257, 40, 9
@@ -20,13 +20,13 @@ PLACES = [(backbone, mask) for backbone in BACKBONES for mask in mask_positions(
 INPUT = {"frames": FRAMES, "n_mels": BANDS, "bins": BINS}
 
 
-def build(backbone, mask, classes=6):
+def build(backbone, mask, masking="multiply", classes=6):
     """A network with random weights whose batch statistics fit the windows below.
 
     Untouched statistics (mean 0, variance 1) would let the signal of so deep a network vanish in evaluation.
     """
     torch.manual_seed(0)
-    network = Network(backbone, mask, pretrained=False, classes=classes, **INPUT)
+    network = Network(backbone, mask, masking, pretrained=False, classes=classes, **INPUT)
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -40,7 +40,7 @@ def build(backbone, mask, classes=6):
 
 @pytest.fixture(scope="module")
 def network():
-    """A function that gives the network of a backbone and mask position for six classes, built once."""
+    """A function that gives the network of a backbone, mask position and masking for six classes, built once."""
     return functools.cache(build)
 
 
@@ -57,9 +57,10 @@ def evaluated(model, batch=2):
 
 
 def test_registry_holds_the_networks_of_the_paper():
-    assert list(BACKBONES) == ["mobilenet", "vggish", "efficientnet"]
+    assert list(BACKBONES) == ["mobilenet", "vggish", "vggish_linear", "efficientnet"]
     assert mask_positions("mobilenet") == mask_positions("efficientnet") == ("none", "backbone", "middle", "head")
-    assert mask_positions("vggish") == ("none", "backbone")
+    assert mask_positions("vggish") == mask_positions("vggish_linear") == ("none", "backbone")
+    assert list(MASKS) == ["multiply", "multiply_and_divide"]
 
 
 @pytest.mark.parametrize("backbone, mask", PLACES)
@@ -72,7 +73,7 @@ def test_output_holds_nine_bins_of_three_numbers_a_class(network, backbone, mask
 @pytest.mark.parametrize("classes", [2, 10])
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_last_dimension_is_three_times_the_classes(backbone, classes):
-    assert evaluated(build(backbone, "none", classes), 1).shape == (1, BINS, 3 * classes)
+    assert evaluated(build(backbone, "none", classes=classes), 1).shape == (1, BINS, 3 * classes)
 
 
 @pytest.mark.parametrize("backbone, mask", PLACES)
@@ -97,7 +98,7 @@ def test_windows_of_a_batch_do_not_mix_in_evaluation(network, backbone):
     torch.testing.assert_close(together[1:], alone, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("backbone", ["mobilenet", "vggish"])
+@pytest.mark.parametrize("backbone", ["mobilenet", "vggish", "vggish_linear"])
 def test_bins_follow_one_another_in_time(network, backbone):
     """A change in the last quarter of the window moves the last bin more than the first.
 
@@ -115,7 +116,7 @@ def test_same_seed_same_weights_other_seed_others():
     first, again = (build("mobilenet", "head").state_dict() for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     torch.manual_seed(1)
-    other = Network("mobilenet", "head", pretrained=False, classes=6, **INPUT).state_dict()
+    other = Network("mobilenet", "head", "multiply", pretrained=False, classes=6, **INPUT).state_dict()
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
@@ -143,9 +144,25 @@ def test_yoho_has_the_published_number_of_parameters(network):
     assert trainable(network("mobilenet", "none")) == 3_907_026
 
 
-def test_efficientnet_with_mask_has_the_released_number_of_parameters(network):
-    size = network_size(network("efficientnet", "backbone"), FRAMES, BANDS)
-    assert size["trainable_parameters"] == trainable(network("efficientnet", "backbone")) == 4_935_343
+def test_vggish_as_released_has_its_number_of_parameters(network):
+    size = network_size(network("vggish_linear", "none"), FRAMES, BANDS)
+    assert (size["parameters"], size["trainable_parameters"]) == (15_271_570, 15_271_570 - 2 * 128)
+
+
+@pytest.mark.parametrize(
+    "mask, masking, parameters, learnt",
+    [
+        ("none", "multiply", 4_900_081, 4_852_174),
+        ("backbone", "multiply", 4_984_530 - 1280, 4_935_343),
+        ("backbone", "multiply_and_divide", 4_984_530, 4_935_343),  # with the frozen ones, a weight per channel
+    ],
+)
+def test_efficientnet_has_the_released_number_of_parameters(network, mask, masking, parameters, learnt):
+    """Less 3: the mean, variance and count of Keras's own Normalization layer, for which buffers stand here."""
+    model = network("efficientnet", mask, masking)
+    size = network_size(model, FRAMES, BANDS)
+    assert size["parameters"] == parameters - 3
+    assert size["trainable_parameters"] == trainable(model) == learnt
 
 
 def test_vggish_has_the_parameters_of_its_six_convolutions_and_head(network):
@@ -177,7 +194,17 @@ def test_multiply_accumulates_equal_those_counted_layer_by_layer(network, backbo
     assert network_size(model, FRAMES, BANDS)["multiply_accumulates"] == sum(counts) > 1e7
 
 
-@pytest.mark.parametrize("backbone, channels", [("mobilenet", 1024), ("vggish", 512), ("efficientnet", 1280)])
+def test_frozen_convolution_of_the_released_mask_is_computed_too(network):
+    counts = [
+        network_size(network("efficientnet", "backbone", masking), FRAMES, BANDS)["multiply_accumulates"]
+        for masking in MASKS
+    ]
+    assert counts[1] - counts[0] == BINS * 2 * 1280
+
+
+@pytest.mark.parametrize(
+    "backbone, channels", [("mobilenet", 1024), ("vggish", 512), ("vggish_linear", 128), ("efficientnet", 1280)]
+)
 def test_size_names_the_shapes(network, backbone, channels):
     size = network_size(network(backbone, "none"), FRAMES, BANDS)
     assert (size["input"], size["feature_map"], size["output"]) == ("257x40", f"9x2x{channels}", "9x18")
@@ -199,6 +226,34 @@ def test_vggish_is_six_convolutions_with_relu_and_five_poolings(network):
     assert isinstance(model.head, nn.Conv1d) and model.head.kernel_size == (1,)
 
 
+def test_vggish_as_released_is_thirteen_convolutions_in_a_row():
+    backbone = LinearVGGish()
+    kinds = [nn.Conv2d] * 13 + [nn.ReLU, BatchNorm, nn.Dropout2d]
+    assert all(isinstance(module, kind) for module, kind in zip(backbone, kinds, strict=True))
+    convolutions = list(backbone)[:13]
+    assert [module.out_channels for module in convolutions] == [64, 128, 128] + [256] * 3 + [512] * 6 + [128]
+    assert [module.stride[0] for module in convolutions] == [2, 1, 2, 1, 1, 2, 1, 1, 2, 1, 1, 2, 1]
+    assert all(module.kernel_size == (3, 3) and module.bias is not None for module in convolutions)
+
+
+@pytest.mark.parametrize("name, affine", [("vggish_linear", True), ("vggish", False)])
+def test_vggish_as_released_is_affine_up_to_its_last_relu(name, affine):
+    """f((1 - t) a + t b) = (1 - t) f(a) + t f(b), for t outside 0 to 1 too."""
+    torch.manual_seed(0)
+    backbone = BACKBONES[name][0](False).double().eval()
+    for module in backbone:
+        if isinstance(module, nn.Conv2d):
+            nn.init.normal_(module.bias)
+    last = max(place for place, module in enumerate(backbone) if isinstance(module, nn.ReLU))
+    below = nn.Sequential(*list(backbone)[:last])
+    one, other = torch.randn((2, 1, 1, 65, 16), dtype=torch.double)
+    with torch.no_grad():
+        between, first, second = (below(image) for image in (3 * other - 2 * one, one, other))
+    expected = 3 * second - 2 * first
+    assert torch.allclose(between, expected, atol=1e-9 * expected.abs().max().item(), rtol=0) == affine
+    assert first.std() > 0 and not torch.allclose(first, second)
+
+
 def test_mobilenet_has_the_published_blocks():
     depthwise = [module for module in MobileNet().modules() if isinstance(module, nn.Conv2d) and module.groups > 1]
     assert [module.in_channels for module in depthwise] == [32, 64, 128, 128, 256, 256] + [512] * 6 + [1024]
@@ -209,14 +264,15 @@ def test_neck_of_three_yoho_blocks_follows_mobilenet_and_efficientnet(network):
     for backbone in ("mobilenet", "efficientnet"):
         pointwise = [block[3] for block in network(backbone, "none").neck]
         assert [module.out_channels for module in pointwise] == [512, 256, 128]
-    assert len(network("vggish", "none").neck) == 0
+    assert len(network("vggish", "none").neck) == len(network("vggish_linear", "none").neck) == 0
 
 
 @pytest.mark.parametrize("mask, order", [("none", "bbb"), ("backbone", "mbbb"), ("middle", "bmbb"), ("head", "bbbm")])
 def test_mask_sits_where_it_is_said_to(network, mask, order):
     for backbone in ("mobilenet", "efficientnet"):
-        neck = network(backbone, mask).neck
-        assert "".join("m" if isinstance(part, Mask) else "b" for part in neck) == order
+        for masking, kind in MASKS.items():
+            neck = network(backbone, mask, masking).neck
+            assert "".join("m" if type(part) is kind else "b" for part in neck) == order
 
 
 def test_strided_convolutions_pad_as_tensorflow_does(network):
@@ -242,7 +298,7 @@ def test_batch_norm_has_no_gamma_and_the_released_epsilon():
     torch.testing.assert_close(norm(features), (features - mean) / (variance + 1e-4).sqrt() + 0.5)
 
 
-@pytest.mark.parametrize("backbone", ["mobilenet", "vggish"])
+@pytest.mark.parametrize("backbone", ["mobilenet", "vggish", "vggish_linear"])
 def test_weights_start_as_keras_starts_them(network, backbone):
     """Glorot uniform, biases 0; a depthwise kernel counts its inputs as Keras does, which gives the same bound."""
     for name, module in build(backbone, "backbone").named_modules():
@@ -304,45 +360,140 @@ def test_shut_mask_silences_the_network(network, backbone, position):
         last.bias.data.copy_(before)
 
 
+# ---- the mask as released --------------------------------------------------------------------------------------------
+
+
+def divided(mask):
+    """The released mask with the weights of a described one."""
+    released = DividedMask(32).eval()
+    released.load_state_dict(mask.state_dict())
+    return released
+
+
+def some_features():
+    return torch.randn((2, 32, 9, 2), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("bias", [0.0, -5.0, -60.0])
+def test_released_mask_is_the_identity_and_the_described_one_is_not(mask, bias):
+    """To the two roundings of a product and a quotient, however small the weights."""
+    set_bias(mask, bias)
+    features = some_features()
+    with torch.no_grad():
+        torch.testing.assert_close(divided(mask)(features), features, rtol=2 * torch.finfo().eps, atol=0)
+        assert (mask(features) / features - 1).abs().min() > 0.3
+
+
+def test_released_mask_is_not_moved_by_the_loss_and_the_described_one_is(mask):
+    """Gradients of the mask's weights are the rounding errors of sums that are 0."""
+    released = divided(mask)
+    for block in (mask, released):
+        block(some_features()).square().sum().backward()
+    for (name, described), frozen in zip(mask.named_parameters(), released.parameters(), strict=True):
+        assert described.grad.abs().max() > 0.1, name
+        assert frozen.grad.abs().max() < 1e-6 * described.grad.abs().max(), name
+
+
+def test_released_mask_gives_nan_just_where_its_sigmoid_underflows_and_the_described_one_nowhere(mask):
+    """In single precision that is from a logit of -89 on, and in some implementations from -104 on."""
+    released, features, shut = divided(mask), some_features(), []
+    for block in (mask, released):
+        nn.init.zeros_(block.weigh[-2].weight)  # the bias alone is the logit
+    for logit in range(-110, -80):
+        for block in (mask, released):
+            set_bias(block, float(logit))
+        with torch.no_grad():
+            weights = released.weigh(features)
+            assert torch.equal(released(features).isnan(), (weights == 0).expand_as(features))
+            assert mask(features).isfinite().all()
+        shut.append((weights == 0).all().item())
+    assert shut == sorted(shut, reverse=True)
+    assert -105 <= -110 + sum(shut) <= -88
+
+
+def test_released_mask_gives_nan_at_the_places_alone_that_it_would_shut():
+    """One place in time and frequency of one example: all its channels, and no other place."""
+    block, features = DividedMask(32).eval(), some_features()
+    features[1, :, 4, 1] = 1000.0
+    for module in block.weigh:
+        if isinstance(module, nn.Conv2d):
+            nn.init.constant_(module.weight, 1 / module.in_channels)
+            nn.init.zeros_(module.bias)
+    nn.init.constant_(block.weigh[-2].weight, -1.0)
+    with torch.no_grad():
+        places = block(features).isnan().nonzero()
+    assert places[:, [0, 2, 3]].unique(dim=0).tolist() == [[1, 4, 1]] and len(places) == 32
+
+
+@pytest.mark.parametrize("position", ["backbone", "middle", "head"])
+def test_network_with_the_released_mask_is_the_network_without(position):
+    model = build("mobilenet", position, "multiply_and_divide")
+    place = next(place for place, part in enumerate(model.neck) if isinstance(part, Mask))
+    described = Mask(model.neck[place].weigh[1].in_channels)
+    described.load_state_dict(model.neck[place].state_dict())
+    outputs = {"released": evaluated(model)}
+    for name, block in (("without", nn.Identity()), ("described", described)):
+        model.neck[place] = block
+        outputs[name] = evaluated(model)
+    torch.testing.assert_close(outputs["released"], outputs["without"], atol=1e-5, rtol=0)
+    assert (outputs["described"] - outputs["without"]).abs().max() > 1e-2
+
+
+def test_released_mask_that_is_shut_spoils_the_whole_output():
+    model = build("mobilenet", "backbone", "multiply_and_divide")
+    assert evaluated(model).isfinite().all()
+    set_bias(model.neck[0], -200.0)
+    assert evaluated(model).isnan().all()
+
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 
 def test_unknown_backbone_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match="'resnet'.*mobilenet, vggish, efficientnet"):
-        Network("resnet", "none", pretrained=False, classes=6, **INPUT)
+    with pytest.raises(InputError, match="'resnet'.*mobilenet, vggish, vggish_linear, efficientnet"):
+        Network("resnet", "none", "multiply", pretrained=False, classes=6, **INPUT)
 
 
 @pytest.mark.parametrize("position", ["middle", "head", "neck"])
 def test_mask_position_that_the_network_lacks_is_named_with_its_own(position):
     with pytest.raises(InputError, match=f"'{position}'.*vggish.*none, backbone"):
-        Network("vggish", position, pretrained=False, classes=6, **INPUT)
+        Network("vggish", position, "multiply", pretrained=False, classes=6, **INPUT)
 
 
 def test_unknown_mask_position_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'front'.*none, backbone, middle, head"):
-        Network("mobilenet", "front", pretrained=False, classes=6, **INPUT)
+        Network("mobilenet", "front", "multiply", pretrained=False, classes=6, **INPUT)
 
 
 def test_input_that_does_not_give_a_frame_per_bin_is_refused():
     with pytest.raises(InputError, match="5 frames for 9 bins"):
-        Network("vggish", "none", pretrained=False, classes=6, frames=129, n_mels=40, bins=9)
+        Network("vggish", "none", "multiply", pretrained=False, classes=6, frames=129, n_mels=40, bins=9)
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
-def description(backbone, mask):
-    network = {"backbone": backbone, "mask": mask, "pretrained": True, "classes": 6} | INPUT
+def description(backbone, mask, masking="multiply"):
+    network = {"backbone": backbone, "mask": mask, "masking": masking, "pretrained": True, "classes": 6} | INPUT
     return {"network": network, "event_labels": list("abcdef"), "best_epoch": 3}
 
 
-@pytest.mark.parametrize("backbone, mask", [("mobilenet", "none"), ("vggish", "backbone"), ("efficientnet", "middle")])
-def test_saved_network_gives_identical_outputs_when_loaded(tmp_path, backbone, mask):
-    model = build(backbone, mask).to(memory_format=torch.channels_last)  # as in training
+@pytest.mark.parametrize(
+    "backbone, mask, masking",
+    [
+        ("mobilenet", "none", "multiply"),
+        ("vggish", "backbone", "multiply"),
+        ("vggish_linear", "none", "multiply"),
+        ("efficientnet", "middle", "multiply"),
+        ("mobilenet", "head", "multiply_and_divide"),
+    ],
+)
+def test_saved_network_gives_identical_outputs_when_loaded(tmp_path, backbone, mask, masking):
+    model = build(backbone, mask, masking).to(memory_format=torch.channels_last)  # as in training
     model.standardise(0.3, 1.7)
-    save_network(model.state_dict(), description(backbone, mask), tmp_path)
+    save_network(model.state_dict(), description(backbone, mask, masking), tmp_path)
     loaded, said = load_network(tmp_path)
-    assert said == description(backbone, mask)
+    assert said == description(backbone, mask, masking)
     assert not loaded.training
     with torch.no_grad():
         outputs = loaded(windows(2))
@@ -379,6 +530,7 @@ SPOIL = {
     "unknown backbone": lambda folder: change_description(folder, lambda network: network.update(backbone="resnet")),
     "unknown setting": lambda folder: change_description(folder, lambda network: network.update(depth=3)),
     "missing setting": lambda folder: change_description(folder, lambda network: network.pop("bins")),
+    "missing masking": lambda folder: change_description(folder, lambda network: network.pop("masking")),
 }
 
 

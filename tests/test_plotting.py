@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from yoho.plotting import draw_classwise, draw_mask, draw_training, read_runs, save_figure
+from yoho.plotting import draw_classwise, draw_effects, draw_lines, draw_mask, draw_training, read_runs, save_figure
 
 NETWORKS = ["YOHO", "VGGish", "EfficientNet + mask"]
 CLASSES = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
@@ -89,15 +89,57 @@ def test_networks_are_told_apart_by_colour_and_by_mark():
     assert len({line.get_marker() for line in left.lines}) == 8
 
 
-def test_several_seeds_give_a_line_each_and_one_entry_in_the_legend():
+def test_several_seeds_give_one_line_and_one_band_a_network():
     curves = history(seeds=3)
     left, right = draw_training(curves).axes
-    assert len(left.lines) == 9 and len(right.lines) == 18
+    assert len(left.lines) == len(left.collections) == 3 and len(right.lines) == len(right.collections) == 6
     assert legend_texts(left.get_legend()) == NETWORKS
-    for label in NETWORKS:
-        own = curves[curves["label"] == label]
-        drawn = [line for line in left.lines for _, rows in own.groupby("run") if is_drawn(line, rows, "f1")]
-        assert len(drawn) == 3 and len({style_of(line) for line in drawn}) == 1
+    for line, label in zip(left.lines, NETWORKS, strict=True):
+        rows = curves[curves["label"] == label].pivot(index="epoch", columns="run", values="f1")
+        np.testing.assert_allclose(line.get_ydata(), rows.mean(axis=1))
+
+
+def band_of(collection):
+    """(epochs, lowest, highest) of a band."""
+    vertices = pd.DataFrame(collection.get_paths()[0].vertices, columns=["epoch", "value"])
+    reach = vertices.groupby("epoch")["value"].agg(["min", "max"])
+    return reach.index.to_list(), reach["min"].to_list(), reach["max"].to_list()
+
+
+def test_band_reaches_from_the_lowest_to_the_highest_seed_around_their_mean():
+    values = {"a": [0.1, 0.4, 0.8], "b": [0.3, 0.3, 0.7], "c": [0.2, 0.8, 0.0]}
+    curves = pd.concat(
+        [pd.DataFrame({"epoch": [1, 2, 3], "f1": f1, "label": "YOHO", "run": run}) for run, f1 in values.items()]
+    )
+    _, axis = plt.subplots()
+    draw_lines(axis, curves, "f1")
+    (line,), (band,) = axis.lines, axis.collections
+    np.testing.assert_allclose(line.get_ydata(), [0.2, 0.5, 0.5])
+    assert band_of(band) == ([1, 2, 3], [0.1, 0.3, 0.0], [0.3, 0.8, 0.8])
+    assert to_hex(band.get_facecolor()[0]) == to_hex(line.get_color()) and band.get_alpha() < 0.5
+
+
+def test_one_seed_has_no_band():
+    left, right = draw_training(history()).axes
+    assert not left.collections and not right.collections
+
+
+def test_band_is_of_the_labels_with_several_seeds_alone():
+    several, one = history(["YOHO"], seeds=2), history(["VGGish"])
+    left, _ = draw_training(pd.concat([one, several])).axes
+    assert len(left.lines) == 2
+    (band,) = left.collections
+    assert to_hex(band.get_facecolor()[0]) == to_hex(left.lines[1].get_color())
+    runs = several.pivot(index="epoch", columns="run", values="f1")
+    np.testing.assert_allclose(band_of(band)[1:], [runs.min(axis=1), runs.max(axis=1)])
+
+
+def test_seeds_of_different_length_are_drawn_as_far_as_each_goes():
+    long, short = history(["YOHO"], epochs=6), history(["YOHO"], epochs=4).assign(run="short")
+    _, axis = plt.subplots()
+    draw_lines(axis, pd.concat([long, short]), "f1")
+    assert list(axis.lines[0].get_xdata()) == [1, 2, 3, 4, 5, 6]
+    np.testing.assert_allclose(axis.lines[0].get_ydata()[4:], long["f1"][4:])
 
 
 def test_one_epoch_can_be_drawn():
@@ -147,13 +189,17 @@ def test_no_two_classes_look_alike(count):
     assert legend_texts(figure.legends[0]) == classes
 
 
-def test_figure_5_draws_each_seed():
+def test_figure_5_draws_the_mean_and_band_of_the_seeds_of_each_class():
     curves = classwise(epochs=4, seeds=2)
     figure = draw_classwise(curves, 20)
-    assert all(len(axis.lines) == 12 for axis in figure.axes)
+    assert all(len(axis.lines) == len(axis.collections) == 6 for axis in figure.axes)
     assert legend_texts(figure.legends[0]) == CLASSES
-    rows = curves[(curves["run"] == "yoho-seed_1") & (curves["event_label"] == "car")]
-    assert any(is_drawn(line, rows, "precision") for line in figure.axes[0].lines)
+    rows = curves[(curves["label"] == "YOHO") & (curves["event_label"] == "car")]
+    runs = rows.pivot(index="epoch", columns="run", values="precision")
+    np.testing.assert_allclose(figure.axes[0].lines[1].get_ydata(), runs.mean(axis=1))
+    np.testing.assert_allclose(
+        band_of(figure.axes[0].collections[1])[1:], [runs.min(axis=1), runs.max(axis=1)], atol=1e-12
+    )
 
 
 def test_figure_5_of_one_network_can_be_drawn():
@@ -175,6 +221,62 @@ def test_figure_6_draws_f1_with_and_without_the_mask():
     assert axis.get_title() == "learning rate 0.0001"
 
 
+# ---- the audit -------------------------------------------------------------------------------------------------------
+
+
+def effects(differences=("pool", "hop", "L2")):
+    """Made-up effects: a row per difference."""
+    rng, columns = np.random.default_rng(2), {"difference": list(differences)}
+    for score in ("f1", "error_rate"):
+        effect = rng.normal(0, 0.1, len(differences))
+        low, high = effect - rng.uniform(0.01, 0.1, len(effect)), effect + rng.uniform(0.01, 0.1, len(effect))
+        columns |= {f"{score}_effect": effect, f"{score}_low": low, f"{score}_high": high}
+    return pd.DataFrame(columns)
+
+
+def drawn_effects(axis):
+    """(effects, lowest, highest) of the points and bars of one side."""
+    ((points, _, (bars,)),) = axis.containers
+    ends = np.array([segment[:, 0] for segment in bars.get_segments()], float)
+    return np.asarray(points.get_xdata(), float), ends[:, 0], ends[:, 1]
+
+
+def test_audit_draws_effects_and_intervals_as_the_table_says():
+    table = effects()
+    for axis, score in zip(draw_effects(table).axes, ("f1", "error_rate"), strict=True):
+        expected = [table[f"{score}_{part}"] for part in ("effect", "low", "high")]
+        np.testing.assert_allclose(drawn_effects(axis), expected)
+        points = axis.containers[0][0]
+        np.testing.assert_array_equal(points.get_ydata(), [0, 1, 2])
+        assert any(np.all(np.asarray(line.get_xdata()) == 0) for line in axis.lines)  # no effect
+
+
+def test_audit_names_differences_from_above_and_both_scores():
+    left, right = draw_effects(effects()).axes
+    assert [text.get_text() for text in left.get_yticklabels()] == ["pool", "hop", "L2"]
+    assert list(left.get_yticks()) == [0, 1, 2] and left.yaxis_inverted()
+    assert left.get_ylim() == right.get_ylim()
+    assert "F1" in left.get_xlabel() and "error rate" in right.get_xlabel()
+    for axis in (left, right):
+        assert axis.get_xlabel().endswith("released less described")
+
+
+def test_effect_without_an_interval_is_a_point_alone():
+    table = effects()
+    table.loc[1, ["f1_low", "f1_high"]] = np.nan
+    left, right = draw_effects(table).axes
+    effect, low, high = drawn_effects(left)
+    assert effect[1] == low[1] == high[1] == table["f1_effect"][1]
+    assert (low < high).tolist() == [True, False, True]
+    assert (drawn_effects(right)[1] < drawn_effects(right)[2]).all()
+
+
+def test_audit_of_one_difference_and_of_many_can_be_drawn():
+    assert len(draw_effects(effects(["hop"])).axes) == 2
+    many = draw_effects(effects([f"difference {number}" for number in range(20)]))
+    assert many.get_size_inches()[1] > 2 * draw_effects(effects()).get_size_inches()[1]
+
+
 # ---- tables in, files out --------------------------------------------------------------------------------------------
 
 
@@ -193,7 +295,8 @@ def test_runs_are_read_with_their_labels_in_the_order_given(tmp_path):
 DRAW = {
     "fig4": lambda: draw_training(history()),
     "fig5": lambda: draw_classwise(classwise(epochs=5), 5),
-    "fig6": lambda: draw_mask(history(["with mask", "without mask"])),
+    "fig6": lambda: draw_mask(history(["with mask", "without mask"], seeds=2)),
+    "audit": lambda: draw_effects(effects()),
 }
 
 

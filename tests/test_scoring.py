@@ -6,7 +6,16 @@ import pytest
 import sed_eval
 
 from yoho.events import COLUMNS
-from yoho.scoring import SCORES, activity, mix_durations, score_outputs, sed_eval_scores, segment_scores
+from yoho.scoring import (
+    COUNTS,
+    SCORES,
+    activity,
+    mix_durations,
+    score_outputs,
+    sed_eval_scores,
+    segment_counts,
+    segment_scores,
+)
 from yoho.targets import encode_events
 
 LABELS = ["car", "clocks", "crowds"]
@@ -156,6 +165,51 @@ def test_scores_by_hand():
     assert [crowds[score] for score in SCORES] == [0, 0, 0, 0]
 
 
+# ---- counts of every segment -----------------------------------------------------------------------------------------
+
+
+def test_counts_by_hand():
+    """The five seconds of one file, three of another; all classes together, then car, clocks and crowds."""
+    reference = table((0, 3, "car"), (2, 5, "clocks"), (0, 2, "crowds", "b"))
+    estimated = table((0, 2, "car"), (1.5, 4, "crowds"), (1, 9, "crowds", "b"))
+    counts = segment_counts(reference, estimated, {"a": 5.0, "b": 2.4}, LABELS, 1.0)
+    assert list(counts) == COUNTS
+    assert {count.shape for count in counts.values()} == {(2, 5, 4)}
+    by_name = {name: count[0].T.astype(int).tolist() for name, count in counts.items()}
+    assert by_name["hits"] == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0] * 5, [0] * 5]
+    assert by_name["wanted"] == [[1, 1, 2, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [0] * 5]
+    assert by_name["found"] == [[1, 2, 1, 1, 0], [1, 1, 0, 0, 0], [0] * 5, [0, 1, 1, 1, 0]]
+    # Of all classes: an insertion; a substitution and a deletion; a substitution; a deletion.
+    assert by_name["errors"] == [[0, 1, 2, 1, 1], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1], [0, 1, 1, 1, 0]]
+    # The other file ends within its third second.
+    assert counts["found"][1, :, 0].tolist() == [0, 1, 1, 0, 0]
+    assert counts["errors"][1, :, 0].tolist() == [1, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("resolution", [1.0, 0.5])
+def test_scores_are_ratios_of_the_sums_of_counts(resolution):
+    rng = np.random.default_rng(4)
+    durations = {"a": 20.0, "b": 31.7, "c": 0.4}
+    reference, estimated = (random_table(rng, 40, durations, LABELS, None) for _ in range(2))
+    counts = segment_counts(reference, estimated, durations, LABELS, resolution)
+    overall, per_class = segment_scores(reference, estimated, durations, LABELS, resolution)
+    hits, wanted, found, errors = (counts[name].sum(axis=(0, 1)) for name in COUNTS)
+    assert [overall["f1"], *per_class["f1"]] == pytest.approx(2 * hits / (wanted + found))
+    assert [overall["precision"], *per_class["precision"]] == pytest.approx(hits / found)
+    assert [overall["recall"], *per_class["recall"]] == pytest.approx(hits / wanted)
+    assert [overall["error_rate"], *per_class["error_rate"]] == pytest.approx(errors / wanted)
+    for name in ("hits", "wanted", "found"):
+        np.testing.assert_array_equal(counts[name][..., 0], counts[name][..., 1:].sum(axis=-1))
+
+
+def test_nothing_is_counted_past_the_end_of_a_file():
+    whole = table((0, 50, "car"), (0, 50, "car", "b"))
+    counts = segment_counts(whole, whole, {"a": 3.0, "b": 7.2}, LABELS, 1.0)
+    for count in (counts["hits"], counts["wanted"], counts["found"]):
+        assert count[..., 0].sum(axis=1).tolist() == [3, 8]
+    assert not counts["errors"].any()
+
+
 # ---- never NaN -------------------------------------------------------------------------------------------------------
 
 
@@ -255,12 +309,22 @@ def test_raw_outputs_are_decoded_merged_and_counted():
     onsets = np.arange(5) * 1.96
     windows = pd.DataFrame({"filename": "a", "onset": onsets, "mix_duration": 10.0})
     reference = table((0, 4, "car"), (4, 10, "clocks"))
-    decoding = {"threshold": 0.5, "merge_gap": 0.3}
+    decoding = {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"}
     outputs = encode_events(reference, onsets, LABELS, 2.56, 9)
     overall, per_class = score_outputs(outputs, windows, reference, LABELS, 2.56, decoding, 1.0)
     assert overall["f1"] == 1 and per_class["f1"].to_list() == [1, 1, 0]
     overall, _ = score_outputs(outputs * 0.6, windows, reference, LABELS, 2.56, decoding | {"threshold": 0.7}, 1.0)
     assert overall["f1"] == 0
+
+
+@pytest.mark.parametrize("end_from, seconds", [("bin", 1), ("onset", 2)])
+def test_end_is_added_to_what_the_decoding_says(end_from, seconds):
+    """A bin of a second: the event lasts from 0.5 to 0.9 s, or from 0.5 to 1.4 s."""
+    windows = pd.DataFrame({"filename": ["a"], "onset": [0.0], "mix_duration": [4.0]})
+    outputs = np.array([[[1, 0.5, 0.9], [0, 0, 0], [0, 0, 0]]])
+    decoding = {"threshold": 0.5, "merge_gap": 0.3, "end_from": end_from}
+    overall, _ = score_outputs(outputs, windows, table((0, 4, "car")), ["car"], 3.0, decoding, 1.0)
+    assert overall["precision"] == 1 and overall["recall"] == seconds / 4
 
 
 def test_length_of_each_mix_is_taken_from_its_windows():

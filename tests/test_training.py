@@ -6,12 +6,18 @@ import pytest
 import torch
 from torch import nn
 
+from yoho.augment import spec_augment
+from yoho.backbones import penalised
 from yoho.loss import data_loss, penalty
 from yoho.scoring import SCORES
-from yoho.training import autocast, choose_precision, epoch_seed, fit, learning_rate, predict
+from yoho.training import augment_all, autocast, choose_precision, epoch_seed, fit, learning_rate, predict
 
 FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
 CPU = torch.device("cpu")
+MASKS = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6}
+AUGMENTATION = {"draw": "window", "fill": "mean", "validation": False} | MASKS
+RELEASED = {"draw": "batch", "fill": 0, "validation": True}
+NO_PENALTY = {"first": 0.0, "pointwise": 0.0}
 SETTINGS = {
     "epochs": 4,
     "batch_size": 8,
@@ -19,8 +25,9 @@ SETTINGS = {
     "schedule": "constant",
     "step_every": 2,
     "step_factor": 0.1,
-    "l2": 0.0,
-    "augmentation": {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6},
+    "l2": NO_PENALTY,
+    "augmentation": AUGMENTATION,
+    "input": "standardised",
     "precision": "float32",
     "device": "cpu",
 }
@@ -31,13 +38,16 @@ HISTORY += ["valid_penalty", "valid_loss"]
 class Small(nn.Module):
     """A network of the same form as the real ones: batch norm, dropout, (batch, 27, 8) to (batch, 9, 6)."""
 
+    backbone_name = "mobilenet"
+
     def __init__(self, dropout=0.2):
         super().__init__()
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
-        self.features = nn.Sequential(nn.Conv2d(1, 8, (3, 3), (3, 1), (0, 1)), nn.BatchNorm2d(8), nn.ReLU())
+        first = penalised(nn.Conv2d(1, 8, (3, 3), (3, 1), (0, 1)), "first")
+        self.features = nn.Sequential(first, nn.BatchNorm2d(8), nn.ReLU())
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Conv1d(8 * BANDS, 3 * CLASSES, 1)
+        self.head = penalised(nn.Conv1d(8 * BANDS, 3 * CLASSES, 1), "pointwise")
 
     def standardise(self, mean, deviation):
         self.mean.fill_(mean)
@@ -94,14 +104,26 @@ def bin_scores(targets):
     return score
 
 
-def train(seed=0, network=None, score=None, bar=Bar, data=None, **changes):
+def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, **changes):
     """Train a small network: (network, history, class-wise history, best weights, best epoch)."""
     torch.manual_seed(seed)
     network = network or Small()
     training, valid = data or (made_up(30, 1), made_up(20, 2))
-    score = score or bin_scores(valid[1])
-    result = fit(network, training, valid, score, bar, settings=SETTINGS | changes, seed=seed, device=CPU)
+    score, held_out = score or bin_scores(valid[1]), held_out or valid
+    result = fit(network, training, valid, held_out, score, bar, settings=SETTINGS | changes, seed=seed, device=CPU)
     return network, *result
+
+
+def spying():
+    """A small network that notes what it sees: (network, {training or not: batches of windows})."""
+    seen = {True: [], False: []}
+
+    class Spy(Small):
+        def forward(self, windows):
+            seen[self.training].append(windows.detach().clone())
+            return super().forward(windows)
+
+    return Spy(), seen
 
 
 # ---- learning --------------------------------------------------------------------------------------------------------
@@ -130,8 +152,9 @@ def test_other_seed_other_history_even_from_the_same_weights():
         network = Small()
         network.load_state_dict(start)
         training, valid = made_up(30, 1), made_up(20, 2)
-        result = fit(network, training, valid, bin_scores(valid[1]), Bar, settings=SETTINGS, seed=seed, device=CPU)
-        return result[0]["train_data_loss"].to_list()
+        score = bin_scores(valid[1])
+        history, *_ = fit(network, training, valid, valid, score, Bar, settings=SETTINGS, seed=seed, device=CPU)
+        return history["train_data_loss"].to_list()
 
     assert trained(0) == trained(0) != trained(1)
 
@@ -209,6 +232,15 @@ def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
     assert 1 < best < 6
 
 
+def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
+    """`hop` and masked validation windows change the reported loss alone, never the epoch that is kept."""
+    settings = {"epochs": 6, "learning_rate": 0.2}
+    plain = train(score=scripted([0.5] * 6), **settings)
+    masked = train(score=scripted([0.5] * 6), augmentation=AUGMENTATION | {"validation": True}, **settings)
+    assert not np.allclose(plain[1]["valid_data_loss"], masked[1]["valid_data_loss"])
+    assert plain[4] == masked[4]
+
+
 @pytest.mark.parametrize("best", [1, 3, 6])
 def test_weights_returned_are_those_of_the_best_epoch(best):
     """Recomputed from them, the validation loss is history's: nothing was augmented or dropped out there."""
@@ -231,44 +263,125 @@ def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features(
     assert weights["deviation"].item() == pytest.approx(training[0].std().item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("backbone, deviation", [("mobilenet", 1), ("vggish_linear", 1), ("efficientnet", 255)])
+def test_decibels_enter_as_they_are_or_by_255_as_released(backbone, deviation):
+    network = Small()
+    network.backbone_name = backbone
+    weights = train(network=network, epochs=1, input="decibels")[3]
+    assert (weights["mean"].item(), weights["deviation"].item()) == (0, deviation)
+
+
 # ---- SpecAugment and dropout -----------------------------------------------------------------------------------------
 
 
-def test_specaugment_is_on_training_batches_alone():
-    """A network that notes what it sees: masked values in training, the very windows in validation."""
-    seen = {True: [], False: []}
-
-    class Spy(Small):
-        def forward(self, windows):
-            seen[self.training].append(windows.detach().clone())
-            return super().forward(windows)
-
+@pytest.mark.parametrize(
+    "fill, given", [("mean", "standardised"), ("mean", "decibels"), (0, "decibels"), (-7.5, "standardised")]
+)
+def test_specaugment_is_on_training_batches_alone(fill, given):
+    """Masked values in training, the very windows in validation."""
+    network, seen = spying()
     training, valid = made_up(30, 1), made_up(20, 2)
-    train(network=Spy(), data=(training, valid), epochs=1)
+    augmentation = AUGMENTATION | {"fill": fill}
+    train(network=network, data=(training, valid), epochs=1, augmentation=augmentation, input=given)
     assert torch.equal(torch.cat(seen[False]), valid[0])
     batches = torch.cat(seen[True])
-    masked = (batches - training[0].mean()).abs() < 1e-4  # filled with the mean of the training features
+    masked = (batches - (training[0].mean() if fill == "mean" else fill)).abs() < 1e-4
     assert len(batches) == 30 and masked.flatten(1).any(1).sum() > 20
     for window, kept in zip(batches, ~masked, strict=True):  # every training window, but for what is masked
         assert sum(torch.equal(window[kept], other[kept]) for other in training[0]) == 1
 
 
+@pytest.mark.parametrize("draw, shared", [("window", False), ("batch", True)])
+def test_windows_of_a_batch_share_their_masks_where_they_are_drawn_for_the_batch(draw, shared):
+    network, seen = spying()
+    train(network=network, epochs=2, augmentation=AUGMENTATION | {"draw": draw, "fill": 0})
+    masks = [batch == 0 for batch in seen[True]]
+    assert [torch.equal(mask, mask[:1].expand_as(mask)) for mask in masks] == [shared] * 8
+    assert len({tuple(mask[0].flatten().tolist()) for mask in masks}) > 5  # each batch has others
+
+
 def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order():
-    seen = []
-
-    class Spy(Small):
-        def forward(self, windows):
-            if self.training:
-                seen.append(windows.detach().clone())
-            return super().forward(windows)
-
+    network, seen = spying()
     training = made_up(30, 1)
-    augmentation = SETTINGS["augmentation"] | {"frequency_masks": 0, "time_masks": 0}
-    train(network=Spy(), data=(training, made_up(20, 2)), epochs=2, augmentation=augmentation)
-    first, second = torch.cat(seen[:4]), torch.cat(seen[4:])
+    augmentation = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}
+    train(network=network, data=(training, made_up(20, 2)), epochs=2, augmentation=augmentation)
+    first, second = torch.cat(seen[True][:4]), torch.cat(seen[True][4:])
     for epoch in (first, second):
         assert torch.equal(epoch.flatten(1).sum(1).sort()[0], training[0].flatten(1).sum(1).sort()[0])
     assert not torch.equal(first, second) and not torch.equal(first, training[0])
+
+
+# ---- what the validation loss is computed on -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"held_out": made_up(24, 9)},
+        {"augmentation": AUGMENTATION | {"validation": True}},
+        {"held_out": made_up(24, 9), "augmentation": AUGMENTATION | {"validation": True}},
+    ],
+    ids=["other windows", "masked", "both"],
+)
+def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
+    """Weights, F1 and training loss are the same to the bit; the score still gets the outputs for `valid`."""
+    network, history, classwise, weights, best = train()
+    other, other_history, other_classwise, other_weights, other_best = train(**changes)
+    assert best == other_best
+    for one, same in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
+        assert all(torch.equal(one[name], same[name]) for name in one)
+    pd.testing.assert_frame_equal(classwise, other_classwise, check_exact=True)
+    moved = ["valid_data_loss", "valid_loss"]
+    pd.testing.assert_frame_equal(history.drop(columns=moved), other_history.drop(columns=moved), check_exact=True)
+    assert ((history[moved] - other_history[moved]).abs() > 1e-3).all(axis=None)
+
+
+def test_validation_loss_is_that_of_the_held_out_windows():
+    held_out = made_up(24, 9)
+    network, history, _, _, _ = train(held_out=held_out)
+    loss = data_loss(predict(network, held_out[0], 24, CPU, "float32"), held_out[1]).mean().item()
+    assert history["valid_data_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_validation_masks_the_held_out_windows_as_released(other):
+    """The score's windows come first and whole, then those of the loss, with masks that are new in each epoch."""
+    network, seen = spying()
+    valid, held_out = made_up(20, 2), made_up(24, 9) if other else None
+    expected = (held_out or valid)[0]
+    augmentation = AUGMENTATION | RELEASED
+    train(network=network, data=(made_up(30, 1), valid), held_out=held_out, epochs=2, augmentation=augmentation)
+    epochs = torch.cat(seen[False]).split(20 + len(expected))
+    masks = []
+    for windows in epochs:
+        assert torch.equal(windows[:20], valid[0])
+        masks.append(windows[20:] == 0)
+        assert torch.equal(windows[20:][~masks[-1]], expected[~masks[-1]])
+        batches = masks[-1].split(SETTINGS["batch_size"])
+        assert all(torch.equal(mask, mask[:1].expand_as(mask)) for mask in batches)
+        assert not torch.equal(batches[0], batches[1])
+    assert len(masks) == 2 and all(mask.any() for mask in masks) and not torch.equal(*masks)
+
+
+def test_windows_of_the_loss_are_looked_at_once_where_they_are_those_of_the_score():
+    """As described; other windows as they are, after those of the score."""
+    valid, held_out = made_up(20, 2), made_up(24, 9)
+    for given, expected in ((None, [valid]), (held_out, [valid, held_out])):
+        network, seen = spying()
+        train(network=network, data=(made_up(30, 1), valid), held_out=given, epochs=1)
+        assert torch.equal(torch.cat(seen[False]), torch.cat([features for features, _ in expected]))
+
+
+@pytest.mark.parametrize("draw", ["window", "batch"])
+def test_all_windows_are_masked_batch_by_batch_in_their_order(draw):
+    features = made_up(20, 2)[0]
+    masks = MASKS | {"draw": draw, "fill": 0}
+    generator = torch.Generator().manual_seed(4)
+    expected = [spec_augment(batch, generator=generator, **masks) for batch in features.split(8)]
+    found = augment_all(features, 4, masks, 8)
+    assert torch.equal(found, torch.cat(expected)) and not torch.equal(found, features)
+    assert torch.equal(found, augment_all(features, 4, masks, 8))
+    assert not torch.equal(found, augment_all(features, 5, masks, 8))
 
 
 # ---- loss and learning rate ------------------------------------------------------------------------------------------
@@ -281,8 +394,8 @@ def test_losses_are_means_per_window_whatever_the_batches():
     network.features[1] = nn.Identity()
     training = made_up(30, 1)
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    augmentation = SETTINGS["augmentation"] | {"frequency_masks": 0, "time_masks": 0}
-    settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": 0.1}
+    augmentation, l2 = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}, {"first": 0.1, "pointwise": 0.3}
+    settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": l2}
     _, history, _, _, _ = train(network=network, data=(training, made_up(20, 2)), **settings)
     first = Small(dropout=0.0)
     first.features[1] = nn.Identity()
@@ -291,22 +404,26 @@ def test_losses_are_means_per_window_whatever_the_batches():
     expected = data_loss(predict(first, training[0], 30, CPU, "float32"), training[1]).mean().item()
     row = history.iloc[0]
     assert row["train_data_loss"] == pytest.approx(expected, rel=1e-4)
-    assert row["train_penalty"] == pytest.approx(penalty(first, 0.1).item(), rel=1e-4)
+    assert row["train_penalty"] == pytest.approx(penalty(first, l2).item(), rel=1e-4)
 
 
 def test_reported_loss_is_data_loss_and_penalty():
-    _, history, _, _, _ = train(l2=0.05)
+    _, history, _, _, _ = train(l2={"first": 0.05, "pointwise": 0.05})
     assert (history["train_penalty"] > 0).all()
     np.testing.assert_allclose(history["train_loss"], history["train_data_loss"] + history["train_penalty"])
     np.testing.assert_allclose(history["valid_loss"], history["valid_data_loss"] + history["valid_penalty"])
     assert (history["valid_penalty"] > 0).all() and (history["valid_penalty"] != history["train_penalty"]).all()
-    _, without, _, _, _ = train(l2=0.0)
+    _, without, _, _, _ = train()
     assert (without["train_penalty"] == 0).all() and without["valid_loss"].equals(without["valid_data_loss"])
 
 
-def test_penalty_pulls_the_kernels_in():
-    size = [sum((kernel**2).sum() for name, kernel in train(l2=l2)[3].items() if "weight" in name) for l2 in (0.0, 1.0)]
-    assert size[1] < 0.7 * size[0]
+def test_penalty_pulls_in_the_kernels_that_it_names():
+    names = {"first": "features.0.weight", "pointwise": "head.weight"}
+    plain = train(learning_rate=0.02)[3]
+    for pulled in names:
+        weights = train(learning_rate=0.02, l2=NO_PENALTY | {pulled: 1.0})[3]
+        for kernel, name in names.items():
+            assert (weights[name].norm() < 0.7 * plain[name].norm()) == (kernel == pulled)
 
 
 @pytest.mark.parametrize("epoch, steps", [(1, 0), (30, 0), (31, 1), (60, 1), (61, 2), (100, 3)])

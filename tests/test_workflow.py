@@ -42,8 +42,8 @@ def test_it_makes_every_figure_and_table(finished):
     assert len(scores) == 5 * 7
     assert scores.notna().all(axis=None)
     assert set(scores["dataset"]) == {"tiny"}
-    networks = pd.read_csv(finished / "results/tables/networks.csv").set_index(["backbone", "mask"])
-    assert networks.loc[("mobilenet", "none"), "parameters"] == 3934290
+    networks = pd.read_csv(finished / "results/tables/networks.csv").set_index(["backbone", "mask", "masking"])
+    assert networks.loc[("mobilenet", "none", "multiply"), "parameters"] == 3934290
     assert (networks["output"] == "9x18").all()
 
 
@@ -51,7 +51,7 @@ def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
     run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
     assert {file.name for file in run.iterdir()} == {
         *("history.csv", "classwise.csv", "weights.safetensors", "model.json"),
-        *("test_outputs.npz", "test_events.tsv", "test_scores.json"),
+        *("test_outputs.npz", "test_events.tsv", "test_scores.json", "test_recordings.tsv"),
     }
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].tolist() == [1, 2]
@@ -146,6 +146,49 @@ def test_a_bad_config_is_one_line_that_names_the_key(tmp_path, old, new, message
     assert code != 0
     assert message in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("target", ["audit", "mask_study", "claims"])
+def test_audit_and_claims_are_targets_of_their_own(finished, target):
+    code, text = run(finished, target, "--dry-run")
+    assert code == 0
+    assert "Nothing to be done" not in text
+
+
+@pytest.mark.slow
+def test_the_audit_and_the_claims_of_one_seed(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    code, text = run(folder, "audit", "mask_study", "claims")
+    assert code == 0, text
+    tables = folder / "results/tables"
+    audit = pd.read_csv(tables / "audit.csv").set_index("difference")
+    assert list(audit.index) == ["shared segments", "training", "decode", "mask divided out"]
+    assert audit[["f1_effect", "f1_low", "f1_high", "error_rate_effect"]].notna().all(axis=None)
+    assert (audit["n_seeds"] == 1).all()
+    # Decoding is a re-score: no run of its own. A leak is tested on the dataset's own test mixes.
+    assert not list(folder.glob("results/tiny/runs/*decode*"))
+    variant = "results/tiny-pool_released-slices_released-draw_released"
+    assert not (folder / variant / "mixes/test").exists()
+    splits = pd.read_csv(folder / "results/tiny/recordings.tsv", sep="\t").set_index("recording")["split"]
+    leaked = pd.read_csv(folder / variant / "mixes/train/plan.tsv", sep="\t")
+    assert "test" in set(leaked["recording"].map(splits))
+    assert (leaked.groupby("filename").size() == 12).all()
+    study = pd.read_csv(tables / "mask_study.csv")
+    assert study["mask"].tolist() == ["none", "backbone"]
+    assert not study["trained"].any()
+    claims = pd.read_csv(tables / "claims.csv")
+    verdicts = claims.groupby("claim")["claim_verdict"].first()
+    assert verdicts.to_dict() == {
+        **dict.fromkeys(["C1", "C2", "C3", "C5", "C6"], "undecided"),
+        "C4": "not testable here",
+        "C7": "contradicted",
+    }
+    page = (folder / "results/claims.md").read_text()
+    assert all(f"## {claim}: {verdict}" in page for claim, verdict in verdicts.items())
+    assert "nan" not in page
+    assert (folder / "results/figures/audit.png").stat().st_size > 5000
+    code, text = run(folder, "audit", "mask_study", "claims", "--dry-run")
+    assert "Nothing to be done" in text
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 import pandas as pd
 
+from yoho import InputError
 from yoho.sources import SPLITS, read_audio, write_audio
 
 PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
@@ -30,14 +31,18 @@ def pool_recordings(recordings, split, pool):
 def cut_segments(recordings, longest, shortest, slices):
     """Cut what sounds in each recording into segments of at most `longest` seconds (paper: 10 s).
 
-    slices: "all" (described) or "last" (released). A rest below `shortest` seconds is dropped unless it is
-    all there is. Returns a row per segment: event_label, recording, path, source_onset, source_offset (s).
+    slices: "all" (described; a rest below `shortest` seconds is dropped unless it is all there is) or "last"
+    (released). Returns a row per segment: event_label, recording, path, source_onset, source_offset (s).
+    Raises InputError for a class that is left without a segment.
     """
     rows = []
     for row in recordings.itertuples():
         edges = {"all": all_slices, "last": last_slice}[slices](row.onset, row.offset, longest, shortest)
         rows += [(row.event_label, row.recording, row.path, onset, offset) for onset, offset in edges]
-    return pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
+    segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
+    if lost := sorted(set(recordings["event_label"]) - set(segments["event_label"])):
+        raise InputError(f"class {', '.join(lost)}: every recording is too short for `slices: {slices}`")
+    return segments
 
 
 def all_slices(onset, offset, longest, shortest):
@@ -52,7 +57,7 @@ def last_slice(onset, offset, longest, shortest):
 
     A fractional last second is dropped; under one second there is no slice.
     """
-    seconds = int(offset - onset)
+    seconds = int(offset - onset + 1e-6)
     first = [onset + start for start in np.arange(0, seconds, longest)]
     return [(start, onset + seconds) for start in first[-1:]]
 

@@ -32,6 +32,8 @@ class Network(nn.Module):
         positions = mask_positions(backbone)
         if mask not in positions:
             raise InputError(f"mask {mask!r}: backbone {backbone} has no such place; it has {', '.join(positions)}")
+        if masking not in MASKS:
+            raise InputError(f"masking {masking!r}: not known; there are {', '.join(MASKS)}")
         self.backbone_name = backbone
         build, has_neck = BACKBONES[backbone]
         # Described: features are brought to mean 0 and deviation 1 over the training data; released: see RESCALING.

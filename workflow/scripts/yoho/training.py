@@ -75,9 +75,10 @@ def fit(network, train, valid, held_out, score, progress, *, settings, seed, dev
                 }
             )
             classwise.append(per_class.assign(epoch=epoch))
-            # Of two epochs with one F1 (both 0, say) the one with the lower loss is better.
-            if best is None or (overall["f1"], -valid_data_loss) > best[:2]:
-                best = (overall["f1"], -valid_data_loss, epoch)
+            # Of two epochs with one F1 (both 0, say) the one with the lower loss on what was scored is better.
+            rank = (overall["f1"], -data_loss(outputs, valid[1]).mean().item())
+            if best is None or rank > best[:2]:
+                best = (*rank, epoch)
                 weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
             bar.set_postfix(epoch=epoch, loss=f"{train_data_loss:.2f}", F1=f"{overall['f1']:.3f}")
             print(", ".join(f"{name} {value:.4g}" for name, value in history[-1].items()))
