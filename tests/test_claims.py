@@ -242,7 +242,6 @@ def test_best_loss_is_that_of_the_best_epoch():
     assert best_losses(make_arm(curves=histories)).tolist() == [7.5, 8.5]
 
 
-@pytest.mark.xfail(strict=True, reason="of two epochs with one F1, `fit` keeps the one with the lower loss")
 def test_best_loss_of_two_epochs_with_one_f1_is_of_the_one_whose_weights_are_kept():
     losses = [9.0, 8.0, 7.0]
     history = pd.DataFrame({"f1": [0.5, 0.8, 0.8], "valid_loss": losses, "valid_data_loss": losses})
@@ -360,9 +359,6 @@ def test_equal_networks_are_often_called_comparable_and_rarely_different(claims)
     assert at_most(found, CONTRADICTED, 0.05)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`equivalent` refutes by p_difference and a value beyond the margin: no test of it"
-)
 def test_networks_within_the_margin_are_rarely_called_different(claims):
     assert at_most(decided(claims, 0.0095), CONTRADICTED, 0.05)
 
@@ -476,13 +472,11 @@ def test_what_cannot_be_tested_is_not_searched_for_contraries(claims):
     assert here == pytest.approx(3 * contrary) and there > 1.5 * here
 
 
-@pytest.mark.xfail(strict=True, reason="claim_4 leaves out what it cannot test, and balance alone is the verdict")
 def test_claims_about_classes_that_a_dataset_lacks_are_not_testable(claims):
     arms = {role: arm._replace(event_labels=["dog", "rain", "clocks"]) for role, arm in three(0.8).items()}
     assert UNTESTABLE in verdicts(claim_4(arms, claims, "esc50"))
 
 
-@pytest.mark.xfail(strict=True, reason="claim_4 asks of no network that it is trained: all classes at 0 are balanced")
 def test_networks_that_find_nothing_are_not_balanced(claims):
     arms = three(-1.0, curves=[curve(top=0.0)] * 5)
     assert SUPPORTED not in verdicts(claim_4(arms, claims, "synthetic"))
@@ -799,14 +793,12 @@ def test_page_from_tables_on_disk_is_the_same(claims, pages, power, tmp_path):
     assert claims_page(table, pd.read_csv(tmp_path / "power.csv"), claims) == page
 
 
-@pytest.mark.xfail(strict=True, reason="claims_page writes the estimate of a network that never converges as +nan")
 def test_network_that_never_converges_leaves_no_nan_on_the_page(claims, power):
     never = cell("mask head", make_arm("head", f1=0.0, curves=[curve(top=0.0)] * 5))
     table = decide_claims(claims, "archive", **evidence() | {"cells": [never]})
     assert not re.search(r"\bnan\b", claims_page(table, power, claims))
 
 
-@pytest.mark.xfail(strict=True, reason="claims_page writes seeds that no number suffices for as nan")
 def test_margin_that_no_number_of_seeds_reaches_leaves_no_nan_on_the_page(claims, pages, power):
     assert np.isnan(seeds_needed(0.0005, 0.02, claims["level"], claims["power"]))
     none_suffice = power.assign(seeds_needed=np.nan)  # what `power_table` holds then

@@ -1,5 +1,5 @@
 # Reads the runs of the audit, the mask study and the claims; makes results/tables/{audit,mask_study,power,claims}.csv,
-# results/figures/audit.* and results/claims.md. None of it is in `all`.
+# results/figures/{audit,mask_study}.* and results/claims.md. None of it is in `all`.
 
 
 rule audit:
@@ -10,10 +10,10 @@ rule audit:
 
 
 rule mask_study:
-    """Every run of the mask study, and Figure 6."""
+    """Every run of the mask study, as a table and a figure of which Figure 6 is a part."""
     input:
         "results/tables/mask_study.csv",
-        multiext("results/figures/fig6", ".pdf", ".png"),
+        multiext("results/figures/mask_study", ".pdf", ".png"),
 
 
 rule claims:
@@ -31,6 +31,7 @@ rule tabulate_audit:
         windows=f"results/{DATASET}/windows/test/score/windows.tsv",
         targets=f"results/{DATASET}/windows/test/score/targets.npy",
         plan=f"results/{DATASET}/mixes/test/plan.tsv",
+        recordings=f"results/{DATASET}/recordings.tsv",
         events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
         "results/tables/audit.csv",
@@ -40,7 +41,7 @@ rule tabulate_audit:
         "../../envs/train.yaml"
     params:
         audit={"runs": runs.of("audit"), "pairs": runs.audit},
-        claims=STATISTICS,
+        claims=statistics("level", "replicates", "seed"),
         event_labels=event_labels(config["datasets"][DATASET]),
         window_length=config["windows"]["length"],
         resolution=config["scoring"]["resolution"],
@@ -79,10 +80,27 @@ rule tabulate_mask_study:
     params:
         runs=[runs.summary(run) for run in runs.of("mask_study")],
         bins=config["windows"]["bins"],
-        claims=STATISTICS,
+        claims=statistics("trained", "converged"),
         code=code_digest("tabulate_mask_study"),
     script:
         "../scripts/tabulate_mask_study.py"
+
+
+rule draw_mask_study:
+    """F1 over the epochs for every cell and position; Figure 6 is the cell of learning rate 0.0001, constant."""
+    input:
+        of_runs("history.csv", "mask_study"),
+    output:
+        multiext("results/figures/mask_study", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_mask_study.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["mask_study"],
+        code=code_digest("draw_mask_study"),
+    script:
+        "../scripts/draw_mask_study.py"
 
 
 rule tabulate_power:
@@ -117,6 +135,7 @@ rule decide_claims:
         "../../envs/train.yaml"
     params:
         arms=runs.arms(),
+        networks=runs.sizes(),
         cells=runs.mask_cells(),
         claims=config["claims"],
         dataset=DATASET,

@@ -7,7 +7,7 @@ check_config(config)
 
 DATASET = config["dataset"]
 runs = Runs(config)
-STATISTICS = {key: config["claims"][key] for key in ("level", "replicates", "seed", "trained", "converged")}
+BASES = "|".join(map(re.escape, config["datasets"]))
 
 
 # A run may train on a variant of a dataset: builtin-pool_released.
@@ -15,8 +15,8 @@ VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
 
 
 wildcard_constraints:
-    base="|".join(config["datasets"]),
-    dataset=f"(?:{'|'.join(config['datasets'])}){VARIANT}",
+    base=BASES,
+    dataset=f"(?:{BASES}){VARIANT}",
     split="train|valid|test",
     use="train|score",
     run="|".join(map(re.escape, runs.named)),
@@ -55,11 +55,16 @@ def windows_of(use, file):
         folder = {
             "train": "train/train",
             "valid": "valid/score",
-            "held_out": f"valid/{runs.columns[wildcards.run]['hop']}",
+            "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
         return f"results/{data}/windows/{folder[use]}/{file}"
 
     return path
+
+
+def statistics(*keys):
+    """The slice of the claims' settings that a table uses."""
+    return {key: config["claims"][key] for key in keys}
 
 
 def of_runs(file, *studies):

@@ -11,6 +11,7 @@ rule evaluate_network:
         windows="results/{dataset}/windows/test/score/windows.tsv",
         events="results/{dataset}/mixes/test/events.tsv",
         plan="results/{dataset}/mixes/test/plan.tsv",
+        recordings="results/{dataset}/recordings.tsv",
     output:
         outputs="results/{dataset}/runs/{run}/test_outputs.npz",
         events="results/{dataset}/runs/{run}/test_events.tsv",
@@ -20,6 +21,8 @@ rule evaluate_network:
         "results/{dataset}/logs/evaluate_network_{run}.log",
     benchmark:
         "results/{dataset}/benchmarks/evaluate_network_{run}.tsv"
+    wildcard_constraints:
+        dataset=BASES,
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -38,7 +41,7 @@ rule evaluate_network:
 rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
-        lambda wildcards: of_runs("test_scores.json", "networks", "mask"),
+        of_runs("test_scores.json", "networks", "mask"),
     output:
         "results/tables/scores.csv",
     log:

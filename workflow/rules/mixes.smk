@@ -26,6 +26,7 @@ rule make_mixes:
         sample_rate=config["mixing"]["sample_rate"],
         mixing={key: value for key, value in config["mixing"].items() if key != "sample_rate"},
         pool=reading("pool"),
+        one_size=lambda wildcards: wildcards.dataset != base(wildcards),
         slices=reading("slices"),
         draw=reading("draw"),
         code=code_digest("make_mixes"),

@@ -18,6 +18,9 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # Differences between the readings that make other training data; the others concern a run alone.
 DATA_KEYS = ("pool", "slices", "draw", "targets")
 
+# Differences that change no weights: what is decoded from the outputs, what the validation loss is computed on.
+AFTER_TRAINING = ("decode", "hop")
+
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 
@@ -95,10 +98,13 @@ def check_studies(config):
             f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, "
             f"so it must be {-(-frames // 32)} (or change windows.length or features.hop_length)"
         )
-    labels = [run["label"] for run in config["studies"]["networks"]["runs"]]
-    for role, label in config["claims"]["networks"].items():
-        if role != "unmasked" and label not in labels:
-            yield f"claims.networks.{role}: no run {label!r} in studies.networks; it has {', '.join(labels)}"
+    study = config["studies"]["mask_study"]
+    neck = {mask for cell in study["cells"] for mask in cell["masks"]} - {"none", "backbone"}
+    if study["backbone"] == "vggish" and neck:
+        yield f"studies.mask_study: VGGish has no neck and so no place for a mask at {', '.join(sorted(neck))}"
+    for number, run in enumerate(config["studies"]["audit"]["runs"]):
+        if not released_keys(config, run):
+            yield f"studies.audit.runs[{number}]: {run['label']!r} has no released key to compare with"
     if config["features"]["win_length"] > config["features"]["n_fft"]:
         yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
     for name, study in config["studies"].items():
@@ -150,8 +156,9 @@ def dataset_settings(config, name):
 class Runs:
     """The trained networks that the studies of a config need, each under a short stable name.
 
-    named: {name: the settings that its job gets}; studies: {study: list of (label, name)}; audit: a row for
-    each difference and seed: label, seed, the runs and decodings of both readings.
+    named: {name: the settings that its job gets}; columns: {name: {difference: described or released}};
+    studies: {study: list of (label, name)}; audit: a row for each difference and seed: label, seed, the runs
+    and decodings of both readings.
     """
 
     def __init__(self, config):
@@ -164,50 +171,55 @@ class Runs:
         }
         self.studies["claims"] = self.add_claims()
         audit = config["studies"]["audit"]
-        self.studies["audit"] = [
-            pair for run in audit["runs"] for seed in audit["seeds"] for pair in self.pair(run, seed)
-        ]
+        entries = [(run, seed) for run in audit["runs"] for seed in audit["seeds"]]
+        self.studies["audit"] = [side for entry in entries for side in self.pair(*entry)]
 
     def add(self, run, seed):
-        """Enter a run; its name holds only what differs from the `training` section and the described reading."""
-        training, reading = self.config["training"], read_as(self.config, run)
-        chosen = {key: value for key, value in run.items() if key in training and key not in reading}
+        """Enter a run; its name holds only what differs from `training`, the dataset and the described reading."""
+        training, differences = self.config["training"], self.config["readings"]["described"]
+        columns = run_columns(self.config, run)
+        reading = {key: self.config["readings"][column][key] for key, column in columns.items()}
+        chosen = {key: value for key, value in run.items() if key in training and key not in differences}
         own = {key: value for key, value in chosen.items() if value != training[key]}
-        asked = [key for key in ("reading", *reading) if key in run]
-        columns = {key: run[key] for key in asked if run[key] != "described" or "reading" in run}
+        usual = run_columns(self.config, {})
+        differing = {key: column for key, column in columns.items() if column != usual[key]}
+        if differing and "reading" in run:
+            differing = {"reading": run["reading"]} | {k: c for k, c in columns.items() if c != run["reading"]}
         parts = [run["backbone"]] + ([f"mask_{run['mask']}"] if run["mask"] != "none" else [])
         parts += [f"{SHORT.get(key, key)}_{value}" for key, value in sorted(own.items())]
-        parts += [f"{key}_{column}" for key, column in columns.items()]
+        parts += [f"{key}_{column}" for key, column in differing.items()]
         name = "-".join([*parts, f"seed_{seed}"])
         backbone = reading["vggish"] if run["backbone"] == "vggish" else run["backbone"]
         augmentation = training["augmentation"] | reading["augmentation"]
-        self.columns[name] = {key: column for key, column in run.items() if key in reading} | {"hop": reading["hop"]}
+        self.columns[name] = columns
         self.named[name] = {
             "network": {"backbone": backbone, "mask": run["mask"], "masking": reading["masking"]},
             "training": training | own | {"augmentation": augmentation, "input": reading["input"], "l2": reading["l2"]},
-            "decoding": self.decoding(run),
+            "decoding": self.decoding(columns),
             "seed": seed,
         }
         return name
 
     def pair(self, run, seed):
-        """Enter a run of the audit and the same run as described. Decoding is a matter of scoring, not of training."""
-        described = {
-            key: value for key, value in run.items() if key not in ("reading", *self.config["readings"]["described"])
-        }
-        released = {key: value for key, value in run.items() if key != "decode"}
+        """Enter a run of the audit, and the same run with its released keys as described."""
+        plain = {key: value for key, value in run.items() if key != "reading"}
+        sides = {"described": plain | dict.fromkeys(released_keys(self.config, run), "described"), "released": run}
         row = {"label": run["label"], "seed": seed}
-        for reading, trained, decoded in (("described", described, described), ("released", released, run)):
-            row[reading] = self.add(trained, seed)
-            row[f"{reading}_decoding"] = self.decoding(decoded)
+        for side, entry in sides.items():
+            row[side] = self.add(entry | dict.fromkeys(AFTER_TRAINING, "described"), seed)
+            row[f"{side}_decoding"] = self.decoding(run_columns(self.config, entry))
         self.audit.append(row)
         return [(row["label"], row["described"]), (row["label"], row["released"])]
 
     def add_claims(self):
-        """Enter the networks that the claims compare: list of (role, run), the roles of `claims.networks` and
-        penalised_baseline, penalised_proposed, which are trained with the released code's L2."""
+        """Enter the networks that the claims compare: list of (role, run); none where a label is unknown.
+
+        The roles are those of `claims.networks`, and penalised_baseline, penalised_proposed: with released L2.
+        """
         study, labels = self.config["studies"]["networks"], self.config["claims"]["networks"]
         labelled = {run["label"]: run for run in study["runs"]}
+        if any(labels[role] not in labelled for role in ("baseline", "vggish", "proposed")):
+            return []
         entries = {role: labelled[labels[role]] for role in ("baseline", "vggish", "proposed")}
         entries["unmasked"] = entries["proposed"] | {"mask": "none"}
         entries |= {f"penalised_{role}": entries[role] | {"l2": "released"} for role in ("baseline", "proposed")}
@@ -221,6 +233,10 @@ class Runs:
             label = labels[role] if role in labels else f"{labels[plain]} with L2"
             arms.setdefault(role, {"label": label, "runs": []})["runs"].append(run)
         return arms
+
+    def sizes(self):
+        """Rows of results/tables/networks.csv that the claims compare: {role: backbone, mask, masking}."""
+        return {role: list(self.named[arm["runs"][0]]["network"].values()) for role, arm in self.arms().items()}
 
     def mask_cells(self):
         """The pairs of the mask study: label, and label and runs with the mask in some place and without."""
@@ -252,9 +268,9 @@ class Runs:
             "seed": settings["seed"],
         }
 
-    def decoding(self, run):
-        """How a run's outputs are decoded."""
-        return self.config["decoding"] | {"end_from": read_as(self.config, run)["decode"]}
+    def decoding(self, columns):
+        """How the outputs of a run of these readings are decoded."""
+        return self.config["decoding"] | {"end_from": self.config["readings"][columns["decode"]]["decode"]}
 
     def of(self, *studies):
         """Names of the runs of some studies, each once."""
@@ -263,8 +279,26 @@ class Runs:
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, that a run trains on."""
         entry = self.config["datasets"][dataset]
-        own = {key: self.columns[name].get(key, column_of(entry, key)) for key in DATA_KEYS}
+        own = {key: self.columns[name][key] for key in DATA_KEYS}
         return "-".join([dataset, *(f"{key}_{own[key]}" for key in DATA_KEYS if own[key] != column_of(entry, key))])
+
+    def held_out(self, name):
+        """Which windows a run's validation loss is computed on: a key of `windows.hop`."""
+        return self.config["readings"][self.columns[name]["hop"]]["hop"]
+
+
+def run_columns(config, run):
+    """Which reading a run takes for each difference; the data's where it says nothing: the dataset's."""
+    dataset, columns = config["datasets"][config["dataset"]], {}
+    for key in config["readings"]["described"]:
+        usual = column_of(dataset, key) if key in DATA_KEYS else "described"
+        columns[key] = run.get(key, run.get("reading", usual))
+    return columns
+
+
+def released_keys(config, run):
+    """Differences that a run itself asks for as released."""
+    return [key for key in config["readings"]["described"] if run.get(key, run.get("reading")) == "released"]
 
 
 def study_runs(study):

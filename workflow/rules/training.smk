@@ -24,6 +24,8 @@ rule train_network:
         "results/{dataset}/logs/train_network_{run}.log",
     benchmark:
         "results/{dataset}/benchmarks/train_network_{run}.tsv"
+    wildcard_constraints:
+        dataset=BASES,
     conda:
         "../../envs/train.yaml"
     threads: 1

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from yoho import job
+from yoho import InputError, job
 from yoho.claims import claims_page, decide_claims, gather
 from yoho.events import read_table
 
 
-def decide_all(files, made, *, arms, cells, claims, dataset, source, bins):
+def decide_all(files, made, *, arms, networks, cells, claims, dataset, source, bins):
+    if not arms or networks["proposed"][1] == "none":
+        raise InputError("claims.networks: must name three runs of studies.networks, the proposed one with a mask")
     tallies = {Path(file).parent.name: read_table(file) for file in files.recordings}
     histories = {Path(file).parent.name: pd.read_csv(file) for file in files.histories}
 
@@ -21,7 +23,8 @@ def decide_all(files, made, *, arms, cells, claims, dataset, source, bins):
         dataset,
         arms={role: arm(**settings) for role, settings in arms.items()},
         cells=[(cell["label"], arm(**cell["masked"]), arm(**cell["plain"])) for cell in cells],
-        sizes=pd.read_csv(files.networks),
+        sizes=pd.read_csv(files.networks, keep_default_na=False),
+        networks=networks,
         source=source,
         bins=bins,
     )

@@ -10,7 +10,7 @@ from yoho import job
 from yoho.events import read_table, write_table
 from yoho.model import load_network
 from yoho.scoring import mix_durations, sed_eval_scores
-from yoho.tallies import recording_tallies
+from yoho.tallies import field_recordings, recording_tallies
 from yoho.targets import decode_outputs
 from yoho.training import predict
 
@@ -23,7 +23,8 @@ def evaluate_network(files, made, *, decoding, scoring, device):
     outputs = predict(network, features, training["batch_size"], device, training["precision"]).numpy()
     windows = read_table(files.windows)
     events = decode_outputs(outputs, windows, event_labels, description["windows"]["length"], **decoding)
-    reference, plan, targets = read_table(files.events), read_table(files.plan), np.load(files.targets)
+    reference, targets = read_table(files.events), np.load(files.targets)
+    plan = field_recordings(read_table(files.plan), read_table(files.recordings))
     tallies = recording_tallies(
         outputs,
         targets,

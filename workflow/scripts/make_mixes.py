@@ -12,10 +12,10 @@ from yoho.mixing import cut_segments, deal_segments, draw_segments, plan_mix, po
 from yoho.sources import SPLITS, check_recordings
 
 
-def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, slices, draw):
+def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, one_size, slices, draw):
     recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
-    chosen = pool_recordings(recordings, split, pool)
+    chosen = pool_recordings(recordings, split, pool, one_size)
     segments = cut_segments(chosen, mixing["longest_segment"], mixing["shortest_segment"], slices)
     draws = {
         "deal": partial(deal_segments, duration=mixing["duration"], longest=mixing["longest_segment"]),

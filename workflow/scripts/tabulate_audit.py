@@ -7,12 +7,13 @@ from yoho import job
 from yoho.claims import difference, gather
 from yoho.events import read_table
 from yoho.statistics import interval
-from yoho.tallies import recording_tallies
+from yoho.tallies import field_recordings, recording_tallies
 from yoho.targets import decode_outputs
 
 
 def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, resolution):
-    windows, plan, reference = (read_table(files[name]) for name in ("windows", "plan", "events"))
+    windows, reference = read_table(files.windows), read_table(files.events)
+    plan = field_recordings(read_table(files.plan), read_table(files.recordings))
     targets = np.load(files.targets)
     outputs = dict(zip(audit["runs"], (np.load(file)["outputs"] for file in files.outputs)))
 
@@ -33,7 +34,9 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
             found = difference(name, released, described, claims)
             low, high = interval(found.crossed, 1 - claims["level"])
             row |= {f"{name}_effect": found.crossed.value, f"{name}_low": low, f"{name}_high": high}
-        rows.append(row | {"n_seeds": found.crossed.seeds, "n_recordings": found.crossed.recordings})
+        units = "recordings" if found.crossed.seeds == 1 else "seeds and recordings"
+        sizes = {"n_seeds": found.crossed.seeds, "n_recordings": found.crossed.recordings}
+        rows.append(row | sizes | {"interval_over": units})
     pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
 
 

@@ -13,15 +13,18 @@ from yoho.sources import SPLITS, read_audio, write_audio
 PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
 
 
-def pool_recordings(recordings, split, pool):
+def pool_recordings(recordings, split, pool, one_size):
     """The recordings that the mixes of a split are drawn from.
 
-    pool: "split", the split's own (described), or "shared", one pool for all splits (released), so that
-    what is tested was trained on. The shared pool has as many recordings of each class as the training
-    split: the test and validation recordings first, then training ones. So pools of one size are compared.
+    pool: "split", the split's own (described), or "shared", all recordings for every split (released), so
+    that what is tested was trained on. one_size: the shared pool is cut to as many recordings of each class
+    as the training split has - the test and validation recordings first, then training ones - so that it can
+    be compared with that split: what changes is what is shared, not how much there is.
     """
     if pool == "split":
         return recordings[recordings["split"] == split]
+    if not one_size:
+        return recordings
     size = recordings[recordings["split"] == "train"].groupby("event_label").size()
     held_out_first = recordings.sort_values("split", key=lambda splits: splits.map(SPLITS[::-1].index), kind="stable")
     rank = held_out_first.groupby("event_label").cumcount()

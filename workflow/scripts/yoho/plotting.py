@@ -91,11 +91,34 @@ def draw_mask(curves):
     return figure
 
 
+def draw_cells(curves):
+    """The mask study: a panel per cell, a line per position of the mask. Labels read "cell, mask position"."""
+    parts = curves["label"].str.rsplit(", mask ", n=1, expand=True)
+    curves = curves.assign(cell=parts[0], label=parts[1])
+    cells = curves["cell"].unique()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            -(-len(cells) // 2),
+            min(2, len(cells)),
+            figsize=(6.9, 2.3 * -(-len(cells) // 2)),
+            sharey=True,
+            squeeze=False,
+        )
+        for axis, cell in zip(axes.flat, cells):
+            draw_lines(axis, curves[curves["cell"] == cell], "f1")
+            finish(axis, "epoch", "validation F1" if axis in axes[:, 0] else "", unit=True)
+            axis.set_title(cell)
+        for axis in axes.flat[len(cells) :]:
+            axis.set_visible(False)
+        axes[0, 0].legend(title="mask", loc="best")
+    return figure
+
+
 def draw_effects(effects):
     """The audit: a row per difference, its effect on F1 at the left and on the error rate at the right.
 
-    effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate. Where there is no
-    interval a point stands alone.
+    effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate, n_seeds and
+    interval_over. Where there is no interval a point stands alone.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
@@ -105,7 +128,9 @@ def draw_effects(effects):
             reach = [(effect - effects[f"{score}_low"]).fillna(0), (effects[f"{score}_high"] - effect).fillna(0)]
             axis.axvline(0, color="0.3", linewidth=0.8)
             axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
-            axis.set_xlabel(f"change of test {name}: released less described")
+            axis.set_xlabel(f"test {name}, released less described")
+        seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
+        figure.suptitle(f"{seeds} seed{'s' * (seeds > 1)}; 95 % intervals over {units}", fontsize=8)
         axes[0].set_yticks(rows, effects["difference"])
         axes[0].invert_yaxis()
     return figure

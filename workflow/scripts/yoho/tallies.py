@@ -14,13 +14,20 @@ KINDS = [*COUNTS, "data_loss", "bins"]
 OVERALL = "overall"
 
 
+def field_recordings(plan, recordings):
+    """The plan with the field recording, the `group` of the table of recordings, in place of the file's name."""
+    groups = recordings.set_index("recording")["group"]
+    return plan.assign(recording=plan["recording"].map(groups))
+
+
 def recording_tallies(outputs, targets, estimated, reference, windows, plan, event_labels, window_length, resolution):
     """What a network's scores and loss are ratios of, by recording.
 
-    outputs, targets: (windows, bins, 3 * classes); estimated, reference: tables of events; windows, plan: the
-    tables of those names. Returns a table with a row per recording and class, and one for all classes
-    together: recording, recording_label (the class that it holds), event_label (the class that is scored),
-    and KINDS. Summed over recordings they give `segment_scores`, and the data loss of all bins within a mix.
+    outputs, targets: (windows, bins, 3 * classes); estimated, reference: tables of events; windows: the table
+    of that name; plan: that of `field_recordings`. Returns a table with a row per recording and class, and one
+    for all classes together: recording, recording_label (the class that it holds), event_label (the class that
+    is scored), and KINDS. Summed over recordings they give `segment_scores`, and the data loss of all bins
+    within a mix.
     """
     durations = mix_durations(windows)
     counts = segment_counts(reference, estimated, durations, event_labels, resolution)
