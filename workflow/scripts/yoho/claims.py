@@ -146,8 +146,8 @@ def converging(first, second, share):
 
 def untrained(arms, claims):
     """Labels of the arms whose validation F1, the mean over seeds, is not high and flat at its end."""
-    curves = {arm.label: np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms}
-    return [label for label, curve in curves.items() if not trained(curve, **claims["trained"])]
+    curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
+    return [arm.label for arm, curve in zip(arms, curves) if not trained(curve, **claims["trained"])]
 
 
 # ---- decisions -------------------------------------------------------------------------------------------------------
@@ -277,8 +277,7 @@ def claim_4(arms, claims, source, **_):
     The latter two speak of the recordings of one source: on others they are measured, but not tested.
     """
     three = [arms[role] for role in ("baseline", "vggish", "proposed")]
-    rows = settle([balanced(arm, claims) for arm in three], claims)
-    statements = []
+    balance, statements = [balanced(arm, claims) for arm in three], []
     for arm in three:
         if "rainforest" in arm.event_labels:
             found = measure(partial(stands_out, "f1", arm.event_labels.index("rainforest")), [arm], claims)
@@ -289,9 +288,9 @@ def claim_4(arms, claims, source, **_):
             found = measure(partial(stands_out, "precision", arm.event_labels.index("car")), [arm], claims)
             part = f"the others' mean precision less car's, {arm.label}"
             statements.append(above(part, mirrored(found), 0, [arm], claims))
-    single = settle(statements, claims)
-    if source == claims["C4"]["source"]:
-        return rows + single
+    if source == claims["C4"]["source"] and statements:
+        return settle(balance + statements, claims)
+    rows, single = settle(balance, claims), settle(statements, claims)
     reason = f"a claim about recordings of source {claims['C4']['source']}"
     if not single:
         nothing = Finding(Estimate(np.nan, np.nan, 0, 0, 0), None)
