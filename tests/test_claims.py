@@ -399,6 +399,14 @@ def test_lower_loss_by_its_penalty_alone_is_told_apart(claims):
     assert (data["verdict"], reported["verdict"]) == (CONTRADICTED, SUPPORTED)
 
 
+def test_lower_loss_of_untrained_networks_is_told_with_that_reserve(claims):
+    arms = loss_arms()
+    arms["baseline"] = arms["baseline"]._replace(histories=[curve(rise=0.1)] * 3)
+    data, reported = claim_2(arms, claims, BINS)
+    assert (data["verdict"], data["reason"]) == (SUPPORTED, "not trained to the end: YOHO")
+    assert (reported["verdict"], reported["reason"]) == (SUPPORTED, "")
+
+
 def test_equal_losses_decide_nothing(claims):
     rows = claim_2(loss_arms(data=([1, 1.1, 1], [1.1, 1, 1]), reported=((22, 21, 23), (21, 23, 22))), claims, BINS)
     assert verdicts(rows) == [UNDECIDED, UNDECIDED]
@@ -462,6 +470,32 @@ def test_each_part_is_decided_by_itself(claims, f1, guessed, expected):
     assert verdicts(of_baseline(claim_4(three(f1, guessed), claims, "bbc"))) == expected
 
 
+def test_balance_is_of_every_two_classes(claims):
+    """Shown are the two farthest apart; the p-value is the largest of the pairs, the refutation Holm's smallest."""
+    arm = make_arm("baseline", [0.8, 0.7, 0.5], by_recording=np.random.default_rng(0).normal(0, 0.1, len(STRATA)))
+    told = balanced(arm, claims)
+    pairs = {
+        (first, second): measure(
+            lambda sums, a=first, b=second: per_class("f1")(sums)[..., a] - per_class("f1")(sums)[..., b], [arm], claims
+        )
+        for first, second in ((0, 1), (0, 2), (1, 2))
+    }
+    assert told.part.startswith("F1 of rainforest less clocks") and told.finding == pairs[0, 2]
+    assert told.p == max(found.p(p_equivalent, 0.2) for found in pairs.values())
+    assert told.refutation == pytest.approx(3 * apart(pairs[0, 2], 0.2)) and told.refutation < 1
+
+
+def test_largest_of_many_differences_is_not_taken_for_a_true_one(claims):
+    """Classes apart by 0.18: noise makes the range of them larger, which refutes no balance within 0.2."""
+    rng, found = np.random.default_rng(0), []
+    for draw in range(60):
+        noise = rng.normal(0, 0.15, len(STRATA))
+        arm = make_arm("", [0.52, 0.7, 0.52], by_seed=rng.normal(0, 0.02, 3), by_recording=noise, draw=draw)
+        refuted = balanced(arm, claims | {"replicates": 100}).refutation < 0.05
+        found.append(CONTRADICTED if refuted else UNDECIDED)
+    assert at_most(found, CONTRADICTED, 0.05)
+
+
 @pytest.mark.parametrize("source", ["synthetic", "esc50"])
 def test_claims_about_classes_of_the_bbc_are_not_testable_on_other_recordings(claims, source):
     rows = claim_4(three([0.85, 0.8, 0.8], [1, 1.1, 1]), claims, source)
@@ -483,7 +517,8 @@ def test_what_cannot_be_tested_is_not_searched_for_contraries(claims):
 
 def test_claims_about_classes_that_a_dataset_lacks_are_not_testable(claims):
     arms = {role: arm._replace(event_labels=["dog", "rain", "clocks"]) for role, arm in three(0.8).items()}
-    assert UNTESTABLE in verdicts(claim_4(arms, claims, "esc50"))
+    rows = claim_4(arms, claims, "esc50")
+    assert verdicts(rows) == [SUPPORTED] * 3 + [UNTESTABLE] and "bbc" in rows[-1]["reason"]
 
 
 def test_networks_that_find_nothing_are_not_balanced(claims):
@@ -554,6 +589,25 @@ def test_differences_are_holm_s_of_all_cells_and_measures(claims):
     assert found["verdict"] == UNDECIDED
     surer = claim_5({}, claims, [epochs_cell([30, 31, 30, 31])])[2]
     assert surer["p_refutation"] < 0.05 and surer["verdict"] == CONTRADICTED
+
+
+def test_power_in_the_reason_is_that_of_the_measure(claims):
+    loud = cell(by_seed=20 * STUDENT, loss=1 + 100 * STUDENT, curves=[curve(reached=3 + 2 * n) for n in range(5)])
+    rows = claim_5({}, claims, [loud])
+    assert verdicts(rows) == [UNDECIDED] * 3
+    for found, name in zip(rows, ("f1", "data_loss", "epochs"), strict=True):
+        power = equivalence_power(claims["C5"]["margin"][name], claims["expected_deviation"][name], 5, 0.05)
+        assert f"power of {power:.2f}" in found["reason"]
+
+
+def test_true_difference_at_the_margin_is_not_rounded_to_an_equivalence(claims):
+    """Twelve epochs, a margin of 1.2: rounded, a difference of 1.2 epochs is 1 for most seeds."""
+    rng, plain, shown = np.random.default_rng(0), make_arm(by_seed=[0] * 3, curves=[curve(epochs=12)] * 3), []
+    for _ in range(100):
+        late = np.round(rng.normal(1.2, 0.3, 3))
+        masked = plain._replace(histories=[curve(reached=4 + epochs, epochs=12) for epochs in late])
+        shown.append(SUPPORTED if converging(masked, plain, 0.95).p(p_equivalent, 0.1) < 0.05 else UNDECIDED)
+    assert at_most(shown, SUPPORTED, 0.05)
 
 
 def test_rounding_to_whole_epochs_leaves_some_doubt(claims):
@@ -627,6 +681,16 @@ def test_parameters_are_counted_and_nothing_is_tested(claims):
     assert rows[0]["reason"] == "4,984,530 against 3,934,290"
     for found in rows:
         assert found["test"] == "arithmetic" and np.isnan(found["p"]) and found["n_seeds"] == 0
+
+
+def test_parameters_are_of_the_networks_that_the_claims_name(claims):
+    networks = NETWORKS | {
+        "proposed": ["efficientnet", "none", "multiply"],
+        "baseline": ["mobilenet", "backbone", "multiply"],
+    }
+    rows = claim_7(three(0.8), claims, SIZES, networks)
+    assert [found["estimate"] for found in rows] == [0, 1 - 14_000_000, 1 - 15_271_570]
+    assert rows[0]["verdict"] == CONTRADICTED  # as many are not fewer
 
 
 def test_fewest_parameters_are_fewer_than_all(claims):
@@ -743,6 +807,18 @@ def test_statements_keep_their_level_and_contraries_are_holm_s(claims):
     rows = settle([refuted] * 3, claims)
     assert verdicts(rows) == [UNDECIDED] * 3
     assert [found["p_refutation"] for found in rows] == pytest.approx([3 * refuted.refutation] * 3)
+
+
+@pytest.mark.parametrize("values", [[0.08, 0.09, 0.07], [-0.08, -0.09, -0.07]])
+def test_apart_is_two_sided(values):
+    one_sided = stats.ttest_1samp(np.abs(values), 0.05, alternative="greater").pvalue
+    assert apart(Finding(over_seeds(values), None), 0.05) == pytest.approx(2 * one_sided)
+    assert apart(Finding(over_seeds(values), None), 0.1) == 1
+
+
+def test_apart_needs_both_intervals():
+    sure, unsure = Estimate(0.1, 0.01, 4, 5, 0), Estimate(0.1, 0.1, 20, 5, 24)
+    assert apart(Finding(sure, unsure), 0.05) == apart(Finding(unsure, None), 0.05) > apart(Finding(sure, None), 0.05)
 
 
 # ---- power -----------------------------------------------------------------------------------------------------------

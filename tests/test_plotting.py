@@ -6,7 +6,16 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
-from yoho.plotting import draw_classwise, draw_effects, draw_lines, draw_mask, draw_training, read_runs, save_figure
+from yoho.plotting import (
+    draw_cells,
+    draw_classwise,
+    draw_effects,
+    draw_lines,
+    draw_mask,
+    draw_training,
+    read_runs,
+    save_figure,
+)
 
 NETWORKS = ["YOHO", "VGGish", "EfficientNet + mask"]
 CLASSES = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
@@ -221,12 +230,42 @@ def test_figure_6_draws_f1_with_and_without_the_mask():
     assert axis.get_title() == "learning rate 0.0001"
 
 
+# ---- the mask study --------------------------------------------------------------------------------------------------
+
+
+def cells(*names, seeds=1):
+    """Made-up curves of a mask study: every position of the mask in each cell."""
+    return history([f"{name}, mask {mask}" for name in names for mask in ("none", "head")], seeds=seeds)
+
+
+@pytest.mark.parametrize("names", [["lr 0.001, schedule step"], ["a", "b"], ["a", "b", "c, mask or none"]])
+def test_mask_study_has_a_panel_per_cell_and_a_line_per_position(names):
+    curves = cells(*names)
+    axes = [axis for axis in draw_cells(curves).axes if axis.get_visible()]
+    assert [axis.get_title() for axis in axes] == names
+    for axis, name in zip(axes, names, strict=True):
+        assert [line.get_label() for line in axis.lines] == ["none", "head"]
+        for line in axis.lines:
+            rows = curves[curves["label"] == f"{name}, mask {line.get_label()}"]
+            assert is_drawn(line, rows, "f1")
+        assert axis.get_ylim() == (0, 1) and axis.get_xlabel() == "epoch"
+    assert legend_texts(axes[0].get_legend()) == ["none", "head"]
+    assert axes[0].get_ylabel() == "validation F1"
+
+
+def test_position_of_the_mask_has_one_look_in_every_cell():
+    first, second = draw_cells(cells("a", "b", seeds=2)).axes
+    assert [style_of(line) for line in first.lines] == [style_of(line) for line in second.lines]
+    assert len(first.collections) == len(second.collections) == 2
+
+
 # ---- the audit -------------------------------------------------------------------------------------------------------
 
 
-def effects(differences=("pool", "hop", "L2")):
+def effects(differences=("pool", "hop", "L2"), seeds=3):
     """Made-up effects: a row per difference."""
     rng, columns = np.random.default_rng(2), {"difference": list(differences)}
+    columns |= {"n_seeds": seeds, "interval_over": "seeds and recordings"}
     for score in ("f1", "error_rate"):
         effect = rng.normal(0, 0.1, len(differences))
         low, high = effect - rng.uniform(0.01, 0.1, len(effect)), effect + rng.uniform(0.01, 0.1, len(effect))
@@ -259,6 +298,12 @@ def test_audit_names_differences_from_above_and_both_scores():
     assert "F1" in left.get_xlabel() and "error rate" in right.get_xlabel()
     for axis in (left, right):
         assert axis.get_xlabel().endswith("released less described")
+
+
+@pytest.mark.parametrize("seeds, words", [(1, "1 seed;"), (3, "3 seeds;")])
+def test_audit_says_what_its_intervals_are_over(seeds, words):
+    title = draw_effects(effects(seeds=seeds)).get_suptitle()
+    assert title.startswith(words) and title.endswith("over seeds and recordings")
 
 
 def test_effect_without_an_interval_is_a_point_alone():
@@ -296,6 +341,7 @@ DRAW = {
     "fig4": lambda: draw_training(history()),
     "fig5": lambda: draw_classwise(classwise(epochs=5), 5),
     "fig6": lambda: draw_mask(history(["with mask", "without mask"], seeds=2)),
+    "mask_study": lambda: draw_cells(cells("a", "b", "c")),
     "audit": lambda: draw_effects(effects()),
 }
 

@@ -744,6 +744,14 @@ def test_claims_compare_the_networks_the_config_names_and_others_derived_from_th
     assert runs.named[f"{proposed}-seed_5"]["training"]["l2"] == {"first": 0.0, "pointwise": 0.0}
 
 
+def test_sizes_of_the_networks_that_the_claims_compare_are_looked_up_by_what_they_are(studied):
+    studied["studies"]["networks"]["runs"][1]["vggish"] = "released"
+    sizes = Runs(studied).sizes()
+    assert sizes["baseline"] == ["mobilenet", "none", "multiply"]
+    assert sizes["vggish"] == ["vggish_linear", "none", "multiply"]
+    assert sizes["proposed"] == ["efficientnet", "backbone", "multiply"]
+
+
 def test_seeds_behind_each_equivalence(studied):
     studied["studies"]["networks"]["seeds"] = [0, 5]
     studied["studies"]["mask_study"]["seeds"] = [0, 1, 2]

@@ -10,7 +10,7 @@ import torch
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.loss import bin_losses
 from yoho.scoring import COUNTS, mix_durations, segment_scores
-from yoho.tallies import KINDS, OVERALL, beneath, recording_tallies
+from yoho.tallies import KINDS, OVERALL, beneath, field_recordings, recording_tallies
 from yoho.targets import encode_events
 
 LABELS = ["clocks", "car", "aircraft"]  # not in the order of the alphabet
@@ -198,6 +198,21 @@ def test_recording_beneath_a_time():
     names = np.array(["b", "a", "b", "b", "b", "a"])
     found = beneath(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]))
     assert found.tolist() == ["k", "r", "k", "c", "c", "r"]
+
+
+def test_unit_is_the_field_recording_that_files_were_cut_from():
+    """Two takes of one field recording are one row: they succeed and fail together."""
+    plan = lay({"a": [("take 1", "clocks", 4.0), ("c", "car", 3.0), ("take 2", "clocks", 2.0)]})
+    groups = {"c": "field c", "take 1": "field k", "take 2": "field k", "elsewhere": "field e"}
+    recordings = pd.DataFrame({"recording": list(groups), "group": groups.values()})
+    of_files = tallies_of(plan).set_index(["recording", "event_label"])
+    of_field = tallies_of(field_recordings(plan, recordings)).set_index(["recording", "event_label"])
+    assert set(of_field.index.get_level_values(0)) == {"field c", "field k"}
+    assert of_field.loc[("field k", "clocks"), "hits"] == 6
+    np.testing.assert_allclose(
+        of_field.loc["field k"][KINDS], of_files.loc["take 1"][KINDS] + of_files.loc["take 2"][KINDS]
+    )
+    assert plan["recording"].tolist() == ["take 1", "c", "take 2"]  # the plan itself is left alone
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pandas as pd
 from yoho import job
 from yoho.claims import difference, gather
 from yoho.events import read_table
-from yoho.statistics import interval
+from yoho.statistics import holm, interval, p_difference
 from yoho.tallies import field_recordings, recording_tallies
 from yoho.targets import decode_outputs
 
@@ -34,10 +34,13 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
             found = difference(name, released, described, claims)
             low, high = interval(found.crossed, 1 - claims["level"])
             row |= {f"{name}_effect": found.crossed.value, f"{name}_low": low, f"{name}_high": high}
+            row |= {f"{name}_p": p_difference(found.crossed)}
         units = "recordings" if found.crossed.seeds == 1 else "seeds and recordings"
         sizes = {"n_seeds": found.crossed.seeds, "n_recordings": found.crossed.recordings}
         rows.append(row | sizes | {"interval_over": units})
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
+    # Differences are searched for among all rows: their p-values are Holm's.
+    adjusted = {name: holm([row[name] for row in rows]) for name in ("f1_p", "error_rate_p")}
+    pd.DataFrame(rows).assign(**adjusted).to_csv(table, index=False, float_format="%.6f")
 
 
 if __name__ == "__main__":
