@@ -15,9 +15,9 @@ def tabulate_mask_study(files, table, *, runs, bins, claims):
         rows.append(
             settings
             | {
-                "f1": overall("f1")(sums),
-                "error_rate": overall("error_rate")(sums),
-                "data_loss": overall("data_loss", bins)(sums),
+                "f1": float(overall("f1")(sums)),
+                "error_rate": float(overall("error_rate")(sums)),
+                "data_loss": float(overall("data_loss", bins)(sums)),
                 "best_validation_f1": curve["f1"].max(),
                 "epochs_to_converge": epochs_to_converge(curve["f1"], claims["converged"]),
                 "trained": trained(curve["f1"], **claims["trained"]),

@@ -130,7 +130,7 @@ def draw_effects(effects):
             axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
             axis.set_xlabel(f"test {name}, released less described")
         seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
-        figure.suptitle(f"{seeds} seed{'s' * (seeds > 1)}; 95 % intervals over {units}", fontsize=8)
+        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; 95 % intervals over {units}", fontsize=8)
         axes[0].set_yticks(rows, effects["difference"])
         axes[0].invert_yaxis()
     return figure
