@@ -70,24 +70,31 @@ def split_recordings(counts, seed=0):
 UNEVEN = {"car": (12, 3, 4), "clocks": (8, 2, 2), "crowds": (5, 4, 1)}
 
 
+@pytest.mark.parametrize("one_size", [False, True])
 @pytest.mark.parametrize("split", SPLITS)
-def test_pool_of_a_split_is_its_own_recordings(split):
+def test_pool_of_a_split_is_its_own_recordings(split, one_size):
     recordings = split_recordings(UNEVEN)
     pd.testing.assert_frame_equal(
-        pool_recordings(recordings, split, "split"), recordings[recordings["recording"].str.contains(split)]
+        pool_recordings(recordings, split, "split", one_size), recordings[recordings["recording"].str.contains(split)]
     )
 
 
-def test_shared_pool_is_the_same_for_every_split():
+@pytest.mark.parametrize("split", SPLITS)
+def test_shared_pool_of_a_dataset_is_all_recordings(split):
     recordings = split_recordings(UNEVEN)
-    train, valid, test = (pool_recordings(recordings, split, "shared") for split in SPLITS)
+    pd.testing.assert_frame_equal(pool_recordings(recordings, split, "shared", False), recordings)
+
+
+def test_shared_pool_of_one_size_is_the_same_for_every_split():
+    recordings = split_recordings(UNEVEN)
+    train, valid, test = (pool_recordings(recordings, split, "shared", True) for split in SPLITS)
     pd.testing.assert_frame_equal(train, valid)
     pd.testing.assert_frame_equal(train, test)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_shared_pool_is_as_large_as_the_training_split_and_holds_what_is_held_out(seed):
-    pool = pool_recordings(split_recordings(UNEVEN, seed), "train", "shared")
+    pool = pool_recordings(split_recordings(UNEVEN, seed), "train", "shared", True)
     assert pool["recording"].is_unique
     counts = pool.value_counts(["event_label", "split"])
     for label, (train, valid, test) in UNEVEN.items():
@@ -95,7 +102,7 @@ def test_shared_pool_is_as_large_as_the_training_split_and_holds_what_is_held_ou
 
 
 def test_shared_pool_that_is_too_small_for_all_that_is_held_out_holds_the_test_recordings():
-    pool = pool_recordings(split_recordings({"car": (4, 3, 2)}), "test", "shared")
+    pool = pool_recordings(split_recordings({"car": (4, 3, 2)}), "test", "shared", True)
     assert sorted(pool["split"]) == ["test", "test", "valid", "valid"]
 
 
@@ -405,7 +412,7 @@ def recordings(tmp_path_factory):
 
 MIXING = {"duration": [5, 9], "longest_segment": 2, "shortest_segment": 0.5, "drawn_segments": 5}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
-SETTINGS |= {"pool": "split", "slices": "all", "draw": "deal"}
+SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal"}
 
 
 @pytest.fixture(scope="module")
