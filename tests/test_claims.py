@@ -464,6 +464,7 @@ def test_balance_and_the_classes_that_stand_out_are_found(claims):
         ([0.8, 0.8, 0.8], [1, 0.9, 1], [SUPPORTED, CONTRADICTED, CONTRADICTED]),  # car found less often, and better
         ([0.8, 0.8, 0.6], 1, [UNDECIDED, SUPPORTED, CONTRADICTED]),  # at the margin of balance; car more precise
         ([0.95, 0.8, 0.8], [1, 1.1, 1], [SUPPORTED, CONTRADICTED, SUPPORTED]),  # rainforest more than slightly better
+        ([0.92, 0.8, 0.8], 1, [SUPPORTED, UNDECIDED, SUPPORTED]),  # better, and slightly or more
     ],
 )
 def test_each_part_is_decided_by_itself(claims, f1, guessed, expected):
