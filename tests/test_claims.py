@@ -260,6 +260,8 @@ def test_penalty_of_two_epochs_with_one_f1_is_of_the_one_whose_weights_are_kept(
 def test_convergence_is_a_share_of_the_epochs():
     arm = make_arm(curves=[curve(reached=4, epochs=20), curve(reached=6, epochs=60)])
     assert convergence(arm, 0.95).tolist() == [0.2, 0.1]
+    later = arm._replace(histories=[curve(reached=6, epochs=20), curve(reached=12, epochs=60)])
+    assert converging(later, arm, 0.95).seeds.value == pytest.approx(0.1)
 
 
 def test_untrained_arms_are_told_by_the_mean_curve_of_their_seeds(claims):
