@@ -524,6 +524,11 @@ def test_claims_about_classes_that_a_dataset_lacks_are_not_testable(claims):
     assert verdicts(rows) == [SUPPORTED] * 3 + [UNTESTABLE] and "bbc" in rows[-1]["reason"]
 
 
+def test_one_class_alone_is_not_testable(claims):
+    arms = {role: arm._replace(event_labels=["dog"]) for role, arm in three(0.8).items()}
+    assert verdicts(claim_4(arms, claims, "esc50")) == [UNTESTABLE]
+
+
 def test_networks_that_find_nothing_are_not_balanced(claims):
     arms = three(-1.0, curves=[curve(top=0.0)] * 5)
     assert SUPPORTED not in verdicts(claim_4(arms, claims, "synthetic"))
