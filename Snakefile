@@ -12,7 +12,6 @@ include: "workflow/rules/recordings.smk"
 include: "workflow/rules/mixes.smk"
 include: "workflow/rules/windows.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
 

@@ -143,6 +143,33 @@ def test_job_ends_when_its_parent_is_killed(tmp_path):
     parent.communicate(timeout=20)
 
 
+def test_what_is_said_stands_on_the_terminal_and_in_the_log(in_job):
+    for text in in_job(lambda: job.say("checkpoint.pt: cannot be read")):
+        assert text.strip() == "checkpoint.pt: cannot be read"
+
+
+def test_memory_that_stays_with_the_process_is_asked_for_where_the_c_library_can(monkeypatch):
+    calls = []
+    monkeypatch.setattr(job.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=lambda *call: calls.append(call)))
+    job.keep_memory()
+    assert len(calls) == 2
+    monkeypatch.setattr(job.ctypes, "CDLL", lambda _: SimpleNamespace())  # macOS, musl
+    job.keep_memory()
+
+
+def test_digest_changes_with_any_byte_and_with_the_order(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_bytes(b"1" * 100)
+    other.write_bytes(b"2" * 100)
+    first = job.digest([one, other])
+    assert first == job.digest([one, other]) != job.digest([other, one])
+    one.write_bytes(b"1" * 99 + b"0")
+    assert job.digest([one, other]) != first
+    one.write_bytes(b"1" * 99)
+    other.write_bytes(b"1" + b"2" * 100)  # the same bytes, cut elsewhere
+    assert job.digest([one, other]) != first
+
+
 # ---- settings and devices --------------------------------------------------------------------------------------------
 
 
@@ -154,17 +181,17 @@ def test_settings_are_the_params_without_the_digest():
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_gpu_that_is_asked_for_and_absent_is_an_error_that_says_what_to_do():
     with pytest.raises(InputError, match="device: cuda.*no GPU.*auto or cpu"):
-        job.choose_device("cuda")
-    assert job.choose_device("auto") == torch.device("cpu")
+        job.choose_device("cuda", False)
+    assert job.choose_device("auto", True) == torch.device("cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
 def test_gpu_is_taken_where_there_is_one():
-    assert job.choose_device("auto").type == job.choose_device("cuda").type == "cuda"
+    assert job.choose_device("auto", False).type == job.choose_device("cuda", False).type == "cuda"
 
 
 def test_cpu_is_taken_where_it_is_asked_for():
-    assert job.choose_device("cpu") == torch.device("cpu")
+    assert job.choose_device("cpu", True) == torch.device("cpu")
 
 
 # ---- work spread over processes --------------------------------------------------------------------------------------

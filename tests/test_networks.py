@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 from torch.nn import functional
@@ -13,7 +14,7 @@ from yoho import InputError
 from yoho.backbones import BACKBONES, BatchNorm, LinearVGGish, MobileNet, yoho_block
 from yoho.loss import data_loss
 from yoho.masking import MASKS, DividedMask, Mask
-from yoho.model import Network, load_network, mask_positions, network_size, save_network
+from yoho.model import Network, folded, load_network, mask_positions, network_size, save_network
 
 FRAMES, BANDS, BINS = 257, 40, 9
 PLACES = [(backbone, mask) for backbone in BACKBONES for mask in mask_positions(backbone)]
@@ -51,6 +52,39 @@ def windows(batch, seed=0):
 def evaluated(model, batch=2):
     with torch.no_grad():
         return model.eval()(windows(batch))
+
+
+# ---- batch norm folded into convolutions -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backbone, mask", PLACES)
+def test_folded_network_computes_the_same_without_batch_norm(network, backbone, mask):
+    model = network(backbone, mask)
+    expected = evaluated(model)
+    with torch.inference_mode():
+        fast = folded(model, windows(1, seed=3))
+        outputs = fast(windows(2))
+    torch.testing.assert_close(outputs, expected, atol=2e-5, rtol=1e-4)
+    left = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
+    # LinearVGGish has a ReLU between its last convolution and its batch norm.
+    assert len(left) == (1 if backbone == "vggish_linear" else 0)
+    assert torch.equal(expected, evaluated(model))  # the network itself is as it was
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet10t", "densenet121", "convnext_atto"])
+def test_folding_follows_how_any_network_is_wired(name):
+    """Batch norm before its convolution, activations inside it, none at all."""
+    torch.manual_seed(0)
+    model = timm.create_model(name, in_chans=1, num_classes=0, global_pool="")
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+    example = windows(2)[:, None]
+    with torch.inference_mode():
+        outputs = folded(model, example[:1])(example)
+        torch.testing.assert_close(outputs, model.eval()(example), atol=1e-3, rtol=1e-3)
+    assert outputs.std() > 0
 
 
 # ---- every network ---------------------------------------------------------------------------------------------------

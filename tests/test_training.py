@@ -1,16 +1,34 @@
 """Training: that it learns, repeats itself, keeps the best epoch, and leaves validation alone."""
 
+import errno
+import io
+import os
+import time
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from yoho.augment import spec_augment
+from yoho import checkpoint as checkpoint_module
+from yoho import training as training_module
 from yoho.backbones import penalised
+from yoho.checkpoint import Checkpoint
 from yoho.loss import data_loss, penalty
 from yoho.scoring import SCORES
-from yoho.training import augment_all, autocast, choose_precision, epoch_seed, fit, learning_rate, predict
+from yoho.training import (
+    Stored,
+    autocast,
+    batches,
+    choose_precision,
+    epoch_seed,
+    fit,
+    learning_rate,
+    mean_and_deviation,
+    predict,
+)
 
 FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
 CPU = torch.device("cpu")
@@ -28,8 +46,7 @@ SETTINGS = {
     "l2": NO_PENALTY,
     "augmentation": AUGMENTATION,
     "input": "standardised",
-    "precision": "float32",
-    "device": "cpu",
+    "precision": {"train": "float32", "score": "float32"},
 }
 HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
 HISTORY += ["valid_penalty", "valid_loss"]
@@ -75,8 +92,8 @@ def made_up(windows, seed):
 class Bar:
     """A progress bar that draws nothing and counts."""
 
-    def __init__(self, total, unit):
-        self.total, self.count, self.shown = total, 0, []
+    def __init__(self, total, initial, unit):
+        self.total, self.count, self.shown = total, initial, []
 
     def __enter__(self):
         return self
@@ -104,14 +121,22 @@ def bin_scores(targets):
     return score
 
 
-def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, **changes):
+NOTHING_KEPT = Checkpoint(None, {}, print)
+
+
+def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=NOTHING_KEPT, **changes):
     """Train a small network: (network, history, class-wise history, best weights, best epoch)."""
     torch.manual_seed(seed)
     network = network or Small()
     training, valid = data or (made_up(30, 1), made_up(20, 2))
-    score, held_out = score or bin_scores(valid[1]), held_out or valid
-    result = fit(network, training, valid, held_out, score, bar, settings=SETTINGS | changes, seed=seed, device=CPU)
+    settings, score = SETTINGS | changes, score or bin_scores(valid[1])
+    result = fit(network, training, valid, held_out, score, bar, checkpoint, settings=settings, seed=seed, device=CPU)
     return network, *result
+
+
+def outputs_of(network, features, **changes):
+    """`predict` in float32 on the CPU."""
+    return predict(network, features, **{"precision": "float32", "device": CPU} | changes)
 
 
 def spying():
@@ -120,7 +145,8 @@ def spying():
 
     class Spy(Small):
         def forward(self, windows):
-            seen[self.training].append(windows.detach().clone())
+            if self.training or len(windows) > 1:  # one window alone: `folded` looks at how the network is wired
+                seen[self.training].append(windows.detach().clone())
             return super().forward(windows)
 
     return Spy(), seen
@@ -153,7 +179,7 @@ def test_other_seed_other_history_even_from_the_same_weights():
         network.load_state_dict(start)
         training, valid = made_up(30, 1), made_up(20, 2)
         score = bin_scores(valid[1])
-        history, *_ = fit(network, training, valid, valid, score, Bar, settings=SETTINGS, seed=seed, device=CPU)
+        history = train(seed, network, score, data=(training, valid))[1]
         return history["train_data_loss"].to_list()
 
     assert trained(0) == trained(0) != trained(1)
@@ -250,7 +276,7 @@ def test_weights_returned_are_those_of_the_best_epoch(best):
     _, history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
     network = Small()
     network.load_state_dict(weights)
-    loss = data_loss(predict(network, valid[0], 7, CPU, "float32"), valid[1]).mean().item()
+    loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
     assert found == best
     assert loss == pytest.approx(history["valid_data_loss"][best - 1], rel=1e-5)
     assert (history["valid_data_loss"].drop(best - 1) - loss).abs().min() > 1e-4
@@ -339,7 +365,7 @@ def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
 def test_validation_loss_is_that_of_the_held_out_windows():
     held_out = made_up(24, 9)
     network, history, _, _, _ = train(held_out=held_out)
-    loss = data_loss(predict(network, held_out[0], 24, CPU, "float32"), held_out[1]).mean().item()
+    loss = data_loss(outputs_of(network, held_out[0]), held_out[1]).mean().item()
     assert history["valid_data_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5)
 
 
@@ -372,18 +398,6 @@ def test_windows_of_the_loss_are_looked_at_once_where_they_are_those_of_the_scor
         assert torch.equal(torch.cat(seen[False]), torch.cat([features for features, _ in expected]))
 
 
-@pytest.mark.parametrize("draw", ["window", "batch"])
-def test_all_windows_are_masked_batch_by_batch_in_their_order(draw):
-    features = made_up(20, 2)[0]
-    masks = MASKS | {"draw": draw, "fill": 0}
-    generator = torch.Generator().manual_seed(4)
-    expected = [spec_augment(batch, generator=generator, **masks) for batch in features.split(8)]
-    found = augment_all(features, 4, masks, 8)
-    assert torch.equal(found, torch.cat(expected)) and not torch.equal(found, features)
-    assert torch.equal(found, augment_all(features, 4, masks, 8))
-    assert not torch.equal(found, augment_all(features, 5, masks, 8))
-
-
 # ---- loss and learning rate ------------------------------------------------------------------------------------------
 
 
@@ -401,7 +415,7 @@ def test_losses_are_means_per_window_whatever_the_batches():
     first.features[1] = nn.Identity()
     first.load_state_dict(start)
     first.standardise(training[0].mean(), training[0].std())
-    expected = data_loss(predict(first, training[0], 30, CPU, "float32"), training[1]).mean().item()
+    expected = data_loss(outputs_of(first, training[0]), training[1]).mean().item()
     row = history.iloc[0]
     assert row["train_data_loss"] == pytest.approx(expected, rel=1e-4)
     assert row["train_penalty"] == pytest.approx(penalty(first, l2).item(), rel=1e-4)
@@ -449,22 +463,23 @@ def test_optimiser_follows_the_schedule():
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
 
 
-def test_loss_that_is_no_number_is_an_error_with_epoch_and_learning_rate():
+def test_loss_that_is_no_number_is_an_error_with_epoch_batch_and_learning_rate():
     features, targets = made_up(30, 1)
-    features[3, 4, 5] = np.nan
-    with pytest.raises(FloatingPointError, match=r"epoch 1: .*nan.* 0\.01"):
+    features[3, 4, 5] = np.nan  # so the mean is, and with it every window
+    with pytest.raises(FloatingPointError, match=r"epoch 1 at learning rate 0\.01, batch 1 of 4: the loss is nan"):
         train(data=((features, targets), made_up(20, 2)))
 
 
-def test_loss_that_is_no_number_later_names_that_epoch():
+@pytest.mark.parametrize("value, text", [(np.nan, "nan"), (np.inf, "(inf|nan)")])
+def test_loss_that_is_no_number_later_names_that_epoch_and_batch(value, text):
     class Failing(Small):
         passes = 0
 
         def forward(self, windows):
             self.passes += self.training
-            return super().forward(windows) * (np.nan if self.passes > 8 and self.training else 1)
+            return super().forward(windows) * (value if self.passes == 10 and self.training else 1)
 
-    with pytest.raises(FloatingPointError, match="epoch 3"):
+    with pytest.raises(FloatingPointError, match=f"epoch 3 at learning rate 0.01, batch 2 of 4: the loss is {text}"):
         train(network=Failing())
 
 
@@ -475,8 +490,223 @@ def test_validation_loss_that_is_no_number_is_an_error_too():
         def forward(self, windows):
             return super().forward(windows) * (1 if self.training else np.nan)
 
-    with pytest.raises(FloatingPointError, match="epoch 1"):
+    with pytest.raises(FloatingPointError, match="epoch 1 at learning rate 0.01: the validation loss is nan"):
         train(network=Failing(), epochs=1)
+
+
+# ---- going on --------------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What no code of ours catches, as it cannot catch a SIGKILL."""
+
+
+def same(one, other):
+    """Whether two trainings gave the same histories, weights and best epoch, to the bit."""
+    (_, history, classwise, weights, best), (_, history2, classwise2, weights2, best2) = one, other
+    pd.testing.assert_frame_equal(history, history2, check_exact=True)
+    pd.testing.assert_frame_equal(classwise, classwise2, check_exact=True)
+    assert history.to_csv() == history2.to_csv() and classwise.to_csv() == classwise2.to_csv()
+    return best == best2 and all(torch.equal(weights[name], weights2[name]) for name in weights | weights2)
+
+
+def killed_at(moment, monkeypatch):
+    """Let the writing of the third checkpoint end at a moment, as by SIGKILL; returns a function to lift that."""
+    count = iter(range(100))
+
+    class Dying(io.FileIO):
+        def write(self, data):
+            super().write(data[: len(data) // 2])
+            raise Killed
+
+    def opening(path, mode):
+        now = next(count) == 2
+        if now and moment == "before the write":
+            raise Killed
+        if now and moment == "after the write":
+            monkeypatch.setattr(checkpoint_module.os, "fsync", dying)
+        if now and moment in ("before the rename", "after the rename"):
+            monkeypatch.setattr(checkpoint_module.Path, "replace", dying)
+        return Dying(path, mode) if now and moment == "during the write" else open(path, mode)
+
+    replace = Path.replace
+
+    def dying(part, path=None):
+        if moment == "after the rename":
+            replace(part, path)
+        raise Killed
+
+    monkeypatch.setattr(checkpoint_module, "open", opening, raising=False)
+
+
+MOMENTS = ["before the write", "during the write", "after the write", "before the rename", "after the rename"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_training_killed_around_its_checkpoint_goes_on_to_the_same_bits(tmp_path, monkeypatch, moment):
+    whole = train(epochs=5, schedule="step")
+    path = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        killed_at(moment, patch)
+        train(epochs=5, schedule="step", checkpoint=Checkpoint(path, {"seed": 0}, pytest.fail))
+    done = 3 if moment == "after the rename" else 2
+    assert len(Checkpoint(path, {"seed": 0}, pytest.fail).load(CPU)["done"]["history"]) == done
+    bars = []
+
+    def bar(**settings):
+        bars.append(Bar(**settings))
+        return bars[-1]
+
+    resumed = train(epochs=5, schedule="step", checkpoint=Checkpoint(path, {"seed": 0}, pytest.fail), bar=bar)
+    assert same(whole, resumed)
+    assert [values["epoch"] for values in bars[0].shown] == list(range(done + 1, 6))
+    assert bars[0].count == bars[0].total == 20
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, batch):
+    whole = train(epochs=4)
+
+    class Killing(Bar):
+        def update(self):
+            super().update()
+            if self.count == 2 * 4 + batch + 1:
+                raise Killed
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing)
+    assert same(whole, train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_training_killed_again_and_again_goes_on_to_the_same_bits(tmp_path):
+    """In every epoch once."""
+    whole, path = train(epochs=4, seed=7), tmp_path / "checkpoint.pt"
+
+    for epoch in range(1, 4):
+
+        class Killing(Bar):
+            def update(self, last=4 * epoch + 2):
+                super().update()
+                if self.count == last:
+                    raise Killed
+
+        with pytest.raises(Killed):
+            train(epochs=4, seed=7, checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing)
+    assert same(whole, train(epochs=4, seed=7, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_finished_training_is_not_repeated_and_a_longer_one_goes_on_from_it(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    first = train(epochs=3, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert same(first, train(epochs=3, checkpoint=Checkpoint(path, {}, pytest.fail), score=pytest.fail))
+    assert same(train(epochs=6), train(epochs=6, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_longer_training_is_refused_and_a_shorter_one_starts_afresh(tmp_path):
+    path, said = tmp_path / "checkpoint.pt", []
+    train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert same(train(epochs=3), train(epochs=3, checkpoint=Checkpoint(path, {}, said.append)))
+    assert len(said) == 1 and str(path) in said[0] and "longer training" in said[0]
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_state(tmp_path):
+    class Failing(Small):
+        passes = 0
+
+        def forward(self, windows):
+            self.passes += self.training
+            return super().forward(windows) * (np.nan if self.passes == 10 and self.training else 1)
+
+    path = tmp_path / "checkpoint.pt"
+    torch.manual_seed(0)
+    with pytest.raises(FloatingPointError, match="epoch 3"):
+        train(network=Failing(), checkpoint=Checkpoint(path, {}, pytest.fail))
+    kept = Checkpoint(path, {}, pytest.fail).load(CPU)
+    assert len(kept["done"]["history"]) == 2
+    assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+    assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
+    path, count, fsync = tmp_path / "checkpoint.pt", iter(range(100)), os.fsync
+
+    def full(descriptor):
+        if next(count) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError) as raised:
+        patch.setattr(checkpoint_module.os, "fsync", full)
+        train(checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
+    assert len(Checkpoint(path, {}, pytest.fail).load(CPU)["done"]["history"]) == 2
+    assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+
+def stored(folder, arrays):
+    """The same arrays in files."""
+    paths = [folder / f"{number}.npy" for number in range(len(arrays))]
+    for path, array in zip(paths, arrays, strict=True):
+        np.save(path, array.numpy())
+    return [Stored(path) for path in paths]
+
+
+@pytest.mark.parametrize("size", [1, 8, 30, 64])
+def test_batches_that_are_read_ahead_are_those_cut_in_place(tmp_path, size):
+    tensors = made_up(30, 1)
+    parts = torch.randperm(30, generator=torch.Generator().manual_seed(1)).split(size)
+    in_place, ahead = (batches(arrays, parts, CPU) for arrays in (tensors, stored(tmp_path, tensors)))
+    for one, other, part in zip(in_place, ahead, parts, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        assert torch.equal(one[0], tensors[0][part])
+
+
+def test_a_training_from_files_is_the_same_to_the_bit(tmp_path):
+    training, valid = made_up(30, 1), made_up(20, 2)
+    (tmp_path / "valid").mkdir()
+    from_files = stored(tmp_path, training), stored(tmp_path / "valid", valid)
+    assert same(train(data=(training, valid)), train(data=from_files, score=bin_scores(valid[1])))
+
+
+def test_few_batches_are_read_ahead():
+    """However many there are: memory stays flat."""
+
+    class Counting:
+        read = 0
+
+        def __getitem__(self, part):
+            self.read += 1
+            return torch.zeros(len(part))
+
+    counting = Counting()
+    reading = batches([counting], torch.arange(300).split(3), CPU, ahead=4)
+    for _ in range(10):
+        next(reading)
+    time.sleep(0.1)
+    assert counting.read <= 10 + 5
+    assert len(list(reading)) == 90 and counting.read == 100
+
+
+def test_an_error_while_reading_ahead_reaches_the_training(tmp_path):
+    arrays = stored(tmp_path, made_up(30, 1))
+    reading = batches(arrays, torch.arange(30).split(3), CPU)
+    arrays[0].path.unlink()
+    with pytest.raises(FileNotFoundError):
+        list(reading)
+
+
+@pytest.mark.parametrize("windows", [1, 30, 700])
+def test_mean_and_deviation_are_those_of_all_features(windows):
+    features = made_up(windows, 1)[0]
+    mean, deviation = mean_and_deviation(features)
+    assert mean == pytest.approx(features.double().mean().item(), rel=1e-9)
+    assert deviation == pytest.approx(features.double().std().item(), rel=1e-9)
 
 
 # ---- progress, precision ---------------------------------------------------------------------------------------------
@@ -495,19 +725,21 @@ def test_progress_counts_batches_and_shows_epoch_loss_and_f1():
     assert all({"loss", "F1"} <= values.keys() for values in bars[0].shown)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 20, 100])
-def test_prediction_does_not_depend_on_the_batch_size(batch_size):
+@pytest.mark.parametrize("at_once", [1, 7, 20, 100])
+def test_prediction_does_not_depend_on_how_many_windows_go_at_once(at_once):
     torch.manual_seed(0)
     network, features = Small(), made_up(20, 2)[0]
-    expected = predict(network, features, 20, CPU, "float32")
+    expected = outputs_of(network, features)
     assert expected.shape == (20, BINS, 3 * CLASSES) and expected.dtype == torch.float32
-    torch.testing.assert_close(predict(network, features, batch_size, CPU, "float32"), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(outputs_of(network, features, at_once=at_once), expected, atol=1e-6, rtol=1e-5)
 
 
-def test_prediction_is_in_evaluation_mode():
+def test_prediction_is_in_evaluation_mode_and_leaves_the_network_as_it_was():
     network = Small(dropout=0.9).train()
-    first, second = (predict(network, made_up(20, 2)[0], 20, CPU, "float32") for _ in range(2))
-    assert torch.equal(first, second) and not network.training
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    first, second = (outputs_of(network, made_up(20, 2)[0]) for _ in range(2))
+    assert torch.equal(first, second) and network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
 
 
 def test_precision_is_what_is_asked_for():
@@ -520,16 +752,50 @@ def test_precision_is_what_is_asked_for():
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_auto_takes_bfloat16_for_dense_convolutions_where_the_processor_has_it(monkeypatch, native):
+def test_auto_takes_bfloat16_where_the_processor_has_it_but_not_to_train_depthwise_convolutions(monkeypatch, native):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
-    dense, depthwise = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4)
-    assert choose_precision(dense, CPU, "auto") == ("bfloat16" if native else "float32")
-    assert choose_precision(depthwise, CPU, "auto") == "float32"
-    assert choose_precision(dense, CPU, "float32") == "float32"
-    assert choose_precision(depthwise, CPU, "bfloat16") == "bfloat16"
+    dense, depthwise, fast = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4), "bfloat16" if native else "float32"
+    assert choose_precision(dense, CPU, "auto") == {"train": fast, "score": fast}
+    assert choose_precision(depthwise, CPU, "auto") == {"train": "float32", "score": fast}
+    assert choose_precision(depthwise, torch.device("cuda"), "auto") == dict.fromkeys(("train", "score"), "bfloat16")
+    assert choose_precision(dense, CPU, "float32") == dict.fromkeys(("train", "score"), "float32")
+    assert choose_precision(depthwise, CPU, "bfloat16") == dict.fromkeys(("train", "score"), "bfloat16")
 
 
 def test_bfloat16_trains_too():
-    _, history, _, weights, _ = train(precision="bfloat16", epochs=8)
+    _, history, _, weights, _ = train(precision=dict.fromkeys(("train", "score"), "bfloat16"), epochs=8)
     assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
+
+
+# ---- on a GPU --------------------------------------------------------------------------------------------------------
+
+
+def on_gpu(monkeypatch=None, **changes):
+    """Train the small network on a GPU; with monkeypatch: kernel by kernel, without a CUDA graph."""
+    if monkeypatch:
+        monkeypatch.setattr(training_module.Step, "__call__", training_module.Step.run)
+    torch.manual_seed(0)
+    network, training, valid = Small(), made_up(100, 1), made_up(20, 2)
+    settings = SETTINGS | {"precision": dict.fromkeys(("train", "score"), "bfloat16")} | changes
+    cuda = torch.device("cuda")
+    score = bin_scores(valid[1])
+    return network, *fit(
+        network, training, valid, None, score, Bar, NOTHING_KEPT, settings=settings, seed=0, device=cuda
+    )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+def test_a_cuda_graph_trains_as_its_kernels_do_one_by_one(monkeypatch):
+    graph, kernels = on_gpu(), on_gpu(monkeypatch)
+    losses = [history["train_data_loss"].to_numpy() for _, history, *_ in (graph, kernels)]
+    np.testing.assert_allclose(*losses, rtol=0.02)
+    assert graph[1]["train_data_loss"].iloc[-1] < 0.7 * graph[1]["train_data_loss"].iloc[0]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+def test_windows_that_do_not_fit_on_the_gpu_are_streamed(monkeypatch):
+    there = on_gpu()
+    monkeypatch.setattr(training_module, "to_device", lambda tensors, device: tensors)
+    streamed = on_gpu()
+    np.testing.assert_allclose(there[1]["train_data_loss"], streamed[1]["train_data_loss"], rtol=0.02)

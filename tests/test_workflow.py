@@ -50,7 +50,7 @@ def test_it_makes_every_figure_and_table(finished):
 def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
     run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
     assert {file.name for file in run.iterdir()} == {
-        *("history.csv", "classwise.csv", "weights.safetensors", "model.json"),
+        *("history.csv", "classwise.csv", "weights.safetensors", "model.json", "checkpoint.pt"),
         *("test_outputs.npz", "test_events.tsv", "test_scores.json", "test_recordings.tsv"),
     }
     history = pd.read_csv(run / "history.csv")
@@ -191,6 +191,61 @@ def test_the_audit_and_the_claims_of_one_seed(finished, tmp_path):
     assert (folder / "results/figures/audit.png").stat().st_size > 5000
     code, text = run(folder, "audit", "mask_study", "claims", "--dry-run")
     assert "Nothing to be done" in text
+
+
+@pytest.mark.slow
+def test_a_training_killed_again_and_again_ends_with_the_same_bytes(finished, tmp_path):
+    """Its job by SIGKILL, by a scheduler's SIGTERM, then Snakemake itself: it goes on from its checkpoint."""
+    config = tmp_path / "longer.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 2", "epochs: 9"))
+    folders = [shutil.copytree(finished, tmp_path / name, symlinks=True) for name in ("whole", "killed")]
+    runs = [folder / "results/tiny/runs/mobilenet-seed_0" for folder in folders]
+    target = "results/tiny/runs/mobilenet-seed_0/weights.safetensors"
+    for folder in runs:
+        shutil.rmtree(folder)
+    code, text = run(folders[0], target, config=config)
+    assert code == 0, text
+
+    def kill(process, signal_of):
+        """Once another epoch is done and the next is under way."""
+        before, deadline = epochs_done(runs[1]), time.time() + 120
+        while epochs_done(runs[1]) == before:
+            assert process.poll() is None and time.time() < deadline
+            time.sleep(0.05)
+        family = psutil.Process(process.pid).children(recursive=True)
+        (job,) = [member for member in family if ".snakemake/scripts" in " ".join(member.cmdline())]
+        signal_of(process, job)
+        process.wait(timeout=60)
+        psutil.wait_procs([job], timeout=20)
+        return epochs_done(runs[1])
+
+    reached = []
+    for signal_of in (
+        lambda process, job: job.kill(),
+        lambda process, job: job.terminate(),
+        lambda process, job: process.kill(),
+    ):
+        process = subprocess.Popen(
+            command(folders[1], target, "--rerun-incomplete", config=config),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        reached.append(kill(process, signal_of))
+        assert not (runs[1] / "history.csv").exists()
+        run(folders[1], target, "--unlock", config=config)
+    assert reached == sorted(set(reached)) and reached[-1] < 9
+    code, text = run(folders[1], target, "--rerun-incomplete", config=config)
+    assert code == 0, text
+    log = (folders[1] / "results/tiny/logs/train_network_mobilenet-seed_0.log").read_text()
+    assert f"checkpoint.pt: goes on after epoch {reached[-1]}" in log
+    for name in ("history.csv", "classwise.csv", "weights.safetensors", "model.json", "test_scores.json"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+
+
+def epochs_done(folder):
+    """Epochs in a run's checkpoint."""
+    path = folder / "checkpoint.pt"
+    return len(torch.load(path, weights_only=True)["state"]["done"]["history"]) if path.exists() else 0
 
 
 @pytest.mark.slow

@@ -316,18 +316,18 @@ def study_runs(study):
     return runs
 
 
-def code_digest(script):
+def code_digest(script, leave_out=frozenset()):
     """Digest of the package modules that a script imports, followed through their own imports.
 
     Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
-    changed comment does not; `job`, which changes no result, is left out.
+    changed comment does not; `job`, which changes no result, is left out, and so are the modules in `leave_out`.
     """
-    pending, trees = package_imports(ast.parse((SCRIPTS / f"{script}.py").read_text())), {}
+    pending, trees = package_imports(ast.parse((SCRIPTS / f"{script}.py").read_text())) - leave_out, {}
     while pending:
         module = pending.pop()
         if module not in trees:
             tree = ast.parse((SCRIPTS / "yoho" / f"{module}.py").read_text())
-            pending |= package_imports(tree)
+            pending |= package_imports(tree) - leave_out
             trees[module] = ast.unparse(without_docstrings(tree))
     return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
 

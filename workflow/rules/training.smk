@@ -1,9 +1,12 @@
-# Reads results/{dataset}/windows/; makes results/{dataset}/runs/{run}/ (curves and weights) and
-# results/tables/networks.csv.
+# Reads results/{dataset}/windows/; makes results/{dataset}/runs/{run}/ (curves, weights, test scores),
+# results/tables/scores.csv and results/tables/networks.csv.
 
 
 rule train_network:
-    """Train one network and keep its curve and its best weights (Figures 4-6)."""
+    """Train one network, keep its curve and its best weights, and score them on the test split (Figures 4-6).
+
+    A checkpoint lies beside the outputs, and is none of them: Snakemake deletes those when a job starts.
+    """
     input:
         train_features=windows_of("train", "features.npy"),
         train_targets=windows_of("train", "targets.npy"),
@@ -15,11 +18,21 @@ rule train_network:
         ),
         held_out_features=windows_of("held_out", "features.npy"),
         held_out_targets=windows_of("held_out", "targets.npy"),
+        test_features="results/{dataset}/windows/test/score/features.npy",
+        test_targets="results/{dataset}/windows/test/score/targets.npy",
+        test_windows="results/{dataset}/windows/test/score/windows.tsv",
+        test_events="results/{dataset}/mixes/test/events.tsv",
+        test_plan="results/{dataset}/mixes/test/plan.tsv",
+        recordings="results/{dataset}/recordings.tsv",
     output:
         history="results/{dataset}/runs/{run}/history.csv",
         classwise="results/{dataset}/runs/{run}/classwise.csv",
         weights="results/{dataset}/runs/{run}/weights.safetensors",
         description="results/{dataset}/runs/{run}/model.json",
+        test_outputs="results/{dataset}/runs/{run}/test_outputs.npz",
+        test_events="results/{dataset}/runs/{run}/test_events.tsv",
+        test_scores="results/{dataset}/runs/{run}/test_scores.json",
+        test_recordings="results/{dataset}/runs/{run}/test_recordings.tsv",
     log:
         "results/{dataset}/logs/train_network_{run}.log",
     benchmark:
@@ -30,6 +43,7 @@ rule train_network:
         "../../envs/train.yaml"
     threads: 1
     resources:
+        gpu=1,
         mem_mb=8000,
         runtime=1440,
     params:
@@ -38,10 +52,29 @@ rule train_network:
         windows=config["windows"],
         features=config["features"],
         sample_rate=config["mixing"]["sample_rate"],
-        resolution=config["scoring"]["resolution"],
+        scoring=config["scoring"],
         code=code_digest("train_network"),
+        training_code=code_digest("train_network", leave_out={"evaluation"}),
     script:
         "../scripts/train_network.py"
+
+
+rule tabulate_scores:
+    """Put the test scores of the configured dataset's runs into one table."""
+    input:
+        of_runs("test_scores.json", "networks", "mask"),
+    output:
+        "results/tables/scores.csv",
+    log:
+        "results/tables/logs/tabulate_scores.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        dataset=DATASET,
+        studies={study: runs.studies[study] for study in ("networks", "mask")},
+        code=code_digest("tabulate_scores"),
+    script:
+        "../scripts/tabulate_scores.py"
 
 
 rule count_networks:

@@ -1,5 +1,6 @@
-"""Train one network and keep its curve and its best weights (Figures 4-6)."""
+"""Train one network, keep its curve and its best weights, and score them on the test split (Figures 4-6)."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -7,51 +8,54 @@ import numpy as np
 import torch
 
 from yoho import job
-from yoho.events import read_table
-from yoho.model import Network, save_network
+from yoho.checkpoint import Checkpoint
+from yoho.evaluation import evaluate
+from yoho.events import read_table, write_table
+from yoho.model import Network, load_network, save_network
 from yoho.scoring import score_outputs
-from yoho.training import choose_precision, fit
+from yoho.training import Stored, choose_precision, fit, predict
 
 
-def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, resolution):
-    device = job.choose_device(settings["training"]["device"])
-    # "c": mapped from disk, and private to this process.
-    train, valid, held_out = (
-        [torch.from_numpy(np.load(files[f"{use}_{part}"], mmap_mode="c")) for part in ("features", "targets")]
-        for use in ("train", "valid", "held_out")
-    )
-    if files.held_out_features == files.valid_features:
-        held_out = valid
-    torch.manual_seed(settings["seed"])
+def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, scoring, training_code):
+    training, decoding, seed = settings["training"], settings["decoding"], settings["seed"]
+    device = job.choose_device(training["device"], training["deterministic"])
+    train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
+    torch.manual_seed(seed)
     network = settings["network"] | {
-        "pretrained": settings["training"]["pretrained"],
+        "pretrained": training["pretrained"],
         "classes": len(event_labels),
         "frames": train[0].shape[1],
         "n_mels": train[0].shape[2],
         "bins": train[1].shape[1],
     }
+    model = Network(**network)
+    training = training | {"precision": choose_precision(model, device, training["precision"])}
     score = partial(
         score_outputs,
         windows=read_table(files.valid_windows),
         reference=read_table(files.valid_events),
         event_labels=event_labels,
         window_length=windows["length"],
-        decoding=settings["decoding"],
-        resolution=resolution,
+        decoding=decoding,
+        resolution=scoring["resolution"],
     )
-    model = Network(**network)
-    training = settings["training"]
-    training = training | {"precision": choose_precision(model, device, training["precision"])}
+    names = [name for name in files.keys() if name.startswith(("train", "valid", "held_out"))]  # noqa: SIM118
+    # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer.
+    depends = network | {key: value for key, value in training.items() if key != "epochs"}
+    depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
+    depends |= {"device": device.type, "data": job.digest(files[name] for name in names), "code": training_code}
+    checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.say)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
     history, classwise, weights, best = fit(
         model,
         train,
         valid,
-        held_out,
+        None if files.held_out_features == files.valid_features else held_out,
         score,
         partial(job.progress, desc=run),
+        checkpoint,
         settings=training,
-        seed=settings["seed"],
+        seed=seed,
         device=device,
     )
     history.to_csv(made.history, index=False, float_format="%.9g")
@@ -63,20 +67,50 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         "sample_rate": sample_rate,
         "windows": windows,
         "features": features,
-        "decoding": settings["decoding"],
+        "decoding": decoding,
         "training": training,
-        "seed": settings["seed"],
+        "seed": seed,
         "best_epoch": best,
         "validation": history.iloc[best - 1].to_dict(),
     }
     save_network(weights, description, Path(made.weights).parent)
 
 
+def evaluate_network(files, made, *, scoring):
+    network, description = load_network(Path(made.weights).parent)
+    training, event_labels = description["training"], description["event_labels"]
+    device = job.choose_device(training["device"], training["deterministic"])
+    precision = training["precision"]["score"]
+    outputs = predict(network.to(device), Stored(files.test_features), precision=precision, device=device).numpy()
+    windows, reference, plan, recordings = (
+        read_table(files[name]) for name in ("test_windows", "test_events", "test_plan", "recordings")
+    )
+    events, scores, tallies = evaluate(
+        outputs,
+        np.load(files.test_targets),
+        windows,
+        reference,
+        plan,
+        recordings,
+        event_labels,
+        description["windows"]["length"],
+        description["decoding"],
+        scoring,
+    )
+    np.savez_compressed(made.test_outputs, outputs=outputs)
+    write_table(events, made.test_events)
+    write_table(tallies, made.test_recordings)
+    result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
+    Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
+
+
+def stored(files, use):
+    """Features and targets of windows."""
+    return [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")]
+
+
 if __name__ == "__main__":
     job.start(snakemake)
-    train_network(
-        snakemake.input,
-        snakemake.output,
-        snakemake.wildcards.run,
-        **job.settings(snakemake),
-    )
+    params = job.settings(snakemake)
+    train_network(snakemake.input, snakemake.output, snakemake.wildcards.run, **params)
+    evaluate_network(snakemake.input, snakemake.output, scoring=params["scoring"])

@@ -1,6 +1,8 @@
 """What every job needs, whatever it computes: log, progress, parallel work, device, clear errors."""
 
+import ctypes
 import errno
+import hashlib
 import os
 import sys
 import threading
@@ -25,6 +27,19 @@ def start(snakemake):
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
+        keep_memory()
+
+
+def keep_memory():
+    """Let freed memory stay with the process, where glibc can: torch frees and takes large arrays all the time.
+
+    Otherwise each of them comes page by page from the system: a tenth of the time of training on a CPU.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # glibc's malloc.h
+        libc.mallopt(mmap_threshold, 2**30)
+        libc.mallopt(trim_threshold, most)
 
 
 def end_with(parent):
@@ -42,6 +57,12 @@ def report(log, kind, error, trace):
     if not isinstance(error, InputError):
         traceback.print_exception(kind, error, trace, file=log)
     print(line, file=log)
+    print(f"\n{line}\n", file=TERMINAL)
+
+
+def say(line):
+    """A line for the user, on the terminal and in the log."""
+    print(line)
     print(f"\n{line}\n", file=TERMINAL)
 
 
@@ -74,14 +95,33 @@ def spread(function, calls, threads, description):
     print(f"{description}: {len(calls)} done by {threads} processes")
 
 
-def choose_device(name):
-    """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU."""
+def choose_device(name, deterministic):
+    """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU.
+
+    deterministic: on a GPU too, the same seed is to give the same bytes. On a CPU it does anyway.
+    """
     import torch
 
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
         raise InputError("device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu")
-    return torch.device("cuda" if present and name != "cpu" else "cpu")
+    if not present or name == "cpu":
+        return torch.device("cpu")
+    torch.backends.cudnn.benchmark = not deterministic
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
+        # VGGish's pooling is on PyTorch's list, but its windows do not overlap: nothing is added in a random order.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    return torch.device("cuda")
+
+
+def digest(paths):
+    """SHA-256 of some files' bytes, one after another."""
+    total = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
 
 
 def settings(snakemake):

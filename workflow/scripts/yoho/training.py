@@ -1,9 +1,12 @@
 """Training: Adam on the paper's loss, SpecAugment on training batches, the best epoch by validation F1 kept.
 
-Both readings: `settings["input"]`, `["augmentation"]` and `["l2"]` say how features enter, how they are masked
-and what is added to the loss.
+Read from the top: `fit` is the whole of it, `train_epoch` an epoch, `Step` a batch. Both readings:
+`settings["input"]`, `["augmentation"]` and `["l2"]` say how features enter, how they are masked and what is added
+to the loss. Figures behind the choices for speed: results/reference/throughput/README.md.
 """
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -13,115 +16,245 @@ import torch
 from yoho.augment import spec_augment
 from yoho.backbones import RESCALING
 from yoho.loss import data_loss, penalty
+from yoho.model import folded
+
+# Windows at once where nothing is learned: the outputs do not depend on it.
+AT_ONCE = 256
 
 
-def fit(network, train, valid, held_out, score, progress, *, settings, seed, device):
+def fit(network, train, valid, held_out, score, progress, checkpoint, *, settings, seed, device):
     """Train `network`; returns (history, class-wise history, best weights, best epoch).
 
     train, valid, held_out: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)),
-    tensors on the CPU: what is fitted, what is scored after each epoch, what the validation loss is computed
-    on (described: `valid` itself). score: takes the outputs for `valid` and returns (overall, class-wise) as
-    `segment_scores` does; progress: tqdm or like it; settings: a run's training settings, its precision chosen.
+    `Stored` or tensors on the CPU: what is fitted, what is scored after each epoch, what the validation loss is
+    computed on (None, as described: `valid` itself). score: takes the outputs for `valid` and returns (overall,
+    class-wise) as `segment_scores` does; progress: tqdm or like it; checkpoint: a `Checkpoint`, from which training
+    goes on and to which each epoch is written; settings: a run's training settings, its precision chosen.
     history: a row per epoch; losses are means per window, the training loss and penalty over the epoch's
     own batches, the validation loss and penalty of the weights at its end.
-    Raises FloatingPointError where the loss is no longer a number.
+    Raises FloatingPointError, naming epoch, batch and learning rate, where the loss is no longer a number.
     """
     network.to(device, memory_format=torch.channels_last)
-    deviation, mean = torch.std_mean(train[0])
+    mean, deviation = mean_and_deviation(train[0])
     if settings["input"] == "standardised":
         network.standardise(mean, deviation)
     else:  # decibels, as released
         network.standardise(0.0, RESCALING.get(network.backbone_name, 1.0))
     masks = dict(settings["augmentation"])
     masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
-    augment_validation = masks.pop("validation")
-    train = [tensor.to(device) for tensor in train] if device.type == "cuda" else train
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"], fused=True)
-    history, classwise, best, weights = [], [], None, None
-    precision = settings["precision"]
-    steps = -(-len(train[0]) // settings["batch_size"])
-    with progress(total=settings["epochs"] * steps, unit="batch") as bar:
-        for epoch in range(1, settings["epochs"] + 1):
-            rate = learning_rate(epoch, settings)
+    mask_validation = masks.pop("validation")
+    # A tensor, so that a captured step reads the rate of the epoch.
+    rate = torch.tensor(settings["learning_rate"], device=device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
+    done = {"history": [], "classwise": [], "best": None}
+    kept = checkpoint.load(device)
+    if kept and len(kept["done"]["history"]) > settings["epochs"]:
+        checkpoint.say(f"{checkpoint.path}: is of a longer training; it is not used, the run starts afresh")
+    elif kept:
+        network.load_state_dict(kept["network"])
+        optimiser.load_state_dict(kept["optimiser"])
+        done = kept["done"]
+        print(f"{checkpoint.path}: goes on after epoch {len(done['history'])}")
+    train, valid = to_device(train, device), to_device(valid, device)
+    held_out = valid if held_out is None else to_device(held_out, device)
+    step = Step(network, optimiser, settings, device)
+    steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
+    with progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch") as bar:
+        for epoch in range(first, settings["epochs"] + 1):
             for group in optimiser.param_groups:
-                group["lr"] = rate
+                group["lr"].fill_(learning_rate(epoch, settings))
+            draws = epoch_seed(seed, epoch)
             train_data_loss, train_penalty = train_epoch(
-                network, optimiser, train, epoch_seed(seed, epoch), masks, settings, device, bar
+                step, train, draws, masks, settings, bar, name_epoch(epoch, settings)
             )
-            if not np.isfinite(train_data_loss + train_penalty):
-                raise FloatingPointError(f"epoch {epoch}: the loss is {train_data_loss} at learning rate {rate}")
-            apply = partial(predict, network, batch_size=settings["batch_size"], device=device, precision=precision)
+            apply = partial(predict, network, precision=settings["precision"]["score"], device=device)
             outputs = fitted = apply(valid[0])
-            if augment_validation:
-                fitted = apply(augment_all(held_out[0], epoch_seed(seed, epoch), masks, settings["batch_size"]))
+            if mask_validation:
+                generator = torch.Generator(device).manual_seed(draws)
+                augment = partial(spec_augment, generator=generator, **masks)
+                fitted = apply(held_out[0], at_once=settings["batch_size"], augment=augment)
             elif held_out is not valid:
                 fitted = apply(held_out[0])
-            valid_data_loss = data_loss(fitted, held_out[1]).mean().item()
+            valid_data_loss = data_loss(fitted, held_out[1][:].cpu()).mean().item()
             valid_penalty = penalty(network, settings["l2"]).item()
             if not np.isfinite(valid_data_loss):
-                raise FloatingPointError(f"epoch {epoch}: the validation loss is {valid_data_loss} at rate {rate}")
+                raise FloatingPointError(f"{name_epoch(epoch, settings)}: the validation loss is {valid_data_loss}")
             overall, per_class = score(outputs.numpy())
-            history.append(
-                {
-                    "epoch": epoch,
-                    "learning_rate": rate,
-                    "train_data_loss": train_data_loss,
-                    "train_penalty": train_penalty,
-                    "train_loss": train_data_loss + train_penalty,
-                    "valid_data_loss": valid_data_loss,
-                    "valid_penalty": valid_penalty,
-                    "valid_loss": valid_data_loss + valid_penalty,
-                    **overall,
-                }
-            )
-            classwise.append(per_class.assign(epoch=epoch))
+            losses = {
+                "train_data_loss": train_data_loss,
+                "train_penalty": train_penalty,
+                "train_loss": train_data_loss + train_penalty,
+                "valid_data_loss": valid_data_loss,
+                "valid_penalty": valid_penalty,
+                "valid_loss": valid_data_loss + valid_penalty,
+            }
+            overall = {name: float(value) for name, value in overall.items()}
+            row = {"epoch": epoch, "learning_rate": learning_rate(epoch, settings)} | losses | overall
+            done["history"].append(row)
+            done["classwise"] += per_class.assign(epoch=epoch).to_dict("records")
             # Of two epochs with one F1 (both 0, say) the one with the lower loss on what was scored is better.
-            rank = (overall["f1"], -data_loss(outputs, valid[1]).mean().item())
-            if best is None or rank > best[:2]:
-                best = (*rank, epoch)
+            rank = [overall["f1"], -data_loss(outputs, valid[1][:].cpu()).mean().item()]
+            if done["best"] is None or rank > done["best"]["rank"]:
                 weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+                done["best"] = {"rank": rank, "epoch": epoch, "weights": weights}
+            checkpoint.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "done": done})
             bar.set_postfix(epoch=epoch, loss=f"{train_data_loss:.2f}", F1=f"{overall['f1']:.3f}")
-            print(", ".join(f"{name} {value:.4g}" for name, value in history[-1].items()))
-    return pd.DataFrame(history), pd.concat(classwise, ignore_index=True), weights, best[-1]
+            print(", ".join(f"{name} {value:.4g}" for name, value in row.items()))
+    best = done["best"]
+    return pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"]
 
 
-def train_epoch(network, optimiser, train, seed, masks, settings, device, bar):
+def train_epoch(step, train, seed, masks, settings, bar, name):
     """One pass over the training windows in random order; returns mean data loss and mean penalty.
 
-    masks: what `spec_augment` takes.
+    masks: what `spec_augment` takes; name: of the epoch, for an error. Nothing here waits for the device
+    before the epoch's end.
     """
-    features, targets = train
     torch.manual_seed(seed)  # dropout and stochastic depth
-    generator = torch.Generator(device).manual_seed(seed)  # order and SpecAugment
-    losses = torch.zeros(2, device=device)
-    network.train()
-    for batch in torch.randperm(len(features), generator=generator, device=device).split(settings["batch_size"]):
-        batch = batch.to(features.device)
-        windows = spec_augment(features[batch], generator=generator, **masks)
-        with autocast(device, settings["precision"]):
-            outputs = network(windows)
-        fitted = data_loss(outputs, targets[batch])
-        extra = penalty(network, settings["l2"])
-        optimiser.zero_grad(set_to_none=True)
-        (fitted.mean() + extra).backward()
-        optimiser.step()
-        losses += torch.stack([fitted.detach().sum(), extra.detach() * len(batch)])
+    generator = torch.Generator(step.device).manual_seed(seed)  # order and SpecAugment
+    order = torch.randperm(len(train[0]), generator=generator, device=step.device)
+    parts = order.split(settings["batch_size"])
+    losses = torch.zeros(len(parts), 2, device=step.device)
+    for number, (features, targets) in enumerate(batches(train, parts, step.device)):
+        losses[number] = step(spec_augment(features, generator=generator, **masks), targets)
         bar.update()
-    return (losses / len(features)).tolist()
+    losses = losses.cpu()
+    broken = (~losses.isfinite().all(dim=1)).nonzero()
+    if len(broken):
+        number = broken[0].item()
+        raise FloatingPointError(f"{name}, batch {number + 1} of {len(parts)}: the loss is {losses[number, 0]:g}")
+    sizes = torch.tensor([[len(part)] for part in parts])
+    return ((losses.double() * sizes).sum(dim=0) / len(order)).tolist()
 
 
-def augment_all(features, seed, masks, batch_size):
-    """Masked copies of all windows, batch by batch: the released code masks validation windows too."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.cat([spec_augment(batch, generator=generator, **masks) for batch in features.split(batch_size)])
+class Step:
+    """One step of the optimiser on a batch: (data loss, penalty), means per window, as a tensor on the device.
+
+    On CUDA the steps of whole batches are one CUDA graph, captured once: hundreds of small kernels are started at
+    once. The first steps, which choose cuDNN's algorithms, and the last, smaller batch run kernel by kernel.
+    """
+
+    warm_up = 3  # steps on a side stream before a capture, as PyTorch asks
+
+    def __init__(self, network, optimiser, settings, device):
+        self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
+        self.graph, self.eager_steps = None, 0
+
+    def __call__(self, features, targets):
+        if self.device.type != "cuda" or len(features) != self.settings["batch_size"]:
+            return self.run(features, targets)
+        if self.eager_steps < self.warm_up:
+            self.eager_steps += 1
+            side, main = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
+            side.wait_stream(main)
+            with torch.cuda.stream(side):
+                losses = self.run(features, targets)
+            main.wait_stream(side)
+            return losses
+        if self.graph is None:
+            self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
+            self.optimiser.zero_grad(set_to_none=True)
+            # "thread_local": another thread may be reading batches ahead meanwhile.
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+                self.losses = self.run(self.features, self.targets)
+        self.features.copy_(features)
+        self.targets.copy_(targets)
+        self.graph.replay()
+        return self.losses
+
+    def run(self, features, targets):
+        """The step itself."""
+        self.network.train()
+        with autocast(self.device, self.settings["precision"]["train"]):
+            outputs = self.network(features)
+        fitted = data_loss(outputs, targets).mean()
+        extra = penalty(self.network, self.settings["l2"])
+        self.optimiser.zero_grad(set_to_none=True)
+        (fitted + extra).backward()
+        self.optimiser.step()
+        return torch.stack([fitted.detach(), extra.detach()])
+
+
+class Stored:
+    """Rows of a .npy file as tensors, read when they are asked for.
+
+    The file is mapped anew each time: what was read is not held, and memory does not grow with the file.
+    """
+
+    def __init__(self, path):
+        self.path, self.shape = path, np.load(path, mmap_mode="r").shape
+
+    def __len__(self):  # noqa: D105
+        return self.shape[0]
+
+    def __getitem__(self, rows):  # noqa: D105
+        # As an array: NumPy takes a tensor of one number for that number.
+        rows = rows if isinstance(rows, slice) else np.asarray(rows)
+        return torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[rows]))
+
+
+def blocks(array, size=AT_ONCE):
+    """The rows of an array or tensor, `size` at a time."""
+    return (array[start : start + size] for start in range(0, len(array), size))
+
+
+def mean_and_deviation(features):
+    """Mean and standard deviation over all features."""
+    sums = sum(torch.stack([block.sum(), block.square().sum()]) for block in map(torch.Tensor.double, blocks(features)))
+    count = np.prod(features.shape)
+    mean, square = (sums / count).tolist()
+    return mean, ((square - mean**2) * count / (count - 1)) ** 0.5
+
+
+def to_device(arrays, device):
+    """Tensors on the device where they fill less than half of what is free there; on a CPU the arrays as they are."""
+    if (
+        device.type == "cpu"
+        or 4 * sum(np.prod(array.shape) for array in arrays) > torch.cuda.mem_get_info(device)[0] / 2
+    ):
+        return arrays
+    tensors = [torch.empty(tuple(array.shape), device=device) for array in arrays]
+    for tensor, array in zip(tensors, arrays):
+        for there, here in zip(tensor.split(AT_ONCE), blocks(array)):
+            there.copy_(here)
+    return tensors
+
+
+def batches(arrays, parts, device, ahead=4):
+    """Yield the rows of the arrays that each of `parts` names, in that order, on the device.
+
+    Where they do not lie there, a thread reads `ahead` batches before their turn.
+    """
+    if all(torch.is_tensor(array) and array.device.type == device.type for array in arrays):
+        for part in parts:
+            yield [array[part] for array in arrays]
+        return
+
+    def read(part):
+        rows = [array[part] for array in arrays]
+        return [(own.pin_memory() if device.type == "cuda" else own).to(device, non_blocking=True) for own in rows]
+
+    with ThreadPoolExecutor(1) as reader:
+        waiting = deque()
+        for part in parts:
+            waiting.append(reader.submit(read, part.cpu()))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @torch.inference_mode()
-def predict(network, features, batch_size, device, precision):
-    """Outputs of windows (windows, frames, mel bands): (windows, bins, 3 * classes), on the CPU."""
-    network.eval()
+def predict(network, features, *, precision, device, at_once=AT_ONCE, augment=None):
+    """Outputs of windows (windows, frames, mel bands): (windows, bins, 3 * classes), on the CPU.
+
+    precision: "float32" or "bfloat16"; augment: called with each `at_once` windows before the network is.
+    """
+    network = folded(network, features[:1].to(device))
     with autocast(device, precision):
-        return torch.cat([network(batch.to(device)).float().cpu() for batch in features.split(batch_size)])
+        chosen = (batch.to(device) for batch in blocks(features, at_once))
+        outputs = [network(augment(batch) if augment else batch).float() for batch in chosen]
+    return torch.cat(outputs).cpu()
 
 
 def learning_rate(epoch, settings):
@@ -130,22 +263,28 @@ def learning_rate(epoch, settings):
     return settings["learning_rate"] * settings["step_factor"] ** steps
 
 
+def name_epoch(epoch, settings):
+    """An epoch and its learning rate, for an error."""
+    return f"epoch {epoch} at learning rate {learning_rate(epoch, settings):g}"
+
+
 def epoch_seed(seed, epoch):
     """A seed for every random draw of one epoch: an epoch repeats whatever ran before it."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
 
 
 def choose_precision(network, device, precision):
-    """The number format to compute the network in; "auto": what is faster for it on this device.
+    """The number formats to train and to score a network in: {"train", "score"}; "auto": the faster on this device.
 
-    On a CPU with bfloat16 instructions that is bfloat16 for dense convolutions (VGGish) and float32 for
-    depthwise ones, which lose by it.
+    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but for training depthwise convolutions on a
+    CPU, which lose by it.
     """
     if precision != "auto":
-        return precision
+        return {"train": precision, "score": precision}
+    native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     dense = all(module.groups == 1 for module in network.modules() if isinstance(module, torch.nn.Conv2d))
-    native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return "bfloat16" if dense and native else "float32"
+    fast = "bfloat16" if native else "float32"
+    return {"train": fast if dense or device.type == "cuda" else "float32", "score": fast}
 
 
 def autocast(device, precision):

@@ -1,0 +1,137 @@
+"""Checkpoints: whole or as before, refused by name where they do not fit, never code."""
+
+import errno
+import io
+import os
+import pickle
+
+import pytest
+import torch
+
+from yoho.checkpoint import Checkpoint, write_whole
+
+CPU = torch.device("cpu")
+FINGERPRINT = {"seed": 0, "learning_rate": 0.001, "l2": {"first": 0.0}, "code": "0123abcd"}
+
+
+def state(size=1000):
+    tensor = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    return {"network": {"weight": tensor}, "done": {"history": [{"epoch": 1, "f1": 0.1 + 0.2}], "best": None}}
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def checkpoint(tmp_path, said):
+    return Checkpoint(tmp_path / "checkpoint.pt", FINGERPRINT, said.append)
+
+
+def test_what_is_kept_comes_back_to_the_bit(checkpoint, said):
+    assert checkpoint.load(CPU) is None
+    checkpoint.save(state())
+    kept = checkpoint.load(CPU)
+    assert torch.equal(kept["network"]["weight"], state()["network"]["weight"])
+    assert kept["done"] == state()["done"]
+    assert said == []
+
+
+def test_memory_layout_comes_back_too(checkpoint):
+    """Otherwise a resumed network would add up in another order."""
+    weight = torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last)
+    checkpoint.save({"weight": weight})
+    assert checkpoint.load(CPU)["weight"].stride() == weight.stride()
+
+
+def test_without_a_path_nothing_is_kept(tmp_path, said):
+    checkpoint = Checkpoint(None, FINGERPRINT, said.append)
+    checkpoint.save(state())
+    assert checkpoint.load(CPU) is None and said == []
+
+
+@pytest.mark.parametrize(
+    "changes, names",
+    [
+        ({"learning_rate": 0.002}, "learning_rate"),
+        ({"code": "ffff0000"}, "code"),
+        ({"seed": 1, "l2": {"first": 0.1}}, "seed, l2"),
+        ({"new": 1}, "new"),
+    ],
+)
+def test_another_fingerprint_is_refused_by_name(checkpoint, said, changes, names):
+    checkpoint.save(state())
+    other = Checkpoint(checkpoint.path, FINGERPRINT | changes, said.append)
+    assert other.load(CPU) is None
+    assert said == [f"{checkpoint.path}: was made with other {names}; it is not used, the run starts afresh"]
+
+
+def test_a_setting_that_is_gone_is_named_too(checkpoint, said):
+    checkpoint.save(state())
+    other = Checkpoint(checkpoint.path, {name: FINGERPRINT[name] for name in ("seed", "l2", "code")}, said.append)
+    assert other.load(CPU) is None and "other learning_rate;" in said[0]
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
+def test_a_truncated_file_is_refused_by_name(checkpoint, said, share):
+    checkpoint.save(state())
+    whole = checkpoint.path.read_bytes()
+    checkpoint.path.write_bytes(whole[: int(share * len(whole))])
+    assert checkpoint.load(CPU) is None
+    assert len(said) == 1 and said[0].startswith(f"{checkpoint.path}: cannot be read")
+    assert "\n" not in said[0] and said[0].endswith("the run starts afresh")
+
+
+def test_a_changed_tensor_is_refused(checkpoint, said):
+    """A disk's error in the weights, not in the file's structure."""
+    checkpoint.save(state(size=100_000))
+    whole = bytearray(checkpoint.path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    checkpoint.path.write_bytes(whole)
+    assert checkpoint.load(CPU) is None
+    assert said[0].startswith(f"{checkpoint.path}: cannot be read")
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("evil",)
+
+
+@pytest.mark.parametrize("write", [lambda evil, path: path.write_bytes(pickle.dumps(evil)), torch.save])
+def test_a_pickle_that_would_run_code_runs_none(checkpoint, said, tmp_path, monkeypatch, write):
+    monkeypatch.chdir(tmp_path)
+    write(Evil(), checkpoint.path)
+    assert checkpoint.load(CPU) is None
+    assert not (tmp_path / "evil").exists() and len(said) == 1
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"state": {}}, {"fingerprint": FINGERPRINT}, 3])
+def test_another_kind_of_file_is_refused(checkpoint, said, content):
+    torch.save(content, checkpoint.path)
+    assert checkpoint.load(CPU) is None and len(said) == 1
+
+
+def test_an_unwritable_folder_is_an_error_that_names_the_file(tmp_path):
+    with pytest.raises(OSError) as raised:
+        write_whole(tmp_path / "none" / "checkpoint.pt", b"new")
+    assert raised.value.filename == str(tmp_path / "none" / "checkpoint.pt")
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, call):
+    path = tmp_path / "checkpoint.pt"
+    write_whole(path, b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if call == "write":
+        monkeypatch.setattr("yoho.checkpoint.open", lambda *_: io.FileIO("/dev/full", "w"), raising=False)
+    else:
+        monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError) as raised:
+        write_whole(path, b"new")
+    assert (raised.value.errno, raised.value.filename) == (errno.ENOSPC, str(path))
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
