@@ -1,5 +1,6 @@
 """The whole workflow, run as a user runs it: from recordings to figures, again, after a kill, after bad input."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ TINY = ROOT / "tests" / "config" / "tiny.yaml"
 
 
 def command(folder, *arguments, config=TINY):
+    config = config if isinstance(config, list) else [config]
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    return [str(part) for part in [*snakemake, "--cores", 2, *arguments, "--configfile", config]]
+    return [str(part) for part in [*snakemake, "--cores", 2, *arguments, "--configfile", *config]]
 
 
 def run(folder, *arguments, config=TINY):
@@ -153,6 +155,15 @@ def test_audit_and_claims_are_targets_of_their_own(finished, target):
     code, text = run(finished, target, "--dry-run")
     assert code == 0
     assert "Nothing to be done" not in text
+
+
+def test_everything_at_the_papers_scale_with_five_seeds_is_fewer_than_200_jobs(tmp_path):
+    config = [ROOT / "config" / name for name in ("paper.yaml", "five-seeds.yaml")]
+    code, text = run(tmp_path, "all", "audit", "mask_study", "claims", "--dry-run", config=config)
+    assert code == 0, text
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    assert jobs["train_network"] == 140
+    assert jobs["total"] < 200
 
 
 @pytest.mark.slow

@@ -43,7 +43,7 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     masks = dict(settings["augmentation"])
     masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
     mask_validation = masks.pop("validation")
-    # A tensor, so that a captured step reads the rate of the epoch.
+    # The learning rate is a tensor, so that a captured step reads the one of its epoch.
     rate = torch.tensor(settings["learning_rate"], device=device)
     optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
     done = {"history": [], "classwise": [], "best": None}
@@ -61,25 +61,17 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
     with progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch") as bar:
         for epoch in range(first, settings["epochs"] + 1):
+            rate = learning_rate(epoch, settings)
             for group in optimiser.param_groups:
-                group["lr"].fill_(learning_rate(epoch, settings))
-            draws = epoch_seed(seed, epoch)
-            train_data_loss, train_penalty = train_epoch(
-                step, train, draws, masks, settings, bar, name_epoch(epoch, settings)
+                group["lr"].fill_(rate)
+            draws, name = epoch_seed(seed, epoch), f"epoch {epoch} at learning rate {rate:g}"
+            train_data_loss, train_penalty = train_epoch(step, train, draws, masks, settings["batch_size"], bar, name)
+            outputs, scored_loss, valid_data_loss = validate(
+                network, valid, held_out, draws, masks if mask_validation else None, settings, device
             )
-            apply = partial(predict, network, precision=settings["precision"]["score"], device=device)
-            outputs = fitted = apply(valid[0])
-            if mask_validation:
-                generator = torch.Generator(device).manual_seed(draws)
-                augment = partial(spec_augment, generator=generator, **masks)
-                fitted = apply(held_out[0], at_once=settings["batch_size"], augment=augment)
-            elif held_out is not valid:
-                fitted = apply(held_out[0])
-            valid_data_loss = data_loss(fitted, held_out[1][:].cpu()).mean().item()
+            if not np.isfinite(scored_loss + valid_data_loss):
+                raise FloatingPointError(f"{name}: the validation loss is {valid_data_loss:g}")
             valid_penalty = penalty(network, settings["l2"]).item()
-            if not np.isfinite(valid_data_loss):
-                raise FloatingPointError(f"{name_epoch(epoch, settings)}: the validation loss is {valid_data_loss}")
-            overall, per_class = score(outputs.numpy())
             losses = {
                 "train_data_loss": train_data_loss,
                 "train_penalty": train_penalty,
@@ -88,12 +80,13 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
                 "valid_penalty": valid_penalty,
                 "valid_loss": valid_data_loss + valid_penalty,
             }
+            overall, per_class = score(outputs.numpy())
             overall = {name: float(value) for name, value in overall.items()}
-            row = {"epoch": epoch, "learning_rate": learning_rate(epoch, settings)} | losses | overall
+            row = {"epoch": epoch, "learning_rate": rate} | losses | overall
             done["history"].append(row)
             done["classwise"] += per_class.assign(epoch=epoch).to_dict("records")
             # Of two epochs with one F1 (both 0, say) the one with the lower loss on what was scored is better.
-            rank = [overall["f1"], -data_loss(outputs, valid[1][:].cpu()).mean().item()]
+            rank = [overall["f1"], -scored_loss]
             if done["best"] is None or rank > done["best"]["rank"]:
                 weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
                 done["best"] = {"rank": rank, "epoch": epoch, "weights": weights}
@@ -104,7 +97,7 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     return pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"]
 
 
-def train_epoch(step, train, seed, masks, settings, bar, name):
+def train_epoch(step, train, seed, masks, batch_size, bar, name):
     """One pass over the training windows in random order; returns mean data loss and mean penalty.
 
     masks: what `spec_augment` takes; name: of the epoch, for an error. Nothing here waits for the device
@@ -113,7 +106,7 @@ def train_epoch(step, train, seed, masks, settings, bar, name):
     torch.manual_seed(seed)  # dropout and stochastic depth
     generator = torch.Generator(step.device).manual_seed(seed)  # order and SpecAugment
     order = torch.randperm(len(train[0]), generator=generator, device=step.device)
-    parts = order.split(settings["batch_size"])
+    parts = order.split(batch_size)
     losses = torch.zeros(len(parts), 2, device=step.device)
     for number, (features, targets) in enumerate(batches(train, parts, step.device)):
         losses[number] = step(spec_augment(features, generator=generator, **masks), targets)
@@ -125,6 +118,24 @@ def train_epoch(step, train, seed, masks, settings, bar, name):
         raise FloatingPointError(f"{name}, batch {number + 1} of {len(parts)}: the loss is {losses[number, 0]:g}")
     sizes = torch.tensor([[len(part)] for part in parts])
     return ((losses.double() * sizes).sum(dim=0) / len(order)).tolist()
+
+
+def validate(network, valid, held_out, seed, masks, settings, device):
+    """Outputs for the windows that are scored, the mean data loss on them, and that on the windows held out.
+
+    masks: what the windows held out are masked with, as released; None, as described: nothing.
+    """
+    apply = partial(predict, network, precision=settings["precision"]["score"], device=device)
+    outputs = apply(valid[0])
+    loss = data_loss(outputs, valid[1][:].cpu()).mean().item()
+    if masks is None and held_out is valid:
+        return outputs, loss, loss
+    if masks is None:
+        fitted = apply(held_out[0])
+    else:
+        augment = partial(spec_augment, generator=torch.Generator(device).manual_seed(seed), **masks)
+        fitted = apply(held_out[0], at_once=settings["batch_size"], augment=augment)
+    return outputs, loss, data_loss(fitted, held_out[1][:].cpu()).mean().item()
 
 
 class Step:
@@ -261,11 +272,6 @@ def learning_rate(epoch, settings):
     """Learning rate of an epoch (from 1): constant, or times `step_factor` every `step_every` epochs."""
     steps = {"constant": 0, "step": (epoch - 1) // settings["step_every"]}[settings["schedule"]]
     return settings["learning_rate"] * settings["step_factor"] ** steps
-
-
-def name_epoch(epoch, settings):
-    """An epoch and its learning rate, for an error."""
-    return f"epoch {epoch} at learning rate {learning_rate(epoch, settings):g}"
 
 
 def epoch_seed(seed, epoch):
