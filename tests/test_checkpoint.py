@@ -4,10 +4,15 @@ import errno
 import io
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+import yoho
+from yoho import InputError
 from yoho.checkpoint import Checkpoint, write_whole
 
 CPU = torch.device("cpu")
@@ -45,12 +50,6 @@ def test_memory_layout_comes_back_too(checkpoint):
     assert checkpoint.load(CPU)["weight"].stride() == weight.stride()
 
 
-def test_without_a_path_nothing_is_kept(tmp_path, said):
-    checkpoint = Checkpoint(None, FINGERPRINT, said.append)
-    checkpoint.save(state())
-    assert checkpoint.load(CPU) is None and said == []
-
-
 @pytest.mark.parametrize(
     "changes, names",
     [
@@ -58,13 +57,18 @@ def test_without_a_path_nothing_is_kept(tmp_path, said):
         ({"code": "ffff0000"}, "code"),
         ({"seed": 1, "l2": {"first": 0.1}}, "seed, l2"),
         ({"new": 1}, "new"),
+        ({"new": None}, "new"),
     ],
 )
 def test_another_fingerprint_is_refused_by_name(checkpoint, said, changes, names):
     checkpoint.save(state())
     other = Checkpoint(checkpoint.path, FINGERPRINT | changes, said.append)
     assert other.load(CPU) is None
-    assert said == [f"{checkpoint.path}: was made with other {names}; it is not used, the run starts afresh"]
+    aside = "it is now checkpoint.pt.refused, and the run starts afresh"
+    assert said == [f"{checkpoint.path}: was made with other {names}; {aside}"]
+    assert not checkpoint.path.exists()
+    checkpoint.path.with_name("checkpoint.pt.refused").replace(checkpoint.path)  # nothing is lost
+    assert torch.equal(checkpoint.load(CPU)["network"]["weight"], state()["network"]["weight"])
 
 
 def test_a_setting_that_is_gone_is_named_too(checkpoint, said):
@@ -80,7 +84,7 @@ def test_a_truncated_file_is_refused_by_name(checkpoint, said, share):
     checkpoint.path.write_bytes(whole[: int(share * len(whole))])
     assert checkpoint.load(CPU) is None
     assert len(said) == 1 and said[0].startswith(f"{checkpoint.path}: cannot be read")
-    assert "\n" not in said[0] and said[0].endswith("the run starts afresh")
+    assert "\n" not in said[0] and said[0].endswith("and the run starts afresh")
 
 
 def test_a_changed_tensor_is_refused(checkpoint, said):
@@ -91,6 +95,61 @@ def test_a_changed_tensor_is_refused(checkpoint, said):
     checkpoint.path.write_bytes(whole)
     assert checkpoint.load(CPU) is None
     assert said[0].startswith(f"{checkpoint.path}: cannot be read")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "stale"), MemoryError(), torch.OutOfMemoryError("CUDA")])
+def test_a_file_that_cannot_be_read_now_is_no_damaged_file(checkpoint, said, monkeypatch, error):
+    """A network disk that is away, a GPU that others have filled: the run stops, the checkpoint stays."""
+    checkpoint.save(state())
+
+    def failing(*_, **__):
+        raise error
+
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(torch, "load", failing)
+        checkpoint.load(CPU)
+    assert said == [] and checkpoint.load(CPU) is not None
+
+
+HOLD = """
+import sys, time
+from yoho.checkpoint import Checkpoint
+with Checkpoint(sys.argv[1], {}, print).alone(patience=0):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+
+
+def holding(path, seconds):
+    """Another process that trains the run for some seconds."""
+    scripts = str(Path(yoho.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, path, str(seconds)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": scripts},
+    )
+    assert process.stdout.readline() == b"held\n"
+    return process
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(checkpoint):
+    process = holding(checkpoint.path, 60)
+    message = f"{checkpoint.path.parent}: another process trains this run"
+    with pytest.raises(InputError, match=message), checkpoint.alone(patience=0.3):
+        pytest.fail("two at once")
+    process.kill()
+    process.communicate()
+    with checkpoint.alone(patience=0), pytest.raises(InputError), checkpoint.alone(patience=0):
+        pass
+    with checkpoint.alone(patience=0):  # let go of, too
+        pass
+
+
+def test_a_process_that_is_about_to_end_is_waited_for(checkpoint):
+    process = holding(checkpoint.path, 0.5)
+    with checkpoint.alone(patience=20):
+        pass
+    process.communicate()
 
 
 class Evil:

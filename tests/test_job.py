@@ -90,11 +90,18 @@ def test_other_error_leaves_its_traceback_in_the_log_and_its_last_line_on_the_te
     assert seen.strip() == "error: ZeroDivisionError: by nothing"
 
 
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("filename", ["results/x/features.npy", None])
-def test_full_disk_is_one_clear_line(in_job, filename):
-    for text in in_job(raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), filename))):
+def test_full_disk_is_one_clear_line(in_job, filename, code):
+    for text in in_job(raising(OSError(code, os.strerror(code), filename))):
         assert "disk is full" in text and (filename or "results") in text
         assert "Traceback" not in text and len(text.strip().splitlines()) == 1
+
+
+def test_full_disk_is_said_even_where_the_log_lies_on_it(terminal):
+    with pytest.raises(OSError), open("/dev/full", "w", buffering=1) as log:
+        job.report(log, OSError, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "results/x"), None)
+    assert "results/x: the disk is full" in terminal.getvalue()
 
 
 def test_other_errors_of_the_system_keep_their_traceback(in_job):

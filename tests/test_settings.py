@@ -87,12 +87,12 @@ def test_real_recordings_are_right(real):
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_path):
     changes = yaml.safe_load(overlay.read_text())
-    for dataset in changes["datasets"].values():
+    for dataset in changes.get("datasets", {}).values():
         if "path" in dataset["recordings"]:
             dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
     update_config(config, changes)
     check_config(config)
-    assert config["dataset"] in changes["datasets"]
+    assert config["dataset"] in changes.get("datasets", config["datasets"])
     assert config["studies"] and config["features"]["n_fft"] == 2048  # what an overlay leaves alone stays
 
 
@@ -805,6 +805,20 @@ def test_changed_formula_of_a_module_imported_indirectly_changes_the_digest(scri
     before = code_digest("train_network")
     edit(scripts / "yoho" / "events.py", "1.5e-6", "2.5e-6")
     assert code_digest("train_network") != before
+
+
+def test_changed_script_changes_its_own_digest_alone(scripts):
+    before = code_digest("train_network"), code_digest("make_mixes")
+    edit(scripts / "train_network.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)")
+    assert code_digest("train_network") != before[0]
+    assert code_digest("make_mixes") == before[1]
+
+
+def test_module_that_is_left_out_is_not_followed(scripts):
+    before, whole = code_digest("train_network", leave_out={"evaluation"}), code_digest("train_network")
+    edit(scripts / "yoho" / "tallies.py", "+ 0.5", "+ 0.25")
+    assert code_digest("train_network", leave_out={"evaluation"}) == before
+    assert code_digest("train_network") != whole
 
 
 def test_changed_text_that_is_no_docstring_changes_the_digest(scripts):

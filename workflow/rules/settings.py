@@ -317,18 +317,18 @@ def study_runs(study):
 
 
 def code_digest(script, leave_out=frozenset()):
-    """Digest of the package modules that a script imports, followed through their own imports.
+    """Digest of a script and of the package modules that it imports, followed through their own imports.
 
     Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
     changed comment does not; `job`, which changes no result, is left out, and so are the modules in `leave_out`.
     """
-    pending, trees = package_imports(ast.parse((SCRIPTS / f"{script}.py").read_text())) - leave_out, {}
-    while pending:
-        module = pending.pop()
-        if module not in trees:
-            tree = ast.parse((SCRIPTS / "yoho" / f"{module}.py").read_text())
-            pending |= package_imports(tree) - leave_out
-            trees[module] = ast.unparse(without_docstrings(tree))
+    files, trees = [SCRIPTS / f"{script}.py"], {}
+    while files:
+        file = files.pop()
+        if file.name not in trees:
+            tree = ast.parse(file.read_text())
+            files += [SCRIPTS / "yoho" / f"{module}.py" for module in package_imports(tree) - leave_out]
+            trees[file.name] = ast.unparse(without_docstrings(tree))
     return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
 
 

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 
 from yoho import job
@@ -39,25 +40,28 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         decoding=decoding,
         resolution=scoring["resolution"],
     )
-    names = [name for name in files.keys() if name.startswith(("train", "valid", "held_out"))]  # noqa: SIM118
     # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer.
     depends = network | {key: value for key, value in training.items() if key != "epochs"}
     depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
-    depends |= {"device": device.type, "data": job.digest(files[name] for name in names), "code": training_code}
+    data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
+    depends |= {"device": device.type, "data": job.digest(data), "code": training_code}
+    depends |= {package.__name__: str(package.__version__) for package in (torch, timm)}
     checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.say)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
-    history, classwise, weights, best = fit(
-        model,
-        train,
-        valid,
-        None if files.held_out_features == files.valid_features else held_out,
-        score,
-        partial(job.progress, desc=run),
-        checkpoint,
-        settings=training,
-        seed=seed,
-        device=device,
-    )
+    # A job whose Snakemake was killed ends within a second or two.
+    with checkpoint.alone(patience=10):
+        history, classwise, weights, best = fit(
+            model,
+            train,
+            valid,
+            None if files.held_out_features == files.valid_features else held_out,
+            score,
+            partial(job.progress, desc=run),
+            checkpoint,
+            settings=training,
+            seed=seed,
+            device=device,
+        )
     history.to_csv(made.history, index=False, float_format="%.9g")
     classwise.to_csv(made.classwise, index=False, float_format="%.9g")
     description = {

@@ -1,37 +1,40 @@
 """Checkpoints: the whole state of a training in one file, whole at every moment, refused where it does not fit."""
 
+import fcntl
 import io
 import os
+import time
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+
+from yoho import InputError
 
 
 class Checkpoint:
     """The state of a training after its last full epoch, kept in a file beside the run.
 
     path: of the file; fingerprint: {name: what the state depends on: a setting, a digest of data or code}; say:
-    called with one line where a checkpoint is refused. With path None nothing is kept.
+    called with one line where a checkpoint is refused.
     """
 
     def __init__(self, path, fingerprint, say):
-        self.path, self.fingerprint, self.say = path, fingerprint, say
+        self.path, self.fingerprint, self.say = Path(path), fingerprint, say
 
     def save(self, state):
         """Replace the file by one that holds `state`: tensors, numbers and text in dictionaries and lists.
 
         OSError, naming the file, where it cannot be written: the former checkpoint then stands.
         """
-        if self.path is None:
-            return
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
         write_whole(self.path, buffer.getbuffer())
 
     def load(self, device):
         """The kept state, its tensors on `device`; None where there is none, or none that fits, which `say` says."""
-        if self.path is None or not Path(self.path).exists():
+        if not self.path.exists():
             return None
         try:
             with zipfile.ZipFile(self.path) as archive:  # PyTorch itself writes checksums and does not read them
@@ -39,15 +42,41 @@ class Checkpoint:
                     raise ValueError("a checksum does not fit")
             kept = torch.load(self.path, map_location=device, weights_only=True)
             state, fingerprint = kept["state"], dict(kept["fingerprint"])
+        except (OSError, MemoryError, torch.OutOfMemoryError):
+            raise  # the file may well be whole
         except Exception as error:  # a damaged file can break its reader in any way
             reason = str(error).strip().partition("\n")[0]
-            self.say(f"{self.path}: cannot be read ({type(error).__name__}: {reason}); the run starts afresh")
-            return None
-        names = dict.fromkeys([*self.fingerprint, *fingerprint])
-        if other := [name for name in names if self.fingerprint.get(name) != fingerprint.get(name)]:
-            self.say(f"{self.path}: was made with other {', '.join(other)}; it is not used, the run starts afresh")
-            return None
+            return self.refuse(f"cannot be read ({type(error).__name__}: {reason})")
+        if other := differing(self.fingerprint, fingerprint):
+            return self.refuse(f"was made with other {', '.join(other)}")
         return state
+
+    def refuse(self, why):
+        """Put the file aside, under another name, and say so."""
+        aside = self.path.replace(f"{self.path}.refused")
+        self.say(f"{self.path}: {why}; it is now {aside.name}, and the run starts afresh")
+
+    @contextmanager
+    def alone(self, patience):
+        """Hold the run for this process; InputError where another one holds it still after `patience` seconds."""
+        deadline = time.monotonic() + patience
+        with open(self.path.with_suffix(".lock"), "w") as lock:
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() > deadline:
+                        raise InputError(
+                            f"{self.path.parent}: another process trains this run; end it first"
+                        ) from error
+                    time.sleep(0.2)
+            yield
+
+
+def differing(one, other):
+    """Names under which two dictionaries do not hold the same."""
+    return [name for name in one | other if name not in one or name not in other or one[name] != other[name]]
 
 
 def write_whole(path, data):

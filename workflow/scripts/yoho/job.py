@@ -51,13 +51,13 @@ def end_with(parent):
 
 def report(log, kind, error, trace):
     """Say what went wrong, to the log and to the terminal."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         error = InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
     line = f"error: {error}" if isinstance(error, InputError) else f"error: {kind.__name__}: {error}"
+    print(f"\n{line}\n", file=TERMINAL)  # first: the log may be on the disk that is full
     if not isinstance(error, InputError):
         traceback.print_exception(kind, error, trace, file=log)
     print(line, file=log)
-    print(f"\n{line}\n", file=TERMINAL)
 
 
 def say(line):
@@ -110,8 +110,8 @@ def choose_device(name, deterministic):
     torch.backends.cudnn.benchmark = not deterministic
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
-        # VGGish's pooling is on PyTorch's list, but its windows do not overlap: nothing is added in a random order.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any
     return torch.device("cuda")
 
 

@@ -44,12 +44,12 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
     mask_validation = masks.pop("validation")
     # The learning rate is a tensor, so that a captured step reads the one of its epoch.
-    rate = torch.tensor(settings["learning_rate"], device=device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
+    first_rate = torch.tensor(float(settings["learning_rate"]), device=device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=first_rate, fused=True, capturable=device.type == "cuda")
     done = {"history": [], "classwise": [], "best": None}
     kept = checkpoint.load(device)
     if kept and len(kept["done"]["history"]) > settings["epochs"]:
-        checkpoint.say(f"{checkpoint.path}: is of a longer training; it is not used, the run starts afresh")
+        checkpoint.refuse(f"holds more than {settings['epochs']} epochs")
     elif kept:
         network.load_state_dict(kept["network"])
         optimiser.load_state_dict(kept["optimiser"])
@@ -115,7 +115,7 @@ def train_epoch(step, train, seed, masks, batch_size, bar, name):
     broken = (~losses.isfinite().all(dim=1)).nonzero()
     if len(broken):
         number = broken[0].item()
-        raise FloatingPointError(f"{name}, batch {number + 1} of {len(parts)}: the loss is {losses[number, 0]:g}")
+        raise FloatingPointError(f"{name}, batch {number + 1} of {len(parts)}: the loss is {losses[number].sum():g}")
     sizes = torch.tensor([[len(part)] for part in parts])
     return ((losses.double() * sizes).sum(dim=0) / len(order)).tolist()
 
@@ -245,10 +245,11 @@ def batches(arrays, parts, device, ahead=4):
         rows = [array[part] for array in arrays]
         return [(own.pin_memory() if device.type == "cuda" else own).to(device, non_blocking=True) for own in rows]
 
+    parts = [part.cpu() for part in parts]  # now: later each would wait for the step before it
     with ThreadPoolExecutor(1) as reader:
         waiting = deque()
         for part in parts:
-            waiting.append(reader.submit(read, part.cpu()))
+            waiting.append(reader.submit(read, part))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:

@@ -1,0 +1,151 @@
+"""The job that trains and scores a run: what it writes, and what its checkpoint depends on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from snakemake.iocontainers import InputFiles, OutputFiles
+from train_network import evaluate_network, train_network
+
+from settings import Runs
+from yoho import job
+from yoho.events import write_table
+from yoho.targets import encode_events
+
+CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
+LABELS = ["rainforest", "car"]
+RUN = "mobilenet-seed_0"
+WINDOWS = 6
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Windows of a mix per split, of noise, and the tables that belong to them."""
+    paths = {"recordings": tmp_path / "recordings.tsv"}
+    recordings = pd.DataFrame({"recording": ["a", "b"], "group": ["a", "b"]})
+    write_table(recordings, paths["recordings"])
+    events = pd.DataFrame([("m.flac", 0.0, 6.0, "car"), ("m.flac", 6.0, 12.0, "rainforest")])
+    events.columns = ["filename", "onset", "offset", "event_label"]
+    windows = pd.DataFrame({"filename": "m.flac", "onset": 1.96 * np.arange(WINDOWS), "mix_duration": 12.0})
+    for number, use in enumerate(("train", "valid", "test")):
+        rng = np.random.default_rng(number)
+        tables = {"windows": windows, "events": events, "plan": events.assign(recording=["a", "b"])}
+        for name, table in tables.items():
+            paths[f"{use}_{name}"] = tmp_path / f"{use}_{name}.tsv"
+            write_table(table, paths[f"{use}_{name}"])
+        arrays = {
+            "features": rng.normal(-40, 10, (WINDOWS, 257, 40)).astype(np.float32),
+            "targets": encode_events(events, windows["onset"], LABELS, 2.56, 9),
+        }
+        for name, array in arrays.items():
+            paths[f"{use}_{name}"] = tmp_path / f"{use}_{name}.npy"
+            np.save(paths[f"{use}_{name}"], array)
+    paths |= {f"held_out_{part}": paths[f"valid_{part}"] for part in ("features", "targets")}
+    return InputFiles(fromdict={name: str(path) for name, path in paths.items()})
+
+
+@pytest.fixture
+def made(tmp_path):
+    names = {"history": "history.csv", "classwise": "classwise.csv", "weights": "weights.safetensors"}
+    names |= {"description": "model.json", "test_outputs": "test_outputs.npz", "test_events": "test_events.tsv"}
+    names |= {"test_scores": "test_scores.json", "test_recordings": "test_recordings.tsv"}
+    (tmp_path / RUN).mkdir()
+    return OutputFiles(fromdict={name: str(tmp_path / RUN / file) for name, file in names.items()})
+
+
+@pytest.fixture
+def said(monkeypatch):
+    lines = []
+    monkeypatch.setattr(job, "say", lines.append)
+    monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: Bar())
+    return lines
+
+
+class Bar:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def update(self):
+        pass
+
+    def set_postfix(self, **_):
+        pass
+
+
+def train(files, made, code="0123", **changes):
+    """Train for an epoch, or as `changes` of the training settings say."""
+    settings = json.loads(json.dumps(Runs(CONFIG).named[RUN]))
+    settings["training"] |= {"epochs": 1, "batch_size": 3, "device": "cpu"} | changes
+    slices = {name: CONFIG[name] for name in ("windows", "features", "scoring")}
+    rate = CONFIG["mixing"]["sample_rate"]
+    train_network(
+        files, made, RUN, event_labels=LABELS, settings=settings, sample_rate=rate, training_code=code, **slices
+    )
+    return pd.read_csv(made.history)
+
+
+def test_it_writes_the_curves_the_weights_and_the_scores(files, made, said):
+    history = train(files, made)
+    evaluate_network(files, made, scoring=CONFIG["scoring"])
+    assert history["epoch"].tolist() == [1] and history.notna().all(axis=None)
+    assert np.load(made.test_outputs)["outputs"].shape == (WINDOWS, 9, 6)
+    assert [row["event_label"] for row in json.loads(Path(made.test_scores).read_text())["scores"]] == [
+        "overall",
+        *LABELS,
+    ]
+    description = json.loads(Path(made.description).read_text())
+    assert description["best_epoch"] == 1 and description["training"]["precision"].keys() == {"train", "score"}
+    assert said == []
+
+
+def test_more_epochs_go_on_and_the_same_ones_are_not_trained_again(files, made, said, monkeypatch):
+    first, second = train(files, made), train(files, made, epochs=2)
+    assert len(second) == 2 and second.iloc[:1].equals(first)
+    monkeypatch.setattr("yoho.training.train_epoch", lambda *_: pytest.fail("trained again"))
+    assert train(files, made, epochs=2).equals(second)
+    assert said == []
+
+
+def spoil(path):
+    """Change one value of a window."""
+    array = np.load(path)
+    array[-1, -1, -1] += 0.5
+    np.save(path, array)
+
+
+CHANGES = {
+    "code": lambda files, made: train(files, made, code="4567"),
+    "learning_rate": lambda files, made: train(files, made, learning_rate=0.002),
+    "augmentation": lambda files, made: train(
+        files, made, augmentation=Runs(CONFIG).named[RUN]["training"]["augmentation"] | {"time_width": 3}
+    ),
+    "data": lambda files, made: (spoil(files.train_features), train(files, made)),
+    "data ": lambda files, made: (spoil(files.valid_targets), train(files, made)),
+    "torch": lambda files, made: train(files, made),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_checkpoint_of_something_else_is_refused_by_name(files, made, said, what, monkeypatch):
+    train(files, made)
+    if what == "torch":
+        monkeypatch.setattr(torch, "__version__", "1.0")
+    CHANGES[what](files, made)
+    checkpoint = Path(made.weights).parent / "checkpoint.pt"
+    assert [line.partition(";")[0] for line in said] == [f"{checkpoint}: was made with other {what.strip()}"]
+
+
+def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
+    """Where tables of the test split change, or how it is scored, nothing is trained anew."""
+    train(files, made)
+    spoil(files.test_features)
+    train(files, made)
+    evaluate_network(files, made, scoring=CONFIG["scoring"] | {"collar": 0.5})
+    assert said == []
