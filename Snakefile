@@ -14,6 +14,7 @@ include: "workflow/rules/windows.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/benchmarks.smk"
 
 
 rule all:

@@ -1,0 +1,60 @@
+"""Measure training, inference and features against plain code for the same work, as ratios in the same run."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from yoho import job
+from yoho.events import read_table
+from yoho.features import window_onsets
+from yoho.throughput import compare, device_name, measure_features, measure_network, peak, train_together, write_windows
+
+COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
+COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
+
+
+def measure_throughput(files, table, *, networks, device, windows, features, sample_rate, throughput):
+    chosen, rows, peaks = job.choose_device(**device), [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        arrays = [np.load(path, mmap_mode="r") for path in (files.features, files.targets)]
+        write_windows(Path(folder), *arrays, throughput["windows"][chosen.type])
+        (_, frames, n_mels), (_, bins, values) = (array.shape for array in arrays)
+        sizes = {"pretrained": False, "classes": values // 3, "frames": frames, "n_mels": n_mels, "bins": bins}
+        for label, run in job.progress(networks.items(), desc="networks"):
+            call = (run["network"] | sizes, Path(folder), run["training"], throughput)
+            alone = measure_network(*call, chosen)
+            at_once = [alone[0] | together(runs, call) for runs in throughput["at_once"]]
+            for row in alone + at_once:
+                rows.append({"network": label, "device": device_name(chosen)} | row)
+                kind = row["precision"], row["threads"]
+                reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
+                peaks[kind] = max(reached, peaks.get(kind, 0))
+    for row in rows:
+        most = peaks[row["precision"], row["threads"]]
+        row["share_of_peak"] = row["windows_per_s"] * row["operations"] / most
+    plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[: throughput["mixes"]]
+    length = windows["length"]
+    for hop in windows["hop"].values():
+        onsets = {Path(files.audio, name): window_onsets(end, length, hop) for name, end in plan.items()}
+        calls = [(path, begins, length, sample_rate, features) for path, begins in onsets.items()]
+        # In a process of its own with one thread, as the windows are made.
+        (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
+        rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)
+    pd.DataFrame(rows)[COLUMNS].to_csv(table, index=False, float_format="%.4g")
+
+
+def together(runs, call):
+    """Some trainings at once, a process each, against one alone with as many threads as all of them together."""
+    with tempfile.TemporaryDirectory() as meeting:
+        calls = [(number, meeting, runs, *call) for number in range(runs)]
+        rates = np.array(list(job.spread(train_together, calls, runs, f"{runs} trainings at once")))
+    threads = runs * call[-1]["threads"]
+    return {"stage": "trainings at once", "runs": runs, "threads": threads} | compare(rates[:, 1].sum(0), rates[0, 0])
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    measure_throughput(snakemake.input, snakemake.output[0], **job.settings(snakemake))

@@ -1,0 +1,239 @@
+"""Throughput: windows per second of training, inference and features, each against plain code in the same run.
+
+The plain loop is what one writes first: float32, NCHW, eager, a DataLoader over one .npy file per window,
+`torch.optim.Adam` as it comes, the loss fetched after every batch. SpecAugment is part of both loops. The two sides
+of a ratio take turns, so that what else the machine does falls on both.
+"""
+
+import copy
+import platform
+import time
+from functools import partial
+from pathlib import Path
+
+import librosa
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from yoho import job
+from yoho.augment import spec_augment
+from yoho.features import cut_windows, mix_features
+from yoho.loss import data_loss, penalty
+from yoho.model import Network, network_size
+from yoho.sources import read_audio
+from yoho.training import Step, Stored, choose_precision, mean_and_deviation, predict, to_device, train_epoch
+
+# ---- networks --------------------------------------------------------------------------------------------------------
+
+
+def write_windows(folder, features, targets, windows):
+    """Write some windows of two arrays, in order and from the start again where there are fewer, for both loops."""
+    rows = np.resize(np.arange(len(features)), windows)
+    np.save(folder / "features.npy", features[rows])
+    np.save(folder / "targets.npy", targets[rows])
+    for number, row in enumerate(rows):
+        np.save(folder / f"{number}.npy", features[row])
+
+
+class FilePerWindow:
+    """Windows as the plain loop gets them: (features (frames, mel bands), targets (bins, 3 * classes))."""
+
+    def __init__(self, folder):
+        self.folder, self.targets = folder, np.load(folder / "targets.npy")
+
+    def __len__(self):  # noqa: D105
+        return len(self.targets)
+
+    def __getitem__(self, number):  # noqa: D105
+        return np.load(self.folder / f"{number}.npy"), self.targets[number]
+
+
+def plain_epoch(network, optimiser, loader, masks, l2, device):
+    """One pass of the plain loop over the training windows; returns the mean data loss of a window."""
+    network.train()
+    generator, total = torch.Generator(device).manual_seed(0), 0.0
+    for features, targets in loader:
+        features, targets = features.to(device), targets.to(device)
+        fitted = data_loss(network(spec_augment(features, generator=generator, **masks)), targets).mean()
+        optimiser.zero_grad()
+        (fitted + penalty(network, l2)).backward()
+        optimiser.step()
+        total += fitted.item() * len(features)
+    return total / len(loader.dataset)
+
+
+@torch.no_grad()
+def plain_outputs(network, loader, device):
+    """Outputs of the plain loop, (windows, bins, 3 * classes), on the CPU."""
+    network.eval()
+    return torch.cat([network(features.to(device)).cpu() for features, _ in loader])
+
+
+def both_loops(network, folder, settings, throughput, device):
+    """Functions that go once over the windows in `folder`: {stage: (this project's, the plain one's)}.
+
+    settings: of the run's training, its precision chosen. Both loops start from the weights of `network`.
+    """
+    train = [Stored(folder / f"{name}.npy") for name in ("features", "targets")]
+    mean, deviation = mean_and_deviation(train[0])
+    network.standardise(mean, deviation)
+    plain = copy.deepcopy(network).to(device)
+    network = network.to(device, memory_format=torch.channels_last)
+    train, settings = to_device(train, device), settings | {"batch_size": throughput["batch_size"]}
+    masks = {key: value for key, value in settings["augmentation"].items() if key != "validation"}
+    masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
+    rate, cuda = torch.tensor(settings["learning_rate"], device=device), device.type == "cuda"
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=cuda)
+    step = Step(network, optimiser, settings, device)
+    plain_optimiser = torch.optim.Adam(plain.parameters(), lr=settings["learning_rate"])
+    loaders = {
+        stage: torch.utils.data.DataLoader(
+            FilePerWindow(folder),
+            throughput["batch_size"],
+            shuffle=stage == "training",
+            num_workers=throughput["workers"],
+        )
+        for stage in ("training", "inference")
+    }
+    score = settings["precision"]["score"]
+    return {
+        "training": (
+            partial(train_epoch, step, train, 0, masks, settings["batch_size"], tqdm(disable=True), "throughput"),
+            partial(plain_epoch, plain, plain_optimiser, loaders["training"], masks, settings["l2"], device),
+        ),
+        "inference": (
+            partial(predict, network, train[0], precision=score, device=device),
+            partial(plain_outputs, plain, loaders["inference"], device),
+        ),
+    }
+
+
+def measure_network(description, folder, training, throughput, device):
+    """A row for training and one for inference of a network; description: what `Network` takes.
+
+    operations: floating-point operations per window; a step takes three times those of the network's outputs.
+    """
+    torch.set_num_threads(throughput["threads"])
+    network = Network(**description)
+    work = network_size(network, description["frames"], description["n_mels"])["multiply_accumulates"]
+    precision = choose_precision(network, device, training["precision"])
+    loops = both_loops(network, folder, training | {"precision": precision}, throughput, device)
+    return [
+        {"stage": stage, "threads": throughput["threads"], "runs": 1, "precision": precision[use]}
+        | in_turn(*loops[stage], throughput["windows"][device.type], throughput["repeats"], device)
+        | {"operations": passes * 2 * work}
+        for stage, use, passes in (("training", "train", 3), ("inference", "score", 1))
+    ]
+
+
+# ---- several runs at once --------------------------------------------------------------------------------------------
+
+
+def train_together(number, meeting, runs, description, folder, training, throughput):
+    """What one of some processes, one per training, measures: windows per second, (2, repeats).
+
+    First those of the process `number` 0 alone, with as many threads as all of them together and 0 for the others,
+    then its own while all train. In between, and after a pass to warm up, they wait for each other.
+    meeting: an empty folder.
+    """
+    torch.set_num_threads(throughput["threads"])
+    job.keep_memory()
+    device = job.choose_device(training["device"], training["deterministic"])
+    network = Network(**description)
+    training = training | {"precision": choose_precision(network, device, training["precision"])}
+    once, _ = both_loops(network, folder, training, throughput, device)["training"]
+    once()
+
+    def measure(threads):
+        torch.set_num_threads(threads)
+        passes, start = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < throughput["seconds"]:
+            once()
+            passes += 1
+        return passes * throughput["windows"][device.type] / elapsed
+
+    rates = []
+    for turn in range(throughput["repeats"]):
+        meet(meeting, f"{turn}-alone", number, runs)
+        alone = measure(runs * throughput["threads"]) if number == 0 else 0.0
+        meet(meeting, f"{turn}-together", number, runs)
+        rates.append((alone, measure(throughput["threads"])))
+    return np.transpose(rates)
+
+
+def meet(folder, occasion, number, runs):
+    """Wait until `runs` processes, each with its number, have come to an occasion."""
+    Path(folder, f"{occasion}-{number}").touch()
+    while len(list(Path(folder).glob(f"{occasion}-*"))) < runs:
+        time.sleep(0.01)
+
+
+# ---- features --------------------------------------------------------------------------------------------------------
+
+
+def librosa_features(path, onsets, window_length, sample_rate, settings):
+    """What `mix_features` gives, from librosa called for one window after another, as the released code does."""
+    samples, _ = read_audio(path)
+    spectrogram = {key: value for key, value in settings.items() if key != "top_db"}
+    features = []
+    for window in cut_windows(samples, onsets, window_length, sample_rate):
+        power = librosa.feature.melspectrogram(y=librosa.util.normalize(window), sr=sample_rate, **spectrogram)
+        features.append(librosa.power_to_db(power, top_db=settings["top_db"]).T)
+    return np.stack(features)
+
+
+def measure_features(calls, repeats):
+    """A row for what `mix_features` is called with for each of some mixes: the largest difference, dB, is in it."""
+    sides = [lambda side=side: [side(*call) for call in calls] for side in (mix_features, librosa_features)]
+    row = in_turn(*sides, sum(len(onsets) for _, onsets, *_ in calls), repeats, torch.device("cpu"))
+    largest = max(np.abs(ours - plain).max() for ours, plain in zip(*(side() for side in sides)))
+    return {"stage": "windows", "threads": 1, "runs": 1} | row | {"max_difference_db": largest}
+
+
+# ---- clocks and ratios -----------------------------------------------------------------------------------------------
+
+
+def duration(action, device):
+    """Seconds that an action takes on a device."""
+    finish = partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
+    finish()
+    start = time.perf_counter()
+    action()
+    finish()
+    return time.perf_counter() - start
+
+
+def in_turn(ours, plain, windows, repeats, device):
+    """Time two functions, each of which handles some windows, in turn; the first turn warms up and is not counted."""
+    seconds = np.array([[duration(side, device) for side in (ours, plain)] for _ in range(repeats + 1)])[1:]
+    return compare(*(windows / seconds.T))
+
+
+def compare(ours, plain):
+    """Medians of the windows per second of both sides, (turns,) each, and of their ratios turn by turn."""
+    ratios = np.divide(ours, plain)
+    return {
+        "plain_windows_per_s": np.median(plain),
+        "windows_per_s": np.median(ours),
+        "ratio": np.median(ratios),
+        "ratio_low": ratios.min(),
+        "ratio_high": ratios.max(),
+    }
+
+
+def peak(device, precision, threads, size, repeats):
+    """Floating-point operations per second of a product of two square matrices, the fastest of some."""
+    torch.set_num_threads(threads)
+    matrix = torch.rand(size, size, device=device, dtype=getattr(torch, precision))
+    return 2 * size**3 / min(duration(lambda: matrix @ matrix, device) for _ in range(repeats + 1))
+
+
+def device_name(device):
+    """The model of a GPU or of the processor."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
