@@ -23,6 +23,7 @@ from yoho.scoring import SCORES
 from yoho.training import (
     Step,
     Stored,
+    adam,
     autocast,
     batches,
     choose_precision,
@@ -871,8 +872,6 @@ def test_the_networks_of_the_paper_train_as_cuda_graphs(backbone, mask):
     torch.manual_seed(0)
     network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9).to(cuda, memory_format=torch.channels_last)
     settings = SETTINGS | {"batch_size": 16, "precision": choose_precision(network, cuda, "auto")}
-    rate = torch.tensor(1e-4, device=cuda)
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=True)
-    step = Step(network, optimiser, settings, cuda)
+    step = Step(network, adam(network, 1e-4, cuda), settings, cuda)
     losses = [step(features, targets)[0].item() for _ in range(40)]
     assert step.graph is not None and np.isfinite(losses).all() and losses[-1] < losses[0]

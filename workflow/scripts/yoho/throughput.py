@@ -22,7 +22,17 @@ from yoho.features import cut_windows, mix_features
 from yoho.loss import data_loss, penalty
 from yoho.model import Network, network_size
 from yoho.sources import read_audio
-from yoho.training import Step, Stored, choose_precision, mean_and_deviation, predict, to_device, train_epoch
+from yoho.training import (
+    Step,
+    Stored,
+    adam,
+    choose_precision,
+    masks_of,
+    mean_and_deviation,
+    predict,
+    to_device,
+    train_epoch,
+)
 
 # ---- networks --------------------------------------------------------------------------------------------------------
 
@@ -81,10 +91,7 @@ def both_loops(network, folder, settings, throughput, device):
     plain = copy.deepcopy(network).to(device)
     network = network.to(device, memory_format=torch.channels_last)
     train, settings = to_device(train, device), settings | {"batch_size": throughput["batch_size"]}
-    masks = {key: value for key, value in settings["augmentation"].items() if key != "validation"}
-    masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
-    rate, cuda = torch.tensor(settings["learning_rate"], device=device), device.type == "cuda"
-    optimiser = torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=cuda)
+    masks, optimiser = masks_of(settings["augmentation"], mean), adam(network, settings["learning_rate"], device)
     step = Step(network, optimiser, settings, device)
     plain_optimiser = torch.optim.Adam(plain.parameters(), lr=settings["learning_rate"])
     loaders = {

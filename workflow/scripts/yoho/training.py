@@ -40,12 +40,7 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
         network.standardise(mean, deviation)
     else:  # decibels, as released
         network.standardise(0.0, RESCALING.get(network.backbone_name, 1.0))
-    masks = dict(settings["augmentation"])
-    masks["fill"] = mean if masks["fill"] == "mean" else masks["fill"]
-    mask_validation = masks.pop("validation")
-    # The learning rate is a tensor, so that a captured step reads the one of its epoch.
-    first_rate = torch.tensor(float(settings["learning_rate"]), device=device)
-    optimiser = torch.optim.Adam(network.parameters(), lr=first_rate, fused=True, capturable=device.type == "cuda")
+    masks, optimiser = masks_of(settings["augmentation"], mean), adam(network, settings["learning_rate"], device)
     done = {"history": [], "classwise": [], "best": None}
     kept = checkpoint.load(device)
     if kept and len(kept["done"]["history"]) > settings["epochs"]:
@@ -67,7 +62,13 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
             draws, name = epoch_seed(seed, epoch), f"epoch {epoch} at learning rate {rate:g}"
             train_data_loss, train_penalty = train_epoch(step, train, draws, masks, settings["batch_size"], bar, name)
             outputs, scored_loss, valid_data_loss = validate(
-                network, valid, held_out, draws, masks if mask_validation else None, settings, device
+                network,
+                valid,
+                held_out,
+                draws,
+                masks if settings["augmentation"]["validation"] else None,
+                settings,
+                device,
             )
             if not np.isfinite(scored_loss + valid_data_loss):
                 raise FloatingPointError(f"{name}: the validation loss is {valid_data_loss:g}")
@@ -95,6 +96,18 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
             print(", ".join(f"{name} {value:.4g}" for name, value in row.items()))
     best = done["best"]
     return pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"]
+
+
+def masks_of(augmentation, mean):
+    """What `spec_augment` takes, of a run's setting and the mean of its training features (dB)."""
+    masks = {key: value for key, value in augmentation.items() if key != "validation"}
+    return masks | {"fill": mean if masks["fill"] == "mean" else masks["fill"]}
+
+
+def adam(network, learning_rate, device):
+    """The optimiser. Its learning rate is a tensor, so that a captured step reads the one of its epoch."""
+    rate = torch.tensor(float(learning_rate), device=device)
+    return torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
 
 
 def train_epoch(step, train, seed, masks, batch_size, bar, name):
