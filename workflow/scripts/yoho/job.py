@@ -45,6 +45,12 @@ def report(log, kind, error, trace):
     print(f"\n{line}\n", file=TERMINAL)
 
 
+def tell(text):
+    """Say something in the log and on the terminal."""
+    print(text)
+    print(text, file=TERMINAL)
+
+
 def progress(*args, **settings):
     """A progress bar on the terminal; one that moves every 20 s where the output is no terminal."""
     from tqdm import tqdm
