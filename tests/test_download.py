@@ -679,7 +679,7 @@ def test_entry_that_is_on_two_pages_counts_once(server, search, capsys):
 BAD_IDS = [
     "../../etc/passwd",
     "00008053/../../x",
-    "0000805",
+    "000805",
     "000080530",
     "nhu05004058",
     "NHU",
