@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from yoho import InputError, job
-from yoho.sources import sounding_range
+from yoho.sources import read_audio
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_job_ends_when_its_parent_is_killed(tmp_path):
 
 
 def test_what_is_said_stands_on_the_terminal_and_in_the_log(in_job):
-    for text in in_job(lambda: job.say("checkpoint.pt: cannot be read")):
+    for text in in_job(lambda: job.tell("checkpoint.pt: cannot be read")):
         assert text.strip() == "checkpoint.pt: cannot be read"
 
 
@@ -242,7 +242,7 @@ def test_input_error_of_a_worker_reaches_the_job(tmp_path, terminal, threads):
     """And so the user reads which file it is."""
     (tmp_path / "broken.wav").write_bytes(b"no audio")
     with pytest.raises(InputError, match=r"broken\.wav: cannot be read as audio"):
-        list(job.spread(sounding_range, [(tmp_path / "broken.wav", 40)] * 3, threads, "recordings"))
+        list(job.spread(read_audio, [(tmp_path / "broken.wav",)] * 3, threads, "recordings"))
 
 
 def test_arguments_and_results_may_be_arrays(terminal):

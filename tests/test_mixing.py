@@ -15,13 +15,14 @@ from yoho.mixing import (
     PLAN,
     cut_segments,
     deal_segments,
+    describe_dataset,
     draw_segments,
     last_slice,
     plan_mix,
     pool_recordings,
     render_mix,
 )
-from yoho.sources import SPLITS
+from yoho.sources import COLUMNS, SPLITS
 
 RATE = 44100
 DURATION = (55, 127)
@@ -109,11 +110,10 @@ def test_shared_pool_that_is_too_small_for_all_that_is_held_out_holds_the_test_r
 # ---- segments --------------------------------------------------------------------------------------------------------
 
 
-def cut(onset, offset, longest=10, shortest=1, slices="all"):
+def cut(onset, offset, longest=10, shortest=1, slices="all", silences=""):
     """Times of the segments of one recording."""
-    recordings = pd.DataFrame(
-        [{"event_label": "car", "recording": "r", "path": "r.wav", "onset": onset, "offset": offset}]
-    )
+    recordings = pd.DataFrame([{"event_label": "car", "recording": "r", "path": "r.wav"}])
+    recordings = recordings.assign(onset=onset, offset=offset, silences=silences)
     segments = cut_segments(recordings, longest, shortest, slices)
     return list(zip(segments["source_onset"], segments["source_offset"], strict=True))
 
@@ -185,6 +185,7 @@ def test_every_recording_keeps_its_label_and_path():
             "path": ["a.wav", "b.wav"],
             "onset": [0.0, 1.0],
             "offset": [12.0, 4.0],
+            "silences": "",
         }
     )
     segments = cut_segments(recordings, 10, 1, "all")
@@ -193,6 +194,41 @@ def test_every_recording_keeps_its_label_and_path():
     assert segments["event_label"].to_list() == ["car", "car", "clocks"]
     last = cut_segments(recordings, 10, 1, "last")
     assert last.to_numpy().tolist() == [["car", "a", "a.wav", 10, 12], ["clocks", "b", "b.wav", 1, 4]]
+
+
+def test_silent_segments_are_dropped_and_counted(capsys):
+    assert cut(0, 45, silences="9.000-31.500 36.000-38.000") == [(0, 10), (30, 40), (40, 45)]
+    assert "2 of 5 segments are silent" in capsys.readouterr().out
+    assert cut(0, 30, silences="10.000-19.900") == [(0, 10), (10, 20), (20, 30)]
+    assert cut(0.5, 25.5, silences="10.500-20.500") == [(0.5, 10.5), (20.5, 25.5)]
+
+
+def test_released_keeps_silent_segments():
+    assert cut(0, 25, slices="last", silences="19.000-25.000") == [(20, 25)]
+
+
+def test_dataset_is_described_per_class_and_split_and_overall():
+    recordings = pd.DataFrame(
+        [
+            ("a", "car", "g1", "train", 30.0, "10.000-20.000"),
+            ("b", "car", "g1", "train", 12.0, ""),
+            ("c", "car", "g2", "test", 36.0, ""),
+            ("d", "clocks", "g2", "test", 10.0, ""),
+        ],
+        columns=["recording", "event_label", "group", "split", "duration", "silences"],
+    ).assign(onset=0.0, offset=lambda table: table["duration"], path="x.wav")
+    table = describe_dataset(recordings, 10, 1, "all", ["car", "clocks"]).set_index(["event_label", "split"])
+    assert len(table) == 3 * 4
+    counts = ["recordings", "groups", "segments", "silent"]
+    assert table.loc[("car", "train"), counts].to_list() == [2, 1, 4, 1]
+    assert table.loc[("car", "all"), counts].to_list() == [3, 2, 8, 1]
+    assert table.loc[("clocks", "valid"), counts].to_list() == [0, 0, 0, 0]
+    assert table.loc[("overall", "test"), counts].to_list() == [2, 1, 5, 0]  # one group holds both classes
+    assert table.loc[("overall", "all"), counts].to_list() == [4, 2, 9, 1]
+    assert table.loc[("overall", "all"), "hours"] * 3600 == pytest.approx(88)
+    assert table.loc[("overall", "all"), "segment_hours"] * 3600 == pytest.approx(78)
+    last = describe_dataset(recordings, 10, 1, "last", ["car", "clocks"]).set_index(["event_label", "split"])
+    assert last.loc[("overall", "all"), counts].to_list() == [4, 2, 4, 0]
 
 
 # ---- plans -----------------------------------------------------------------------------------------------------------
@@ -404,9 +440,8 @@ def recordings(tmp_path_factory):
             samples = 0.3 * rng.standard_normal(round(rng.uniform(1, 4) * rate)).clip(-3, 3)
             soundfile.write(folder / f"{name}.wav", samples, rate)
             length = len(samples) / rate
-            rows.append((name, str(folder / f"{name}.wav"), label, name, split, length, 0.1, length))
-    columns = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset"]
-    write_table(pd.DataFrame(rows, columns=columns), folder / "recordings.tsv")
+            rows.append((name, str(folder / f"{name}.wav"), label, name, split, length, 0.1, length, ""))
+    write_table(pd.DataFrame(rows, columns=COLUMNS), folder / "recordings.tsv")
     return folder / "recordings.tsv"
 
 

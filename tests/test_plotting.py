@@ -9,6 +9,7 @@ from matplotlib.colors import to_hex
 from yoho.plotting import (
     draw_cells,
     draw_classwise,
+    draw_contents,
     draw_effects,
     draw_lines,
     draw_mask,
@@ -371,3 +372,33 @@ def test_table_is_left_alone():
     before = curves.copy()
     draw_classwise(curves, 2)
     pd.testing.assert_frame_equal(curves, before)
+
+
+# ---- the dataset -----------------------------------------------------------------------------------------------------
+
+
+def contents(*event_labels):
+    """A made-up table of the dataset's contents."""
+    rng = np.random.default_rng(0)
+    rows = [(label, split, *rng.integers(1, 50, 4)) for label in event_labels for split in ("train", "valid", "test")]
+    columns = ["event_label", "split", "recordings", "groups", "segments", "hours"]
+    table = pd.DataFrame(rows, columns=columns)
+    whole = table[columns[2:]].sum()
+    sums = [pd.DataFrame([["car", "all", *whole], ["overall", "train", *whole]], columns=columns)]
+    return pd.concat([table, *sums, pd.DataFrame([["overall", "all", *whole]], columns=columns)])
+
+
+def test_dataset_has_a_panel_per_count_and_a_bar_per_class_of_its_splits():
+    table = contents("rain", "car", "dog")
+    figure = draw_contents(table)
+    parts = table[(table["event_label"] != "overall") & (table["split"] != "all")]
+    for axis, count in zip(figure.axes, ("recordings", "groups", "segments", "hours"), strict=True):
+        for bars, split in zip(axis.containers, ("train", "valid", "test"), strict=True):
+            assert [bar.get_width() for bar in bars] == parts.loc[parts["split"] == split, count].to_list()
+        ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]
+        assert ends == parts.groupby("event_label", sort=False)[count].sum().to_list()
+        total = table.loc[(table["event_label"] == "overall") & (table["split"] == "all"), count].item()
+        assert axis.get_xlabel().startswith(count) and f"{total:g}" in axis.get_xlabel()
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["rain", "car", "dog"]
+    assert figure.axes[0].yaxis_inverted()
+    assert legend_texts(figure.legends[0]) == ["train", "valid", "test"]

@@ -13,7 +13,20 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 import settings
-from settings import DATA_KEYS, Runs, check_config, code_digest, dataset_settings, event_labels, read_as, source_files
+from settings import (
+    DATA_KEYS,
+    Runs,
+    check_config,
+    code_digest,
+    collect_settings,
+    dataset_settings,
+    event_labels,
+    fetch_settings,
+    is_fetched,
+    read_as,
+    recording_files,
+    source_files,
+)
 
 ROOT = Path(__file__).parents[1]
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
@@ -89,6 +102,7 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     changes = yaml.safe_load(overlay.read_text())
     for dataset in changes.get("datasets", {}).values():
         if "path" in dataset["recordings"]:
+            (tmp_path / "dog").mkdir()
             dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
     update_config(config, changes)
     check_config(config)
@@ -150,6 +164,12 @@ MISTAKES = [
     ("features.win_length", 4096, r"features\.win_length: 4096.*n_fft"),
     # A mix ends with the segment that makes it long enough, so the range must leave room for the longest one.
     ("mixing.duration", [55, 60], r"mixing\.duration: \[55, 60\].*longest_segment"),
+    ("bad_recordings", "ignore", r"bad_recordings: 'ignore'.*'stop', 'leave_out'"),
+    ("downloads.connections", 100, r"downloads\.connections: 100 .*maximum"),
+    ("downloads.rate", 0, r"downloads\.rate: 0 .*minimum"),
+    ("downloads.timeouts", [10], r"downloads\.timeouts: \[10\]"),
+    ("downloads.backoff", [60, 1], r"downloads\.backoff: \[60, 1\] must be \[first, longest\]"),
+    ("downloads.proxy", "x", "downloads: unknown key proxy; known are connections, rate"),
     # readings
     ("mixing.drawn_segments", 0, r"mixing\.drawn_segments: 0 .*minimum"),
     ("training.l2", 0.1, "training: unknown key l2"),
@@ -227,10 +247,139 @@ def test_path_of_a_zip_that_is_not_there_is_named(real, tmp_path):
     check_config(real)
 
 
+@pytest.mark.parametrize("given", [["path", "address"], []])
+def test_esc50_has_either_a_path_or_an_address(real, given):
+    recordings = real["datasets"]["builtin"]["recordings"]
+    path = recordings.pop("path")
+    recordings |= {key: {"path": path, "address": "https://example.org/esc.zip"}[key] for key in given}
+    (found,) = mistakes(real)
+    assert found.startswith("datasets.builtin.recordings: give path, where ESC-50 lies, or address")
+
+
+FOLDER = {
+    "source": "folder",
+    "recordings": {"path": "own", "trim_db": 40, "splits": {"train": 0.6, "valid": 0.2, "test": 0.2}, "seed": 0},
+    "mixes": {"train": 2, "valid": 1, "test": 1, "seed": 0},
+}
+
+
+@pytest.fixture
+def own(config, tmp_path, monkeypatch):
+    """The default config with a folder of classes for its dataset."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("own/rain/a.wav", "own/dog/garden/a.flac", "own/dog/b.mp3", "own/.git/config", "own/README.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    config["datasets"]["builtin"] = copy.deepcopy(FOLDER)
+    return config
+
+
+def test_classes_of_a_folder_are_its_folders(own):
+    check_config(own)
+    dataset = own["datasets"]["builtin"]
+    assert event_labels(dataset) == ["dog", "rain"]
+    assert source_files(dataset) == ["own/dog/b.mp3", "own/dog/garden/a.flac", "own/rain/a.wav"]
+    assert recording_files(own, "builtin") == source_files(dataset)
+    assert not is_fetched(dataset)
+    collected = collect_settings(own, "builtin")
+    assert collected["settings"] == {"path": "own", "event_labels": ["dog", "rain"]}
+    assert collected["listening"] == {"bad": "stop", "trim_db": 40, "shortest": 1, "sample_rate": 44100}
+    assert collected["splitting"] == {"splits": {"train": 0.6, "valid": 0.2, "test": 0.2}, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    "path, line",
+    [
+        ("nowhere", r"recordings\.path: no such folder: .*/nowhere; set it"),
+        ("own/rain", r"recordings\.path: no folder in .*/own/rain; each class is a folder"),
+    ],
+)
+def test_folder_without_classes_is_named(own, path, line):
+    put(own, "datasets.builtin.recordings.path", path)
+    (found,) = mistakes(own)
+    assert re.search(line, found), found
+
+
+@pytest.fixture
+def library(config, tmp_path, monkeypatch):
+    """The default config with BBC Sound Effects, as described, for its dataset."""
+    monkeypatch.chdir(tmp_path)
+    config["datasets"]["builtin"] = yaml.safe_load((ROOT / "config" / "bbc.yaml").read_text())["datasets"]["bbc"]
+    return config
+
+
+LIBRARY_MISTAKES = [
+    ("accept_licence", "yes", r"recordings\.accept_licence: 'yes' is not of type boolean"),
+    ("format", "flac", r"recordings\.format: 'flac'.*'wav', 'mp3'"),
+    ("max_per_class", 2, r"recordings\.max_per_class: 2 "),
+    ("page_size", 20000, r"recordings\.page_size: 20000 .*maximum"),
+    ("search", "example.org", r"recordings\.search: 'example\.org'"),
+    ("manifest", "kept.tsv", r"recordings\.manifest: no such manifest\.tsv: .*/kept\.tsv"),
+    ("catalogue", "discs.csv", r"recordings\.catalogue: no such table: .*/discs\.csv"),
+    ("classes.1.event_label", "crowds", r"recordings\.classes: .*event_label.*twice"),
+    ("classes.1.rules", [], r"classes\[1\]\.rules: \[\]"),
+    ("classes.1.rules.0.pattern", "(car", r"recordings\.classes: '\(car' is no regular expression"),
+    ("classes.1.rules.0.fields", ["title"], r"rules\[0\]\.fields\[0\]: 'title'.*'cd_name'"),
+    ("classes.2.rules.0.pattern", "crowd", r"classes\[2\]\.rules\[0\]: 'fields' is a dependency of 'pattern'"),
+    ("classes.2.rules.0.word", "crowd", r"classes\[2\]\.rules\[0\]: unknown key word; known are category, query"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", LIBRARY_MISTAKES)
+def test_mistake_about_the_library_is_one_line_that_names_key_and_value(library, keys, value, line):
+    put(library, f"datasets.builtin.recordings.{keys}", value)
+    (found,) = mistakes(library)
+    assert re.search(line, found), found
+
+
+def test_manifest_to_read_is_not_the_one_that_is_made(library):
+    kept = Path("results/builtin/manifest.tsv")
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    put(library, "datasets.builtin.recordings.manifest", str(kept.resolve()))
+    (found,) = mistakes(library)
+    assert re.search(r"recordings\.manifest: .* is made anew; keep the one to read elsewhere", found), found
+    kept.rename("kept.tsv")
+    put(library, "datasets.builtin.recordings.manifest", "kept.tsv")
+    check_config(library)
+    assert source_files(library["datasets"]["builtin"]) == ["kept.tsv"]
+
+
+def test_what_is_fetched_and_what_is_collected_have_settings_of_their_own(library):
+    """So that another `trim_db` fetches nothing anew."""
+    recordings = library["datasets"]["builtin"]["recordings"]
+    assert recording_files(library, "builtin") == ["results/builtin/manifest.tsv"]
+    fetched, collected = fetch_settings(library, "builtin"), collect_settings(library, "builtin")
+    assert collected["settings"] == {"path": "results/builtin/manifest.tsv"}
+    assert set(fetched) - {"bad"} == set(recordings) - {"trim_db", "splits", "seed"}
+    assert fetched["bad"] == collected["listening"]["bad"] == "stop"
+
+
+def test_esc50_by_address_is_read_from_where_it_is_fetched_to(real):
+    recordings = real["datasets"]["builtin"]["recordings"]
+    del recordings["path"]
+    recordings["address"] = "https://example.org/esc.zip"
+    check_config(real)
+    assert source_files(real["datasets"]["builtin"]) == []
+    assert recording_files(real, "builtin") == ["results/builtin/manifest.tsv"]
+    assert fetch_settings(real, "builtin") == {"address": "https://example.org/esc.zip"}
+    collected = collect_settings(real, "builtin")
+    assert collected["settings"]["path"] == "results/builtin/downloads/ESC-50.zip"
+    assert set(collected["settings"]) == {"path", "classes", "folds", "unpacked"} and collected["splitting"] is None
+
+
+def test_built_in_recordings_are_neither_fetched_nor_heard(config):
+    dataset = config["datasets"]["builtin"]
+    expected = {"settings": dataset["recordings"], "listening": None, "splitting": None}
+    assert collect_settings(config, "builtin") == expected and recording_files(config, "builtin") == []
+
+
 @pytest.mark.parametrize(
     "keys, line",
     [
         ("dataset", "'dataset'"),
+        ("bad_recordings", "'bad_recordings'"),
+        ("downloads.unpacked.ratio", "downloads.unpacked: 'ratio'"),
         ("training.epochs", "training: 'epochs'"),
         ("studies.mask", "studies: 'mask'"),
         ("datasets.builtin.mixes", "datasets.builtin: 'mixes'"),

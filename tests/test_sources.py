@@ -1,29 +1,39 @@
-"""Sources of recordings: built-in and ESC-50 layout, splits without leaks, and clear words about bad input."""
+"""Sources of recordings: built-in, ESC-50, one's own; splits without leaks, and clear words about bad input."""
 
 import csv
+import io
 import shutil
+import tracemalloc
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
+import librosa
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import yaml
+from collect_recordings import collect_recordings
 
-from yoho import InputError
+from yoho import InputError, job, sources
+from yoho.events import read_table
 from yoho.sources import (
     COLUMNS,
     SOURCES,
     SPLITS,
     assign_splits,
     check_recordings,
+    hear,
+    join_groups,
+    listen,
     read_audio,
-    sounding_range,
     write_audio,
 )
 
 LABELS = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
+LISTENING = {"bad": "stop", "trim_db": 40, "shortest": 1, "sample_rate": 44100}
+UNPACKED = {"most": 10**8, "ratio": 1000}
 ESC10 = Path(__file__).parents[2] / "shared" / "data" / "esc10"
 
 
@@ -142,6 +152,52 @@ def test_splits_are_drawn_not_dealt_in_order():
     draws = [tuple(assign_splits(recordings, fractions, np.random.default_rng(seed))["split"]) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert draws[0] != tuple(np.repeat(SPLITS, (18, 6, 6)))
+
+
+def test_group_of_several_classes_is_in_one_split_and_every_class_in_each():
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        rows = [
+            (label, f"tape-{tape}")
+            for label, tapes in (("car", 25), ("clocks", 5), ("crowds", 12))
+            for tape in rng.permutation(25)[:tapes]
+        ]
+        recordings = pd.DataFrame(rows, columns=["event_label", "group"]).assign(recording=range(len(rows)))
+        dealt = assign_splits(recordings, {"train": 0.6, "valid": 0.2, "test": 0.2}, np.random.default_rng(seed))
+        check_recordings(dealt.assign(recording=dealt["recording"].astype(str)), ["car", "clocks", "crowds"])
+
+
+def test_class_whose_groups_another_class_has_taken_is_named():
+    rows = [("car", f"g{number}") for number in range(3)] + [("clocks", f"g{number}") for number in (0, 0, 1, 2, 3)]
+    rows += [("crowds", name) for name in ("g0", "c1", "c2", "c3", "c4")]
+    table = pd.DataFrame(rows, columns=["event_label", "group"])
+    check = assign_splits(table, {"train": 0.6, "valid": 0.2, "test": 0.2}, np.random.default_rng(0))
+    assert (check.groupby("group")["split"].nunique() == 1).all()
+    table.loc[table["event_label"] == "car", "group"] = ["g0", "g0", "g0"]
+    with pytest.raises(InputError, match=r"class car: 1 group\(s\)"):
+        assign_splits(table, {"train": 0.6, "valid": 0.2, "test": 0.2}, np.random.default_rng(0))
+
+
+def test_groups_that_share_a_recording_become_one():
+    table = pd.DataFrame(
+        {
+            "group": ["e", "d", "c", "b", "a", "f", "e"],
+            "sha256": ["1", "1", "2", "3", "", "", "9"],
+            "description": ["x", "y", "y", "", "", "x", "z"],
+            "duration": [1.0, 2.0, 2.0, 5.0, 5.0, 1.5, 7.0],
+        },
+        index=[3, 1, 4, 15, 9, 2, 6],
+    )
+    joined = join_groups(table, ["sha256"], ["description", "duration"])
+    # e and d are the same audio, d and c the same words and length; empty values are the same as nothing.
+    assert joined["group"].to_list() == ["c", "c", "c", "b", "a", "f", "c"]
+    assert join_groups(table, ["sha256"])["group"].to_list() == ["d", "d", "c", "b", "a", "f", "d"]
+    assert join_groups(table)["group"].to_list() == table["group"].to_list()
+
+
+def test_missing_duration_makes_no_duplicate():
+    table = pd.DataFrame({"group": ["a", "b"], "description": ["x", "x"], "duration": [np.nan, np.nan]})
+    assert join_groups(table, ["description", "duration"])["group"].to_list() == ["a", "b"]
 
 
 def test_class_with_fewer_groups_than_splits_is_named():
@@ -275,8 +331,8 @@ def esc50(tmp_path, spread):
     def read(path, **changes):
         folder = tmp_path / "recordings"
         folder.mkdir(exist_ok=True)
-        settings = {"path": str(path), "classes": CLASSES, "folds": FOLDS, "trim_db": 40} | changes
-        table = SOURCES["esc50"](str(folder), spread, **settings)
+        settings = {"path": str(path), "classes": CLASSES, "folds": FOLDS, "unpacked": UNPACKED} | changes
+        table = listen(SOURCES["esc50"](str(folder), spread, **settings), spread, **LISTENING)
         return check_recordings(table, [entry["event_label"] for entry in settings["classes"]])
 
     return read
@@ -309,13 +365,37 @@ def test_what_is_near_silent_depends_on_trim_db(tmp_path):
     rate, rng = 16000, np.random.default_rng(0)
     levels = np.repeat([0.003, 0.3, 0.003], rate)  # ends 40 dB below
     soundfile.write(tmp_path / "a.wav", levels * rng.uniform(-1, 1, 3 * rate), rate)
-    assert sounding_range(tmp_path / "a.wav", 30)[1:] == pytest.approx((1.0, 2.0), abs=0.05)
-    assert sounding_range(tmp_path / "a.wav", 50)[1:] == (0.0, 3.0)
+    assert hear(tmp_path / "a.wav", 30, 1, rate)[1:3] == pytest.approx((1.0, 2.0), abs=0.05)
+    assert hear(tmp_path / "a.wav", 50, 1, rate)[1:3] == (0.0, 3.0)
 
 
 def test_recording_shorter_than_a_trimming_frame_is_kept_whole(tmp_path):
     soundfile.write(tmp_path / "click.wav", 0.5 * np.ones(40), 8000)
-    assert sounding_range(tmp_path / "click.wav", 40) == pytest.approx((0.005, 0.0, 0.005))
+    assert hear(tmp_path / "click.wav", 40, 1, 8000)[:3] == pytest.approx((0.005, 0.0, 0.005))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_ends_are_trimmed_as_librosa_does_though_read_in_blocks(tmp_path, monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    rate, length = int(rng.choice([8000, 11025, 44100])), int(rng.integers(1000, 60000))
+    envelope = np.exp(-(((np.arange(length) / length - rng.uniform()) / 0.1) ** 2))
+    soundfile.write(tmp_path / "a.wav", 0.1 * envelope * rng.standard_normal(length), rate, subtype="FLOAT")
+    frame = round(0.046 * rate)
+    samples, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    _, edges = librosa.effects.trim(samples, top_db=40, frame_length=frame, hop_length=frame // 4)
+    monkeypatch.setattr(sources, "BLOCK", 5000)
+    heard = hear(tmp_path / "a.wav", 40, 1, rate)
+    assert heard[:3] == (length / rate, edges[0] / rate, edges[1] / rate)
+
+
+def test_silences_between_sounds_are_noted_from_the_shortest_on(tmp_path):
+    rate, rng = 8000, np.random.default_rng(0)
+    levels = np.repeat([0, 0.3, 0.001, 0.3, 0.001, 0.3, 0], rate // 2 * np.array([2, 4, 6, 2, 1, 2, 4]))
+    soundfile.write(tmp_path / "a.wav", levels * rng.uniform(-1, 1, len(levels)), rate)
+    (silence,) = hear(tmp_path / "a.wav", 40, 1, rate).silences.split()
+    assert [float(time) for time in silence.split("-")] == pytest.approx([3, 6], abs=0.05)
+    assert len(hear(tmp_path / "a.wav", 40, 0.2, rate).silences.split()) == 2
+    assert hear(tmp_path / "a.wav", 60, 0.2, rate).silences == ""
 
 
 def zip_collection(root, path, top="ESC-50-master/", extra=()):
@@ -345,11 +425,17 @@ def test_esc50_zip_gives_what_its_folder_gives(tmp_path, esc, esc50, top):
 )
 def test_member_of_a_zip_cannot_escape(tmp_path, esc, esc50, name):
     zip_collection(esc, tmp_path / "esc.zip", extra=[(name, "evil")])
-    inside = tmp_path / "recordings"
-    before = {path for path in tmp_path.parent.rglob("*") if not path.is_relative_to(inside)}
-    esc50(tmp_path / "esc.zip")
-    assert {path for path in tmp_path.parent.rglob("*") if not path.is_relative_to(inside)} == before
+    before = set(tmp_path.parent.rglob("*")) | {tmp_path / "recordings"}
+    with pytest.raises(InputError, match=r"esc\.zip: member .*evil.* outside"):
+        esc50(tmp_path / "esc.zip")
+    assert set(tmp_path.parent.rglob("*")) | {tmp_path / "recordings"} == before
     assert not Path("/evil.wav").exists()
+
+
+def test_archive_that_unpacks_to_too_much_is_refused(tmp_path, esc, esc50):
+    zip_collection(esc, tmp_path / "esc.zip", extra=[("audio/zeros.wav", bytes(10**6))])
+    with pytest.raises(InputError, match=r"esc\.zip: would unpack to"):
+        esc50(tmp_path / "esc.zip", unpacked={"most": 10**6, "ratio": 1000})
 
 
 def test_real_recordings_of_esc10(esc50):
@@ -364,6 +450,105 @@ def test_real_recordings_of_esc10(esc50):
     assert ((table["onset"] >= 0) & (table["onset"] < table["offset"]) & (table["offset"] <= table["duration"])).all()
     assert (np.abs(table["duration"] - 5) < 0.01).mean() > 0.9
     assert (table["offset"] - table["onset"] < 4).sum() > 50  # many end in silence
+
+
+# ---- one's own folder ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own(tmp_path, spread):
+    """A function that reads a folder of classes."""
+
+    def read(root, *event_labels):
+        (tmp_path / "made").mkdir(exist_ok=True)
+        return SOURCES["folder"](tmp_path / "made", spread, path=str(root), event_labels=event_labels)
+
+    return read
+
+
+def test_subfolder_of_a_class_is_one_group_and_a_file_its_own(tmp_path, own):
+    names = ["dog/a.wav", "dog/b.mp3", "dog/garden/a.wav", "dog/garden/more/c.flac", "rain/garden/a.ogg"]
+    for name in [*names, "dog/.hidden.wav", "dog/.folder/a.wav", "dog/garden/.more/a.wav"]:
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).touch()
+    table = own(tmp_path / "own", "dog", "rain").set_index("recording")
+    assert table.index.to_list() == names
+    assert table["group"].to_list() == ["dog/a.wav", "dog/b.mp3", "dog/garden", "dog/garden", "rain/garden"]
+    assert table["event_label"].to_list() == ["dog"] * 4 + ["rain"]
+    assert table["path"].to_list() == [str(tmp_path / "own" / name) for name in names]
+
+
+def test_class_without_a_folder_is_named(tmp_path, own):
+    with pytest.raises(InputError, match="cat: no such folder"):
+        own(tmp_path, "cat")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF"])
+def test_any_format_that_soundfile_reads_is_one(tmp_path, own, spread, kind):
+    path = tmp_path / "own" / "noise" / f"a.{kind.lower()}"
+    path.parent.mkdir(parents=True)
+    soundfile.write(path, sound(44100, 2), 44100, format=kind)
+    heard = listen(own(tmp_path / "own", "noise"), spread, **LISTENING).iloc[0]
+    assert heard["duration"] == pytest.approx(1, abs=0.01)
+    assert heard["onset"] == pytest.approx(0.25, abs=0.05) and heard["offset"] == pytest.approx(0.75, abs=0.1)
+
+
+def test_broken_link_is_a_bad_recording(tmp_path, own, spread):
+    (tmp_path / "own" / "dog").mkdir(parents=True)
+    (tmp_path / "own" / "dog" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    with pytest.raises(InputError, match=r"gone\.wav: cannot be read as audio"):
+        listen(own(tmp_path / "own", "dog"), spread, **LISTENING)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Real recordings as a folder of classes, linked: those of one field recording in a subfolder."""
+    if not (ESC10 / "meta" / "esc50.csv").is_file():
+        pytest.skip(f"no real recordings at {ESC10}")
+    table = pd.read_csv(ESC10 / "meta" / "esc50.csv", dtype=str)
+    table = table[table["category"].isin(["dog", "rain"])]
+    for row in table.itertuples():
+        folder = tmp_path / "linked" / row.category
+        if (table["src_file"] == row.src_file).sum() > 1:
+            folder /= row.src_file
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / row.filename).symlink_to(ESC10 / "audio" / row.filename)
+    return tmp_path / "linked", table
+
+
+def test_real_recordings_in_a_folder_are_grouped_by_subfolder(linked, own, spread):
+    root, meta = linked
+    table = listen(own(root, "dog", "rain"), spread, **LISTENING)
+    table = join_groups(table, ["sha256"])
+    table = assign_splits(table, {"train": 0.6, "valid": 0.2, "test": 0.2}, np.random.default_rng(0))
+    check_recordings(table, ["dog", "rain"])
+    assert len(table) == len(meta) == 64
+    sources_of = table["path"].map(lambda path: Path(path).name.split("-")[1])
+    assert (table.groupby(sources_of)["split"].nunique() == 1).all()
+    assert table["group"].nunique() == meta["src_file"].nunique()
+
+
+def test_collecting_a_folder_shows_classes_and_counts_first(linked, tmp_path, monkeypatch, capsys):
+    root, _ = linked
+    terminal = io.StringIO()
+    monkeypatch.setattr(job, "TERMINAL", terminal)
+    monkeypatch.setattr(job, "spread", lambda function, calls, **_: [function(*call) for call in calls])
+    (root / "dog" / "bad.wav").write_text("no audio")
+    collect_recordings(
+        SimpleNamespace(audio=tmp_path / "recordings", table=tmp_path / "recordings.tsv"),
+        1,
+        source="folder",
+        settings={"path": str(root), "event_labels": ["dog", "rain"]},
+        listening=LISTENING | {"bad": "leave_out"},
+        splitting={"splits": {"train": 0.6, "valid": 0.2, "test": 0.2}, "seed": 0},
+        event_labels=["dog", "rain"],
+    )
+    lines = ["dog: 33 recordings", "rain: 32 recordings", "1 of 65 recordings left out, each with a line in the log"]
+    assert terminal.getvalue().splitlines() == lines
+    out = capsys.readouterr().out.splitlines()
+    assert out[:2] == lines[:2] and out[-1] == lines[-1] and "bad.wav" in out[-2]
+    table = read_table(tmp_path / "recordings.tsv")
+    assert table.columns.to_list() == COLUMNS and len(table) == 64
 
 
 # ---- bad collections -------------------------------------------------------------------------------------------------
@@ -472,9 +657,14 @@ def spoil(path, how):
     elif how == "a folder":
         path.unlink()
         path.mkdir()
+    elif how.startswith("truncated"):
+        kind = how.split()[1]
+        soundfile.write(path, sound(44100, 1), 44100, format=kind)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
 BAD = ["missing", "unreadable", "of no bytes", "empty", "not finite", "infinite", "silent", "a folder"]
+BAD += [f"truncated {kind}" for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF")]
 
 
 @pytest.mark.parametrize("how", BAD)
@@ -484,6 +674,78 @@ def test_bad_recording_is_named(esc, esc50, how):
     with pytest.raises(InputError, match=name) as caught:
         esc50(esc)
     assert "\n" not in str(caught.value)
+
+
+def test_several_bad_recordings_are_a_line_each(esc, esc50):
+    names = [row[0] for row in ROWS if row[0].endswith(".wav") and row[1] != 5 and row[3] != "wind"][:3]
+    for name, how in zip(names, ("missing", "silent", "truncated WAV"), strict=True):
+        spoil(esc / "audio" / name, how)
+    with pytest.raises(InputError) as caught:
+        esc50(esc)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "3 recordings cannot be used:"
+    for line, name, words in zip(lines, names, ("cannot be read", "is silent", "is cut off"), strict=True):
+        assert name in line and words in line and "replace or remove it" in line
+
+
+def test_many_bad_recordings_are_all_in_the_log(spread, capsys):
+    table = pd.DataFrame({"path": [f"gone-{number}.wav" for number in range(30)]})
+    with pytest.raises(InputError, match="30 recordings cannot be used:(?s:.*)and 10 more, in the log") as caught:
+        listen(table, spread, **LISTENING)
+    assert "gone-19" in str(caught.value) and "gone-20" not in str(caught.value)
+    assert "gone-29" in capsys.readouterr().out
+
+
+def test_bad_recordings_are_left_out_where_the_config_says_so(tmp_path, spread, capsys):
+    soundfile.write(tmp_path / "good.wav", sound(8000, 1), 8000)
+    (tmp_path / "bad.wav").write_text("no audio")
+    table = pd.DataFrame({"path": [str(tmp_path / "bad.wav"), str(tmp_path / "good.wav")]}, index=[7, 3])
+    heard = listen(table, spread, **LISTENING | {"bad": "leave_out"})
+    assert heard["path"].to_list() == [str(tmp_path / "good.wav")] and heard["duration"].to_list() == [1.0]
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("left out: ")]
+    assert len(lines) == 1 and "bad.wav: cannot be read as audio" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "name, rate, channels, seconds, kind, words",
+    [
+        ("low.wav", 8000, 1, 1, "WAV", "8000 Hz, resampled to 44100"),
+        ("round.wav", 44100, 7, 1, "WAV", "7 channels, averaged"),
+        ("long.flac", 1000, 1, 7200, "FLAC", "2.0 hours long, read in parts"),
+        ("other.wav", 44100, 1, 1, "FLAC", "FLAC in spite of its name, read as such"),
+        ("other.flac", 44100, 1, 1, "MP3", "MP3 in spite of its name, read as such"),
+    ],
+)
+def test_unusual_recording_is_used_and_named(tmp_path, spread, capsys, name, rate, channels, seconds, kind, words):
+    path = tmp_path / name
+    with soundfile.SoundFile(path, "w", rate, channels, format=kind) as file:
+        for _ in range(seconds):
+            file.write(np.tile(0.2 * np.sin(np.arange(rate))[:, None], channels))
+    heard = listen(pd.DataFrame({"path": [str(path)]}), spread, **LISTENING)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path}: used, though ") and words in line
+    assert heard["duration"].iloc[0] == pytest.approx(seconds, abs=0.1)
+    samples, _ = read_audio(str(path), seconds - 0.5, seconds - 0.25)
+    assert len(samples) == rate // 4 and np.abs(samples).max() == pytest.approx(0.2, abs=0.02)
+
+
+def test_two_hours_of_seven_channels_are_read_in_little_memory(tmp_path):
+    """Whole, they would take 9 GB at 44.1 kHz."""
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 8000, 7) as file:
+        for _ in range(600):
+            file.write(np.full((8000, 7), 0.1))
+    tracemalloc.start()
+    heard = hear(str(path), 40, 1, 8000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert heard.duration == 600 and peak < 100e6 < 600 * 8000 * 7 * 4
+
+
+def test_recording_named_raw_is_no_traceback(tmp_path):
+    """soundfile asks for its rate, with a TypeError."""
+    (tmp_path / "a.raw").write_bytes(bytes(100))
+    assert "a.raw: cannot be read as audio" in hear(tmp_path / "a.raw", 40, 1, 44100).error
 
 
 def test_bad_recording_of_an_unused_category_does_no_harm(esc, esc50):

@@ -60,7 +60,7 @@ def made(tmp_path):
 @pytest.fixture
 def said(monkeypatch):
     lines = []
-    monkeypatch.setattr(job, "say", lines.append)
+    monkeypatch.setattr(job, "tell", lines.append)
     monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: Bar())
     return lines
 

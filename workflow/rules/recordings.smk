@@ -1,11 +1,42 @@
-# Reads the user's audio, or nothing; makes results/{base}/recordings.tsv and, where audio is made or
-# unpacked, results/{base}/recordings/.
+# Reads the user's audio, or fetches recordings, or neither; makes results/{base}/recordings.tsv; of recordings that are
+# fetched results/{base}/manifest.tsv and downloads/, which is kept whatever happens; where audio is made or unpacked,
+# results/{base}/recordings/. Also what the configured dataset holds, as a table and a figure, which `all` does without.
+from settings import collect_settings, fetch_settings, recording_files
+
+
+rule dataset:
+    """What the configured dataset holds."""
+    input:
+        "results/tables/dataset.csv",
+        multiext("results/figures/dataset", ".pdf", ".png"),
+
+
+rule fetch_recordings:
+    """Fetch recordings that lie elsewhere, and list what arrived (paper 4.1)."""
+    input:
+        lambda wildcards: source_files(config["datasets"][wildcards.base]),
+    output:
+        "results/{base}/manifest.tsv",
+    log:
+        "results/{base}/logs/fetch_recordings.log",
+    conda:
+        "../../envs/fetch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=2880,
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.base]["source"],
+        settings=lambda wildcards: fetch_settings(config, wildcards.base),
+        web={key: value for key, value in config["downloads"].items() if key != "unpacked"},
+        code=code_digest("fetch_recordings"),
+    script:
+        "../scripts/fetch_recordings.py"
 
 
 rule collect_recordings:
     """Make or find the recordings, one class each, and deal them to the splits (paper 4.1)."""
     input:
-        lambda wildcards: source_files(config["datasets"][wildcards.base]),
+        lambda wildcards: recording_files(config, wildcards.base),
     output:
         table="results/{base}/recordings.tsv",
         audio=directory("results/{base}/recordings"),
@@ -21,8 +52,49 @@ rule collect_recordings:
         runtime=120,
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
-        settings=lambda wildcards: config["datasets"][wildcards.base]["recordings"],
+        settings=lambda wildcards: collect_settings(config, wildcards.base)["settings"],
+        listening=lambda wildcards: collect_settings(config, wildcards.base)["listening"],
+        splitting=lambda wildcards: collect_settings(config, wildcards.base)["splitting"],
         event_labels=lambda wildcards: event_labels(config["datasets"][wildcards.base]),
         code=code_digest("collect_recordings"),
     script:
         "../scripts/collect_recordings.py"
+
+
+rule tabulate_dataset:
+    """Recordings, groups, segments and hours of each class and split."""
+    input:
+        f"results/{DATASET}/recordings.tsv",
+    output:
+        "results/tables/dataset.csv",
+    log:
+        "results/tables/logs/tabulate_dataset.log",
+    conda:
+        "../../envs/audio.yaml"
+    params:
+        dataset=DATASET,
+        cutting={
+            "longest": config["mixing"]["longest_segment"],
+            "shortest": config["mixing"]["shortest_segment"],
+            "slices": read_as(config, config["datasets"][DATASET])["slices"],
+        },
+        event_labels=event_labels(config["datasets"][DATASET]),
+        code=code_digest("tabulate_dataset"),
+    script:
+        "../scripts/tabulate_dataset.py"
+
+
+rule draw_dataset:
+    """The same as a figure."""
+    input:
+        "results/tables/dataset.csv",
+    output:
+        multiext("results/figures/dataset", ".pdf", ".png"),
+    log:
+        "results/figures/logs/draw_dataset.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        code=code_digest("draw_dataset"),
+    script:
+        "../scripts/draw_dataset.py"

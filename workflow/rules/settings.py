@@ -6,6 +6,7 @@ environments of their own.
 
 import ast
 import hashlib
+import re
 from pathlib import Path
 
 import yaml
@@ -20,6 +21,15 @@ DATA_KEYS = ("pool", "slices", "draw", "targets")
 
 # Differences that change no weights: what is decoded from the outputs, what the validation loss is computed on.
 AFTER_TRAINING = ("decode", "hop")
+
+# Keys of a source that say what to fetch; the others say what is read, and how.
+FETCH_KEYS = {
+    "bbc": (
+        *("accept_licence", "manifest", "catalogue", "classes", "search", "media", "page_size", "passes", "format"),
+        "max_per_class",
+    ),
+    "esc50": ("address",),
+}
 
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch"}
@@ -54,13 +64,29 @@ def explain(error):
     return f"{prefix}{error.message}"
 
 
+# What a path of each source leads to.
+MEANT = {
+    ("esc50", "path"): "folder or .zip",
+    ("folder", "path"): "folder",
+    ("bbc", "manifest"): "manifest.tsv",
+    ("bbc", "catalogue"): "table",
+}
+
+
 def check_dataset(name, dataset):
     """Mistakes of the chosen dataset that a schema cannot see."""
     where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
-    if dataset["source"] == "esc50":
-        path = Path(recordings["path"])
+    for key in ("path", "manifest", "catalogue"):
+        path = Path(recordings.get(key) or ".")
         if not path.exists():
-            yield f"{where}.path: no such folder or .zip: {path.resolve()}; set it to where ESC-50 lies"
+            yield f"{where}.{key}: no such {MEANT[dataset['source'], key]}: {path.resolve()}; set it to where it lies"
+        elif (dataset["source"], key) == ("folder", "path") and not event_labels(dataset):
+            yield f"{where}.path: no folder in {path.resolve()}; each class is a folder of its recordings"
+    if dataset["source"] == "bbc":
+        yield from check_bbc(where, recordings, Path(f"results/{name}/manifest.tsv"))
+    if dataset["source"] == "esc50":
+        if ("path" in recordings) == ("address" in recordings):
+            yield f"{where}: give path, where ESC-50 lies, or address, where it is fetched from"
         folds = [fold for members in recordings["folds"].values() for fold in members]
         if len(folds) != len(set(folds)):
             yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
@@ -75,6 +101,19 @@ def check_dataset(name, dataset):
             yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
 
 
+def check_bbc(where, recordings, made):
+    """Mistakes of a dataset of BBC Sound Effects, whose manifest is made at the path `made`."""
+    if recordings["manifest"] and Path(recordings["manifest"]).resolve() == made.resolve():
+        yield f"{where}.manifest: {recordings['manifest']} is made anew; keep the one to read elsewhere"
+    if repeated(entry["event_label"] for entry in recordings["classes"]):
+        yield f"{where}.classes: an event_label is there twice"
+    for rule in (rule for entry in recordings["classes"] for rule in entry["rules"]):
+        try:
+            re.compile(rule.get("pattern", ""))
+        except re.error as error:
+            yield f"{where}.classes: {rule['pattern']!r} is no regular expression ({error})"
+
+
 def repeated(values):
     """Whether a value is there twice."""
     values = list(values)
@@ -83,6 +122,8 @@ def repeated(values):
 
 def check_studies(config):
     """Mistakes across sections."""
+    if config["downloads"]["backoff"][0] > config["downloads"]["backoff"][1]:
+        yield f"downloads.backoff: {config['downloads']['backoff']} must be [first, longest]"
     if config["mixing"]["duration"][0] > config["mixing"]["duration"][1]:
         yield f"mixing.duration: {config['mixing']['duration']} must be [shortest, longest]"
     elif config["mixing"]["duration"][1] - config["mixing"]["duration"][0] < config["mixing"]["longest_segment"]:
@@ -123,18 +164,63 @@ def window_frames(config):
 
 
 def event_labels(dataset):
-    """The classes of a dataset, in the order of the targets."""
+    """The classes of a dataset, in the order of the targets; those of a folder are the folders in it."""
     recordings = dataset["recordings"]
+    if dataset["source"] == "folder":
+        folders = (entry for entry in Path(recordings["path"]).iterdir() if entry.is_dir())
+        return sorted(entry.name for entry in folders if not entry.name.startswith("."))
     return recordings.get("event_labels") or [entry["event_label"] for entry in recordings["classes"]]
 
 
 def source_files(dataset):
-    """Files of the user's that a dataset is read from: a change in one collects the recordings anew."""
-    if dataset["source"] == "synthetic":
-        return []
-    path = Path(dataset["recordings"]["path"])
-    files = [path] if path.suffix == ".zip" else [path / "meta" / "esc50.csv", *sorted(path.glob("audio/*"))]
+    """Files of the user's that a dataset is made from: a change in one makes it anew."""
+    recordings = dataset["recordings"]
+    files = [Path(recordings[key]) for key in ("manifest", "catalogue") if recordings.get(key)]
+    if "path" in recordings:
+        path = Path(recordings["path"])
+        layout = {"esc50": ("meta/esc50.csv", "audio/*"), "folder": ("[!.]*/**/*",)}[dataset["source"]]
+        files += [path] if path.suffix == ".zip" else [file for part in layout for file in sorted(path.glob(part))]
     return [str(file) for file in files if file.is_file()]
+
+
+def is_fetched(dataset):
+    """Whether the recordings of a dataset are fetched from elsewhere."""
+    return dataset["source"] == "bbc" or "address" in dataset["recordings"]
+
+
+def recording_files(config, name):
+    """Files that the recordings of a dataset are collected from."""
+    dataset = config["datasets"][name]
+    return [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
+
+
+def fetch_settings(config, name):
+    """What fetching the recordings of a dataset gets."""
+    dataset = config["datasets"][name]
+    settings = {key: dataset["recordings"][key] for key in FETCH_KEYS[dataset["source"]]}
+    return settings | ({"bad": config["bad_recordings"]} if dataset["source"] == "bbc" else {})
+
+
+def collect_settings(config, name):
+    """What collecting the recordings of a dataset gets: settings of its source, of listening and of the splits.
+
+    The last two are None where the source has its own.
+    """
+    dataset = config["datasets"][name]
+    source = dataset["source"]
+    settings = {key: value for key, value in dataset["recordings"].items() if key not in FETCH_KEYS.get(source, ())}
+    if source == "synthetic":
+        return {"settings": settings, "listening": None, "splitting": None}
+    listening = {"bad": config["bad_recordings"], "trim_db": settings.pop("trim_db")}
+    listening |= {"shortest": config["mixing"]["shortest_segment"], "sample_rate": config["mixing"]["sample_rate"]}
+    if source == "esc50":
+        settings["unpacked"] = config["downloads"]["unpacked"]
+    if source == "folder":
+        settings["event_labels"] = event_labels(dataset)
+    if is_fetched(dataset):
+        settings["path"] = f"results/{name}/" + {"bbc": "manifest.tsv", "esc50": "downloads/ESC-50.zip"}[source]
+    splitting = {key: settings.pop(key) for key in ("splits", "seed")} if "splits" in settings else None
+    return {"settings": settings, "listening": listening, "splitting": splitting}
 
 
 def read_as(config, entry):

@@ -3,15 +3,26 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from yoho import job
 from yoho.events import write_table
-from yoho.sources import COLUMNS, SOURCES, check_recordings
+from yoho.sources import COLUMNS, SOURCES, assign_splits, check_recordings, join_groups, listen
 
 
-def collect_recordings(made, threads, *, source, settings, event_labels):
+def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels):
     Path(made.audio).mkdir(parents=True, exist_ok=True)
     spread = partial(job.spread, threads=threads, description="recordings")
     recordings = SOURCES[source](made.audio, spread, **settings)
+    if listening:
+        for event_label in event_labels:
+            job.tell(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
+        listed = len(recordings)
+        recordings = listen(recordings, spread, **listening)
+        job.tell(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
+    if splitting:
+        recordings = join_groups(recordings, ["sha256"])
+        recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
     write_table(check_recordings(recordings, event_labels)[COLUMNS], made.table)
 
 

@@ -46,7 +46,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
     data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
     depends |= {"device": device.type, "data": job.digest(data), "code": training_code}
     depends |= {package.__name__: str(package.__version__) for package in (torch, timm)}
-    checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.say)
+    checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.tell)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
     # A job whose Snakemake was killed ends within a second or two.
     with checkpoint.alone(patience=10):

@@ -60,10 +60,10 @@ def report(log, kind, error, trace):
     print(line, file=log)
 
 
-def say(line):
-    """A line for the user, on the terminal and in the log."""
-    print(line)
-    print(f"\n{line}\n", file=TERMINAL)
+def tell(text):
+    """Say something in the log and on the terminal."""
+    print(text)
+    print(text, file=TERMINAL)
 
 
 def progress(*args, **settings):

@@ -3,6 +3,8 @@
 Planning draws, rendering computes: the plan holds every draw, and the audio can be rebuilt from it.
 """
 
+from itertools import product
+
 import librosa
 import numpy as np
 import pandas as pd
@@ -32,20 +34,59 @@ def pool_recordings(recordings, split, pool, one_size):
 
 
 def cut_segments(recordings, longest, shortest, slices):
+    """The segments of some recordings that are used: `slice_recordings` without the silent ones, which are counted.
+
+    Raises InputError for a class that is left without a segment.
+    """
+    segments = slice_recordings(recordings, longest, shortest, slices)
+    print(f"{segments['silent'].sum()} of {len(segments)} segments are silent and left out")
+    segments = segments[~segments["silent"]].drop(columns="silent").reset_index(drop=True)
+    if lost := sorted(set(recordings["event_label"]) - set(segments["event_label"])):
+        raise InputError(f"class {', '.join(lost)}: every recording is too short for `slices: {slices}`")
+    return segments
+
+
+def slice_recordings(recordings, longest, shortest, slices):
     """Cut what sounds in each recording into segments of at most `longest` seconds (paper: 10 s).
 
     slices: "all" (described; a rest below `shortest` seconds is dropped unless it is all there is) or "last"
-    (released). Returns a row per segment: event_label, recording, path, source_onset, source_offset (s).
-    Raises InputError for a class that is left without a segment.
+    (released). Returns a row per segment: event_label, recording, path, source_onset, source_offset (s), silent.
     """
     rows = []
     for row in recordings.itertuples():
         edges = {"all": all_slices, "last": last_slice}[slices](row.onset, row.offset, longest, shortest)
-        rows += [(row.event_label, row.recording, row.path, onset, offset) for onset, offset in edges]
-    segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
-    if lost := sorted(set(recordings["event_label"]) - set(segments["event_label"])):
-        raise InputError(f"class {', '.join(lost)}: every recording is too short for `slices: {slices}`")
-    return segments
+        # The released code knows no silence.
+        silences = [stretch.split("-") for stretch in row.silences.split()] if slices == "all" else []
+        for onset, offset in edges:
+            silent = any(float(first) - 1e-3 <= onset and offset <= float(last) + 1e-3 for first, last in silences)
+            rows.append((row.event_label, row.recording, row.path, onset, offset, silent))
+    columns = ["event_label", "recording", "path", "source_onset", "source_offset", "silent"]
+    return pd.DataFrame(rows, columns=columns).astype({"silent": bool})
+
+
+def describe_dataset(recordings, longest, shortest, slices, event_labels):
+    """A row per class and split: what a dataset holds and what its mixes are made from.
+
+    Returns event_label (a class or "overall"), split (one or "all"), recordings, groups, segments, silent (segments
+    left out), hours of the recordings and segment_hours. A group that holds several classes counts once overall.
+    """
+    segments = slice_recordings(recordings, longest, shortest, slices)
+    segments = segments.assign(
+        split=segments["recording"].map(recordings.set_index("recording")["split"]),
+        hours=(segments["source_offset"] - segments["source_onset"]) / 3600,
+    )
+    rows = []
+    for event_label, split in product([*event_labels, "overall"], [*SPLITS, "all"]):
+        labels = event_labels if event_label == "overall" else [event_label]
+        splits = SPLITS if split == "all" else [split]
+        own, cut = (
+            table[table["event_label"].isin(labels) & table["split"].isin(splits)] for table in (recordings, segments)
+        )
+        used = cut[~cut["silent"]]
+        counts = (len(own), own["group"].nunique(), len(used), cut["silent"].sum())
+        rows.append((event_label, split, *counts, own["duration"].sum() / 3600, used["hours"].sum()))
+    columns = ["event_label", "split", "recordings", "groups", "segments", "silent", "hours", "segment_hours"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def all_slices(onset, offset, longest, shortest):

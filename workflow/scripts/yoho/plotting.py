@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
@@ -133,6 +134,32 @@ def draw_effects(effects):
         figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; 95 % intervals over {units}", fontsize=8)
         axes[0].set_yticks(rows, effects["difference"])
         axes[0].invert_yaxis()
+    return figure
+
+
+def draw_contents(contents):
+    """The dataset: a panel per count, a bar per class, made up of its splits.
+
+    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, segments and hours.
+    """
+    total = contents[(contents["event_label"] == "overall") & (contents["split"] == "all")].iloc[0]
+    contents = contents[(contents["event_label"] != "overall") & (contents["split"] != "all")]
+    classes, splits = contents["event_label"].unique(), contents["split"].unique()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.24 * len(classes) + 1.2), sharey=True)
+        for axis, count in zip(axes, ("recordings", "groups", "segments", "hours")):
+            start = np.zeros(len(classes))
+            for split, colour, hatch in zip(splits, COLOURS, ("", "////", "xxxx")):
+                sizes = contents.loc[contents["split"] == split, count].to_numpy()
+                axis.barh(classes, sizes, left=start, label=split, color=colour, hatch=hatch, edgecolor="white")
+                start += sizes
+            whole = count != "hours"
+            axis.set_xlabel(f"{count}\n({total[count]:{',.0f' if whole else '.3g'}} in all)")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=whole, nbins=4 if whole else 3))
+            axis.grid(visible=False, axis="y")
+            axis.set_axisbelow(True)
+        axes[0].invert_yaxis()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(splits))
     return figure
 
 

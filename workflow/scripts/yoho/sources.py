@@ -1,4 +1,4 @@
-"""Sources of recordings. Each gives a table with a row per recording:
+"""Sources of recordings. In the end there is a table with a row per recording:
 
 recording    its name, unique in the dataset
 path         the audio file
@@ -7,22 +7,38 @@ group        the original field recording: no group is in two splits
 split        train, valid or test
 duration     of the file, s
 onset, offset   what is used of it, s: near-silent ends are left out
+silences     near-silent stretches in between, "first-last first-last ...", s
+
+Built-in recordings come with all of it. The other sources list recording, path, event_label and group; `listen`
+finds the times, and ESC-50's folds or `assign_splits` the splits.
 """
 
-import zipfile
-import zlib
+import hashlib
+import re
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import librosa
 import numpy as np
 import pandas as pd
 import soundfile
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from yoho import InputError
+from yoho.archives import unpack
 from yoho.synthesis import synthesise
 
-COLUMNS = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset"]
+COLUMNS = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset", "silences"]
 SPLITS = ("train", "valid", "test")
+MANIFEST = ["id", "event_label", "group", "duration", "address", "licence", "retrieved", "sha256", "size", "file"]
+
+BLOCK = 2**19  # frames that are read at a time: a recording may be hours long
+LONG = 3600  # s, from which a recording's length is remarked upon
+SHOWN = 20  # bad recordings that an error lists; the log has all
+CONTAINERS = {".wav": ("WAV", "WAVEX", "RF64"), ".aif": ("AIFF",), ".aiff": ("AIFF",)}
+CONTAINERS |= {".flac": ("FLAC",), ".ogg": ("OGG",), ".mp3": ("MP3",)}
 
 
 def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, level, snr, sample_rate, splits, seed):
@@ -42,7 +58,7 @@ def synthetic_recordings(folder, spread, *, event_labels, per_class, duration, l
     ]
     lengths = list(spread(write_synthetic, calls))
     recordings = pd.DataFrame(rows).drop(columns="seed").assign(path=paths, duration=lengths, onset=0.0, offset=lengths)
-    recordings["group"] = recordings["recording"]
+    recordings = recordings.assign(group=recordings["recording"], silences="")
     return assign_splits(recordings, splits, np.random.default_rng(seed))
 
 
@@ -53,14 +69,17 @@ def write_synthetic(event_label, seed, duration, level, snr, sample_rate, path):
     return len(samples) / sample_rate
 
 
-def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
+def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
     """Recordings of a folder or .zip in the ESC-50 layout: `audio/` and `meta/esc50.csv`. Group = `src_file`.
 
-    A .zip is unpacked into `folder`. classes: list of {event_label, categories}; folds: the folds of each
-    split; trim_db: leading and trailing parts more than this below the loudest are near-silent.
-    Raises InputError for a missing file or column, a category that the collection lacks, a bad recording.
+    A .zip is unpacked into `folder`, within the limits `unpacked` = {most, ratio} of yoho.archives. classes: list of
+    {event_label, categories}; folds: the folds of each split.
+    Raises InputError for a missing file or column, a category that the collection lacks, a bad archive.
     """
-    root = unpack_esc50(path, folder) if str(path).endswith(".zip") else Path(path)
+    root = Path(path)
+    if root.suffix == ".zip":
+        unpack(path, folder, esc50_member, **unpacked)
+        root = Path(folder)
     meta = root / "meta" / "esc50.csv"
     if not meta.is_file():
         raise InputError(f"{meta}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
@@ -79,32 +98,79 @@ def esc50_recordings(folder, spread, *, path, classes, folds, trim_db):
     split_of = {str(fold): split for split, members in folds.items() for fold in members}
     table = table.assign(event_label=table["category"].map(label_of), split=table["fold"].map(split_of))
     table = table.dropna(subset=["event_label", "split"])
-    table = table.assign(
+    return table.assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],
         group=table["src_file"],
     )
-    ranges = spread(sounding_range, [(path, trim_db) for path in table["path"]])
-    table[["duration", "onset", "offset"]] = np.array(list(ranges)).reshape(-1, 3)
+
+
+def esc50_member(member):
+    """Where a member of an ESC-50 archive goes: `audio/` and `meta/`, wherever in the archive they lie."""
+    return Path(*member.parts[-2:]) if member.parent.name in ("audio", "meta") else None
+
+
+def folder_recordings(folder, spread, *, path, event_labels):
+    """Recordings of `path`/CLASS/...: a subfolder of a class is one group, a file beside it a group of its own.
+
+    Hidden files are passed over; every other one counts as a recording.
+    Raises InputError for a class without a folder.
+    """
+    rows = []
+    for event_label in event_labels:
+        root = Path(path, event_label)
+        if not root.is_dir():
+            raise InputError(f"{root}: no such folder; a class is a folder of its recordings")
+        for entry in sorted(root.iterdir()):
+            for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
+                name = file.relative_to(path)
+                if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
+                    rows.append((str(name), str(file), event_label, f"{event_label}/{entry.name}"))
+    return pd.DataFrame(rows, columns=["recording", "path", "event_label", "group"])
+
+
+def bbc_recordings(folder, spread, *, path):
+    """Recordings of a manifest (see yoho.bbc), whose files lie in `downloads/` beside it."""
+    table = read_manifest(path)
+    paths = [str(Path(path).parent / "downloads" / name) for name in table["file"]]
+    return table.rename(columns={"id": "recording"})[["recording", "event_label", "group"]].assign(path=paths)
+
+
+def read_manifest(path):
+    """A manifest, all of it text. Raises InputError where the file is none."""
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a manifest ({str(error).strip()})") from error
+    if missing := set(MANIFEST) - set(table.columns):
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; a manifest.tsv has them")
     return table
 
 
-def unpack_esc50(path, folder):
-    """Unpack `audio/` and `meta/` of an ESC-50 archive into `folder`, wherever in the archive they lie."""
+SOURCES = {
+    "synthetic": synthetic_recordings,
+    "bbc": bbc_recordings,
+    "esc50": esc50_recordings,
+    "folder": folder_recordings,
+}
+
+
+# ---- audio files -----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(path):
+    """An audio file to read. Raises InputError where it is missing or unreadable, also while it is being read."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                parts = Path(member.filename).parts
-                if not member.is_dir() and len(parts) >= 2 and parts[-2] in ("audio", "meta"):
-                    target = Path(folder, *parts[-2:])
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    target.write_bytes(archive.read(member))
-    except (OSError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be unpacked ({error}); is it a whole .zip of ESC-50?") from error
-    return Path(folder)
-
-
-SOURCES = {"synthetic": synthetic_recordings, "esc50": esc50_recordings}
+        # A name that ends in .raw is a TypeError.
+        file = soundfile.SoundFile(path)
+    except (OSError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as audio ({error}); replace or remove it") from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError) as error:
+            raise InputError(f"{path}: cannot be read to its end ({error}); replace or remove it") from error
 
 
 def read_audio(path, onset=0.0, offset=None):
@@ -112,13 +178,10 @@ def read_audio(path, onset=0.0, offset=None):
 
     Channels are averaged. Raises InputError where the file is missing, unreadable, empty or not finite.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            file.seek(min(round(onset * file.samplerate), file.frames))
-            frames = -1 if offset is None else round((offset - onset) * file.samplerate)
-            samples, sample_rate = file.read(frames, dtype="float32", always_2d=True), file.samplerate
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{path}: cannot be read as audio ({error}); replace or remove it") from error
+    with opened(path) as file:
+        file.seek(min(round(onset * file.samplerate), file.frames))
+        frames = -1 if offset is None else round((offset - onset) * file.samplerate)
+        samples, sample_rate = file.read(frames, dtype="float32", always_2d=True), file.samplerate
     if not len(samples):
         raise InputError(f"{path}: holds no audio{f' after {onset:.3f} s' if onset else ''}; replace or remove it")
     if not np.isfinite(samples).all():
@@ -134,46 +197,179 @@ def write_audio(path, samples, sample_rate):
         raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
 
 
-def sounding_range(path, trim_db):
-    """Length of a recording and the onset and offset of what sounds in it, all in seconds.
+class Heard(NamedTuple):
+    """What is found in a recording, times in seconds; `error` says why it cannot be used, `remark` what is unusual."""
 
-    Leading and trailing frames more than `trim_db` below the loudest frame are left out.
-    Raises InputError as `read_audio` does, and where the recording is silent throughout.
+    duration: float = np.nan
+    onset: float = np.nan
+    offset: float = np.nan
+    silences: str = ""
+    sha256: str = ""
+    remark: str = ""
+    error: str = ""
+
+
+def listen(recordings, spread, *, bad, trim_db, shortest, sample_rate):
+    """Hear every recording; returns the table with what was `Heard`, and prints a line for each that is unusual.
+
+    bad: "stop", or "leave_out" recordings that cannot be used; the others are those of `hear`.
+    Raises InputError, where it stops, with a line for each of them.
     """
-    samples, sample_rate = read_audio(path)
-    if not np.any(samples):
-        raise InputError(f"{path}: is silent throughout; replace or remove it")
-    frame = max(1, round(0.046 * sample_rate))
-    _, (first, last) = librosa.effects.trim(samples, top_db=trim_db, frame_length=frame, hop_length=max(1, frame // 4))
-    return len(samples) / sample_rate, first / sample_rate, last / sample_rate
+    calls = [(path, trim_db, shortest, sample_rate) for path in recordings["path"]]
+    heard = pd.DataFrame(list(spread(hear, calls)), columns=Heard._fields, index=recordings.index)
+    for line in heard.loc[heard["remark"] != "", "remark"]:
+        print(line)
+    lines = heard.loc[heard["error"] != "", "error"].unique().tolist()
+    if lines and bad == "stop":
+        raise InputError(listed(lines))
+    for line in lines:
+        print(f"left out: {line}")
+    return recordings.join(heard.drop(columns=["remark", "error"]))[heard["error"] == ""]
+
+
+def listed(lines):
+    """A message of one line, or of many with how many they are; all are printed, few are shown."""
+    if len(lines) == 1:
+        return lines[0]
+    print(*lines, sep="\n")
+    more = [f"and {len(lines) - SHOWN} more, in the log"] if len(lines) > SHOWN else []
+    return "\n".join([f"{len(lines)} recordings cannot be used:", *lines[:SHOWN], *more])
+
+
+def hear(path, trim_db, shortest, sample_rate):
+    """What is `Heard` in one recording. It is read in blocks, so that its length does not matter.
+
+    trim_db: parts more than this below the loudest frame (46 ms) are near-silent; shortest: of the silences that are
+    noted, s; sample_rate: of the mixes, Hz.
+    """
+    try:
+        with opened(path) as file:
+            rate = file.samplerate
+            frame = max(1, round(0.046 * rate))
+            hop = max(1, frame // 4)
+            levels, length = frame_levels(file, frame, hop)
+            faults = {"holds no audio": not length, "is cut off": is_cut(file, length)}
+            faults |= {"holds samples that are not numbers": not np.isfinite(levels).all()}
+            faults |= {"is silent throughout": not levels.any()}
+            if fault := next((fault for fault, found in faults.items() if found), None):
+                raise InputError(f"{path}: {fault}; replace or remove it")
+            remark = remarks(file, length / rate, sample_rate)
+        with open(path, "rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+    except InputError as error:
+        return Heard(error=str(error))
+    loud = np.flatnonzero(librosa.amplitude_to_db(levels, ref=np.max, top_db=None) > -trim_db)
+    ends = np.minimum((loud + 1) * hop, length) / rate
+    silences = " ".join(
+        f"{first:.3f}-{last:.3f}"
+        for first, last in zip(ends[:-1], loud[1:] * hop / rate)
+        if last - first >= max(shortest, hop / rate)
+    )
+    return Heard(length / rate, loud[0] * hop / rate, ends[-1], silences, digest, remark)
+
+
+def frame_levels(file, frame, hop):
+    """Root mean square of each frame, channels averaged, and how many samples were read.
+
+    Frame k is centred on sample k * hop, as librosa's are, with zeros before the first sample and after the last.
+    """
+    levels, rest, length = [], np.zeros(frame // 2, np.float32), 0
+    while True:
+        block = file.read(BLOCK, dtype="float32", always_2d=True).mean(axis=1)
+        length += len(block)
+        last = not len(block)
+        rest = np.concatenate([rest, np.zeros(frame // 2, np.float32) if last else block])
+        if count := max(0, (len(rest) - frame) // hop + 1):
+            levels.append(librosa.feature.rms(y=rest, frame_length=frame, hop_length=hop, center=False)[0])
+            rest = rest[count * hop :]
+        if last:
+            return np.concatenate([*levels, np.zeros(0, np.float32)]), length
+
+
+def is_cut(file, length):
+    """Whether a file of which `length` samples could be read says that it has more, or lacks its end."""
+    if file.format == "OGG":
+        with open(file.name, "rb") as content:
+            content.seek(max(0, Path(file.name).stat().st_size - 65307))  # a page is no longer
+            tail = content.read()
+        page = tail[tail.rfind(b"OggS") :]
+        return len(page) < 6 or not page[5] & 4  # the flag of the last page
+    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    # All ones: written as it came, its length not known beforehand.
+    announced, there = map(int, sizes.groups()) if sizes else (0, 0)
+    return length < file.frames or there < announced < 2**32 - 1
+
+
+def remarks(file, duration, sample_rate):
+    """A line on what is unusual about a recording and how it is used all the same; empty where nothing is."""
+    found = {
+        f"{file.samplerate} Hz, resampled to {sample_rate}": file.samplerate < sample_rate,
+        f"{file.channels} channels, averaged": file.channels > 2,
+        f"{duration / 3600:.1f} hours long, read in parts": duration > LONG,
+        f"{file.format} in spite of its name, read as such": file.format
+        not in CONTAINERS.get(Path(file.name).suffix.lower(), [file.format]),
+    }
+    found = [remark for remark, holds in found.items() if holds]
+    return f"{file.name}: used, though {'; '.join(found)}" if found else ""
+
+
+# ---- groups and splits -----------------------------------------------------------------------------------------------
+
+
+def join_groups(recordings, *keys):
+    """Make one group of all groups that share a recording.
+
+    keys: lists of columns; two rows that agree in all columns of a key are the same recording. A row with an empty
+    or missing value in one of them agrees with none.
+    """
+    rows, edges, nodes = np.arange(len(recordings)), [], len(recordings)
+    for key in (["group"], *keys):
+        values = recordings[list(key)].replace("", np.nan)
+        codes = values.groupby(list(key), sort=False).ngroup()
+        codes = codes.where(values.notna().all(axis=1), -1).to_numpy(int)
+        edges.append((rows[codes >= 0], nodes + codes[codes >= 0]))
+        nodes += codes.max(initial=-1) + 1
+    first, second = (np.concatenate(ends) for ends in zip(*edges))
+    graph = coo_array((np.ones(len(first)), (first, second)), shape=(nodes, nodes))
+    _, part = connected_components(graph, directed=False)
+    part = pd.Series(part[: len(rows)], index=recordings.index)
+    return recordings.assign(group=recordings["group"].groupby(part).transform("min"))
 
 
 def assign_splits(recordings, fractions, rng):
     """Deal the groups of each class to the splits, by `fractions` per split, every split getting at least one.
 
-    Raises InputError where a class has fewer groups than there are splits.
+    A group that holds several classes is dealt once, with the class that has the fewest groups.
+    Raises InputError where a class cannot be in every split.
     """
     shares = np.array([fractions[split] for split in SPLITS], dtype=float)
+    classes = [(label, members["group"].unique()) for label, members in recordings.groupby("event_label", sort=False)]
     splits = {}
-    for event_label, members in recordings.groupby("event_label", sort=False):
-        groups = rng.permutation(members["group"].unique())
-        if len(groups) < len(SPLITS):
+    for event_label, groups in sorted(classes, key=lambda entry: len(entry[1])):
+        free = rng.permutation([group for group in groups if group not in splits])
+        dealt = [splits[group] for group in groups if group in splits]
+        counts = np.array([dealt.count(split) for split in SPLITS])
+        given = np.zeros(len(SPLITS), int)
+        for _ in range(len(free)):
+            # One group each first; the rest go where the share is furthest from being met.
+            have = counts + given
+            missing = have == 0
+            wanted = shares * len(groups) / shares.sum() - have
+            given[np.argmax(missing if missing.any() else wanted)] += 1
+        if (counts + given == 0).any():
             raise InputError(
-                f"class {event_label}: {len(groups)} group(s) of recordings for {len(SPLITS)} splits; "
+                f"class {event_label}: {len(groups)} group(s) of recordings for {len(SPLITS)} splits"
+                f"{', some shared with other classes' if dealt else ''}; "
                 "each split needs a group of its own, so give the class more recordings"
             )
-        # One group each first; the rest go where the share is furthest from being met.
-        counts = np.ones(len(SPLITS), int)
-        while counts.sum() < len(groups):
-            counts[np.argmax(shares * len(groups) / shares.sum() - counts)] += 1
-        splits |= dict(zip(groups, np.repeat(SPLITS, counts)))
+        splits |= dict(zip(free, np.repeat(SPLITS, given)))
     return recordings.assign(split=recordings["group"].map(splits))
 
 
 def check_recordings(recordings, event_labels):
     """Raise InputError unless every class is in every split, every group in one split, and no name is double."""
     if recordings.empty:
-        raise InputError("no recordings at all: check `path`, `classes` and `folds` of the dataset")
+        raise InputError("no recordings at all: check where the dataset's lie, its classes and its folds")
     if (recordings["group"] == "").any():
         nameless = ", ".join(recordings.loc[recordings["group"] == "", "recording"].head())
         raise InputError(f"no group (original field recording) given for: {nameless}")
@@ -188,5 +384,5 @@ def check_recordings(recordings, event_labels):
     for event_label in event_labels:
         for split in SPLITS:
             if (event_label, split) not in counts:
-                raise InputError(f"class {event_label}: no recording in split {split}; check its categories and folds")
+                raise InputError(f"class {event_label}: no recording in split {split}; check where its recordings lie")
     return recordings

@@ -1,0 +1,16 @@
+"""What the configured dataset holds: recordings, groups, segments and hours per class and split."""
+
+from yoho import job
+from yoho.events import read_table
+from yoho.mixing import describe_dataset
+
+
+def tabulate_dataset(recordings, table, *, dataset, cutting, event_labels):
+    described = describe_dataset(read_table(recordings), **cutting, event_labels=event_labels)
+    described.insert(0, "dataset", dataset)
+    described.to_csv(table, index=False, float_format="%.4f")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    tabulate_dataset(snakemake.input[0], snakemake.output[0], **job.settings(snakemake))

@@ -1,0 +1,212 @@
+"""The paper's own recordings: six classes of BBC Sound Effects, found by rules, each named in a manifest.
+
+A manifest is a table with a row per recording: id, event_label, group, duration (s), address, licence, retrieved
+(UTC), sha256, size (bytes), file (its name in the folder), and, as the library describes it, category, description,
+band and cd_name. From a kept manifest the same recordings are fetched again without a search.
+"""
+
+import re
+
+import pandas as pd
+
+from yoho import InputError
+from yoho.archives import check_zip
+from yoho.download import File, bbc_size, check_audio, check_fetched, download, search_bbc
+from yoho.sources import MANIFEST, join_groups, listed, read_manifest
+
+LICENCE = "RemArc, https://sound-effects.bbcrewind.co.uk/licensing"
+TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({LICENCE.split(", ")[1]}):
+- non-commercial use alone: personal, or for research or education;
+- they are not to be passed on, nor is what can be turned back into them: mixes made of them are not to be published;
+- wherever they are used, the credit is: bbc.co.uk - (c) copyright [year] BBC.
+Read it; if you accept it, set `accept_licence: true` in the `recordings` of the dataset. Nothing has been fetched."""
+ESC50_LICENCE = "CC BY-NC 3.0; each clip has its own, see its attribution"
+
+
+def fetch_bbc(
+    folder,
+    web,
+    progress,
+    tell,
+    *,
+    accept_licence,
+    manifest,
+    catalogue,
+    classes,
+    search,
+    media,
+    page_size,
+    passes,
+    format,
+    max_per_class,
+    bad,
+):
+    """Find the recordings of some classes, or read them from a manifest, and fetch them; returns the new manifest.
+
+    folder: where the files come to lie; web: a yoho.download.Web; progress, tell: those of `job`
+    accept_licence   whether the user accepts TERMS
+    manifest         one that was kept, or None: then `classes` and `catalogue` are searched for
+    catalogue        table with id, CDNumber and CDName, or None
+    classes          list of {event_label, rules}: see `labels`
+    search, media    addresses of the search interface and of the folders `wav/` and `mp3/`
+    page_size, passes   entries of a page; how often to search until nothing moved
+    format           "wav" or "mp3"
+    max_per_class    recordings of a class, None for all there are
+    bad              "stop", or "leave_out" recordings that cannot be had
+    Raises InputError where the licence is not accepted, nothing is found, or a recording cannot be had.
+    """
+    if not accept_licence:
+        raise InputError(TERMS)
+    tell(f"BBC Sound Effects, licence accepted: {LICENCE}")
+    if manifest:
+        table = kept(manifest, [entry["event_label"] for entry in classes])
+    else:
+        discs = read_catalogue(catalogue) if catalogue else None
+        entries, refused = find(web, search, classes, progress, page_size, passes)
+        leave(refused, bad, tell)
+        table = label([describe(entry, discs, media, format) for entry in entries], classes)
+        table = join_groups(table, ["description", "duration"])
+    table = first_of_each(table, max_per_class)
+    for event_label, members in table.groupby("event_label", sort=False):
+        sizes = members["size"]
+        unknown = f", and {sizes.isna().sum()} of unknown size" if sizes.isna().any() else ""
+        tell(f"{event_label}: {len(members)} recordings, {sizes.sum() / 1e9:.2f} GB{unknown}")
+    files = [
+        File(row.address, row.file, None if pd.isna(row.size) else int(row.size), row.sha256 or None)
+        for row in table.itertuples()
+    ]
+    fetched = download(web, files, folder, progress, check_audio)
+    leave([f"{file.name}, {file.address}: {file.error}" for file in fetched if file.error], bad, tell)
+    arrived = pd.DataFrame(fetched, index=table.index)
+    table = table.assign(**arrived[["size", "sha256", "retrieved"]])[arrived["error"].isna()]
+    if table.empty:
+        raise InputError(f"{media}: none of the recordings could be had; the log says why")
+    table = join_groups(table, ["sha256"])
+    return table[[*MANIFEST, *sorted(set(table) - set(MANIFEST))]].astype({"size": int})
+
+
+def find(web, address, classes, progress, page_size, passes):
+    """Entries of the library under any rule's category and query, each once, by id; and what was refused."""
+    entries, refused = {}, []
+    rules = [rule for entry in classes for rule in entry["rules"]]
+    for category, query in dict.fromkeys((rule["category"], rule.get("query")) for rule in rules):
+        found, lines = search_bbc(web, address, [category], query, progress, page_size=page_size, passes=passes)
+        print(f"category {category}, query {query}: {len(found)} entries")
+        entries |= {entry["id"]: entry for entry in found}
+        refused += lines
+    return [entries[name] for name in sorted(entries)], list(dict.fromkeys(refused))
+
+
+def leave(lines, bad, tell):
+    """Raise InputError with some recordings' faults where these stop the run; print them where they are left out."""
+    if lines and bad == "stop":
+        raise InputError(listed(lines))
+    for line in lines:
+        print(f"left out: {line}")
+    if lines:
+        tell(f"{len(lines)} recordings left out, each with a line in the log")
+
+
+def describe(entry, discs, media, format):
+    """What the library's entry of a recording says, and the catalogue of discs, as a row of a manifest."""
+    name = entry["id"]
+    disc = discs.loc[name] if discs is not None and name in discs.index else {"CDNumber": "", "CDName": ""}
+    extra, duration = entry.get("additionalMetadata") or {}, entry.get("duration")
+    return {
+        "id": name,
+        "group": group_of(name, disc["CDNumber"]),
+        "duration": duration / 1000 if isinstance(duration, int | float) else None,  # ms
+        "address": f"{media}/{format}/{name}.{format}",
+        "licence": LICENCE,
+        "sha256": "",
+        "size": bbc_size(entry, format),
+        "file": f"{name}.{format}",
+        "category": "|".join(text(part.get("className")) for part in entry.get("categories") or []),
+        "description": text(entry.get("description")),
+        "band": text(extra.get("bandDescription")),
+        "cd_name": disc["CDName"],
+    }
+
+
+def text(value):
+    """A text of the library in one line, "" for none."""
+    return " ".join(str(value or "").split())
+
+
+def group_of(name, disc):
+    """The original field recording: the disc's number, else the tape, which is the id without its last three digits.
+
+    No disc holds more than one tape, so that a tape is a group where the disc is unknown. An id of three digits or
+    fewer has no tape and is a group of its own.
+    """
+    tape = re.fullmatch(r"((?:NHU)?[0-9]+)[0-9]{3}", name)
+    return disc.strip() or (tape[1] if tape else name)
+
+
+def read_catalogue(path):
+    """Number and name of the disc of each id, by id. Raises InputError where the file lacks them."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as a table ({str(error).strip()})") from error
+    if missing := {"id", "CDNumber", "CDName"} - set(table.columns):
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; a catalogue has them")
+    return table.assign(id=table["id"].str.upper()).drop_duplicates("id").set_index("id")
+
+
+def labels(row, classes):
+    """Every class that has a rule which a recording meets, in order; the first is its class.
+
+    A rule has a category, of which the recording must be, and may have a pattern: a regular expression that is to
+    be found in `fields` (cd_name, description, band), joined by a space.
+    """
+    categories = row["category"].split("|")
+    return [entry["event_label"] for entry in classes if any(meets(row, categories, rule) for rule in entry["rules"])]
+
+
+def meets(row, categories, rule):
+    """Whether a recording meets a rule."""
+    if rule["category"] not in categories:
+        return False
+    return "pattern" not in rule or bool(re.search(rule["pattern"], " ".join(row[field] for field in rule["fields"])))
+
+
+def label(rows, classes):
+    """Put every row that meets a rule under its class; prints how many meet none, or rules of several."""
+    chosen = []
+    for row in rows:
+        found = labels(row, classes)
+        if found[1:]:
+            print(f"{row['id']}: {found[0]}, and not {', '.join(found[1:])}: {row['description']}")
+        chosen += [row | {"event_label": found[0]}] if found else []
+    print(f"{len(rows) - len(chosen)} of {len(rows)} entries meet no rule")
+    event_labels = [entry["event_label"] for entry in classes]
+    if absent := set(event_labels) - {row["event_label"] for row in chosen}:
+        raise InputError(f"classes: no entry meets the rules of {', '.join(sorted(absent))}; check them")
+    chosen.sort(key=lambda row: event_labels.index(row["event_label"]))
+    return pd.DataFrame(chosen)
+
+
+def first_of_each(table, most):
+    """At most so many recordings of each class, taken from as many groups as there are; all of them for None."""
+    if most is None:
+        return table
+    turn = table.groupby(["event_label", "group"]).cumcount()
+    return table.iloc[turn.argsort(kind="stable")].groupby("event_label").head(most).sort_index()
+
+
+def kept(path, event_labels):
+    """Recordings of a manifest that was kept. Raises InputError where it has other classes."""
+    table = read_manifest(path)
+    if differing := set(table["event_label"]) ^ set(event_labels):
+        raise InputError(f"{path}: class {', '.join(sorted(differing))} is in it or in the config's `classes` alone")
+    return table.assign(size=pd.to_numeric(table["size"]), duration=pd.to_numeric(table["duration"]))
+
+
+def fetch_esc50(folder, web, progress, tell, *, address):
+    """Fetch the archive of ESC-50; returns a manifest of that one file. Raises InputError where it cannot be had."""
+    tell(f"ESC-50, {ESC50_LICENCE}: {address}")
+    (fetched,) = download(web, [File(address, "ESC-50.zip")], folder, progress, check_zip)
+    check_fetched([fetched])
+    row = fetched._asdict() | {"id": "ESC-50", "file": fetched.name, "licence": ESC50_LICENCE}
+    return pd.DataFrame([row]).reindex(columns=MANIFEST)
