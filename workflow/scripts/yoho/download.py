@@ -199,10 +199,9 @@ def search_bbc(web, address, categories, query, progress, *, page_size, passes):
             if not moved:
                 break
             print(f"{address}: {moved}; entries moved from page to page")
-    refused = [
-        f"id {name!r}, {address}: neither 7 or 8 digits nor NHU and digits" for name in found if not BBC_ID.fullmatch(name)
-    ]
-    return [entry for name, entry in found.items() if BBC_ID.fullmatch(name)], refused
+    good = [entry for name, entry in found.items() if BBC_ID.fullmatch(name)]
+    bad = [name for name in found if not BBC_ID.fullmatch(name)]
+    return good, [f"id {name!r}, {address}: neither 7 or 8 digits nor NHU and digits" for name in bad]
 
 
 def search_through(web, address, categories, query, bar, page_size):
