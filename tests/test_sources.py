@@ -146,6 +146,25 @@ def test_splits_get_their_share_of_the_groups(groups, fractions, expected):
     assert tuple((dealt["split"] == split).sum() for split in SPLITS) == expected
 
 
+@pytest.mark.parametrize(
+    "sizes, expected",
+    [
+        ([16, 4, 1], (16, 4, 1)),
+        ([600] + [50] * 8, (600, 200, 200)),
+        ([1] * 60 + [40], (60, 20, 20)),
+        ([30, 30, 30, 5, 5], (40, 30, 30)),
+    ],
+)
+def test_shares_are_of_recordings_and_large_groups_are_dealt_first(sizes, expected):
+    """Tapes of the BBC hold one to six hundred recordings of a class."""
+    groups = np.repeat([f"g{number}" for number in range(len(sizes))], sizes)
+    recordings = pd.DataFrame({"event_label": "car", "group": groups})
+    for seed in range(5):
+        dealt = assign_splits(recordings, {"train": 0.6, "valid": 0.2, "test": 0.2}, np.random.default_rng(seed))
+        assert tuple((dealt["split"] == split).sum() for split in SPLITS) == expected
+        assert (dealt.groupby("group")["split"].nunique() == 1).all()
+
+
 def test_splits_are_drawn_not_dealt_in_order():
     recordings = pd.DataFrame({"event_label": "car", "group": [f"g{number}" for number in range(30)]})
     fractions = {"train": 0.6, "valid": 0.2, "test": 0.2}
@@ -674,6 +693,46 @@ def test_bad_recording_is_named(esc, esc50, how):
     with pytest.raises(InputError, match=name) as caught:
         esc50(esc)
     assert "\n" not in str(caught.value)
+
+
+def write_mp3(path):
+    """Ten seconds of noise at a constant 160 kbit/s; returns the bytes of its first frame, which tells its length."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal(441000)
+    soundfile.write(path, noise, 44100, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5)
+    assert b"Info" in path.read_bytes()[:60]
+    return 522
+
+
+@pytest.mark.parametrize("tail", [b"", b"TAG" + bytes(125)], ids=["plain", "ID3v1"])
+def test_mp3_without_a_frame_that_tells_its_length_is_whole(tmp_path, tail):
+    """Its length is estimated then, and the estimate may be too long by a frame."""
+    path = tmp_path / "a.mp3"
+    first = write_mp3(path)
+    path.write_bytes(path.read_bytes()[first:] + tail)
+    with soundfile.SoundFile(path) as file:
+        assert len(file.read()) < file.frames  # the case there was trouble with
+    found = hear(path, 40, 1.0, 44100)
+    assert found.error == "" and found.duration == pytest.approx(10, abs=0.1)
+
+
+def test_mp3_with_such_a_frame_that_is_cut_off_is_named(tmp_path):
+    path = tmp_path / "a.mp3"
+    write_mp3(path)
+    path.write_bytes(path.read_bytes()[:150_000])
+    assert "is cut off" in hear(path, 40, 1.0, 44100).error
+
+
+def test_the_same_audio_in_two_splits_is_named(esc, tmp_path, monkeypatch):
+    """Under another `src_file` too: what counts is what is heard."""
+    table = pd.read_csv(esc / "meta" / "esc50.csv", dtype=str)
+    first, second = (table[(table["category"] == "dog") & (table["fold"] == fold)]["filename"].iloc[0] for fold in "13")
+    shutil.copy(esc / "audio" / first, esc / "audio" / second)
+    monkeypatch.setattr(job, "TERMINAL", io.StringIO())
+    made = SimpleNamespace(audio=str(tmp_path / "made"), table=tmp_path / "recordings.tsv")
+    settings = {"path": str(esc), "classes": CLASSES, "folds": FOLDS, "unpacked": UNPACKED}
+    slices = {"settings": settings, "listening": LISTENING, "splitting": None}
+    with pytest.raises(InputError, match="groups in more than one split"):
+        collect_recordings(made, 1, source="esc50", event_labels=["animal", "weather"], **slices)
 
 
 def test_several_bad_recordings_are_a_line_each(esc, esc50):

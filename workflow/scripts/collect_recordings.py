@@ -19,9 +19,10 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
             job.tell(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
         listed = len(recordings)
         recordings = listen(recordings, spread, **listening)
-        job.tell(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
-    if splitting:
+        if len(recordings) < listed:
+            job.tell(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
         recordings = join_groups(recordings, ["sha256"])
+    if splitting:
         recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
     write_table(check_recordings(recordings, event_labels)[COLUMNS], made.table)
 

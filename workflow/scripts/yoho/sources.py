@@ -297,7 +297,9 @@ def is_cut(file, length):
     sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
     # All ones: written as it came, its length not known beforehand.
     announced, there = map(int, sizes.groups()) if sizes else (0, 0)
-    return length < file.frames or there < announced < 2**32 - 1
+    # The length of an MP3 without a header that tells it is an estimate, which a frame or two may miss.
+    lacking = 0.02 * file.frames if file.format in ("MP3", "MPEG") else 0
+    return length < file.frames - lacking or there < announced < 2**32 - 1
 
 
 def remarks(file, duration, sample_rate):
@@ -337,32 +339,37 @@ def join_groups(recordings, *keys):
 
 
 def assign_splits(recordings, fractions, rng):
-    """Deal the groups of each class to the splits, by `fractions` per split, every split getting at least one.
+    """Deal the groups of each class to the splits, by `fractions` of its recordings, every split getting at least one.
 
-    A group that holds several classes is dealt once, with the class that has the fewest groups.
-    Raises InputError where a class cannot be in every split.
+    Large groups are dealt first, in a random order where they are of one size. A group that holds several classes is
+    dealt once, with the class that has the fewest groups. Raises InputError where a class cannot be in every split.
     """
     shares = np.array([fractions[split] for split in SPLITS], dtype=float)
-    classes = [(label, members["group"].unique()) for label, members in recordings.groupby("event_label", sort=False)]
+    classes = [
+        (label, members["group"].value_counts(sort=False))
+        for label, members in recordings.groupby("event_label", sort=False)
+    ]
     splits = {}
-    for event_label, groups in sorted(classes, key=lambda entry: len(entry[1])):
-        free = rng.permutation([group for group in groups if group not in splits])
-        dealt = [splits[group] for group in groups if group in splits]
-        counts = np.array([dealt.count(split) for split in SPLITS])
-        given = np.zeros(len(SPLITS), int)
-        for _ in range(len(free)):
+    for event_label, sizes in sorted(classes, key=lambda entry: len(entry[1])):
+        free = sizes[rng.permutation([group for group in sizes.index if group not in splits])]
+        free = free.sort_values(ascending=False, kind="stable")
+        dealt = sizes[[group for group in sizes.index if group in splits]]
+        have = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in SPLITS])
+        places = []
+        for size in free:
             # One group each first; the rest go where the share is furthest from being met.
-            have = counts + given
             missing = have == 0
-            wanted = shares * len(groups) / shares.sum() - have
-            given[np.argmax(missing if missing.any() else wanted)] += 1
-        if (counts + given == 0).any():
+            places.append(np.argmax(missing if missing.any() else shares * sizes.sum() / shares.sum() - have))
+            have[places[-1]] += size
+        # Among groups of one size, which are in a random order, the splits come one after another.
+        places = pd.Series(places, free.index, dtype=int).groupby(free.to_numpy()).transform(np.sort)
+        splits |= {group: SPLITS[place] for group, place in places.items()}
+        if (have == 0).any():
             raise InputError(
-                f"class {event_label}: {len(groups)} group(s) of recordings for {len(SPLITS)} splits"
-                f"{', some shared with other classes' if dealt else ''}; "
+                f"class {event_label}: {len(sizes)} group(s) of recordings for {len(SPLITS)} splits"
+                f"{', some shared with other classes' if len(dealt) else ''}; "
                 "each split needs a group of its own, so give the class more recordings"
             )
-        splits |= dict(zip(free, np.repeat(SPLITS, given)))
     return recordings.assign(split=recordings["group"].map(splits))
 
 
