@@ -1,4 +1,8 @@
-"""Fetch recordings that lie elsewhere into `downloads/`, which is kept, and list what arrived (paper 4.1)."""
+"""Fetch recordings that lie elsewhere into `downloads/`, and list what arrived (paper 4.1).
+
+`downloads/` is kept whatever happens, and so is the copy of the manifest in it: Snakemake deletes the manifest itself
+whenever the job starts again.
+"""
 
 from pathlib import Path
 
@@ -12,6 +16,7 @@ def fetch_recordings(manifest, *, source, settings, web):
     fetch = {"bbc": fetch_bbc, "esc50": fetch_esc50}[source]
     with Web(**web) as opened:
         table = fetch(Path(manifest).parent / "downloads", opened, job.progress, job.tell, **settings)
+    write_table(table, Path(manifest).parent / "downloads" / "manifest.tsv")
     write_table(table, manifest)
 
 

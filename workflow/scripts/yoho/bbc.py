@@ -62,10 +62,15 @@ def fetch_bbc(
         table = kept(manifest, [entry["event_label"] for entry in classes])
     else:
         discs = read_catalogue(catalogue) if catalogue else None
+        if discs is None:
+            tell("no `catalogue`: names of discs are unknown to the rules, and a tape is a group")
         entries, refused = find(web, search, classes, progress, page_size, passes)
         leave(refused, bad, tell)
         table = label([describe(entry, discs, media, format) for entry in entries], classes)
-        table = join_groups(table, ["description", "duration"])
+    # Where the disc of a recording is unknown, all that lies on its tape is one group.
+    tape = pd.Series([group_of(name, "") for name in table["id"]], table.index)
+    table = table.assign(tape=tape.where(tape.isin(table["group"]), ""))
+    table = join_groups(table, ["description", "duration"], ["tape"]).drop(columns="tape")
     table = first_of_each(table, max_per_class)
     for event_label, members in table.groupby("event_label", sort=False):
         sizes = members["size"]

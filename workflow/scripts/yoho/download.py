@@ -36,7 +36,8 @@ from yoho import InputError
 
 BBC_ID = re.compile(r"[0-9]{7,8}|NHU[0-9]+")  # seven: 0009006, of the authors' own pool
 BBC_REACH = 10_000  # entries that one search can show: its from + size may not be more
-FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: it stays in its folder
+# No separator, no leading dot: it stays in its folder. Nor the ending of a file on its way.
+FILE_NAME = re.compile(r"\w[\w.-]*(?<!\.part)(?<!\.tag)(?<!\.refused)", re.ASCII)
 HOPS = 5  # redirects in a row
 PIECE = 2**16  # bytes
 
@@ -83,7 +84,7 @@ class Web:
     retry_after  longest wait that a server can ask for, s; nothing is asked of any server meanwhile
     timeouts     [to connect, between two arrivals], s
     slowest      [bytes per second, span in s]: fewer over a span, and the connection counts as broken
-    give_up      after so many files in a row that could not be had, the others are not tried
+    give_up      so many files in a row that a server does not give just now are an outage, which ends the work
     hosts        where else than to its own host a file may be redirected, as `host` or `host:port`
     """
 
@@ -268,7 +269,7 @@ def download(web, files, folder, progress, check):
     files: list of File; progress: `job.progress` or a function like it; check: function of a path that raises
     InputError where the file there is not what it should be, such as `check_audio`.
     Returns a list of Fetched, in that order: one file that cannot be had does not stop the others.
-    Raises InputError for a name that is none, two of one name, or a disk that is full or would be.
+    Raises InputError for a name that is none, two of one name, a disk that is full or would be, or an outage.
     """
     folder = Path(folder)
     check_names(files)
@@ -336,7 +337,7 @@ def size_of(path):
 def fetch(web, file, folder, check, bar):
     """Fetch one file, if need be, and give it its name once it is whole and checked; returns Fetched.
 
-    Raises OSError where it cannot be written.
+    Raises OSError where it cannot be written, InputError where too many in a row fail for now.
     """
     target, part = folder / file.name, folder / f"{file.name}.part"
     tag = folder / f"{file.name}.part.tag"
@@ -345,8 +346,6 @@ def fetch(web, file, folder, check, bar):
     except (InputError, FileNotFoundError):
         pass
     try:
-        if web.misses >= web.give_up:
-            raise InputError(f"not tried, as {web.give_up} in a row could not be had")
         web.insist(receive, web, file, part, tag, bar)
         try:
             fetched = inspect(part, file, check)
@@ -359,7 +358,13 @@ def fetch(web, file, folder, check, bar):
         web.misses = 0
         return fetched
     except FAILURES as error:
-        web.misses += 1
+        # A server that says no is there all the same.
+        web.misses = web.misses + 1 if isinstance(error, PASSING) else 0
+        if web.misses >= web.give_up:
+            raise InputError(
+                f"{web.misses} files in a row could not be had, the last {file.name}, {file.address}: {reason(error)}; "
+                "what has arrived is kept: run again later"
+            ) from error
         return Fetched(file.name, file.address, error=reason(error))
 
 
@@ -401,6 +406,8 @@ def receive(web, file, part, tag, bar):
             have = 0
         remaining = response.raw.length_remaining
         whole = file.size if remaining is None else have + remaining
+        if response.status_code == 206 and (total := content_range(response)[2]) != "*":
+            whole = int(total)
         if file.size not in (None, whole):
             raise InputError(f"is {whole} bytes long, not {file.size}")
         if not have:
@@ -444,6 +451,13 @@ def version(response):
 
 
 def fits(response, have, mark):
-    """Whether a partial response goes on after byte `have` of the version `mark`."""
-    goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-    return have > 0 and goes_on and version(response) in (None, mark)
+    """Whether a partial response goes on after byte `have`, to the end, of the version `mark`."""
+    first, last, total = content_range(response)
+    ends = total == "*" or int(last) + 1 == int(total)
+    return have > 0 and first == str(have) and ends and version(response) in (None, mark)
+
+
+def content_range(response):
+    """First byte, last byte and length of the whole file ("*": not said) of a partial response, as text."""
+    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
+    return found.groups() if found else ("", "-1", "*")
