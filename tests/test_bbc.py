@@ -233,6 +233,12 @@ def test_catalogue_gives_disc_and_name(tmp_path):
         bbc.read_catalogue(tmp_path / "discs.csv")
 
 
+@pytest.mark.parametrize("change", [{"categories": ["Clocks"]}, {"additionalMetadata": "x"}])
+def test_entry_of_another_form_is_named(change):
+    with pytest.raises(InputError, match="id 07000001: its entry"):
+        describe(entry("07000001") | change, None, "", "wav")
+
+
 # ---- fetching --------------------------------------------------------------------------------------------------------
 
 
@@ -377,6 +383,8 @@ def test_recording_that_is_no_longer_what_the_kept_manifest_says_is_named(fetch,
     [
         (lambda table: table.drop(columns="sha256"), r"kept\.tsv: no column sha256"),
         (lambda table: table[table["event_label"] == "car"], r"kept\.tsv: class clocks"),
+        (lambda table: table.assign(group=" "), r"kept\.tsv: no group for 07000001, "),
+        (lambda table: table.assign(size="big"), r"kept\.tsv: a size or duration is no number"),
     ],
 )
 def test_manifest_that_does_not_fit_is_named(fetch, tmp_path, change, words):

@@ -71,6 +71,15 @@ def test_mixes_of_a_split_hold_its_own_recordings_alone(finished):
         assert set(plan["recording"].map(split_of)) == {split}
 
 
+def test_the_dataset_is_a_table_and_a_figure(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    code, text = run(folder, "dataset")
+    assert code == 0, text
+    table = pd.read_csv(folder / "results/tables/dataset.csv")
+    assert {"event_label", "split", "recordings", "groups", "segments", "hours"} <= set(table.columns)
+    assert (folder / "results/figures/dataset.png").stat().st_size > 5000
+
+
 def test_a_second_call_finds_nothing_to_do(finished):
     code, text = run(finished, "all", "--dry-run")
     assert code == 0

@@ -113,10 +113,16 @@ def leave(lines, bad, tell):
 
 
 def describe(entry, discs, media, format):
-    """What the library's entry of a recording says, and the catalogue of discs, as a row of a manifest."""
+    """What the library's entry of a recording says, and the catalogue of discs, as a row of a manifest.
+
+    Raises InputError where the entry is of another form.
+    """
     name = entry["id"]
+    parts, extra = entry.get("categories") or [], entry.get("additionalMetadata") or {}
+    if not isinstance(extra, dict) or not all(isinstance(part, dict) for part in parts):
+        raise InputError(f"id {name}: its entry in the library is not of the form that is known")
     disc = discs.loc[name] if discs is not None and name in discs.index else {"CDNumber": "", "CDName": ""}
-    extra, duration = entry.get("additionalMetadata") or {}, entry.get("duration")
+    duration = entry.get("duration")
     return {
         "id": name,
         "group": group_of(name, disc["CDNumber"]),
@@ -126,7 +132,7 @@ def describe(entry, discs, media, format):
         "sha256": "",
         "size": bbc_size(entry, format),
         "file": f"{name}.{format}",
-        "category": "|".join(text(part.get("className")) for part in entry.get("categories") or []),
+        "category": "|".join(text(part.get("className")) for part in parts),
         "description": text(entry.get("description")),
         "band": text(extra.get("bandDescription")),
         "cd_name": disc["CDName"],
@@ -201,11 +207,17 @@ def first_of_each(table, most):
 
 
 def kept(path, event_labels):
-    """Recordings of a manifest that was kept. Raises InputError where it has other classes."""
+    """Recordings of a manifest that was kept. Raises InputError where classes differ, or cells mean nothing."""
     table = read_manifest(path)
     if differing := set(table["event_label"]) ^ set(event_labels):
         raise InputError(f"{path}: class {', '.join(sorted(differing))} is in it or in the config's `classes` alone")
-    return table.assign(size=pd.to_numeric(table["size"]), duration=pd.to_numeric(table["duration"]))
+    if nameless := table.loc[table["group"].str.strip() == "", "id"].tolist():
+        raise InputError(f"{path}: no group for {', '.join(nameless[:5])}")
+    try:
+        numbers = {name: pd.to_numeric(table[name]) for name in ("size", "duration")}
+    except ValueError as error:
+        raise InputError(f"{path}: a size or duration is no number ({error})") from error
+    return table.assign(sha256=table["sha256"].str.lower(), **numbers)
 
 
 def fetch_esc50(folder, web, progress, tell, *, address):
