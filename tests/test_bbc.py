@@ -492,7 +492,7 @@ def test_esc50_is_fetched_by_address(tmp_path, library):
     library.add("master.zip", content.getvalue())
     made = tmp_path / "esc50" / "manifest.tsv"
     made.parent.mkdir()
-    settings = {"address": f"{library.address}/zip/master.zip"}
+    settings = {"address": f"{library.address}/zip/master.zip", "name": "ESC-50.zip"}
     fetch_recordings(made, source="esc50", settings=settings, web=MANNERS)
     assert (tmp_path / "esc50" / "downloads" / "ESC-50.zip").read_bytes() == content.getvalue()
     (said,) = read_manifest(made).to_dict("records")
@@ -502,4 +502,4 @@ def test_esc50_is_fetched_by_address(tmp_path, library):
 def test_archive_that_is_none_is_named_with_its_address(tmp_path, library):
     address = library.add("master.zip", b"no archive at all")
     with Web(**MANNERS) as web, pytest.raises(InputError, match=rf"{address}: is no whole \.zip"):
-        fetch_esc50(tmp_path / "downloads", web, job.progress, print, address=address)
+        fetch_esc50(tmp_path / "downloads", web, job.progress, print, address=address, name="ESC-50.zip")

@@ -362,9 +362,11 @@ def test_esc50_by_address_is_read_from_where_it_is_fetched_to(real):
     check_config(real)
     assert source_files(real["datasets"]["builtin"]) == []
     assert recording_files(real, "builtin") == ["results/builtin/manifest.tsv"]
-    assert fetch_settings(real, "builtin") == {"address": "https://example.org/esc.zip"}
-    collected = collect_settings(real, "builtin")
-    assert collected["settings"]["path"] == "results/builtin/downloads/ESC-50.zip"
+    fetched, collected = fetch_settings(real, "builtin"), collect_settings(real, "builtin")
+    assert fetched == {"address": "https://example.org/esc.zip", "name": fetched["name"]}
+    assert collected["settings"]["path"] == f"results/builtin/downloads/{fetched['name']}"
+    recordings["address"] = "https://example.org/other.zip"  # another archive, not the one that is there
+    assert fetch_settings(real, "builtin")["name"] != fetched["name"]
     assert set(collected["settings"]) == {"path", "classes", "folds", "unpacked"} and collected["splitting"] is None
 
 

@@ -198,7 +198,14 @@ def fetch_settings(config, name):
     """What fetching the recordings of a dataset gets."""
     dataset = config["datasets"][name]
     settings = {key: dataset["recordings"][key] for key in FETCH_KEYS[dataset["source"]]}
-    return settings | ({"bad": config["bad_recordings"]} if dataset["source"] == "bbc" else {})
+    if dataset["source"] == "esc50":
+        return settings | {"name": archive_name(dataset)}
+    return settings | {"bad": config["bad_recordings"]}
+
+
+def archive_name(dataset):
+    """Name of the archive that is fetched for a dataset: another address is another archive."""
+    return f"ESC-50-{hashlib.sha256(dataset['recordings']['address'].encode()).hexdigest()[:8]}.zip"
 
 
 def collect_settings(config, name):
@@ -218,7 +225,8 @@ def collect_settings(config, name):
     if source == "folder":
         settings["event_labels"] = event_labels(dataset)
     if is_fetched(dataset):
-        settings["path"] = f"results/{name}/" + {"bbc": "manifest.tsv", "esc50": "downloads/ESC-50.zip"}[source]
+        file = "manifest.tsv" if source == "bbc" else f"downloads/{archive_name(dataset)}"
+        settings["path"] = f"results/{name}/{file}"
     splitting = {key: settings.pop(key) for key in ("splits", "seed")} if "splits" in settings else None
     return {"settings": settings, "listening": listening, "splitting": splitting}
 

@@ -220,10 +220,10 @@ def kept(path, event_labels):
     return table.assign(sha256=table["sha256"].str.lower(), **numbers)
 
 
-def fetch_esc50(folder, web, progress, tell, *, address):
-    """Fetch the archive of ESC-50; returns a manifest of that one file. Raises InputError where it cannot be had."""
+def fetch_esc50(folder, web, progress, tell, *, address, name):
+    """Fetch the archive of ESC-50 as `name`; returns a manifest of that file. InputError where it cannot be had."""
     tell(f"ESC-50, {ESC50_LICENCE}: {address}")
-    (fetched,) = download(web, [File(address, "ESC-50.zip")], folder, progress, check_zip)
+    (fetched,) = download(web, [File(address, name)], folder, progress, check_zip)
     check_fetched([fetched])
     row = fetched._asdict() | {"id": "ESC-50", "file": fetched.name, "licence": ESC50_LICENCE}
     return pd.DataFrame([row]).reindex(columns=MANIFEST)
