@@ -44,7 +44,8 @@ rule train_network:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        # Not more with every attempt: the next one goes on from the checkpoint.
         runtime=1440,
     params:
         event_labels=labels,
