@@ -119,8 +119,9 @@ class Handler(BaseHTTPRequestHandler):
     def page(self):
         """The answer to a search."""
         criteria = self.content["criteria"]
-        wanted = set(criteria["categories"])
+        wanted, words = set(criteria["categories"]), (criteria["query"] or "").lower()
         found = [e for e in self.server.entries if wanted & {c["className"] for c in e["categories"]}]
+        found = [e for e in found if words in e["description"].lower()] if words else found
         first, size = criteria["from"], criteria["size"]
         assert first + size <= 10_000
         return {"total": len(found), "results": found[first : first + size]}
@@ -190,6 +191,44 @@ def drip(seconds):
                 return
 
     return fault
+
+
+def drip_head(seconds):
+    """Send a head that does not end, one byte at a time, with pauses."""
+
+    def fault(handler):
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-wav\r\nX-More: ")
+        while not handler.server.closing.wait(seconds):
+            handler.wfile.write(b"x")
+
+    return fault
+
+
+def half_head(handler):
+    """Hang up before the length."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-wav\r\n")
+    handler.close_connection = True
+
+
+def short_range(handler):
+    """Send the first part of the range that was asked for, and say so."""
+    _, body, headers = handler.part()
+    first = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    headers["Content_Range"] = f"bytes {first}-{first + 999}/{first + len(body)}"
+    handler.send(206, body[:1000], **headers)
+
+
+def range_of_unknown_total(handler):
+    """Send the first part of the range that was asked for, and do not say how much there is."""
+    _, body, headers = handler.part()
+    headers["Content_Range"] = headers["Content_Range"].partition("/")[0] + "/*"
+    handler.send(206, body[:1000], **headers)
+
+
+def cut_range(handler):
+    """Send the first part of the range that was asked for, and say that it is all."""
+    _, body, headers = handler.part()
+    handler.send(206, body[:1000], **headers)
 
 
 def whole(handler):

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import re
+import subprocess
+import sys
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -17,7 +19,7 @@ from fetch_recordings import fetch_recordings
 
 from yoho import InputError, bbc, job
 from yoho.bbc import describe, fetch_bbc, fetch_esc50, first_of_each, group_of, labels
-from yoho.download import Web
+from yoho.download import Fetched, Web
 from yoho.events import write_table
 from yoho.sources import MANIFEST, SOURCES, read_manifest
 
@@ -233,7 +235,9 @@ def test_catalogue_gives_disc_and_name(tmp_path):
         bbc.read_catalogue(tmp_path / "discs.csv")
 
 
-@pytest.mark.parametrize("change", [{"categories": ["Clocks"]}, {"additionalMetadata": "x"}])
+@pytest.mark.parametrize(
+    "change", [{"categories": ["Clocks"]}, {"categories": "Clocks"}, {"categories": 7}, {"additionalMetadata": "x"}]
+)
 def test_entry_of_another_form_is_named(change):
     with pytest.raises(InputError, match="id 07000001: its entry"):
         describe(entry("07000001") | change, None, "", "wav")
@@ -288,11 +292,11 @@ def fetch(library, tmp_path):
     """A function that fetches from the library: the manifest. What is said on the terminal is in `fetch.told`."""
     told = []
 
-    def run(**changes):
+    def run(manners=None, **changes):
         settings = CONFIG["bbc"]["recordings"] | {"accept_licence": True, "classes": CLASSES}
         settings |= {"search": library.address + servers.SEARCH, "media": library.address, "bad": "stop"} | changes
         settings = {key: value for key, value in settings.items() if key not in ("trim_db", "splits", "seed")}
-        with Web(**MANNERS) as web:
+        with Web(**MANNERS | (manners or {})) as web:
             return fetch_bbc(tmp_path / "downloads", web, job.progress, told.append, **settings)
 
     run.told = told
@@ -383,8 +387,12 @@ def test_recording_that_is_no_longer_what_the_kept_manifest_says_is_named(fetch,
     [
         (lambda table: table.drop(columns="sha256"), r"kept\.tsv: no column sha256"),
         (lambda table: table[table["event_label"] == "car"], r"kept\.tsv: class clocks"),
-        (lambda table: table.assign(group=" "), r"kept\.tsv: no group for 07000001, "),
-        (lambda table: table.assign(size="big"), r"kept\.tsv: a size or duration is no number"),
+        (lambda table: table.assign(group=" "), r"kept\.tsv, row 1 \(07000001\): group ' ' cannot be used"),
+        (lambda table: table.assign(size="big"), r"kept\.tsv, row 1 \(07000001\): size 'big' cannot be used"),
+        (
+            lambda table: table.assign(duration=["1"] * 7 + ["inf"] + [""] * 8),
+            r"kept\.tsv, row 8 \(07004008\): duration 'inf' cannot be used",
+        ),
     ],
 )
 def test_manifest_that_does_not_fit_is_named(fetch, tmp_path, change, words):
@@ -449,6 +457,25 @@ def test_few_of_each_are_fetched_from_different_tapes(fetch, library):
     assert len({asked.path for asked in library.asked if asked.method == "GET"}) == 6
 
 
+def test_class_of_fewer_groups_than_splits_is_named_before_anything_is_fetched(fetch, library, tmp_path):
+    library.entries = [said for said in library.entries if said["id"] < "07001004" or said["id"] > "08"]
+    with pytest.raises(InputError, match=r"class car: 2 group\(s\) of recordings for 3 splits"):
+        fetch(max_per_class=3)
+    assert {asked.method for asked in library.asked} == {"POST"}
+
+
+def test_outage_is_no_bad_recording(fetch, library, tmp_path):
+    """Nothing is left out for it, and the next run has it all."""
+    for path in list(library.media)[3:]:
+        library.faults[path] = [servers.status(503)]
+    for give_up, words in ((3, "^3 files in a row could not be"), (100, "^13 of 16 files could not be")):
+        with pytest.raises(InputError, match=words):
+            fetch(bad="leave_out", manners={"give_up": give_up})
+    assert len(list((tmp_path / "downloads").glob("*.wav"))) == 3
+    library.faults.clear()
+    assert len(fetch(bad="leave_out")) == 16
+
+
 def test_mp3_is_an_option(fetch, library, tmp_path):
     for said in library.entries:
         content = audio(int(said["id"][-3:]), 0.5, "MP3")
@@ -482,6 +509,75 @@ def test_fetched_recordings_are_collected_from_their_manifest(fetch, tmp_path, s
     assert all(Path(path).is_file() for path in listed["path"])
 
 
+# ---- as a user does it -----------------------------------------------------------------------------------------------
+
+WORKFLOW = """
+dataset: small
+datasets:
+  small:
+    source: bbc
+    recordings:
+      accept_licence: {accepted}
+      manifest: null
+      catalogue: null
+      search: {address}/api/sfx/search
+      media: {address}
+      page_size: 4
+      passes: 3
+      format: wav
+      max_per_class: null
+      classes:
+        - {{event_label: car, rules: [{{category: Transport, fields: [description], pattern: '(?i)\\bcar\\b'}}]}}
+        - {{event_label: clocks, rules: [{{category: Clocks, query: clock}}]}}
+      trim_db: 40
+      splits: {{train: 0.6, valid: 0.2, test: 0.2}}
+      seed: 0
+    mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
+downloads: {{rate: {rate}, backoff: [0.01, 0.1]}}
+"""
+
+
+@pytest.fixture
+def snakemake(library, tmp_path):
+    """A function that runs the workflow on the library: the exit code, and all that was said."""
+
+    def run(*arguments, accepted="true", rate=50):
+        config = tmp_path / "small.yaml"
+        config.write_text(WORKFLOW.format(accepted=accepted, address=library.address, rate=rate))
+        call = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
+        call += ["--cores", "1", *arguments, "--configfile", config]
+        done = subprocess.run([str(part) for part in call], capture_output=True, text=True, timeout=300)
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_library_becomes_recordings_by_the_workflow(snakemake, library, tmp_path):
+    table, small = "results/small/recordings.tsv", tmp_path / "results" / "small"
+    code, text = snakemake(table)
+    assert code == 0, text
+    recordings = pd.read_csv(small / "recordings.tsv", sep="\t", dtype=str)
+    assert len(recordings) == 16 and (recordings.groupby("group")["split"].nunique() == 1).all()
+    assert recordings.groupby("event_label")["split"].nunique().to_dict() == {"car": 3, "clocks": 3}
+    kept = small / "downloads" / "manifest.tsv"
+    assert kept.read_bytes() == (small / "manifest.tsv").read_bytes()
+    assert set(read_manifest(kept)["id"]) == set(recordings["recording"])
+    # Other manners find nothing else.
+    code, text = snakemake(table, "--dry-run", rate=40)
+    assert code == 0 and "Nothing to be done" in text
+    # Another setting does: Snakemake deletes the manifest, the copy stays. Nothing is asked without the licence.
+    library.asked.clear()
+    code, text = snakemake(table, accepted="false")
+    assert code != 0 and "accept_licence: true" in text and "Traceback" not in text
+    assert library.asked == []
+    assert not (small / "manifest.tsv").exists() and len(read_manifest(kept)) == 16
+
+
+def test_manifest_of_recordings_that_are_not_fetched_cannot_be_made(snakemake):
+    code, text = snakemake("results/builtin/manifest.tsv", "--dry-run")
+    assert code != 0 and "No rule to produce results/builtin/manifest.tsv" in text and "Traceback" not in text
+
+
 # ---- ESC-50 ----------------------------------------------------------------------------------------------------------
 
 
@@ -496,7 +592,19 @@ def test_esc50_is_fetched_by_address(tmp_path, library):
     fetch_recordings(made, source="esc50", settings=settings, web=MANNERS)
     assert (tmp_path / "esc50" / "downloads" / "ESC-50.zip").read_bytes() == content.getvalue()
     (said,) = read_manifest(made).to_dict("records")
-    assert said["sha256"] == hashlib.sha256(content.getvalue()).hexdigest() and "CC BY-NC" in said["licence"]
+    assert said["sha256"] == hashlib.sha256(content.getvalue()).hexdigest()
+    assert said["licence"] == "that of its source"  # whatever lies at an address of one's own
+    assert read_manifest(made.parent / "downloads" / "manifest.tsv").to_dict("records") == [said]
+
+
+def test_shipped_address_is_of_a_fixed_version_and_has_its_licence(monkeypatch):
+    address = yaml.safe_load((ROOT / "config" / "esc50.yaml").read_text())["datasets"]["esc50"]["recordings"]["address"]
+    assert re.fullmatch(rf"{bbc.ESC50}archive/[0-9a-f]{{40}}\.zip", address)
+    told = []
+    monkeypatch.setattr(bbc, "download", lambda web, files, *_: [Fetched(files[0].name, address, error="stop here")])
+    with pytest.raises(InputError, match="stop here"):
+        fetch_esc50(Path("none"), None, None, told.append, address=address, name="ESC-50.zip")
+    assert told == [f"ESC-50, licence: {bbc.ESC50_LICENCE}: {address}"]
 
 
 def test_archive_that_is_none_is_named_with_its_address(tmp_path, library):

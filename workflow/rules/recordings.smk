@@ -1,7 +1,7 @@
 # Reads the user's audio, or fetches recordings, or neither; makes results/{base}/recordings.tsv; of recordings that are
 # fetched results/{base}/manifest.tsv and downloads/, which is kept whatever happens; where audio is made or unpacked,
 # results/{base}/recordings/. Also what the configured dataset holds, as a table and a figure, which `all` does without.
-from settings import collect_settings, fetch_settings, recording_files
+from settings import collect_settings, fetch_settings, is_fetched, recording_files
 
 
 rule dataset:
@@ -19,6 +19,8 @@ rule fetch_recordings:
         "results/{base}/manifest.tsv",
     log:
         "results/{base}/logs/fetch_recordings.log",
+    wildcard_constraints:
+        base="|".join(re.escape(name) for name, entry in config["datasets"].items() if is_fetched(entry)) or "(?!)",
     conda:
         "../../envs/fetch.yaml"
     resources:
@@ -27,8 +29,9 @@ rule fetch_recordings:
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
-        web={key: value for key, value in config["downloads"].items() if key != "unpacked"},
-        code=code_digest("fetch_recordings"),
+        # Snakemake runs nothing anew for what is worked out from `threads`: manners change no manifest.
+        web=lambda wildcards, threads: {key: value for key, value in config["downloads"].items() if key != "unpacked"},
+        code=code_digest("fetch_recordings", leave_out={"synthesis"}),
     script:
         "../scripts/fetch_recordings.py"
 

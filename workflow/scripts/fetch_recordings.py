@@ -4,6 +4,7 @@
 whenever the job starts again.
 """
 
+import shutil
 from pathlib import Path
 
 from yoho import job
@@ -14,10 +15,12 @@ from yoho.events import write_table
 
 def fetch_recordings(manifest, *, source, settings, web):
     fetch = {"bbc": fetch_bbc, "esc50": fetch_esc50}[source]
+    folder = Path(manifest).parent / "downloads"
     with Web(**web) as opened:
-        table = fetch(Path(manifest).parent / "downloads", opened, job.progress, job.tell, **settings)
-    write_table(table, Path(manifest).parent / "downloads" / "manifest.tsv")
-    write_table(table, manifest)
+        table = fetch(folder, opened, job.progress, job.tell, **settings)
+    write_table(table, folder / "manifest.tsv.part")
+    shutil.copyfile(folder / "manifest.tsv.part", manifest)
+    (folder / "manifest.tsv.part").replace(folder / "manifest.tsv")
 
 
 if __name__ == "__main__":

@@ -7,12 +7,14 @@ band and cd_name. From a kept manifest the same recordings are fetched again wit
 
 import re
 
+import numpy as np
 import pandas as pd
 
 from yoho import InputError
 from yoho.archives import check_zip
-from yoho.download import File, bbc_size, check_audio, check_fetched, download, search_bbc
-from yoho.sources import MANIFEST, join_groups, listed, read_manifest
+from yoho.download import File, check_audio, download
+from yoho.search import search_library
+from yoho.sources import MANIFEST, SPLITS, join_groups, listed, read_manifest
 
 LICENCE = "RemArc, https://sound-effects.bbcrewind.co.uk/licensing"
 TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({LICENCE.split(", ")[1]}):
@@ -20,6 +22,7 @@ TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({
 - they are not to be passed on, nor is what can be turned back into them: mixes made of them are not to be published;
 - wherever they are used, the credit is: bbc.co.uk - (c) copyright [year] BBC.
 Read it; if you accept it, set `accept_licence: true` in the `recordings` of the dataset. Nothing has been fetched."""
+ESC50 = "https://github.com/karolpiczak/ESC-50/"
 ESC50_LICENCE = "CC BY-NC 3.0; each clip has its own, see its attribution"
 
 
@@ -53,7 +56,8 @@ def fetch_bbc(
     format           "wav" or "mp3"
     max_per_class    recordings of a class, None for all there are
     bad              "stop", or "leave_out" recordings that cannot be had
-    Raises InputError where the licence is not accepted, nothing is found, or a recording cannot be had.
+    Raises InputError where the licence is not accepted, too little is found, a recording cannot be had, or the
+    server is out: that says nothing of a recording, and none is left out for it.
     """
     if not accept_licence:
         raise InputError(TERMS)
@@ -64,14 +68,13 @@ def fetch_bbc(
         discs = read_catalogue(catalogue) if catalogue else None
         if discs is None:
             tell("no `catalogue`: names of discs are unknown to the rules, and a tape is a group")
-        entries, refused = find(web, search, classes, progress, page_size, passes)
+        entries, refused = find(web, search, classes, progress, tell, page_size, passes)
         leave(refused, bad, tell)
         table = label([describe(entry, discs, media, format) for entry in entries], classes)
-    # Where the disc of a recording is unknown, all that lies on its tape is one group.
-    tape = pd.Series([group_of(name, "") for name in table["id"]], table.index)
-    table = table.assign(tape=tape.where(tape.isin(table["group"]), ""))
-    table = join_groups(table, ["description", "duration"], ["tape"]).drop(columns="tape")
-    table = first_of_each(table, max_per_class)
+    table = first_of_each(join_tapes(table), max_per_class)
+    groups = table.groupby("event_label")["group"].nunique()
+    for event_label, count in groups[groups < len(SPLITS)].items():
+        raise InputError(f"class {event_label}: {count} group(s) of recordings for {len(SPLITS)} splits; it needs more")
     for event_label, members in table.groupby("event_label", sort=False):
         sizes = members["size"]
         unknown = f", and {sizes.isna().sum()} of unknown size" if sizes.isna().any() else ""
@@ -81,7 +84,7 @@ def fetch_bbc(
         for row in table.itertuples()
     ]
     fetched = download(web, files, folder, progress, check_audio)
-    leave([f"{file.name}, {file.address}: {file.error}" for file in fetched if file.error], bad, tell)
+    leave([file.fault for file in fetched if file.error], bad, tell)
     arrived = pd.DataFrame(fetched, index=table.index)
     table = table.assign(**arrived[["size", "sha256", "retrieved"]])[arrived["error"].isna()]
     if table.empty:
@@ -90,12 +93,12 @@ def fetch_bbc(
     return table[[*MANIFEST, *sorted(set(table) - set(MANIFEST))]].astype({"size": int})
 
 
-def find(web, address, classes, progress, page_size, passes):
+def find(web, address, classes, progress, tell, page_size, passes):
     """Entries of the library under any rule's category and query, each once, by id; and what was refused."""
     entries, refused = {}, []
     rules = [rule for entry in classes for rule in entry["rules"]]
     for category, query in dict.fromkeys((rule["category"], rule.get("query")) for rule in rules):
-        found, lines = search_bbc(web, address, [category], query, progress, page_size=page_size, passes=passes)
+        found, lines = search_library(web, address, category, query, progress, tell, page_size=page_size, passes=passes)
         print(f"category {category}, query {query}: {len(found)} entries")
         entries |= {entry["id"]: entry for entry in found}
         refused += lines
@@ -119,7 +122,7 @@ def describe(entry, discs, media, format):
     """
     name = entry["id"]
     parts, extra = entry.get("categories") or [], entry.get("additionalMetadata") or {}
-    if not isinstance(extra, dict) or not all(isinstance(part, dict) for part in parts):
+    if not isinstance(extra, dict) or not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise InputError(f"id {name}: its entry in the library is not of the form that is known")
     disc = discs.loc[name] if discs is not None and name in discs.index else {"CDNumber": "", "CDName": ""}
     duration = entry.get("duration")
@@ -130,13 +133,20 @@ def describe(entry, discs, media, format):
         "address": f"{media}/{format}/{name}.{format}",
         "licence": LICENCE,
         "sha256": "",
-        "size": bbc_size(entry, format),
+        "size": size_of(entry, format),
         "file": f"{name}.{format}",
         "category": "|".join(text(part.get("className")) for part in parts),
         "description": text(entry.get("description")),
         "band": text(extra.get("bandDescription")),
         "cd_name": disc["CDName"],
     }
+
+
+def size_of(entry, form):
+    """Bytes of an entry's "wav" or "mp3"; None where it does not say so."""
+    sizes = entry.get("fileSizes")
+    size = sizes.get(f"{form}FileSize") if isinstance(sizes, dict) else None
+    return size if isinstance(size, int) and size > 0 else None
 
 
 def text(value):
@@ -152,6 +162,18 @@ def group_of(name, disc):
     """
     tape = re.fullmatch(r"((?:NHU)?[0-9]+)[0-9]{3}", name)
     return disc.strip() or (tape[1] if tape else name)
+
+
+def join_tapes(table):
+    """Make one group of all that may be of one field recording, by what is known before anything is fetched.
+
+    A tape that has a recording of unknown disc is one group, discs and all; and so are the same description and
+    duration.
+    """
+    tape = table["id"].map(lambda name: group_of(name, ""))
+    table = table.assign(tape=tape.where(tape.isin(tape[tape == table["group"]]), ""))
+    keys = [["tape"], ["description", "duration"]] if "description" in table else [["tape"]]
+    return join_groups(table, *keys).drop(columns="tape")
 
 
 def read_catalogue(path):
@@ -207,23 +229,24 @@ def first_of_each(table, most):
 
 
 def kept(path, event_labels):
-    """Recordings of a manifest that was kept. Raises InputError where classes differ, or cells mean nothing."""
+    """Recordings of a manifest that was kept. Raises InputError where it has other classes or a value is none."""
     table = read_manifest(path)
     if differing := set(table["event_label"]) ^ set(event_labels):
         raise InputError(f"{path}: class {', '.join(sorted(differing))} is in it or in the config's `classes` alone")
-    if nameless := table.loc[table["group"].str.strip() == "", "id"].tolist():
-        raise InputError(f"{path}: no group for {', '.join(nameless[:5])}")
-    try:
-        numbers = {name: pd.to_numeric(table[name]) for name in ("size", "duration")}
-    except ValueError as error:
-        raise InputError(f"{path}: a size or duration is no number ({error})") from error
-    return table.assign(sha256=table["sha256"].str.lower(), **numbers)
+    numbers = table[["size", "duration"]].apply(pd.to_numeric, errors="coerce").replace([np.inf, -np.inf], np.nan)
+    wrong = (numbers.isna() & (table[list(numbers)] != "")).assign(group=table["group"].str.strip() == "")
+    for row, column in zip(*np.nonzero(wrong)):
+        key, value = wrong.columns[column], table[wrong.columns[column]].iloc[row]
+        raise InputError(f"{path}, row {row + 1} ({table['id'].iloc[row]}): {key} {value!r} cannot be used")
+    return table.assign(**numbers)
 
 
 def fetch_esc50(folder, web, progress, tell, *, address, name):
     """Fetch the archive of ESC-50 as `name`; returns a manifest of that file. InputError where it cannot be had."""
-    tell(f"ESC-50, {ESC50_LICENCE}: {address}")
+    licence = ESC50_LICENCE if address.startswith(ESC50) else "that of its source"
+    tell(f"ESC-50, licence: {licence}: {address}")
     (fetched,) = download(web, [File(address, name)], folder, progress, check_zip)
-    check_fetched([fetched])
-    row = fetched._asdict() | {"id": "ESC-50", "file": fetched.name, "licence": ESC50_LICENCE}
+    if fetched.error:
+        raise InputError(fetched.fault)
+    row = fetched._asdict() | {"id": "ESC-50", "file": name, "licence": licence}
     return pd.DataFrame([row]).reindex(columns=MANIFEST)

@@ -1,17 +1,19 @@
-"""Fetching recordings: the search interface of BBC Sound Effects, and any number of files over HTTP.
+"""Fetching any number of files over HTTP, from servers that may be busy, broken or wrong.
 
 A file on its way is `NAME.part`, and `NAME.part.tag` holds the server's mark (ETag or Last-Modified) of the version
 it is part of: it is gone on with where that version is still the one offered, and begun again otherwise. Once whole
 and checked it takes its name. One that is whole but wrong is kept as `NAME.refused`.
 """
 
+import errno
 import hashlib
-import json
 import re
 import shutil
+import socket
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -34,12 +36,11 @@ from urllib3.util import Retry
 
 from yoho import InputError
 
-BBC_ID = re.compile(r"[0-9]{7,8}|NHU[0-9]+")  # seven: 0009006, of the authors' own pool
-BBC_REACH = 10_000  # entries that one search can show: its from + size may not be more
-# No separator, no leading dot: it stays in its folder. Nor the ending of a file on its way.
-FILE_NAME = re.compile(r"\w[\w.-]*(?<!\.part)(?<!\.tag)(?<!\.refused)", re.ASCII)
+FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: it stays in its folder
+OWN = (".part", ".tag", ".refused")  # endings of names that are taken
 HOPS = 5  # redirects in a row
 PIECE = 2**16  # bytes
+LATER = "just now; what has arrived is kept: run again later"
 
 
 class Unsteady(InputError):
@@ -69,6 +70,12 @@ class Fetched(NamedTuple):
     sha256: str | None = None
     retrieved: str | None = None  # UTC, ISO 8601
     error: str | None = None
+    passing: bool = False  # whether the error is of the server or the way to it, not of the file
+
+    @property
+    def fault(self):
+        """The error, in a line that names the file."""
+        return f"{self.name}, {self.address}: {self.error}"
 
 
 # ---- requests --------------------------------------------------------------------------------------------------------
@@ -93,7 +100,7 @@ class Web:
         self.session = requests.Session()
         self.session.headers["Accept-Encoding"] = "identity"  # compressed, lengths and ranges are not the file's
         for scheme in ("http://", "https://"):
-            self.session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+            self.session.mount(scheme, Adapter(pool_maxsize=connections))
         self.ending = threading.Event()
         first, longest = backoff
         self.insist = Retrying(
@@ -149,7 +156,7 @@ class Web:
                 raise InputError(f"redirected to {address}; `hosts` does not allow it")
         else:
             raise InputError(f"redirected {HOPS} times in a row")
-        if response.status_code == 429 or response.status_code >= 500:
+        if response.status_code in (408, 429) or response.status_code >= 500:
             self.hold(response)
             response.close()
             raise Unsteady(f"answered {response.status_code} {response.reason}")
@@ -170,94 +177,44 @@ class Web:
                 since, amount = time.monotonic(), 0
 
 
+class Adapter(HTTPAdapter):
+    """Connections that are `Bounded`."""
+
+    def get_connection_with_tls_context(self, *args, **settings):
+        """The connections to a host."""
+        pool = super().get_connection_with_tls_context(*args, **settings)
+        if not issubclass(pool.ConnectionCls, Bounded):
+            pool.ConnectionCls = type("Connection", (Bounded, pool.ConnectionCls), {})
+        return pool
+
+
+class Bounded:
+    """A connection that ends where the head of an answer, however it drips, takes twice the timeout of an arrival."""
+
+    def getresponse(self):
+        """The head of an answer. Raises TimeoutError."""
+        began, patience = time.monotonic(), 2 * self.timeout
+        timer = threading.Timer(patience, hang_up, [self.sock])
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+            if time.monotonic() - began >= patience:  # cut off, it can look whole
+                raise TimeoutError
+
+
+def hang_up(connection):
+    """End a connection, also while it is read from."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
 def reason(error):
     """What went wrong, in one line; requests and urllib3 wrap it in errors of their own."""
     while error.args and isinstance(inner := getattr(error.args[0], "reason", error.args[0]), Exception):
         error = inner
     return " ".join(str(error).split())
-
-
-# ---- BBC Sound Effects -----------------------------------------------------------------------------------------------
-
-
-def search_bbc(web, address, categories, query, progress, *, page_size, passes):
-    """Entries of BBC Sound Effects, as the interface at `address` describes them, each id once.
-
-    categories: any of these, or None; query: words that narrow it, or None; progress: `job.progress` or a function
-    like it; page_size: entries, two or more; passes: how often, at most, to go through all pages until nothing moved
-    meanwhile.
-    Returns (entries, refused): a list of dicts, and a line for each entry whose id is none.
-    Raises InputError where the interface cannot be reached, answers in another form, or finds more than it can show.
-    """
-    found = {}
-    with progress(desc="search", unit=" entries") as bar:
-        for _ in range(passes):
-            try:
-                entries, moved = search_through(web, address, categories, query, bar, page_size)
-            except FAILURES as error:
-                raise InputError(f"{address}: {reason(error)}") from error
-            found |= entries
-            if not moved:
-                break
-            print(f"{address}: {moved}; entries moved from page to page")
-    good = [entry for name, entry in found.items() if BBC_ID.fullmatch(name)]
-    bad = [name for name in found if not BBC_ID.fullmatch(name)]
-    return good, [f"id {name!r}, {address}: neither 7 or 8 digits nor NHU and digits" for name in bad]
-
-
-def search_through(web, address, categories, query, bar, page_size):
-    """One pass over all pages of a search: {id: entry}, and how it shows that entries moved meanwhile, if they did.
-
-    An entry that comes or goes moves the later ones, and one of them over the edge of a page: it would be missed,
-    or seen twice. So each page begins with the last entry of the one before.
-    """
-    found, moved, total, start, last = {}, "", None, 0, None
-    while total is None or start + 1 < total:
-        size = min(page_size, BBC_REACH - start)
-        count, page = web.insist(search_page, web, address, categories, query, start, size)
-        if count > BBC_REACH:
-            raise InputError(f"{count} entries in {categories}, query {query}; a search shows {BBC_REACH}: narrow it")
-        if total not in (None, count):
-            moved = f"{count} entries, before {total}"
-        elif start and page and page[0]["id"] != last:
-            moved = f"entry {start} is {page[0]['id']!r}, before {last!r}"
-        total = count
-        found |= {entry["id"]: entry for entry in page}
-        bar.update(len(found) - bar.n)
-        if len(page) < 2:
-            break
-        start, last = start + len(page) - 1, page[-1]["id"]
-    if not moved and len(found) != total:
-        moved = f"{len(found)} entries, by its own count {total}"
-    return found, moved
-
-
-def search_page(web, address, categories, query, start, size):
-    """Entries start ... start + size - 1 of a search: (how many there are in all, these)."""
-    criteria = dict.fromkeys(["tags", "durations", "continents", "sortBy", "source", "recordist", "habitat"])
-    criteria |= {"from": start, "size": size, "query": query, "categories": categories}
-    with web.open("POST", address, json={"criteria": criteria}) as response:
-        if response.status_code != 200:
-            raise InputError(f"answered {response.status_code} {response.reason}")
-        body = b"".join(web.pieces(response))
-    try:
-        answer = json.loads(body)
-    except ValueError as error:
-        raise Unsteady(f"the answer is no whole JSON ({error}); it begins with {body[:40]!r}") from error
-    try:
-        total, entries = answer["total"], answer["results"]
-        if isinstance(total, int) and all(isinstance(entry["id"], str) for entry in entries):
-            return total, entries
-    except (TypeError, LookupError):
-        pass
-    raise InputError(f"the answer is not of the form that is known: total, results, each with an id: {body[:40]!r}")
-
-
-def bbc_size(entry, form):
-    """Bytes of an entry's "wav" or "mp3"; None where it does not say so."""
-    sizes = entry.get("fileSizes")
-    size = sizes.get(f"{form}FileSize") if isinstance(sizes, dict) else None
-    return size if isinstance(size, int) and size > 0 else None
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -269,7 +226,8 @@ def download(web, files, folder, progress, check):
     files: list of File; progress: `job.progress` or a function like it; check: function of a path that raises
     InputError where the file there is not what it should be, such as `check_audio`.
     Returns a list of Fetched, in that order: one file that cannot be had does not stop the others.
-    Raises InputError for a name that is none, two of one name, a disk that is full or would be, or an outage.
+    Raises InputError for a name that is none, two of one name, a disk that is full or would be; and, once all others
+    are there, for one that a server did not give just now.
     """
     folder = Path(folder)
     check_names(files)
@@ -299,25 +257,22 @@ def download(web, files, folder, progress, check):
             if isinstance(error, OSError):
                 raise InputError(f"{error.filename or folder}: cannot be written ({error.strerror})") from error
             raise
-    return [future.result() for future in futures]
+    fetched = [future.result() for future in futures]
+    if lost := [file.fault for file in fetched if file.passing]:
+        print(*lost, sep="\n")
+        raise InputError(f"{len(lost)} of {len(fetched)} files could not be had {LATER}. The first: {lost[0]}")
+    return fetched
 
 
 def check_names(files):
     """Raise InputError unless each file has a name that stays in its folder and is no other's."""
     names = set()
     for file in files:
-        if not FILE_NAME.fullmatch(file.name):
+        if not FILE_NAME.fullmatch(file.name) or file.name.lower().endswith(OWN):
             raise InputError(f"{file.name!r}, {file.address}: not a plain file name")
         if file.name.lower() in names:  # some file systems do not tell A from a
             raise InputError(f"{file.name}, {file.address}: another file has that name")
         names.add(file.name.lower())
-
-
-def check_fetched(fetched):
-    """Raise InputError that names every file that could not be had."""
-    if failed := [file for file in fetched if file.error]:
-        lines = [f"{file.name}, {file.address}: {file.error}" for file in failed]
-        raise InputError(f"{len(failed)} of {len(fetched)} files could not be had. " + "\n".join(lines))
 
 
 def check_audio(path):
@@ -355,17 +310,13 @@ def fetch(web, file, folder, check, bar):
             raise InputError(f"{error}; kept as {file.name}.refused") from error
         finally:
             tag.unlink(missing_ok=True)
-        web.misses = 0
-        return fetched
     except FAILURES as error:
-        # A server that says no is there all the same.
-        web.misses = web.misses + 1 if isinstance(error, PASSING) else 0
-        if web.misses >= web.give_up:
-            raise InputError(
-                f"{web.misses} files in a row could not be had, the last {file.name}, {file.address}: {reason(error)}; "
-                "what has arrived is kept: run again later"
-            ) from error
-        return Fetched(file.name, file.address, error=reason(error))
+        passing = isinstance(error, PASSING)
+        fetched = Fetched(file.name, file.address, error=reason(error), passing=passing)
+    web.misses = web.misses + 1 if fetched.passing else 0
+    if web.misses >= web.give_up:
+        raise InputError(f"{web.give_up} files in a row could not be had {LATER}. The last: {fetched.fault}")
+    return fetched
 
 
 def inspect(path, file, check):
@@ -377,7 +328,7 @@ def inspect(path, file, check):
         raise InputError(f"is {stat.st_size} bytes long, not {file.size}")
     with open(path, "rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
-    if file.sha256 not in (None, digest):
+    if file.sha256 and file.sha256.lower() != digest:
         raise InputError(f"has sha256 {digest}, not {file.sha256}")
     check(path)
     retrieved = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
@@ -405,11 +356,13 @@ def receive(web, file, part, tag, bar):
         if response.status_code == 200:
             have = 0
         remaining = response.raw.length_remaining
-        whole = file.size if remaining is None else have + remaining
-        if response.status_code == 206 and (total := content_range(response)[2]) != "*":
-            whole = int(total)
+        whole = file.size if remaining is None else remaining
+        if have:
+            whole = int(response.headers["Content-Range"].rpartition("/")[2])
         if file.size not in (None, whole):
             raise InputError(f"is {whole} bytes long, not {file.size}")
+        if (free := shutil.disk_usage(part.parent).free) < (remaining or 0):
+            raise OSError(errno.ENOSPC, f"{remaining / 1e9:.1f} GB to come, {free / 1e9:.1f} GB free", str(part))
         if not have:
             advance(bar, file, -size_of(part))
             tag.unlink(missing_ok=True)
@@ -422,8 +375,8 @@ def receive(web, file, part, tag, bar):
                 advance(bar, file, len(piece))
                 if file.size and have > file.size:
                     return  # a body that may never end
-    if whole is not None and have < whole:
-        raise Unsteady(f"ended after {have} of {whole} bytes")
+    if not have if whole is None else have != whole:
+        raise Unsteady(f"ended after {have} of {whole or 'some'} bytes")
 
 
 def check_head(response):
@@ -451,13 +404,7 @@ def version(response):
 
 
 def fits(response, have, mark):
-    """Whether a partial response goes on after byte `have`, to the end, of the version `mark`."""
-    first, last, total = content_range(response)
-    ends = total == "*" or int(last) + 1 == int(total)
-    return have > 0 and first == str(have) and ends and version(response) in (None, mark)
-
-
-def content_range(response):
-    """First byte, last byte and length of the whole file ("*": not said) of a partial response, as text."""
-    found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("Content-Range", ""))
-    return found.groups() if found else ("", "-1", "*")
+    """Whether a partial response holds all after byte `have` of the version `mark`."""
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+    first, last, total = map(int, said.groups()) if said else (0, 0, 0)
+    return first == have > 0 and last + 1 == total and version(response) in (None, mark)
