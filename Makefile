@@ -1,19 +1,29 @@
 # `make`: environment, then Figures 4-6 of the default config. `make test`: environment, then tests.
-# Another config: `make CONFIG=config/esc10.yaml`.
+# Another config: `make CONFIG=config/esc10.yaml`. Another target: `make TARGET=claims`.
+# On a Slurm cluster: `make PROFILE=workflow/profiles/slurm`.
 PYTHON ?= python3
 CONFIG ?=
+PROFILE :=
+TARGET :=
 BIN := .venv/bin
 READY := .venv/installed.txt
-SNAKEMAKE := $(BIN)/snakemake --cores all --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE := $(BIN)/snakemake $(TARGET) $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete \
+  $(if $(CONFIG),--configfile $(CONFIG))
+# Jobs that Snakemake submitted to Slurm from this folder: its comment on each begins with rule_.
+SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
-.PHONY: figures environment test slow lint
-# A killed run leaves Snakemake's lock behind. It is lifted only under a lock of our own, which ends with its holder.
+.PHONY: figures environment test slow slurm lint
+# A killed run leaves Snakemake's lock behind, and on a cluster its jobs, which nobody awaits. Both are lifted only under
+# a lock of our own, which ends with its holder.
 figures: $(READY)
 	@exec 9>.snakemake.lock; \
 	if command -v flock >/dev/null && ! flock --nonblock 9; then echo "make is already at work in this folder"; exit 1; fi; \
-	if ls .snakemake/locks/* >/dev/null 2>&1; then $(SNAKEMAKE) --quiet all --unlock; fi; \
+	if ls .snakemake/locks/* >/dev/null 2>&1; then \
+	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
+	  $(SNAKEMAKE) --quiet all --unlock; \
+	fi; \
 	$(SNAKEMAKE) --quiet rules
-	@echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv"
+	@$(if $(TARGET),,echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv")
 
 environment: $(READY)
 $(READY): requirements.txt
@@ -24,10 +34,13 @@ $(READY): requirements.txt
 	cp requirements.txt $@
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not slurm"
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
+
+slurm: $(READY)
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -17,8 +17,8 @@ rule measure_throughput:
     threads: config["throughput"]["threads"] * max(config["throughput"]["at_once"], default=1)
     resources:
         gpu=1,
-        mem_mb=16000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 16000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         networks={label: runs.named[run] for label, run in runs.studies["networks"]},
         device={"name": config["training"]["device"], "deterministic": config["training"]["deterministic"]},

@@ -18,8 +18,8 @@ rule make_mixes:
         "../../envs/audio.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         mixes=lambda wildcards: dataset(wildcards)["mixes"][wildcards.split],
         seed=lambda wildcards: dataset(wildcards)["mixes"]["seed"],

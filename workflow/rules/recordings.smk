@@ -17,8 +17,8 @@ rule collect_recordings:
         "../../envs/audio.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: config["datasets"][wildcards.base]["recordings"],

@@ -19,8 +19,8 @@ rule make_windows:
         "../../envs/audio.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         event_labels=labels,
         hop=lambda wildcards: config["windows"]["hop"][wildcards.use],

@@ -1,0 +1,196 @@
+"""The workflow through its cluster profile, on a real Slurm; then a training that is interrupted in every usual way."""
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import torch
+import yaml
+from one_node import call, missing, one_node
+
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
+
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "config" / "tiny.yaml"
+PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
+RUN = "results/tiny/runs/mobilenet-seed_0"
+HISTORY = f"{RUN}/history.csv"
+EPOCHS = 12
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory):
+    with one_node(tmp_path_factory.mktemp("slurm")) as env:
+        yield env
+
+
+@pytest.fixture(scope="module")
+def finished(env, tmp_path_factory):
+    """A folder in which everything of the tiny config was made on the cluster."""
+    folder = tmp_path_factory.mktemp("tiny")
+    assert start(env, command(folder, "all")).wait(600) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ends(env, finished, tmp_path_factory):
+    """How each fault ended, and the same run without one. All at a time: mostly they wait for Slurm."""
+    config = tmp_path_factory.mktemp("config") / "longer.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 2", f"epochs: {EPOCHS}"))
+    calls, ends = [uninterrupted, *FAULTS], {}
+    with ThreadPoolExecutor(len(calls)) as pool:
+        for function in calls:
+            # Its run of two epochs goes on to more of them.
+            folder = shutil.copytree(finished, tmp_path_factory.mktemp(function.__name__) / "copy", symlinks=True)
+            ends[function] = pool.submit(function, env, folder, config)
+    return ends
+
+
+def test_every_stage_is_a_job_in_its_partition(env, finished):
+    for number in (4, 5, 6):
+        assert (finished / f"results/figures/fig{number}.pdf").stat().st_size > 5000
+    assert len(pd.read_csv(finished / "results/tables/scores.csv")) == 5 * 7
+    jobs = all_jobs(env, finished)
+    assert (jobs["state"] == "COMPLETED").all()
+    on_gpu = jobs["rule"].str.startswith("rule_train_network")
+    assert on_gpu.sum() == 5
+    assert {"rule_draw_fig4", "rule_tabulate_scores", "rule_count_networks"} < set(jobs[~on_gpu]["rule"])
+    ask = ["partition", "gpus", "memory", "limit"]
+    assert set(jobs[on_gpu][ask].itertuples(index=False, name=None)) == {("gpu", "gres:gpu:1", "8000M", "1-00:00:00")}
+    assert set(zip(jobs[~on_gpu]["partition"], jobs[~on_gpu]["gpus"])) == {("cpu", "N/A")}
+
+
+def uninterrupted(env, folder, config):
+    """Trained from its first epoch, without a cluster."""
+    shutil.rmtree(folder / RUN)
+    assert start(env, [*snakemake(folder, HISTORY), "--cores", "1", "--configfile", config]).wait(300) == 0
+    return folder, 0
+
+
+def cancelled(env, folder, config):
+    process = start(env, command(folder, HISTORY, config))
+    job, reached = under_way(env, folder)
+    call(env, "scancel", str(job))
+    assert process.wait(300) == 0
+    jobs = trainings(env, folder)
+    assert jobs["state"].tolist() == ["CANCELLED", "COMPLETED"]
+    assert jobs["memory"].tolist() == ["8000M", "16000M"]
+    return folder, reached
+
+
+def over_its_memory(env, folder, config):
+    process = start(env, command(folder, HISTORY, config, mem_mb="250 * 16 ** (attempt - 1)"))
+    assert process.wait(300) == 0
+    jobs = trainings(env, folder)
+    assert jobs["state"].tolist() == ["FAILED", "COMPLETED"]
+    assert jobs["memory"].tolist() == ["250M", "4000M"]
+    (log,) = folder.glob(f".snakemake/slurm_logs/rule_train_network/*/{jobs['job'].iloc[0]}.log")
+    assert "Exceeded job memory limit" in log.read_text()
+    return folder, 2
+
+
+def over_its_time_limit(env, folder, config):
+    """On a cluster without GPUs. The job is held so that the limit, a minute at least, comes before its end."""
+    process = start(env, command(folder, HISTORY, config, runtime=1, gpu=0, slurm_partition="cpu"))
+    _, reached = under_way(env, folder)
+    for each in psutil.process_iter(["cmdline", "cwd"]):
+        if each.info["cwd"] == str(folder) and ".snakemake/scripts" in " ".join(each.info["cmdline"]):
+            each.suspend()
+    assert process.wait(300) == 0
+    jobs = trainings(env, folder)
+    assert jobs["state"].iloc[0] == "TIMEOUT" and jobs["state"].iloc[-1] == "COMPLETED"
+    assert set(jobs["limit"]) == {"1:00"} and set(jobs["gpus"]) == {"N/A"}
+    return folder, reached
+
+
+def submitter_killed(env, folder, config):
+    """Its job runs on, awaited by nobody: `make` cancels it, and another goes on from the same checkpoint."""
+    for name in ("Snakefile", "Makefile", "requirements.txt", "config", "workflow", "envs", ".venv"):
+        (folder / name).symlink_to(ROOT / name)
+    make = ["make", "-C", folder, "--assume-old=.venv/installed.txt", f"PROFILE={edited(folder)}", f"CONFIG={config}"]
+    process = start(env, [*make, f"TARGET={HISTORY}"])
+    _, reached = under_way(env, folder)
+    for each in psutil.Process(process.pid).children(recursive=True):
+        if any(part.endswith("bin/snakemake") for part in each.cmdline()):
+            each.kill()
+    assert process.wait(20) != 0
+    assert list(folder.glob(".snakemake/locks/*"))
+    assert trainings(env, folder)["state"].tolist() == ["RUNNING"]
+    assert start(env, [*make, f"TARGET={HISTORY}"]).wait(300) == 0
+    assert trainings(env, folder)["state"].tolist() == ["CANCELLED", "COMPLETED"]
+    return folder, reached
+
+
+FAULTS = [cancelled, over_its_memory, over_its_time_limit, submitter_killed]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_an_interrupted_training_goes_on_to_the_same_bytes(ends, fault):
+    whole, _ = ends[uninterrupted].result()
+    folder, reached = ends[fault].result()
+    log = (folder / "results/tiny/logs/train_network_mobilenet-seed_0.log").read_text()
+    (resumed,) = re.findall(r"checkpoint.pt: goes on after epoch (\d+)", log)
+    assert reached <= int(resumed) < EPOCHS
+    for name in ("history.csv", "classwise.csv", "weights.safetensors", "model.json", "test_scores.json"):
+        assert (folder / RUN / name).read_bytes() == (whole / RUN / name).read_bytes(), name
+
+
+def snakemake(folder, *arguments):
+    return [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder, *arguments]
+
+
+def command(folder, target, config=TINY, **training):
+    return [*snakemake(folder, target), "--profile", edited(folder, **training), "--configfile", config]
+
+
+def edited(folder, **training):
+    """The profile as a user edits it: what train_network asks for; and with less patience than a real cluster needs."""
+    profile = yaml.safe_load(PROFILE.read_text())
+    profile["set-resources"]["train_network"] |= training
+    profile |= {"max-threads": 1, "seconds-between-status-checks": 5, "slurm-init-seconds-before-status-checks": 5}
+    path = folder.parent / "profile"
+    path.mkdir(exist_ok=True)
+    (path / "config.yaml").write_text(yaml.safe_dump(profile))
+    return path
+
+
+def start(env, arguments):
+    """A call that goes on in the background, and ends with the tests."""
+    return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *arguments], env=env)
+
+
+def under_way(env, folder):
+    """Number of the training's job, and epochs done, once it has done two more than the folder began with."""
+    deadline = time.monotonic() + 180
+    while epochs_done(folder / RUN) < 4:
+        assert time.monotonic() < deadline, "the training does not get on"
+        time.sleep(0.1)
+    return trainings(env, folder)["job"].iloc[-1], epochs_done(folder / RUN)
+
+
+def epochs_done(run):
+    """Epochs in a run's checkpoint."""
+    return len(torch.load(run / "checkpoint.pt", weights_only=True)["state"]["done"]["history"])
+
+
+def trainings(env, folder):
+    """The jobs in which the run was trained, the first one first."""
+    jobs = all_jobs(env, folder)
+    return jobs[jobs["rule"].str.startswith("rule_train_network")]
+
+
+def all_jobs(env, folder):
+    """Slurm's account of the jobs of a folder, the first one first."""
+    columns = ["job", "rule", "partition", "gpus", "memory", "limit", "state", "folder"]
+    fields = ["JobID", "Comment", "Partition", "tres-per-job", "MinMemory", "TimeLimit", "State", "WorkDir"]
+    form = ",".join(f"{field}:200|" for field in fields)
+    lines = call(env, "squeue", "--states=all", "--noheader", "--Format", form).splitlines()
+    jobs = pd.DataFrame([map(str.strip, line.split("|")[: len(columns)]) for line in lines], columns=columns)
+    return jobs[jobs["folder"] == str(folder)].astype({"job": int}).sort_values("job")
