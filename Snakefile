@@ -7,6 +7,9 @@ min_version("9.0")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/recordings.smk"
 include: "workflow/rules/mixes.smk"
@@ -14,13 +17,17 @@ include: "workflow/rules/windows.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/claims.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/benchmarks.smk"
 
 
 rule all:
-    """Figures 4-6 and the tables of the configured dataset."""
+    """Figures 4-6, tables and audio examples of the configured dataset."""
     default_target: True
     input:
         expand("results/figures/fig{number}.{format}", number=[4, 5, 6], format=["pdf", "png"]),
         "results/tables/scores.csv",
         "results/tables/networks.csv",
+        "results/tables/dataset.csv",
+        expand("results/figures/examples/test-{number:04d}.html", number=range(EXAMPLES)),
+        "results/provenance.json",

@@ -87,6 +87,63 @@ def test_folding_follows_how_any_network_is_wired(name):
     assert outputs.std() > 0
 
 
+# ---- other networks of timm ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_large_100", "convnext_atto", "densenet121"])
+def test_network_of_timm_is_a_backbone_by_its_name(name):
+    assert mask_positions(name) == ("none", "backbone", "middle", "head")
+    model = build(name, "middle").train()
+    data_loss(model(windows(2)), torch.rand(2, BINS, 18)).mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    outputs = evaluated(model)
+    assert outputs.shape == (2, BINS, 18) and outputs.std() > 0
+    with torch.no_grad():
+        torch.testing.assert_close(folded(model, windows(1))(windows(2)), outputs, atol=1e-4, rtol=1e-4)
+
+
+def test_network_of_timm_by_its_name_is_the_one_of_the_paper():
+    torch.manual_seed(0)
+    ours = build("efficientnet", "backbone").state_dict()
+    torch.manual_seed(0)
+    by_name = build("tf_efficientnet_b0", "backbone").state_dict()
+    assert ours.keys() == by_name.keys() and all(torch.equal(ours[key], by_name[key]) for key in ours)
+
+
+def test_network_of_timm_pads_as_tensorflow_does_where_it_can():
+    first = build("mobilenetv3_large_100", "none").backbone.conv_stem
+    image = windows(1)[:, None]
+    with torch.no_grad():
+        expected = functional.conv2d(functional.pad(image, (0, 1, 1, 1)), first.weight, stride=2)
+        torch.testing.assert_close(first(image), expected)
+
+
+def test_network_that_cuts_patches_sees_every_frame():
+    backbone = build("convnext_atto", "none").backbone.eval()
+    image = windows(1)[:, None]
+    with torch.no_grad():
+        before = backbone(image)
+        for place in (0, -1):
+            changed = image.clone()
+            changed[:, :, place] += 10
+            assert not torch.allclose(backbone(changed), before)
+
+
+@pytest.mark.parametrize(
+    "name, why",
+    [
+        ("vgg11", "gives 2 frames for 9 bins; its total stride must be 32"),
+        ("vit_tiny_patch16_224", "takes no window of 257 frames and 40 mel bands"),
+        ("efficientvit_b0", "timm builds no feature map of it"),
+        ("resnet", "not known"),
+    ],
+)
+def test_network_that_does_not_fit_is_one_line_that_names_it(name, why):
+    with pytest.raises(InputError, match=f"^backbone '?{name}'?: {why}") as caught:
+        build(name, "none")
+    assert "\n" not in str(caught.value)
+
+
 # ---- every network ---------------------------------------------------------------------------------------------------
 
 
@@ -520,6 +577,8 @@ def description(backbone, mask, masking="multiply"):
         ("vggish_linear", "none", "multiply"),
         ("efficientnet", "middle", "multiply"),
         ("mobilenet", "head", "multiply_and_divide"),
+        ("resnet18", "none", "multiply"),
+        ("convnext_atto", "backbone", "multiply"),
     ],
 )
 def test_saved_network_gives_identical_outputs_when_loaded(tmp_path, backbone, mask, masking):

@@ -23,6 +23,7 @@ from settings import (
     event_labels,
     fetch_settings,
     is_fetched,
+    portable,
     read_as,
     recording_files,
     source_files,
@@ -110,6 +111,16 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     assert config["studies"] and config["features"]["n_fft"] == 2048  # what an overlay leaves alone stays
 
 
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_large_100", "convnext_atto", "resnet18.a1_in1k"])
+def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
+    run = {"label": "another", "backbone": name, "mask": "middle", "pretrained": True}
+    config["studies"]["networks"]["runs"].append(run)
+    config["studies"]["mask_study"]["backbone"] = name
+    check_config(config)
+    runs = Runs(config)
+    assert runs.named[f"{name}-mask_middle-pretrained_True-seed_0"]["network"]["backbone"] == name
+
+
 # ---- one line per mistake --------------------------------------------------------------------------------------------
 
 MISTAKES = [
@@ -139,7 +150,8 @@ MISTAKES = [
     ("decoding.threshold", 1.5, r"decoding\.threshold: 1\.5 .*maximum"),
     ("training.schedule", "cosine", r"training\.schedule: 'cosine'.*'constant', 'step'"),
     ("training.device", "gpu", r"training\.device: 'gpu'.*'auto', 'cpu', 'cuda'"),
-    ("studies.networks.runs.0.backbone", "resnet", r"studies\.networks\.runs\[0\]\.backbone: 'resnet'.*'mobilenet'"),
+    ("studies.networks.runs.0.backbone", "ResNet 18", r"studies\.networks\.runs\[0\]\.backbone: 'ResNet 18'"),
+    ("studies.mask_study.backbone", "../resnet18", r"studies\.mask_study\.backbone: '\.\./resnet18'"),
     ("studies.networks.runs.0.mask", "front", r"studies\.networks\.runs\[0\]\.mask: 'front'.*'middle'"),
     ("studies.networks.runs.1.mask", "middle", r"studies\.networks\.runs\[1\]\.mask: 'middle'.*'none', 'backbone'"),
     ("studies.networks.runs.1.mask", "head", r"studies\.networks\.runs\[1\]\.mask: 'head'.*'none', 'backbone'"),
@@ -1013,3 +1025,11 @@ def test_digest_follows_the_modules_that_a_script_loads_and_no_others(scripts, o
             path.write_text(text + "\nADDED = 1\n")
             assert code_digest(script) != before, path.name
             path.write_text(text)
+
+
+# ---- provenance ------------------------------------------------------------------------------------------------------
+
+
+def test_no_place_on_this_machine_is_written_down():
+    config = {"a": {"path": "/home/someone/ESC-50.zip", "of": ["~/x/y", "data/esc", 1, None, 0.5]}, "b": "1/2"}
+    assert portable(config) == {"a": {"path": "ESC-50.zip", "of": ["y", "data/esc", 1, None, 0.5]}, "b": "1/2"}

@@ -161,7 +161,7 @@ def test_peak_counts_two_operations_for_each_product(monkeypatch):
 
 
 def test_processor_has_a_name():
-    assert throughput.device_name(CPU)
+    assert job.device_name(CPU)
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------

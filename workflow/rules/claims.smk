@@ -7,6 +7,7 @@ rule audit:
     input:
         "results/tables/audit.csv",
         multiext("results/figures/audit", ".pdf", ".png"),
+        "results/provenance.json",
 
 
 rule mask_study:
@@ -14,6 +15,7 @@ rule mask_study:
     input:
         "results/tables/mask_study.csv",
         multiext("results/figures/mask_study", ".pdf", ".png"),
+        "results/provenance.json",
 
 
 rule claims:
@@ -22,6 +24,7 @@ rule claims:
         "results/claims.md",
         "results/tables/claims.csv",
         "results/tables/power.csv",
+        "results/provenance.json",
 
 
 rule tabulate_audit:
@@ -34,7 +37,14 @@ rule tabulate_audit:
         recordings=f"results/{DATASET}/recordings.tsv",
         events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
-        "results/tables/audit.csv",
+        table="results/tables/audit.csv",
+        page=report(
+            "results/tables/audit.html",
+            caption="../report/audit_table.rst",
+            category="Studies",
+            subcategory="Audit",
+            labels={"result": "Audit: table"},
+        ),
     log:
         "results/tables/logs/tabulate_audit.log",
     conda:
@@ -55,7 +65,14 @@ rule draw_audit:
     input:
         "results/tables/audit.csv",
     output:
-        multiext("results/figures/audit", ".pdf", ".png"),
+        "results/figures/audit.pdf",
+        report(
+            "results/figures/audit.png",
+            caption="../report/audit.rst",
+            category="Studies",
+            subcategory="Audit",
+            labels={"result": "Audit: figure"},
+        ),
     log:
         "results/figures/logs/draw_audit.log",
     conda:
@@ -72,7 +89,14 @@ rule tabulate_mask_study:
         histories=of_runs("history.csv", "mask_study"),
         recordings=of_runs("test_recordings.tsv", "mask_study"),
     output:
-        "results/tables/mask_study.csv",
+        table="results/tables/mask_study.csv",
+        page=report(
+            "results/tables/mask_study.html",
+            caption="../report/mask_study_table.rst",
+            category="Studies",
+            subcategory="Mask study",
+            labels={"result": "Mask study: table"},
+        ),
     log:
         "results/tables/logs/tabulate_mask_study.log",
     conda:
@@ -91,7 +115,14 @@ rule draw_mask_study:
     input:
         of_runs("history.csv", "mask_study"),
     output:
-        multiext("results/figures/mask_study", ".pdf", ".png"),
+        "results/figures/mask_study.pdf",
+        report(
+            "results/figures/mask_study.png",
+            caption="../report/mask_study.rst",
+            category="Studies",
+            subcategory="Mask study",
+            labels={"result": "Mask study: figure"},
+        ),
     log:
         "results/figures/logs/draw_mask_study.log",
     conda:
@@ -106,7 +137,13 @@ rule draw_mask_study:
 rule tabulate_power:
     """What the seeds can decide, from the config alone: to be read before any result."""
     output:
-        "results/tables/power.csv",
+        table="results/tables/power.csv",
+        page=report(
+            "results/tables/power.html",
+            caption="../report/power.rst",
+            category="Claims",
+            labels={"result": "What the seeds can decide"},
+        ),
     log:
         "results/tables/logs/tabulate_power.log",
     conda:
@@ -129,6 +166,12 @@ rule decide_claims:
     output:
         table="results/tables/claims.csv",
         page="results/claims.md",
+        html=report(
+            "results/claims.html",
+            caption="../report/claims.rst",
+            category="Claims",
+            labels={"result": "Verdicts on the paper's claims"},
+        ),
     log:
         "results/tables/logs/decide_claims.log",
     conda:

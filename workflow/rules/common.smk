@@ -1,13 +1,28 @@
 # Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
 import re
 
-from settings import DATA_KEYS, Runs, check_config, code_digest, dataset_settings, event_labels, read_as, source_files
+from settings import (
+    DATA_KEYS,
+    SCRIPTS,
+    Runs,
+    check_config,
+    code_digest,
+    dataset_settings,
+    event_labels,
+    portable,
+    read_as,
+    source_files,
+)
 
 check_config(config)
 
 DATASET = config["dataset"]
 runs = Runs(config)
 BASES = "|".join(map(re.escape, config["datasets"]))
+
+# What the report plays: the first test mixes, with what the first seed of each network found there.
+EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
+SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
 
 # A run may train on a variant of a dataset: builtin-pool_released.
@@ -19,6 +34,7 @@ wildcard_constraints:
     dataset=f"(?:{BASES}){VARIANT}",
     split="train|valid|test",
     use="train|score",
+    mix=r"test-\d+",
     run="|".join(map(re.escape, runs.named)),
 
 

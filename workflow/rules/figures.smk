@@ -6,7 +6,14 @@ rule draw_fig4:
     input:
         of_runs("history.csv", "networks"),
     output:
-        multiext("results/figures/fig4", ".pdf", ".png"),
+        "results/figures/fig4.pdf",
+        report(
+            "results/figures/fig4.png",
+            caption="../report/fig4.rst",
+            category="Figures",
+            subcategory="Networks",
+            labels={"result": "Figure 4: F1 and losses"},
+        ),
     log:
         "results/figures/logs/draw_fig4.log",
     conda:
@@ -23,7 +30,14 @@ rule draw_fig5:
     input:
         of_runs("classwise.csv", "networks"),
     output:
-        multiext("results/figures/fig5", ".pdf", ".png"),
+        "results/figures/fig5.pdf",
+        report(
+            "results/figures/fig5.png",
+            caption="../report/fig5.rst",
+            category="Figures",
+            subcategory="Networks",
+            labels={"result": "Figure 5: class by class"},
+        ),
     log:
         "results/figures/logs/draw_fig5.log",
     conda:
@@ -41,7 +55,14 @@ rule draw_fig6:
     input:
         of_runs("history.csv", "mask"),
     output:
-        multiext("results/figures/fig6", ".pdf", ".png"),
+        "results/figures/fig6.pdf",
+        report(
+            "results/figures/fig6.png",
+            caption="../report/fig6.rst",
+            category="Figures",
+            subcategory="Mask",
+            labels={"result": "Figure 6: with and without the mask"},
+        ),
     log:
         "results/figures/logs/draw_fig6.log",
     conda:

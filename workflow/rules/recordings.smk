@@ -69,7 +69,14 @@ rule tabulate_dataset:
     input:
         f"results/{DATASET}/recordings.tsv",
     output:
-        "results/tables/dataset.csv",
+        table="results/tables/dataset.csv",
+        page=report(
+            "results/tables/dataset.html",
+            caption="../report/dataset.rst",
+            category="Dataset",
+            subcategory="Recordings",
+            labels={"result": "Recordings"},
+        ),
     log:
         "results/tables/logs/tabulate_dataset.log",
     conda:

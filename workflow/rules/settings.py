@@ -163,6 +163,15 @@ def window_frames(config):
     return samples // config["features"]["hop_length"] + 1
 
 
+def portable(value):
+    """A config, or a part of one, in which a file or folder of this machine keeps its name alone."""
+    if isinstance(value, dict):
+        return {key: portable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [portable(part) for part in value]
+    return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
+
+
 def event_labels(dataset):
     """The classes of a dataset, in the order of the targets; those of a folder are the folders in it."""
     recordings = dataset["recordings"]

@@ -65,7 +65,13 @@ rule tabulate_scores:
     input:
         of_runs("test_scores.json", "networks", "mask"),
     output:
-        "results/tables/scores.csv",
+        table="results/tables/scores.csv",
+        page=report(
+            "results/tables/scores.html",
+            caption="../report/scores.rst",
+            category="Tables",
+            labels={"result": "Test scores"},
+        ),
     log:
         "results/tables/logs/tabulate_scores.log",
     conda:
@@ -79,14 +85,21 @@ rule tabulate_scores:
 
 
 rule count_networks:
-    """Count parameters and multiply-accumulates of every network that the registry can build (claim of paper 4.4.2)."""
+    """Count parameters and multiply-accumulates of the paper's networks and of the config's own (claim of 4.4.2)."""
     output:
-        "results/tables/networks.csv",
+        table="results/tables/networks.csv",
+        page=report(
+            "results/tables/networks.html",
+            caption="../report/networks.rst",
+            category="Tables",
+            labels={"result": "Sizes of the networks"},
+        ),
     log:
         "results/tables/logs/count_networks.log",
     conda:
         "../../envs/train.yaml"
     params:
+        backbones=sorted({run["network"]["backbone"] for run in runs.named.values()}),
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=config["windows"],
         features=config["features"],

@@ -1,4 +1,6 @@
-"""Count parameters and multiply-accumulates of every network that the registry can build (paper 4.4.2)."""
+"""Count parameters and multiply-accumulates of the paper's networks and of the config's own (paper 4.4.2)."""
+
+from pathlib import Path
 
 import pandas as pd
 
@@ -7,12 +9,13 @@ from yoho.backbones import BACKBONES
 from yoho.features import frames
 from yoho.masking import MASKS
 from yoho.model import Network, mask_positions, network_size
+from yoho.pages import table_page
 
 
-def count_networks(table, *, classes, windows, features, sample_rate):
+def count_networks(table, *, backbones, classes, windows, features, sample_rate):
     steps = frames(windows["length"], sample_rate, features["hop_length"])
     rows = []
-    for backbone in BACKBONES:
+    for backbone in dict.fromkeys([*BACKBONES, *backbones]):
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 network = Network(backbone, mask, masking, False, classes, steps, features["n_mels"], windows["bins"])
@@ -23,4 +26,5 @@ def count_networks(table, *, classes, windows, features, sample_rate):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    count_networks(snakemake.output[0], **job.settings(snakemake))
+    count_networks(snakemake.output.table, **job.settings(snakemake))
+    Path(snakemake.output.page).write_text(table_page("The networks' sizes", snakemake.output.table))

@@ -7,6 +7,7 @@ import pandas as pd
 from yoho import InputError, job
 from yoho.claims import claims_page, decide_claims, gather
 from yoho.events import read_table
+from yoho.pages import markdown_page
 
 
 def decide_all(files, made, *, arms, networks, cells, claims, dataset, source, bins):
@@ -29,7 +30,9 @@ def decide_all(files, made, *, arms, networks, cells, claims, dataset, source, b
         bins=bins,
     )
     found.to_csv(made.table, index=False, float_format="%.6g")
-    Path(made.page).write_text(claims_page(found, pd.read_csv(files.power), claims))
+    page = claims_page(found, pd.read_csv(files.power), claims)
+    Path(made.page).write_text(page)
+    Path(made.html).write_text(markdown_page(page))
 
 
 if __name__ == "__main__":

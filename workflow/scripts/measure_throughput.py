@@ -10,7 +10,7 @@ import torch
 from yoho import job
 from yoho.events import read_table
 from yoho.features import window_onsets
-from yoho.throughput import compare, device_name, measure_features, measure_network, peak, train_together, write_windows
+from yoho.throughput import compare, measure_features, measure_network, peak, train_together, write_windows
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
@@ -28,7 +28,7 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
             alone = measure_network(*call, chosen)
             at_once = [alone[0] | together(runs, call) for runs in throughput["at_once"]]
             for row in alone + at_once:
-                rows.append({"network": label, "device": device_name(chosen)} | row)
+                rows.append({"network": label, "device": job.device_name(chosen)} | row)
                 kind = row["precision"], row["threads"]
                 reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
                 peaks[kind] = max(reached, peaks.get(kind, 0))
@@ -42,7 +42,7 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         calls = [(path, begins, length, sample_rate, features) for path, begins in onsets.items()]
         # In a process of its own with one thread, as the windows are made.
         (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
-        rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)
+        rows.append({"hop": hop, "device": job.device_name(torch.device("cpu"))} | row)
     pd.DataFrame(rows)[COLUMNS].to_csv(table, index=False, float_format="%.4g")
 
 

@@ -1,11 +1,14 @@
 """Effect on the test scores of switching each difference alone from described to released."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
 from yoho import job
 from yoho.claims import difference, gather
 from yoho.events import read_table
+from yoho.pages import table_page
 from yoho.statistics import holm, interval, p_difference
 from yoho.tallies import field_recordings, recording_tallies
 from yoho.targets import decode_outputs
@@ -45,4 +48,7 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_audit(snakemake.input, snakemake.output[0], **job.settings(snakemake))
+    tabulate_audit(snakemake.input, snakemake.output.table, **job.settings(snakemake))
+    Path(snakemake.output.page).write_text(
+        table_page("Effect of each difference between the readings", snakemake.output.table)
+    )

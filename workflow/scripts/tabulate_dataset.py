@@ -1,8 +1,11 @@
 """What the configured dataset holds: recordings, groups, segments and hours per class and split."""
 
+from pathlib import Path
+
 from yoho import job
 from yoho.events import read_table
 from yoho.mixing import describe_dataset
+from yoho.pages import table_page
 
 
 def tabulate_dataset(recordings, table, *, dataset, cutting, event_labels):
@@ -13,4 +16,5 @@ def tabulate_dataset(recordings, table, *, dataset, cutting, event_labels):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_dataset(snakemake.input[0], snakemake.output[0], **job.settings(snakemake))
+    tabulate_dataset(snakemake.input[0], snakemake.output.table, **job.settings(snakemake))
+    Path(snakemake.output.page).write_text(table_page("Recordings", snakemake.output.table))

@@ -1,10 +1,13 @@
 """The mask study (paper 4.3.3): F1, data loss and epochs to converge of every run."""
 
+from pathlib import Path
+
 import pandas as pd
 
 from yoho import job
 from yoho.claims import gather, overall
 from yoho.events import read_table
+from yoho.pages import table_page
 from yoho.statistics import epochs_to_converge, trained
 
 
@@ -28,4 +31,5 @@ def tabulate_mask_study(files, table, *, runs, bins, claims):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_mask_study(snakemake.input, snakemake.output[0], **job.settings(snakemake))
+    tabulate_mask_study(snakemake.input, snakemake.output.table, **job.settings(snakemake))
+    Path(snakemake.output.page).write_text(table_page("The mask study, run by run", snakemake.output.table))

@@ -1,7 +1,10 @@
 """What the configured seeds can decide: the power of every equivalence test, from the config alone."""
 
+from pathlib import Path
+
 from yoho import job
 from yoho.claims import power_table
+from yoho.pages import table_page
 
 
 def tabulate_power(table, *, claims, seeds):
@@ -10,4 +13,5 @@ def tabulate_power(table, *, claims, seeds):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_power(snakemake.output[0], **job.settings(snakemake))
+    tabulate_power(snakemake.output.table, **job.settings(snakemake))
+    Path(snakemake.output.page).write_text(table_page("What the seeds can decide", snakemake.output.table))

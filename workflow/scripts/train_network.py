@@ -76,6 +76,11 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         "seed": seed,
         "best_epoch": best,
         "validation": history.iloc[best - 1].to_dict(),
+        "made_with": {
+            "commit": job.commit(),
+            "device": job.device_name(device),
+            "versions": {package.__name__: str(package.__version__) for package in (np, timm, torch)},
+        },
     }
     save_network(weights, description, Path(made.weights).parent)
 

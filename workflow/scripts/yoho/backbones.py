@@ -2,11 +2,15 @@
 
 Every convolution pads as TensorFlow's 'same' does, which the paper's networks were built with. A backbone
 is a module that maps (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency.
+
+The four of the paper are in BACKBONES; any other name is timm's: see `build_backbone`.
 """
 
 import timm
+import torch
 from timm.layers import create_conv2d
 from torch import nn
+from torch.nn import functional
 
 from yoho import InputError
 
@@ -105,14 +109,22 @@ class LinearVGGish(nn.Sequential):
 
 
 def timm_backbone(name, pretrained):
-    """A convolutional network of timm by name, down to its last feature map."""
-    settings = {"in_chans": 1, "num_classes": 0, "global_pool": "", "drop_path_rate": 0.2}
-    try:
-        return timm.create_model(name, pretrained=pretrained, **settings)
-    except (OSError, RuntimeError) as error:
-        if not pretrained:
-            raise
-        raise InputError(f"pretrained: no weights of {name} to be had ({error}); set it to false") from error
+    """A convolutional network of timm by name, down to its last feature map.
+
+    Where it can, it pads as TensorFlow does and has a stochastic depth of 0.2.
+    """
+    wanted = {"drop_path_rate": 0.2, "pad_type": "same"}
+    for left_out in ([], ["pad_type"], ["pad_type", "drop_path_rate"]):
+        extra = {key: value for key, value in wanted.items() if key not in left_out}
+        try:
+            return timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0, global_pool="", **extra)
+        except (TypeError, AssertionError) as error:  # not every network of timm knows every setting
+            unknown = error
+        except (OSError, RuntimeError) as error:
+            if not pretrained:
+                raise
+            raise InputError(f"pretrained: no weights of {name} to be had ({error}); set it to false") from error
+    raise InputError(f"backbone {name}: timm builds no feature map of it ({unknown})")
 
 
 # Name in the config: how to build it, and whether the YOHO neck follows. The mask's positions follow from that.
@@ -122,6 +134,58 @@ BACKBONES = {
     "vggish_linear": (lambda pretrained: LinearVGGish(), False),
     "efficientnet": (lambda pretrained: timm_backbone("tf_efficientnet_b0", pretrained), True),
 }
+
+
+def has_neck(name):
+    """Whether the YOHO neck follows a backbone: it does for every one of timm's."""
+    return name not in BACKBONES or BACKBONES[name][1]
+
+
+class Padded(nn.Module):
+    """A network with its input padded to whole strides, half before and half after, as 'same' pads.
+
+    For networks such as ConvNeXt, which cut their input into patches and leave out what fills none.
+    """
+
+    def __init__(self, network, stride):
+        super().__init__()
+        self.network, self.stride = network, stride
+
+    def forward(self, features):
+        frames, bands = (-size % self.stride for size in features.shape[2:])
+        sides = (bands // 2, bands - bands // 2, frames // 2, frames - frames // 2)
+        return self.network(functional.pad(features, sides))
+
+
+def build_backbone(name, pretrained, frames, n_mels, bins):
+    """A backbone by its name in BACKBONES or timm, and the shape of its map: (1, channels, bins, bands).
+
+    Raises InputError, with the reason, for a name that neither knows and a network whose map is of another form.
+    """
+    if name in BACKBONES:
+        candidates = [BACKBONES[name][0](pretrained)]
+    elif timm.is_model(name):
+        network = timm_backbone(name, pretrained)
+        candidates = [network, Padded(network, stride=32)]
+    else:
+        raise InputError(f"backbone {name!r}: not known; there are {', '.join(BACKBONES)} and the networks of timm")
+    whys = []
+    for candidate in candidates:
+        try:
+            with torch.no_grad():
+                shape = tuple(candidate.eval()(torch.zeros(1, 1, frames, n_mels)).shape)
+        except Exception as error:  # whatever a network of timm may raise for an image of this size
+            reason = str(error).strip().partition("\n")[0]
+            whys.append(f"takes no window of {frames} frames and {n_mels} mel bands ({reason or type(error).__name__})")
+            continue
+        if len(shape) == 4 and shape[2] == bins:
+            return candidate, shape
+        if len(shape) == 4:
+            whys.append(f"gives {shape[2]} frames for {bins} bins; its total stride must be 32")
+        else:
+            whys.append(f"gives {'x'.join(map(str, shape[1:]))} for a window, not channels x frames x bands")
+    raise InputError(f"backbone {name}: {whys[0]}")
+
 
 # What the released networks divide their decibels by: Keras's EfficientNet begins with Rescaling(1 / 255).
 RESCALING = {"efficientnet": 255.0}

@@ -4,11 +4,15 @@ import ctypes
 import errno
 import hashlib
 import os
+import platform
+import subprocess
 import sys
 import threading
 import time
 import traceback
 from functools import partial
+from importlib import metadata
+from pathlib import Path
 
 from yoho import InputError
 
@@ -113,6 +117,34 @@ def choose_device(name, deterministic):
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any
     return torch.device("cuda")
+
+
+def device_name(device):
+    """The model of a GPU or of the processor."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def commit():
+    """The commit of the workflow's code, as git describes it ("-dirty" where files differ from it), or "unknown"."""
+    describe = ["git", "-C", Path(__file__).parent, "describe", "--always", "--tags", "--dirty"]
+    try:
+        return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    except (OSError, subprocess.SubprocessError):  # no git, or a copy without its history
+        return "unknown"
+
+
+def versions():
+    """Version of Python and of every installed package, by name. Neither a clock nor a path: again gives the same."""
+    # Of two packages with one name the first on the path is imported.
+    found = {package.metadata["Name"]: package.version for package in reversed(list(metadata.distributions()))}
+    return {"python": platform.python_version()} | dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def digest(paths):

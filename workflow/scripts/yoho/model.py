@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils.flop_counter import FlopCounterMode
 
 from yoho import InputError
-from yoho.backbones import BACKBONES, glorot, yoho_block
+from yoho.backbones import build_backbone, glorot, has_neck, yoho_block
 from yoho.checkpoint import write_whole
 from yoho.masking import MASKS, POSITIONS
 
@@ -23,7 +23,7 @@ NECK = (512, 256, 128)
 class Network(nn.Module):
     """Log-mel windows to events: (batch, frames, mel bands) in dB to (batch, bins, 3 * classes) in [0, 1].
 
-    backbone: a name in BACKBONES; mask: one of POSITIONS, or "none"; masking: a name in MASKS. The last map
+    backbone: a name in BACKBONES or in timm; mask: one of POSITIONS, or "none"; masking: a name in MASKS. The last map
     (9 x 2 x C) is reshaped to 9 x 2C, and a Conv1D with kernel 1 and sigmoid gives [presence, start, end]
     per bin and class.
     Raises InputError for a backbone or mask position that there is not.
@@ -31,25 +31,18 @@ class Network(nn.Module):
 
     def __init__(self, backbone, mask, masking, pretrained, classes, frames, n_mels, bins):
         super().__init__()
-        if backbone not in BACKBONES:
-            raise InputError(f"backbone {backbone!r}: not known; there are {', '.join(BACKBONES)}")
         positions = mask_positions(backbone)
         if mask not in positions:
             raise InputError(f"mask {mask!r}: backbone {backbone} has no such place; it has {', '.join(positions)}")
         if masking not in MASKS:
             raise InputError(f"masking {masking!r}: not known; there are {', '.join(MASKS)}")
         self.backbone_name = backbone
-        build, has_neck = BACKBONES[backbone]
         # Described: features are brought to mean 0 and deviation 1 over the training data; released: see RESCALING.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
-        self.backbone = build(pretrained)
-        with torch.no_grad():
-            _, channels, steps, bands = self.backbone.eval()(torch.zeros(1, 1, frames, n_mels)).shape
-        if steps != bins:
-            raise InputError(f"backbone {backbone}: gives {steps} frames for {bins} bins; its total stride must be 32")
+        self.backbone, (_, channels, _, bands) = build_backbone(backbone, pretrained, frames, n_mels, bins)
         place, neck = "backbone", []
-        for number, width in enumerate(NECK if has_neck else (), start=1):
+        for number, width in enumerate(NECK if has_neck(backbone) else (), start=1):
             if mask == place:
                 neck.append(MASKS[masking](channels))
             neck.append(yoho_block(channels, width))
@@ -77,7 +70,7 @@ class Network(nn.Module):
 
 def mask_positions(backbone):
     """Where a backbone's network can hold a mask; without a neck there is one place only."""
-    return ("none", *POSITIONS) if BACKBONES[backbone][1] else ("none", POSITIONS[0])
+    return ("none", *POSITIONS) if has_neck(backbone) else ("none", POSITIONS[0])
 
 
 def network_size(network, frames, n_mels):

@@ -6,7 +6,6 @@ of a ratio take turns, so that what else the machine does falls on both.
 """
 
 import copy
-import platform
 import time
 from functools import partial
 from pathlib import Path
@@ -234,13 +233,3 @@ def peak(device, precision, threads, size, repeats):
     torch.set_num_threads(threads)
     matrix = torch.rand(size, size, device=device, dtype=getattr(torch, precision))
     return 2 * size**3 / min(duration(lambda: matrix @ matrix, device) for _ in range(repeats + 1))
-
-
-def device_name(device):
-    """The model of a GPU or of the processor."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
