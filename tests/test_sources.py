@@ -696,7 +696,7 @@ def test_bad_recording_is_named(esc, esc50, how):
 
 
 def write_mp3(path):
-    """Ten seconds of noise at a constant 160 kbit/s; returns the bytes of its first frame, which tells its length."""
+    """Ten seconds of noise at a constant 160 kbit/s; returns how many bytes its first frame has."""
     noise = 0.1 * np.random.default_rng(0).standard_normal(441000)
     soundfile.write(path, noise, 44100, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5)
     assert b"Info" in path.read_bytes()[:60]
