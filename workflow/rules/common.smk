@@ -86,3 +86,10 @@ def statistics(*keys):
 def of_runs(file, *studies):
     """A file of every run that some studies of the configured dataset need."""
     return expand("results/{dataset}/runs/{run}/{file}", dataset=DATASET, run=runs.of(*studies), file=file)
+
+
+def audio_to_segment(wildcards):
+    """Files and folders that the config names."""
+    if not config.get("audio"):
+        raise WorkflowError("segment: name what is to be segmented, a file or a folder: --config audio=PATH")
+    return config["audio"]

@@ -203,6 +203,16 @@ def recording_files(config, name):
     return [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
 
 
+def trained_networks(weights):
+    """Weights that audio can be segmented with, and when each was written: a change is a reason to do it again.
+
+    weights: a run's folder, or None: all runs there are.
+    """
+    folders = [Path(weights)] if weights else Path("results").glob("*/runs/*")
+    files = [folder / "weights.safetensors" for folder in folders]
+    return {str(file): file.stat().st_mtime_ns for file in sorted(files) if file.is_file()}
+
+
 def fetch_settings(config, name):
     """What fetching the recordings of a dataset gets."""
     dataset = config["datasets"][name]

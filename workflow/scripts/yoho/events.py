@@ -23,14 +23,15 @@ def write_table(table, path):
     table.to_csv(path, sep="\t", index=False, float_format="%.6f", lineterminator="\n")
 
 
-def merge_events(events, gap=0.0):
+def merge_events(events, gap=0.0, sums=()):
     """Join events of one file and one label that overlap, touch or lie at most `gap` seconds apart.
 
     Returns a table sorted by file, onset and label. Event-based scores need it for the reference too:
-    two touching segments of one class sound as one event.
+    two touching segments of one class sound as one event. sums: further columns, added up where events are joined.
     """
+    columns = [*COLUMNS, *sums]
     if events.empty:
-        return events[COLUMNS].reset_index(drop=True)
+        return events[columns].reset_index(drop=True)
     events = events.sort_values(["filename", "event_label", "onset"], kind="stable")
     onset, offset = events["onset"].to_numpy(float), events["offset"].to_numpy(float)
     lane = events.groupby(["filename", "event_label"], sort=False).ngroup().to_numpy()
@@ -38,5 +39,6 @@ def merge_events(events, gap=0.0):
     shift = lane * (offset.max() - onset.min() + gap + 1.0)
     reach = np.maximum.accumulate(offset + shift)
     first = np.flatnonzero(np.r_[True, onset[1:] + shift[1:] > reach[:-1] + gap + TOUCH])
-    merged = events.iloc[first][COLUMNS].assign(offset=np.maximum.reduceat(offset, first))
+    joined = {name: np.add.reduceat(events[name].to_numpy(), first) for name in sums}
+    merged = events.iloc[first][columns].assign(offset=np.maximum.reduceat(offset, first), **joined)
     return merged.sort_values(["filename", "onset", "event_label"], kind="stable", ignore_index=True)

@@ -47,13 +47,15 @@ def mel_decibels(samples, begins, taper, mel):
     return 10 * np.log10(np.maximum(power, np.finfo(np.float32).tiny))
 
 
-def overlapping_log_mel(samples, first, size, sample_rate, n_fft, hop_length, win_length, n_mels, top_db):
+def overlapping_log_mel(
+    samples, first, size, sample_rate, n_fft, hop_length, win_length, n_mels, top_db, decibels=mel_decibels
+):
     """Log-mel features, (windows, frames, n_mels) float32 in dB, of windows of a signal (samples,).
 
     first: first sample of each window, ascending, (windows,); size: samples of a window, zeros past the signal's end.
     Each window is scaled to peak 1 first; power in dB relative to 1, floored at `top_db` below the loudest value of
     its own window (librosa's defaults otherwise). The same as librosa called window by window, but a frame that
-    windows share is transformed once.
+    windows share is transformed once. decibels: `mel_decibels` or a function like it.
     """
     mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels).T
     # Double precision, and so the transform: in single, a band 70 dB below a loud tone is off by 0.004 dB.
@@ -66,12 +68,12 @@ def overlapping_log_mel(samples, first, size, sample_rate, n_fft, hop_length, wi
 
     features = np.empty((len(first), len(centres), n_mels), np.float32)
     distinct, places = np.unique(first[:, None] + centres[inside], return_inverse=True)
-    features[:, inside] = mel_decibels(padded, distinct, taper, mel)[places]
+    features[:, inside] = decibels(padded, distinct, taper, mel)[places]
     # A frame that reaches past the edge of its window finds zeros there: its taper is cut off at the edge.
     for frame in np.flatnonzero(~inside):
         position = centres[frame] - n_fft // 2 + np.arange(n_fft)
         cut = np.where((position >= 0) & (position < size), taper, 0)
-        features[:, frame] = mel_decibels(padded, first + centres[frame], cut, mel)
+        features[:, frame] = decibels(padded, first + centres[frame], cut, mel)
 
     # Scaling a window is subtracting from its decibels; -100 dB is the least that librosa lets a scaled window have.
     peaks = np.array([np.abs(samples[start : start + size]).max(initial=0) for start in first])

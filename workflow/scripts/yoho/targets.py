@@ -7,7 +7,13 @@ the two readings: as described, in the paper's words, and as released, what its 
 import numpy as np
 import pandas as pd
 
-from yoho.events import TOUCH, merge_events
+from yoho.events import COLUMNS, TOUCH, merge_events
+
+# In what times are computed, by `end_from`.
+PRECISION = {"bin": np.float64, "onset": np.float32}
+
+# What joined events add up.
+SUMS = ("presence", "bins")
 
 
 def encode_events(events, window_onsets, event_labels, window_length, bins):
@@ -69,29 +75,38 @@ def encode_events_as_released(events, window_onsets, event_labels, window_length
     return targets.reshape(len(window_onsets), bins, -1)
 
 
-def join_in_order(events, gap):
+def join_in_order(events, gap, sums=()):
     """`merge_events` as the released notebooks do it: in the order of the rows, not of the onsets.
 
     A row that begins before the last one of its file and class has ended, or at most `gap` seconds after, adds
     to its end alone: the earlier row's onset stands, even where the later row begins before it.
     """
     onset = events.groupby(["filename", "event_label"])["onset"].cummax()
-    return merge_events(events.assign(onset=onset), gap)
+    return merge_events(events.assign(onset=onset), gap, sums)
 
 
 def decode_outputs(outputs, windows, event_labels, window_length, threshold, merge_gap, end_from):
-    """Events that a network's outputs stand for.
+    """Events that a network's outputs stand for: `decode_bins`, `join_bins` and `round_times`, one after another.
 
     outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename,
-    onset (s) and mix_duration (s). A bin counts where its presence reaches `threshold`; its event lasts
-    from bin + start to bin + end. Times are clipped to the mix, events of one class at most `merge_gap`
-    seconds apart are joined; times are rounded to the microsecond that tables hold.
+    onset (s) and mix_duration (s). A bin counts where its presence reaches `threshold`, one for all classes or
+    (classes,); its event lasts from bin + start to bin + end. Times are clipped to the mix, events of one class at
+    most `merge_gap` seconds apart are joined; times are rounded to the microsecond that tables hold.
 
     That is `end_from` "bin", as described. "onset" is as released: the event lasts until its onset + end,
     events are joined by `join_in_order`, bin after bin, and times are single-precision and rounded to the
     millisecond, which may leave an event no length.
     """
-    precision = {"bin": np.float64, "onset": np.float32}[end_from]
+    events = decode_bins(outputs, windows, event_labels, window_length, threshold, end_from)
+    return round_times(join_bins(events, merge_gap, end_from), end_from)[COLUMNS]
+
+
+def decode_bins(outputs, windows, event_labels, window_length, threshold, end_from):
+    """An event for every bin that counts, in the order of windows and bins; arguments as of `decode_outputs`.
+
+    Beside the columns of events: its `presence`, and `bins`, 1.
+    """
+    precision = PRECISION[end_from]
     outputs = np.asarray(outputs, precision)
     count, bins, _ = outputs.shape
     presence, start, end = np.moveaxis(outputs.reshape(count, bins, len(event_labels), 3), -1, 0)
@@ -101,21 +116,36 @@ def decode_outputs(outputs, windows, event_labels, window_length, threshold, mer
     onset = bin_onset + start[window, position, label] * width
     offset = (bin_onset if end_from == "bin" else onset) + end[window, position, label] * width
     duration = windows["mix_duration"].to_numpy(float)[window]
-    events = pd.DataFrame(
+    return pd.DataFrame(
         {
             "filename": windows["filename"].to_numpy()[window],
             "onset": onset,
             "offset": np.minimum(offset, duration),
-            "event_label": np.asarray(event_labels, dtype=object)[label],
+            "event_label": pd.array(np.asarray(event_labels, dtype=object)[label], dtype="str"),
+            "presence": presence[window, position, label].astype(float),
+            "bins": 1,
         }
     )
+
+
+def join_bins(events, merge_gap, end_from):
+    """Join the events of bins, or of such that were joined before followed by those of later bins.
+
+    `presence` and `bins` become sums. See `decode_outputs`.
+    """
     if end_from == "onset":
-        # Single precision and a gap without tolerance: near half a millisecond, or a gap of just `merge_gap`,
-        # they decide.
-        events = join_in_order(events[events["offset"] >= events["onset"]], merge_gap - TOUCH)
-        times = events[["onset", "offset"]].astype(precision).round(3)
+        # A gap without tolerance: single precision decides where it is just `merge_gap`.
+        return join_in_order(events[events["offset"] >= events["onset"]], merge_gap - TOUCH, SUMS)
+    return merge_events(events[events["offset"] > events["onset"]], merge_gap, SUMS)
+
+
+def round_times(events, end_from):
+    """Events with their times rounded, and without those that this leaves no length. See `decode_outputs`."""
+    if end_from == "onset":
+        # Single precision: near half a millisecond it decides.
+        times = events[["onset", "offset"]].astype(np.float32).round(3)
         return events.assign(**times.astype(float).round(3))
-    events = merge_events(events[events["offset"] > events["onset"]], merge_gap).round({"onset": 6, "offset": 6})
+    events = events.round({"onset": 6, "offset": 6})
     return events[events["offset"] > events["onset"]].reset_index(drop=True)
 
 

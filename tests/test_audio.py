@@ -1,0 +1,137 @@
+"""Audio in: any format, rate and number of channels, block by block."""
+
+import io
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+
+from yoho import InputError
+from yoho import audio as module
+from yoho.audio import array_blocks, file_blocks, for_soundfile, pcm_blocks, resampled, sound
+
+RATE = 44100
+needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+
+
+def tone(seconds=1.0, rate=RATE, frequency=440.0):
+    return np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate).astype(np.float32) / 2
+
+
+def read(path, rate=RATE):
+    return np.concatenate(list(file_blocks(path, rate)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "atol"), [("wav", 1e-4), ("flac", 1e-4), ("aiff", 1e-4), ("ogg", 0.05), ("mp3", 0.05), ("caf", 1e-4)]
+)
+def test_formats_of_soundfile(tmp_path, suffix, atol):
+    path = tmp_path / f"tone.{suffix}"
+    soundfile.write(path, tone(), RATE)
+    samples = read(path)
+    assert len(samples) == RATE
+    np.testing.assert_allclose(samples[2000:-2000], tone()[2000:-2000], atol=atol)
+
+
+def test_channels_are_averaged(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.stack([tone(), np.zeros(RATE), -tone() / 2], axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(read(path), tone() / 6, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 48000, 96000])
+def test_blocks_are_resampled_as_one_piece(rate):
+    samples = tone(3, rate)
+    blocks = np.split(samples, [1, 1000, 1001, 20000])
+    found = np.concatenate(list(resampled(iter(blocks), rate, RATE)))
+    assert abs(len(found) - 3 * RATE) <= 1
+    middle = slice(2000, 3 * RATE - 2000)
+    np.testing.assert_allclose(found[middle], tone(3)[middle], atol=1e-3)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["tone.m4a", "-tone.m4a", "http:tone, 1.m4a"])
+def test_what_soundfile_cannot_read_ffmpeg_does(tmp_path, name):
+    soundfile.write(tmp_path / "tone.wav", tone(2), RATE)
+    command = ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "tone.wav", "-c:a", "aac", f"file:{tmp_path / name}"]
+    subprocess.run(command, check=True)
+    for path in (tmp_path / name,):
+        samples = read(path)
+        assert abs(len(samples) - 2 * RATE) < 0.1 * RATE
+        assert np.sqrt(np.mean(samples**2)) == pytest.approx(np.sqrt(1 / 8), rel=0.05)
+        with for_soundfile(path, RATE) as copy:
+            assert soundfile.info(copy).frames == len(samples)
+
+
+@needs_ffmpeg
+def test_a_playlist_opens_no_address(tmp_path):
+    path = tmp_path / "list.m3u8"
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
+    with pytest.raises(InputError, match="cannot be read"):
+        read(path)
+
+
+def test_without_ffmpeg_the_line_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"not audio")
+    with pytest.raises(InputError, match="ffmpeg is not installed"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "match"), [(b"", "empty"), (b"hello" * 100, "cannot be read"), (None, "no such file")]
+)
+def test_what_is_no_audio(tmp_path, content, match):
+    path = tmp_path / "a.wav"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=match) as error:
+        read(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_without_samples_and_one_with_nan(tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0), RATE)
+    soundfile.write(tmp_path / "nan.wav", np.array([0, np.nan]), RATE, subtype="FLOAT")
+    with pytest.raises(InputError, match="holds no audio"):
+        read(tmp_path / "none.wav")
+    with pytest.raises(InputError, match="not numbers"):
+        read(tmp_path / "nan.wav")
+
+
+class Dribble(io.RawIOBase):
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data, size):
+        self.rest, self.size = data, size
+
+    def read1(self, most):
+        part, self.rest = self.rest[: self.size], self.rest[self.size :]
+        return part
+
+
+@pytest.mark.parametrize(
+    ("encoding", "kind", "scale"), [("s16le", "<i2", 2**15), ("s32le", "<i4", 2**31), ("f32le", "<f4", 1)]
+)
+@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_raw_pcm(encoding, kind, scale, size, channels):
+    wanted = np.tile((tone(0.01) * scale).astype(kind), (channels, 1)).T
+    found = np.concatenate(list(pcm_blocks(Dribble(wanted.tobytes() + b"\0", size), encoding, channels)))
+    np.testing.assert_allclose(found, tone(0.01), atol=1e-4)
+
+
+def test_arrays_are_scaled_and_averaged():
+    whole = (tone() * 2**15).astype(np.int16)
+    for waveform in (whole, np.stack([whole, whole], axis=1)):
+        np.testing.assert_allclose(np.concatenate(list(array_blocks(waveform))), tone(), atol=1e-4)
+
+
+def test_sound_names_what_holds_none():
+    with pytest.raises(InputError, match="microphone: holds no audio"):
+        list(sound([np.zeros(0)], "microphone"))
+    assert [len(block) for block in sound([np.zeros(0), np.zeros(2)], "microphone")] == [2]

@@ -1,0 +1,220 @@
+"""The command line: every form and fault of it, by the function that Snakemake's rule calls too."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import segment_audio
+import soundfile
+from segment_audio import load, main
+from untrained import noise, save_untrained
+
+from yoho.segmenting import Segmenter
+
+SCRIPT = Path(segment_audio.__file__)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return save_untrained(tmp_path_factory.mktemp("results") / "data" / "runs" / "mobilenet")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    load.cache_clear()
+    return tmp_path
+
+
+@pytest.fixture
+def song(here):
+    soundfile.write("song.wav", pcm(), 44100)
+    return "song.wav"
+
+
+@pytest.fixture(scope="module")
+def wanted(run):
+    """Events of the song."""
+    return Segmenter.load(run)(pcm(), 44100)
+
+
+def pcm():
+    """The song as whole numbers."""
+    return np.round(noise(6).clip(-1, 1) * (2**15 - 1)).astype("<i2")
+
+
+def lines(events):
+    return [f"{round(e.onset, 3)},{round(e.offset, 3)},{e.event_label}" for e in events.itertuples()]
+
+
+def test_one_file_to_standard_output(song, run, capsys, wanted):
+    assert main([song, "--weights", str(run)]) == 0
+    out, err = capsys.readouterr()
+    assert len(wanted) > 1
+    assert out.splitlines() == lines(wanted)
+    assert err == ""
+
+
+def test_one_class(song, run, capsys, wanted):
+    assert main([song, "--weights", str(run), "--class", "car"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines(wanted[wanted["event_label"] == "car"])
+    assert main([song, "--weights", str(run), "--class", "dog"]) == 2
+    assert capsys.readouterr().err == "error: class dog: not known; the network knows rain, car\n"
+
+
+def test_threshold(song, run, capsys):
+    def seconds(threshold):
+        assert main([song, "--weights", str(run), "--threshold", threshold, "--format", "json"]) == 0
+        (line,) = capsys.readouterr().out.splitlines()
+        return sum(event["offset"] - event["onset"] for event in json.loads(line)["events"])
+
+    assert seconds("0") > seconds("0.5") > seconds("1") == 0
+    with pytest.raises(SystemExit) as stop:
+        main([song, "--threshold", "1.5"])
+    assert stop.value.code == 2
+
+
+def test_the_best_run_is_the_default(song, run, capsys, monkeypatch, here):
+    monkeypatch.setattr(segment_audio, "RESULTS", run.parents[2])
+    assert main([song]) == 0
+    assert str(run) in capsys.readouterr().err
+    monkeypatch.setattr(segment_audio, "RESULTS", here)
+    assert main([song]) == 2
+    assert "run `make`" in capsys.readouterr().err
+
+
+def test_several_files_and_folders_name_each(song, run, capsys, here, wanted):
+    (here / "more" / "deep").mkdir(parents=True)
+    (here / "more" / "notes.txt").write_text("no audio")
+    (here / "more" / ".hidden.wav").write_text("no audio")
+    soundfile.write(here / "more" / "deep" / "b.FLAC", noise(1), 44100)
+    assert main([song, "more", song, "--weights", str(run)]) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "# song.wav"
+    assert out.splitlines()[1 : 1 + len(wanted)] == lines(wanted)
+    assert out.splitlines()[1 + len(wanted)] == "# more/deep/b.FLAC"
+    assert err == "2 segmented, 0 failed\n"
+    assert main([song, "more", "--weights", str(run), "--format", "dcase"]) == 0
+    table = pd.read_csv(io.StringIO(capsys.readouterr().out), sep="\t")
+    assert set(table["filename"]) <= {"song.wav", "b.FLAC"}
+    assert (table["filename"] == "song.wav").sum() == len(wanted)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_folder_of_results(song, run, capsys, here, wanted, jobs):
+    (here / "more").mkdir()
+    soundfile.write(here / "more" / "song.wav", noise(1), 44100)
+    options = ["--weights", str(run), "--output", "out/of", "--format", "dcase", "--jobs", jobs]
+    assert main([song, "more", *options]) == 0
+    assert capsys.readouterr().out == ""
+    assert len(pd.read_csv("out/of/song.wav.tsv", sep="\t")) == len(wanted)
+    assert Path("out/of/more/song.wav.tsv").exists()
+
+
+def test_pages(song, run, here):
+    Path("true.csv").write_text("0.5,2.0,rain\n")
+    assert main([song, "--weights", str(run), "--page", "--reference", "true.csv"]) == 0
+    assert "song.wav" in Path("song.wav.html").read_text()
+    assert main([song, "--weights", str(run), "--page", "--output", "out"]) == 0
+    assert Path("out/song.wav.html").exists()
+
+
+def test_true_events_of_several_files_need_their_names(song, run, here, capsys):
+    Path("true.csv").write_text("0.5,2.0,rain\n")
+    soundfile.write("b.wav", noise(1), 44100)
+    assert main([song, "b.wav", "--weights", str(run), "--page", "--reference", "true.csv"]) == 2
+    assert "column filename" in capsys.readouterr().err
+
+
+def test_bad_files_are_a_line_each_and_the_others_are_done(song, run, capsys, here, wanted):
+    Path("empty.wav").touch()
+    Path("text.wav").write_text("no audio " * 99)
+    (here / "nothing").mkdir()
+    soundfile.write("nan.wav", np.array([np.nan]), 44100, subtype="FLOAT")
+    assert main(["empty.wav", "text.wav", "gone.wav", "nothing", "nan.wav", song, "--weights", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert [line for line in out.splitlines() if not line.startswith("#")] == lines(wanted)
+    errors = err.splitlines()
+    assert errors[-1] == "1 segmented, 5 failed"
+    assert len(errors) == 6
+    for name in ("empty.wav", "text.wav", "gone.wav", "nothing", "nan.wav"):
+        assert sum(line.startswith(f"error: {name}: ") for line in errors) == 1
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "other classes", "no json", "other key"])
+def test_bad_weights_are_a_line(song, run, capsys, here, damage):
+    folder = here / "run"
+    folder.mkdir()
+    weights, description = (run / name for name in ("weights.safetensors", "model.json"))
+    kept = json.loads(description.read_text())
+    if damage == "other classes":
+        kept["event_labels"] = ["rain", "car", "dog"]
+    if damage == "other key":
+        del kept["features"]
+    (folder / "model.json").write_text(json.dumps(kept) if damage != "no json" else "{")
+    if damage != "gone":
+        data = weights.read_bytes()
+        (folder / "weights.safetensors").write_bytes(data[:-100] if damage == "cut" else data)
+    assert main([song, "--weights", str(folder)]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {folder}")
+    assert err.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written(song, run, capsys, here):
+    Path("file").touch()
+    assert main([song, "--weights", str(run), "--output", "file/out"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "file" in err
+
+
+class Pipe:
+    """Standard input that gives raw PCM."""
+
+    def __init__(self, data):
+        self.buffer = io.BytesIO(data)
+
+
+def test_a_stream(run, capsys, monkeypatch, wanted):
+    monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))
+    assert main(["-", "--weights", str(run)]) == 0
+    rows = sorted((float(on), float(off), label) for on, off, label in csv.reader(io.StringIO(capsys.readouterr().out)))
+    assert [label for *_, label in rows] == list(wanted["event_label"])
+    np.testing.assert_allclose([times for *times, _ in rows], wanted[["onset", "offset"]], atol=2e-3)
+    monkeypatch.setattr(sys, "stdin", Pipe(b""))
+    assert main(["-", "--weights", str(run)]) == 2
+    assert "standard input: holds no audio" in capsys.readouterr().err
+    for wrong in (["--page"], ["--output", "x"], ["--format", "json"], ["a.wav"]):
+        with pytest.raises(SystemExit):
+            main(["-", "--weights", str(run), *wrong])
+
+
+@pytest.mark.slow
+def test_events_of_a_stream_come_while_it_runs(run):
+    command = [sys.executable, SCRIPT, "-", "--weights", run, "--encoding", "f32le", "--threshold", "0.5"]
+    data = np.tile(noise(6.2), 2).astype("<f4").tobytes()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(data)
+        process.stdin.flush()
+        first = process.stdout.readline()  # standard input is still open
+        process.stdin.close()
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert first.count(b",") == 2
+    assert rest
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_had_enough(run, song):
+    command = f"{sys.executable} {SCRIPT} {song} {song} --weights {run} | head -n 0"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,255 @@
+"""Segmenting: the same events as decoding all windows at once, whatever the blocks; told when they are certain."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import torch
+from untrained import DESCRIPTION, noise, save_untrained
+
+from yoho import InputError
+from yoho.features import cut_windows, log_mel, window_onsets
+from yoho.model import load_network
+from yoho.segmenting import COLUMNS, Segmenter, best_run
+from yoho.targets import decode_outputs
+
+RATE = 1000
+LABELS, WINDOWS, DECODING = (DESCRIPTION[key] for key in ("event_labels", "windows", "decoding"))
+LENGTH, HOP, BINS = WINDOWS["length"], WINDOWS["hop"]["score"], WINDOWS["bins"]
+
+
+def description(**changes):
+    return DESCRIPTION | {"sample_rate": RATE} | changes
+
+
+def drawn(number, seed=0):
+    """Outputs of a window, by the second it begins at: any reproducible numbers will do."""
+    return np.random.default_rng([seed, number]).random((BINS, 3 * len(LABELS))).astype(np.float32)
+
+
+class Drawn:
+    """Stands in for a `Predictor`: a window's outputs follow from its first sample, which is its number."""
+
+    def __init__(self):
+        self.asked = []
+
+    def __call__(self, samples, first):
+        numbers = [round(float(samples[start])) for start in first]
+        self.asked += numbers
+        return np.stack([drawn(number) for number in numbers])
+
+
+def ramp(seconds):
+    """A signal whose samples are their own numbers: exact in float32 up to 2**24."""
+    return np.arange(round(seconds * RATE), dtype=np.float32)
+
+
+def at_once(seconds, decoding):
+    """Events by `decode_outputs` of all windows."""
+    onsets = window_onsets(round(seconds * RATE) / RATE, LENGTH, HOP)
+    outputs = np.stack([drawn(round(onset * RATE)) for onset in onsets])
+    windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": seconds})
+    return decode_outputs(outputs, windows, LABELS, LENGTH, **decoding)
+
+
+def blocks_of(signal, sizes):
+    """The signal cut after each of the sizes, again and again."""
+    start = 0
+    while start < len(signal):
+        for size in sizes:
+            yield signal[start : start + size]
+            start += size
+
+
+@pytest.mark.parametrize("end_from", ["bin", "onset"])
+@pytest.mark.parametrize("seconds", [0.001, 1.0, 2.56, 2.561, 4.52, 9.0, 61.37])
+@pytest.mark.parametrize("windows", [1, 3])
+def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
+    decoding = DECODING | {"end_from": end_from, "threshold": 0.8}
+    segmenter = Segmenter(Drawn(), description(decoding=decoding))
+    blocks = (block for block in blocks_of(ramp(seconds), [1, 977, 0, 5003]) if len(block))
+    times, tables = zip(*segmenter.stream(blocks, windows))
+    events = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
+    wanted = at_once(seconds, decoding)
+    pd.testing.assert_frame_equal(events[COLUMNS[:3]], wanted[COLUMNS[:3]], check_dtype=False)
+    assert times[-1] == pytest.approx(seconds)
+
+
+def test_every_window_is_computed_once():
+    predictor = Drawn()
+    Segmenter(predictor, description()).whole(blocks_of(ramp(300), [4096]))
+    assert predictor.asked == [round(onset * RATE) for onset in window_onsets(300, LENGTH, HOP)]
+
+
+def test_an_event_is_told_within_the_stated_delay_and_never_changed():
+    decoding = DECODING | {"threshold": 0.8}
+    segmenter, told, late = Segmenter(Drawn(), description(decoding=decoding)), [], []
+    heard = 0.0
+
+    def live():
+        nonlocal heard
+        for block in blocks_of(ramp(120), [10]):
+            heard += len(block) / RATE
+            yield block
+
+    for time, events in segmenter.stream(live()):
+        assert (events["offset"] <= time + 1e-6).all()
+        told.append(events)
+        late += list(heard - events["offset"])
+    assert segmenter.delay == pytest.approx(2.86)
+    assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # and a block
+    pd.testing.assert_frame_equal(
+        pd.concat(told).sort_values(["onset", "event_label"], ignore_index=True)[COLUMNS[:3]],
+        at_once(120, decoding)[COLUMNS[:3]],
+    )
+
+
+def test_score_is_the_mean_presence_of_the_bins():
+    outputs = np.zeros((1, BINS, 6), np.float32)
+    outputs[0, 2:5, 0], outputs[0, 2:5, 2] = [0.6, 0.7, 0.95], 1  # rain: three bins
+    segmenter = Segmenter(lambda samples, first: outputs, description())
+    (event,) = segmenter(np.ones(2560), RATE).itertuples()
+    assert event.event_label == "rain"
+    assert event.score == pytest.approx(0.75)
+    assert (event.onset, event.offset) == pytest.approx((2 * LENGTH / 9, 5 * LENGTH / 9), abs=1e-6)
+
+
+def test_thresholds_are_the_runs_own_unless_named():
+    own = {"rain": 0.3, "car": 0.9}
+    assert list(Segmenter(None, description(thresholds=own)).thresholds) == [0.3, 0.9]
+    assert list(Segmenter(None, description(thresholds=own), threshold=0.4).thresholds) == [0.4, 0.4]
+    assert list(Segmenter(None, description()).thresholds) == [0.5, 0.5]
+    with pytest.raises(InputError, match="dog"):
+        Segmenter(None, description(), threshold={"dog": 0.1, "rain": 0.2, "car": 0.3})
+
+
+def test_thresholds_are_of_their_class():
+    outputs = np.zeros((1, BINS, 6), np.float32)
+    outputs[0, 0, [0, 3]] = 0.6  # both classes
+    outputs[0, 0, [2, 5]] = 1
+    segmenter = Segmenter(lambda samples, first: outputs, description(thresholds={"rain": 0.7, "car": 0.5}))
+    assert list(segmenter(np.ones(2560), RATE)["event_label"]) == ["car"]
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_length(tmp_path):
+    def peak(seconds):
+        path = tmp_path / f"{seconds}.wav"
+        soundfile.write(path, np.zeros(seconds * 8000, np.int16), 8000)
+        segmenter = Segmenter(lambda samples, first: np.zeros((len(first), BINS, 6)), description(sample_rate=8000))
+        segmenter.file(path)  # what is loaded once
+        tracemalloc.start()
+        segmenter.file(path)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(7200) < 1.2 * peak(300)
+
+
+@pytest.mark.parametrize(
+    ("waveform", "match"),
+    [
+        (np.zeros(0), "no audio"),
+        (np.full(100, np.nan), "not numbers"),
+        (np.zeros((2, 44100)), r"samples, channels"),
+        (np.zeros((2, 2, 2)), r"samples, channels"),
+        (np.zeros(10, complex), "complex"),
+        (np.zeros(10, np.uint8), "uint8"),
+        (["a"], "floats"),
+    ],
+)
+def test_a_waveform_that_is_none_is_refused(waveform, match):
+    with pytest.raises(InputError, match=match):
+        Segmenter(Drawn(), description())(waveform, RATE)
+
+
+# ---- with a network --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return save_untrained(tmp_path_factory.mktemp("results") / "data" / "runs" / "mobilenet")
+
+
+@pytest.fixture(scope="module")
+def segmenter(folder):
+    return Segmenter.load(folder, threshold=0.52, device="cpu", precision="plain", threads=1)
+
+
+def test_outputs_are_those_of_the_plain_path(segmenter, folder):
+    waveform = noise(10)
+    onsets = window_onsets(10, LENGTH, HOP)
+    settings = segmenter.description["features"]
+    features = log_mel(cut_windows(waveform, onsets, LENGTH, 44100), 44100, **settings)
+    with torch.no_grad():
+        outputs = load_network(folder)[0](torch.from_numpy(features)).numpy()
+    windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": 10.0})
+    wanted = decode_outputs(outputs, windows, LABELS, LENGTH, **DECODING | {"threshold": 0.52})
+    found = segmenter(waveform, 44100)
+    assert len(wanted)
+    pd.testing.assert_frame_equal(found[COLUMNS[:3]], wanted[COLUMNS[:3]], atol=1e-4)
+
+
+def test_a_file_and_its_samples_give_the_same(segmenter, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(7), 44100, subtype="FLOAT")
+    duration, events = segmenter.file(path)
+    assert duration == 7
+    pd.testing.assert_frame_equal(events, segmenter(noise(7), 44100))
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1, 1000])
+def test_loudness_does_not_matter(segmenter, scale):
+    pd.testing.assert_frame_equal(segmenter(scale * noise(5), 44100), segmenter(noise(5), 44100), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "waveform",
+    [np.zeros(44100), np.ones(44100), np.sign(noise(1)), noise(1) + 0.8, np.float32([0.1]), noise(0.2)],
+    ids=["silence", "constant", "clipped", "offset", "one sample", "short"],
+)
+def test_odd_audio_gives_events_within_it(segmenter, waveform):
+    events = segmenter(waveform, 44100)
+    assert list(events) == COLUMNS
+    assert (events["onset"] >= 0).all()
+    assert (events["offset"] <= len(waveform) / 44100 + 1e-6).all()
+
+
+def test_whole_numbers_and_channels(segmenter):
+    waveform = np.round(noise(5) * 20000).astype(np.int16)
+    one = segmenter(waveform, 44100)
+    pd.testing.assert_frame_equal(segmenter(np.stack([waveform, waveform], axis=1), 44100), one)
+    pd.testing.assert_frame_equal(segmenter(waveform / np.float32(32767), 44100), one, atol=1e-3)
+
+
+def test_another_rate_is_resampled():
+    heard = []
+
+    def keep(samples, first):
+        heard.append(samples)
+        return np.tile(np.float32([1, 0, 1]), (len(first), BINS, 2))
+
+    time = np.arange(6 * 48000) / 48000
+    events = Segmenter(keep, description(sample_rate=8000))(np.sin(2 * np.pi * 440 * time), 48000)
+    assert events["offset"].max() == 6
+    (samples,) = heard
+    middle = slice(1000, -1000)
+    wanted = np.sin(2 * np.pi * 440 * np.arange(len(samples)) / 8000)
+    np.testing.assert_allclose(samples[middle], wanted[middle], atol=1e-3)
+
+
+def test_best_run_has_the_highest_validation_score(folder, tmp_path):
+    results = folder.parents[2]
+    assert best_run(results) == folder
+    better = folder.parent / "better"
+    better.mkdir()
+    (better / "model.json").write_text(json.dumps({"validation": {"f1": 0.9}}))
+    assert best_run(results) == folder  # it has no weights
+    (better / "weights.safetensors").touch()
+    assert best_run(results) == better
+    with pytest.raises(InputError, match="make"):
+        best_run(tmp_path)

@@ -1,0 +1,41 @@
+"""An untrained network in a run's folder, and sound for it: what the tests of segmenting share."""
+
+import numpy as np
+import torch
+
+from yoho.features import cut_windows, log_mel, window_onsets
+from yoho.model import Network, save_network
+
+DESCRIPTION = {
+    "event_labels": ["rain", "car"],
+    "sample_rate": 44100,
+    "windows": {"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96}},
+    "features": {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80},
+    "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
+    "training": {"precision": {"train": "float32", "score": "float32"}},
+    "validation": {"f1": 0.5},
+}
+
+
+def noise(seconds, rate=44100, seed=0):
+    """Noise that comes and goes, (samples,)."""
+    samples = np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))
+    return (samples * (np.sin(np.arange(len(samples)) / rate) > 0)).astype(np.float32)
+
+
+def save_untrained(folder, backbone="mobilenet", mask="none"):
+    """Write a network to `folder`, with batch norm's statistics of some sound; returns the folder."""
+    folder.mkdir(parents=True)
+    network = {"backbone": backbone, "mask": mask, "masking": "multiply", "pretrained": False}
+    network |= {"classes": 2, "frames": 257, "n_mels": 40, "bins": 9}
+    torch.manual_seed(0)
+    model = Network(**network)
+    model.standardise(-30.0, 15.0)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
+    with torch.no_grad():
+        model(torch.from_numpy(log_mel(windows, 44100, **DESCRIPTION["features"])))
+    save_network(model.state_dict(), DESCRIPTION | {"network": network}, folder)
+    return folder

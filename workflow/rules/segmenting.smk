@@ -1,0 +1,52 @@
+# Reads the user's audio (config: audio) and a trained network; makes results/segments/. Also how fast that is, as
+# results/tables/segmenting.csv. None of it is in `all`.
+from settings import trained_networks
+
+
+rule segment:
+    """What sounds when in audio of the user's: a file of events and a page for each file."""
+    input:
+        audio_to_segment,
+    output:
+        directory("results/segments"),
+    log:
+        "results/segments.log",
+    conda:
+        "../../envs/segment.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        weights=config.get("weights"),
+        form=config["segmenting"]["form"],
+        page=config["segmenting"]["page"],
+        networks=trained_networks(config.get("weights")),
+        code=code_digest("segment_audio"),
+    script:
+        "../scripts/segment_audio.py"
+
+
+rule measure_segmenting:
+    """How many times faster than real time each network segments a file, and whether the fast path decides alike."""
+    input:
+        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
+        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
+        audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
+    output:
+        "results/tables/segmenting.csv",
+    log:
+        "results/tables/logs/measure_segmenting.log",
+    conda:
+        "../../envs/segment.yaml"
+    threads: config["throughput"]["audio"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        labels=list(SHOWN),
+        audio=config["throughput"]["audio"],
+        repeats=config["throughput"]["repeats"],
+        code=code_digest("measure_segmenting"),
+    script:
+        "../scripts/measure_segmenting.py"

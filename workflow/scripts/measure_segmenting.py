@@ -1,0 +1,70 @@
+"""Measure segmenting: times real time, each stage's share, start-up, agreement of the fast path with the plain one."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import soundfile
+import torch
+
+from yoho import job
+from yoho.segmenting import Segmenter
+from yoho.sources import read_audio
+from yoho.throughput import agreement, measure_file
+
+SCRIPT = Path(__file__).with_name("segment_audio.py")
+
+
+def measure_segmenting(files, table, *, labels, audio, repeats):
+    paths = sorted(Path(files.audio).glob("*.flac"))
+    rows, threads = [], audio["threads"]
+    with tempfile.TemporaryDirectory() as folder:
+        whole, part, blink = (Path(folder, f"{name}.wav") for name in ("whole", "part", "blink"))
+        for path, length in ((whole, audio["whole"]), (part, audio["part"]), (blink, 1)):
+            write_repeated(path, paths, length)
+        for label, description in job.progress(list(zip(labels, files.runs)), desc="networks"):
+            run = Path(description).parent
+            fast = Segmenter.load(run, device="cpu", threads=threads)
+            plain = Segmenter.load(run, device="cpu", precision="plain", threads=threads)
+            row = {"network": label, "device": job.device_name(torch.device("cpu")), "threads": threads}
+            row |= {"precision": fast.predictor.precision, "audio_s": audio["whole"]}
+            row |= measure_file(fast, whole, plain, part, repeats)
+            row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
+            row["start_up_s"] = np.median([clock(run, [blink]) for _ in range(repeats)])
+            copies = [Path(folder, f"copy-{number}.wav") for number in range(audio["files"])]
+            for copy in copies:
+                copy.hardlink_to(part)
+            took = clock(run, copies, "--jobs", str(threads))
+            row["files_times_real_time"] = audio["files"] * audio["part"] / took
+            for copy in copies:
+                copy.unlink()
+            rows.append(row)
+    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
+
+
+def write_repeated(path, sources, length):
+    """Write the audio of some files, one after another and again, as 16-bit mono .wav of a length, s."""
+    tape, sample_rate = zip(*(read_audio(source) for source in sources))
+    tape = np.concatenate(tape)
+    with soundfile.SoundFile(path, "w", sample_rate[0], 1, "PCM_16") as file:
+        left = round(length * sample_rate[0])
+        while left > 0:
+            file.write(tape[:left])
+            left -= len(tape[:left])
+
+
+def clock(run, paths, *options):
+    """Seconds that a process takes to segment some files, its start included."""
+    command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events", *options]
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    measure_segmenting(snakemake.input, snakemake.output[0], **job.settings(snakemake))

@@ -1,0 +1,200 @@
+"""Segment audio files: what sounds when, by a trained network.
+
+From the command line (`segment_audio.py --help`) and as the script of the rule `segment`, by the same function.
+"""
+
+import argparse
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from yoho import InputError, job
+from yoho.audio import ENCODINGS, SUFFIXES, for_soundfile, pcm_blocks, resampled, sound
+from yoho.page import write_page
+from yoho.segmenting import Segmenter, best_run
+from yoho.writing import FORMS, names_files, read_events
+
+RESULTS = Path(__file__).parents[2] / "results"
+
+
+def segment_audio(
+    paths, weights, *, form, output=None, page=False, reference=None, classes=None, threshold=None, jobs=0
+):
+    """Segment audio files, and those in folders; returns how many were, and how many could not be.
+
+    weights: a run's folder; form: one of FORMS; output: a folder that gets a file of events for each, None: all on
+    standard output; page: whether each gets a page too, in that folder or the current one; reference: a file of true
+    events, for the pages; classes: the only ones that are told, None: all; threshold: see `Segmenter`; jobs:
+    processes, 0: as many as pay. What cannot be done is a line each on standard error.
+    Raises InputError where nothing can be done at all.
+    """
+    files, problems = find_audio(paths)
+    for problem in problems:
+        complain(problem)
+    if not files:
+        return 0, len(problems)
+    if reference and len(files) > 1 and not names_files(reference):
+        raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
+    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    # Starting a process takes as long as segmenting half an hour of audio.
+    jobs = min(jobs or (cores if len(files) >= 4 * cores else 1), len(files))
+    known = load(weights, threshold, cores if jobs == 1 else 1).event_labels
+    if unknown := set(classes or ()) - set(known):
+        raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
+    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    options = (weights, threshold, cores if jobs == 1 else 1, form, output, page, reference, classes or known)
+    calls = [(file, file.absolute().relative_to(root), *options) for file in files]
+    done = job.spread(attempt, calls, jobs, "segmenting") if jobs > 1 else (attempt(*call) for call in calls)
+    lines, failed = FORMS[form].header if output is None else "", 0
+    for file, (text, problem) in zip(files, done):
+        if problem:
+            complain(problem)
+            failed += 1
+        if text and len(files) > 1 and not FORMS[form].named:
+            text = f"# {file}\n{text}"
+        print(lines + text, end="", flush=True)
+        lines = ""
+    return len(files) - failed, len(problems) + failed
+
+
+def attempt(file, name, weights, threshold, threads, form, output, page, reference, classes):
+    """Segment one file: (its events as text for standard output, what went wrong or None)."""
+    try:
+        segmenter = load(weights, threshold, threads)
+        duration, events = segmenter.file(file)
+        events = events[events["event_label"].isin(classes)].reset_index(drop=True)
+        text = FORMS[form].write(file, duration, events)
+        target = Path(output or "", name if output else name.name)
+        if output is not None:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            Path(f"{target}.{FORMS[form].suffix}").write_text(FORMS[form].header + text, encoding="utf-8")
+            text = ""
+        if page:
+            true = read_events(reference, file.name) if reference else None
+            with for_soundfile(file, segmenter.sample_rate) as audio:
+                write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
+        return text, None
+    except InputError as error:
+        return "", str(error)
+    except OSError as error:
+        return "", f"{error.filename or file}: {error.strerror or error}"
+    except Exception as error:  # whatever a file may hold, the others are still done
+        return "", f"{file}: {type(error).__name__}: {error}"
+
+
+@cache
+def load(weights, threshold, threads):
+    """The network of a run's folder, opened once by each process."""
+    return Segmenter.load(weights, threshold=threshold, threads=threads)
+
+
+def find_audio(paths):
+    """Files of `paths`, with those in folders whose names end as audio does: (files, what there is not)."""
+    files, problems = {}, []
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = sorted(file for file in path.rglob("[!.]*") if file.suffix.lower() in SUFFIXES and file.is_file())
+            if not inside:
+                problems.append(f"{path}: no audio in this folder")
+            files |= dict.fromkeys(inside)
+        elif path.exists():
+            files[path] = None
+        else:
+            problems.append(f"{path}: there is no such file or folder")
+    return list(files), problems
+
+
+def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=None, threshold=None):
+    """Segment raw PCM from a binary stream: each event is a line on standard output as soon as it is certain."""
+    segmenter = load(weights, threshold, None)
+    blocks = sound(pcm_blocks(stream, encoding, channels), "standard input")
+    print(FORMS[form].header, end="", flush=True)
+    for time, events in segmenter.stream(resampled(blocks, rate, segmenter.sample_rate)):
+        events = events[events["event_label"].isin(classes or segmenter.event_labels)]
+        print(FORMS[form].write("standard input", time, events), end="", flush=True)
+
+
+def complain(problem):
+    """Say what cannot be done."""
+    print(f"error: {problem}", file=sys.stderr)
+
+
+def arguments():
+    """The command line."""
+    parser = argparse.ArgumentParser(description="What sounds when in audio files, by a trained network.")
+    parser.add_argument("paths", nargs="+", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
+    parser.add_argument("--weights", metavar="RUN", help="folder of a trained network (default: the best in results/)")
+    parser.add_argument("--class", dest="classes", action="append", metavar="CLASS", help="tell this class only")
+    parser.add_argument(
+        "--threshold", type=share, help="presence from which on a class sounds, 0 to 1 (default: the run's)"
+    )
+    parser.add_argument("--format", dest="form", choices=FORMS, default="text")
+    parser.add_argument("--output", metavar="FOLDER", help="write a file for each here, not to standard output")
+    parser.add_argument("--page", action="store_true", help="make an HTML page of each, in FOLDER or the current one")
+    parser.add_argument(
+        "--reference", metavar="FILE", help="true events, for the page: start,end,class lines, or a table"
+    )
+    parser.add_argument("--jobs", type=int, default=0, help="processes for many files (default: as many as pay)")
+    stream = parser.add_argument_group("raw PCM on standard input")
+    stream.add_argument("--encoding", choices=ENCODINGS, default="s16le")
+    stream.add_argument("--rate", type=float, default=44100, help="Hz (default: 44100)")
+    stream.add_argument("--channels", type=int, default=1, help="interleaved (default: 1)")
+    return parser
+
+
+def share(text):
+    """A number from 0 to 1."""
+    if not 0 <= (number := float(text)) <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
+    return number
+
+
+def main(argv):
+    """Do what the command line asks for; returns the exit code: 0, or 2 where anything could not be done."""
+    parser = arguments()
+    given = vars(parser.parse_args(argv))
+    raw = {name: given.pop(name) for name in ("encoding", "rate", "channels")}
+    paths, weights = given.pop("paths"), given.pop("weights")
+    if raw["rate"] <= 0 or raw["channels"] < 1 or given["jobs"] < 0:
+        parser.error("--rate, --channels and --jobs must be positive")
+    try:
+        if weights is None:
+            weights = best_run(RESULTS)
+            print(f"network: {weights}", file=sys.stderr)
+        if "-" in paths:
+            if paths != ["-"] or given["output"] or given["page"] or not FORMS[given["form"]].lines:
+                parser.error("standard input is segmented alone, to standard output, as text, dcase or audacity")
+            kept = {name: given[name] for name in ("form", "classes", "threshold")}
+            segment_stream(sys.stdin.buffer, str(weights), **raw, **kept)
+            return 0
+        done, failed = segment_audio(paths, str(weights), **given)
+        if done + failed > 1:
+            print(f"{done} segmented, {failed} failed", file=sys.stderr)
+        return 2 if failed else 0
+    except InputError as error:
+        complain(error)
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+    return 2
+
+
+if __name__ == "__main__":
+    if "snakemake" in globals():
+        job.start(snakemake)
+        folder, params = snakemake.output[0], snakemake.params
+        weights = str(params.weights or best_run("results"))
+        job.tell(f"network: {weights}")
+        done, failed = segment_audio(
+            snakemake.input, weights, form=params.form, output=folder, page=params.page, jobs=snakemake.threads
+        )
+        if not done:
+            raise InputError("nothing could be segmented")
+        job.tell(f"{done} segmented, {failed} failed: {folder}")
+    else:
+        sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""Audio of any length as mono blocks at one sample rate: files that soundfile or ffmpeg reads, raw PCM, arrays."""
+
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from yoho import InputError
+
+BLOCK = 2**18  # frames that are read at a time
+
+# Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
+ENCODINGS = {
+    "s16le": ("<i2", 2**15),
+    "s32le": ("<i4", 2**31),
+    "f32le": ("<f4", 1),
+}
+
+# What a folder is searched for.
+SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
+SUFFIXES |= {
+    ".aif",
+    ".aifc",
+    ".snd",
+    ".opus",
+    ".oga",
+    ".m4a",
+    ".m4b",
+    ".mp4",
+    ".aac",
+    ".wma",
+    ".webm",
+    ".mka",
+    ".mkv",
+    ".mov",
+}
+
+
+def file_blocks(path, sample_rate):
+    """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. Channels are averaged.
+
+    What soundfile cannot open goes to ffmpeg, where it is installed.
+    Raises InputError where the file is missing, is no audio, ends too early, is empty or not finite.
+    """
+    try:
+        file = soundfile.SoundFile(path)
+    except (OSError, RuntimeError, TypeError) as error:  # a name that ends in .raw is a TypeError
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file") from error
+        if path.stat().st_size == 0:
+            raise InputError(f"{path}: the file is empty") from error
+        if not shutil.which("ffmpeg"):
+            raise InputError(f"{path}: cannot be read as audio ({error}; ffmpeg is not installed)") from error
+        blocks = ffmpeg_blocks(path, sample_rate)
+    else:
+        blocks = resampled(soundfile_blocks(path, file), file.samplerate, sample_rate)
+    yield from sound(blocks, path)
+
+
+def soundfile_blocks(path, file):
+    """Mono blocks of an open soundfile at its own rate."""
+    with file:
+        try:
+            for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+                yield block.mean(axis=1)
+        except (OSError, RuntimeError) as error:
+            raise InputError(f"{path}: cannot be read to its end ({error})") from error
+
+
+def ffmpeg_blocks(path, sample_rate):
+    """Mono blocks of a file's first sound track as ffmpeg decodes and resamples it."""
+    # The name is that of a file whatever it looks like, and nothing in the file makes ffmpeg open an address.
+    source = ["-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0"]
+    sink = ["-f", "f32le", "-ac", "1", "-ar", str(sample_rate), "pipe:1"]
+    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-xerror", *source, *sink]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            yield from pcm_blocks(process.stdout, "f32le", 1)
+            problem = process.stderr.read().decode(errors="replace").strip()
+        finally:
+            process.kill()
+    if process.returncode > 0:
+        raise InputError(
+            f"{path}: cannot be read as audio ({problem.splitlines()[-1] if problem else 'ffmpeg failed'})"
+        )
+
+
+def pcm_blocks(stream, encoding, channels):
+    """Mono blocks (samples,) float32 of raw PCM that is read from a binary stream, as soon as it arrives."""
+    kind, full_scale = ENCODINGS[encoding]
+    size, rest = np.dtype(kind).itemsize * channels, b""
+    while arrived := stream.read1(BLOCK * size):
+        whole = len(rest + arrived) // size * size
+        data, rest = (rest + arrived)[:whole], (rest + arrived)[whole:]
+        samples = np.frombuffer(data, kind).astype(np.float32) / full_scale
+        if len(samples):
+            yield samples.reshape(-1, channels).mean(axis=1)
+
+
+@contextmanager
+def for_soundfile(path, sample_rate):
+    """A file that soundfile reads: `path` itself, or a copy in a temporary folder of what only ffmpeg reads."""
+    try:
+        soundfile.info(path)
+    except (OSError, RuntimeError, TypeError):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "audio.flac")
+            with soundfile.SoundFile(copy, "w", sample_rate, 1) as file:
+                for block in file_blocks(path, sample_rate):
+                    file.write(block)
+            yield copy
+    else:
+        yield path
+
+
+def array_blocks(waveform):
+    """Mono blocks of an array (samples,) or (samples, channels), as soundfile reads it: floats, or whole numbers.
+
+    Raises InputError for another shape or type.
+    """
+    waveform = np.asarray(waveform)
+    if waveform.dtype.kind not in "fi":
+        raise InputError(f"waveform: floats or signed whole numbers are wanted, not {waveform.dtype}")
+    if waveform.ndim not in (1, 2) or waveform.ndim == 2 and waveform.shape[1] > max(waveform.shape[0], 8):
+        raise InputError(f"waveform: (samples,) or (samples, channels) is wanted, not {waveform.shape}")
+    full_scale = -float(np.iinfo(waveform.dtype).min) if waveform.dtype.kind == "i" else 1
+    for start in range(0, len(waveform), BLOCK):
+        block = waveform[start : start + BLOCK].astype(np.float32) / np.float32(full_scale)
+        yield block if block.ndim == 1 else block.mean(axis=1)
+
+
+def resampled(blocks, rate, sample_rate):
+    """Blocks (samples,) of one sound at another sample rate, Hz: band-limited, as if it were resampled in one piece."""
+    if rate == sample_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def sound(blocks, name):
+    """The same blocks; InputError, naming where they come from, where none holds a sample or one is not finite."""
+    blocks = (block for block in blocks if len(block))
+    first = next(blocks, None)
+    if first is None:
+        raise InputError(f"{name}: holds no audio")
+    for block in chain([first], blocks):
+        if not np.isfinite(block).all():
+            raise InputError(f"{name}: holds samples that are not numbers")
+        yield block

@@ -1,0 +1,181 @@
+"""Segmenting: what sounds when in audio of any length, by a trained network (paper, section 1: from a clip to times).
+
+>>> segmenter = Segmenter.load("results/builtin/runs/mobilenet-seed_0")
+>>> segmenter(waveform, rate)
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from yoho import InputError, job
+from yoho.audio import array_blocks, file_blocks, resampled, sound
+from yoho.features import window_onsets
+from yoho.inference import Predictor
+from yoho.model import load_network
+from yoho.targets import decode_bins, join_bins, round_times
+
+COLUMNS = ["onset", "offset", "event_label", "score"]
+
+# Windows that a file is computed in at once: two minutes of audio.
+AT_ONCE = 64
+
+
+class Segmented(NamedTuple):
+    """A file's events, a table of COLUMNS, and its duration, s."""
+
+    duration: float
+    events: pd.DataFrame
+
+
+class Segmenter:
+    """Audio to events.
+
+    predictor: `Predictor` of a network, what it was trained on in description, which is what `model.json` says;
+    threshold: presence from which on a class sounds, one for all or {event_label: presence}; None: the run's own,
+    tuned on its validation split.
+    Raises InputError for a class that the network does not know.
+    """
+
+    def __init__(self, predictor, description, threshold=None):
+        self.predictor, self.description = predictor, description
+        self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
+        if threshold is None:
+            threshold = description.get("thresholds", description["decoding"]["threshold"])
+        self.thresholds = per_class(threshold, self.event_labels)
+
+    @classmethod
+    def load(cls, folder, *, threshold=None, device="auto", precision="auto", threads=None):
+        """The network that a run's folder holds: `weights.safetensors` and `model.json`.
+
+        device: "auto" (a GPU where there is one), "cpu" or "cuda"; precision: see `Predictor`; threads: None: one for
+        each core.
+        Raises InputError where the folder holds no network, or there is no such device.
+        """
+        network, description = load_network(folder)
+        if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
+            raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network anew")
+        if (named := len(description["event_labels"])) != (own := description["network"]["classes"]):
+            raise InputError(f"{folder}: model.json names {named} classes, the network has {own}; train it anew")
+        chosen = job.choose_device(device, deterministic=False)
+        return cls(
+            Predictor(network, description, chosen, precision, threads or os.cpu_count()), description, threshold
+        )
+
+    def __call__(self, waveform, rate):
+        """Events of a waveform: a table of onset, offset (s), event_label and score, sorted by onset.
+
+        waveform: (samples,) or (samples, channels), floats or signed whole numbers, of any length; rate: Hz.
+        score: mean presence of the bins that the event is joined from, in [0, 1].
+        Raises InputError for a waveform that is empty, not finite, of another shape or type.
+        """
+        blocks = sound(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform")
+        return self.whole(blocks).events
+
+    def file(self, path):
+        """Events and duration of a file that soundfile or an installed ffmpeg reads, in memory that does not grow
+        with its length.
+
+        Raises InputError, naming the file, where it cannot be read.
+        """
+        return self.whole(file_blocks(Path(path), self.sample_rate))
+
+    def whole(self, blocks):
+        """Events and duration of blocks (samples,) at the network's sample rate."""
+        times, tables = zip(*self.stream(blocks, AT_ONCE))
+        return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
+
+    def stream(self, blocks, at_once=1):
+        """Yield (time, events) for blocks (samples,) at the network's sample rate, as they come.
+
+        events: those that became certain, a table of COLUMNS: nothing that follows can lengthen them. Every event
+        that ends before `time`, s, has then been told; the last time is the duration. at_once: windows that are
+        waited for. With 1, an event is told at most `delay` seconds of audio after its end.
+        """
+        decoding = self.description["decoding"]
+        gap, end_from = decoding["merge_gap"], decoding["end_from"]
+        open_events = None
+        for outputs, onsets, limit, later in self.windows(blocks, at_once):
+            table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
+            length = self.description["windows"]["length"]
+            found = decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from)
+            joined = join_bins(found if open_events is None else pd.concat([open_events, found]), gap, end_from)
+            joined["offset"] = joined["offset"].clip(upper=limit)  # as released, an event may reach past its window
+            certain = joined["offset"] < later - gap - 2e-6
+            open_events = joined[~certain]
+            yield min(later - gap, limit), scored(round_times(joined[certain], end_from))
+
+    @property
+    def delay(self):
+        """How much later than an event ends it is told at most, in a stream, s: a window and the gap that is joined."""
+        return self.description["windows"]["length"] + self.description["decoding"]["merge_gap"]
+
+    def windows(self, blocks, at_once):
+        """Yield (outputs, onsets, limit, later) for `at_once` windows after another.
+
+        outputs: (windows, bins, 3 * classes); onsets: of the windows, s; limit: the audio's duration once it is
+        known, infinity before; later: the earliest time of which a following window can say something, infinity
+        at the end.
+        """
+        rate, length = self.sample_rate, self.description["windows"]["length"]
+        hop, size = self.description["windows"]["hop"]["score"], round(length * rate)
+
+        def first(number):  # sample of a window
+            return round(number * hop * rate)
+
+        held, begin, done, parts = 0, 0, 0, []  # parts: the samples from `begin` on, `held` of them
+        for block in blocks:
+            parts.append(block)
+            held += len(block)
+            while first(done + at_once - 1) + size <= begin + held:
+                samples, numbers = np.concatenate(parts), np.arange(done, done + at_once)
+                begins = np.array([first(number) for number in numbers])
+                yield self.predictor(samples, begins - begin), numbers * hop, np.inf, (done + at_once) * hop
+                done += at_once
+                parts = [samples[first(done) - begin :].copy()]
+                begin, held = first(done), len(parts[0])
+        duration = (begin + held) / rate
+        onsets = window_onsets(duration, length, hop)[done:]
+        begins = np.round(onsets * rate).astype(int)
+        outputs = self.predictor(np.concatenate(parts), begins - begin) if len(onsets) else self.nothing()
+        yield outputs, onsets, duration, np.inf
+
+    def nothing(self):
+        """Outputs of no window."""
+        return np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
+
+
+def scored(events):
+    """Events with their score: the mean presence of the bins they are joined from."""
+    events = events.assign(score=events["presence"] / events["bins"])
+    return events[COLUMNS].reset_index(drop=True)
+
+
+def per_class(threshold, event_labels):
+    """Thresholds (classes,), of one number for all or {event_label: number}."""
+    if not isinstance(threshold, dict):
+        threshold = dict.fromkeys(event_labels, threshold)
+    if other := set(threshold) ^ set(event_labels):
+        raise InputError(f"thresholds: {', '.join(sorted(other))}: not the classes of the network")
+    return np.array([threshold[event_label] for event_label in event_labels], float)
+
+
+def best_run(results):
+    """The folder of the run with the highest validation F1 under a folder of results.
+
+    Raises InputError where there is none, and says how to get one.
+    """
+    found = {}
+    for path in sorted(Path(results).glob("*/runs/*/model.json")):
+        try:
+            found[path.parent] = float(json.loads(path.read_text())["validation"]["f1"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # half written, or another's file
+    runs = [run for run in found if (run / "weights.safetensors").is_file()]
+    if not runs:
+        raise InputError(f"{results}: holds no trained network; run `make`, or name one by its folder with --weights")
+    return max(runs, key=found.get)

@@ -1,0 +1,127 @@
+"""Events of an audio file as text: in the paper's form and in those that other tools read; and such text read again.
+
+Each writer takes the file's path, its duration (s) and its events (onset, offset, event_label, score) and gives whole
+lines; those of several files can follow each other.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from yoho import InputError
+from yoho.events import COLUMNS, read_table, write_table
+
+DIGITS = 3  # of a second
+
+DCASE_HEADER = "\t".join(COLUMNS) + "\n"
+
+
+def text(path, duration, events):
+    """`start,end,class`, as the paper's demo prints it."""
+    lines = io.StringIO()
+    times = events[["onset", "offset"]].round(DIGITS)
+    csv.writer(lines, lineterminator="\n").writerows(zip(times["onset"], times["offset"], events["event_label"]))
+    return lines.getvalue()
+
+
+def dcase(path, duration, events):
+    """The DCASE challenges' tab-separated table, without its header: filename, onset, offset, event_label."""
+    lines = io.StringIO()
+    write_table(events.assign(filename=Path(path).name)[COLUMNS], lines)
+    return lines.getvalue().removeprefix(DCASE_HEADER)
+
+
+def audacity(path, duration, events):
+    """A label track of Audacity: onset, offset, label."""
+    labels = events["event_label"].map(lambda label: " ".join(label.split()))
+    rows = zip(events["onset"], events["offset"], labels)
+    return "".join(f"{onset:.6f}\t{offset:.6f}\t{label}\n" for onset, offset, label in rows)
+
+
+def as_json(path, duration, events):
+    """One line of JSON: file, duration, events with their scores."""
+    rows = events.round({"score": 6}).to_dict("records")
+    return json.dumps({"file": str(path), "duration": round(duration, 6), "events": rows}, ensure_ascii=False) + "\n"
+
+
+def as_jams(path, duration, events):
+    """One line of JAMS (Humphrey et al. 2014): tags with times, and the score as confidence."""
+    import jams
+
+    annotation = jams.Annotation(namespace="tag_open", duration=duration)
+    for event in events.itertuples():
+        annotation.append(
+            time=event.onset, duration=event.offset - event.onset, value=event.event_label, confidence=event.score
+        )
+    metadata = jams.FileMetadata(title=Path(path).name, duration=duration)
+    return json.dumps(jams.JAMS(annotations=[annotation], file_metadata=metadata).__json__) + "\n"
+
+
+def rttm(path, duration, events):
+    """Rich Transcription Time Marked, a line an event; neither a file's name nor a class has a space there."""
+    from pyannote.core import Annotation, Segment
+
+    annotation = Annotation(uri=re.sub(r"\s+", "_", Path(path).stem))
+    for number, event in enumerate(events.itertuples()):
+        label = re.sub(r"\s+", "_", event.event_label)
+        annotation[Segment(event.onset, event.offset), number] = label
+    return annotation.to_rttm()
+
+
+class Form(NamedTuple):
+    """How events are written: the writer, how its files' names end, and what its first line is.
+
+    named: whether a line says which file it is about; lines: whether each event is a line of its own.
+    """
+
+    write: Callable
+    suffix: str
+    header: str = ""
+    named: bool = True
+    lines: bool = False
+
+
+FORMS = {
+    "text": Form(text, "csv", named=False, lines=True),
+    "dcase": Form(dcase, "tsv", header=DCASE_HEADER, lines=True),
+    "audacity": Form(audacity, "txt", named=False, lines=True),
+    "json": Form(as_json, "json"),
+    "jams": Form(as_jams, "jams"),
+    "rttm": Form(rttm, "rttm"),
+}
+
+
+def names_files(path):
+    """Whether a file of events says, as a DCASE table does, which audio file each is of; InputError if unreadable."""
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            return "filename" in file.readline().rstrip("\n").split("\t")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as events ({error})") from error
+
+
+def read_events(path, filename):
+    """Onset, offset, event_label of one audio file, by its name, from what `text`, `dcase` or `audacity` writes.
+
+    Raises InputError where the file cannot be read as any of these.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+        if lines and "onset" in lines[0].split("\t"):
+            events = read_table(path)
+            if "filename" in events:
+                events = events[events["filename"] == filename]
+            return events[COLUMNS[1:]].astype({"onset": float, "offset": float}).reset_index(drop=True)
+        lines = [line for line in lines if line.strip() and not line.startswith("#")]
+        rows = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
+        events = pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:])
+        return events.astype({"onset": float, "offset": float})
+    except (OSError, ValueError, KeyError) as error:
+        wanted = "lines of start,end,class, a DCASE table, or Audacity labels are wanted"
+        raise InputError(f"{path}: cannot be read as events ({error}); {wanted}") from error
