@@ -15,6 +15,7 @@ from yoho.scoring import (
     sed_eval_scores,
     segment_counts,
     segment_scores,
+    tune_thresholds,
 )
 from yoho.targets import encode_events
 
@@ -330,3 +331,68 @@ def test_end_is_added_to_what_the_decoding_says(end_from, seconds):
 def test_length_of_each_mix_is_taken_from_its_windows():
     windows = pd.DataFrame({"filename": ["a", "a", "b"], "onset": [0, 1.96, 0], "mix_duration": [4.5, 4.5, 2.0]})
     assert mix_durations(windows) == {"a": 4.5, "b": 2.0}
+
+
+# ---- thresholds ------------------------------------------------------------------------------------------------------
+
+ONE_SECOND = pd.DataFrame({"filename": "a", "onset": np.arange(10.0), "mix_duration": 10.0})
+DECODING = {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"}
+
+
+def outputs_of(*presences):
+    """Outputs of ten windows of one bin of a second each, from the presence of each class: (10, 1, 3 * classes)."""
+    whole = [(presence, np.zeros(10), np.ones(10)) for presence in presences]
+    return np.array(whole, np.float32).transpose(2, 0, 1).reshape(10, 1, -1)
+
+
+def tune(outputs, reference, candidates, **decoding):
+    return tune_thresholds(outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING | decoding, 1.0, candidates)
+
+
+def test_each_class_gets_the_threshold_that_separates_it():
+    """car sounds at 0.3 and is silent at 0.15, clocks at 0.9 and 0.75; crowds never sound, nor are they heard."""
+    first, last = np.arange(10) < 5, np.arange(10) >= 5
+    outputs = outputs_of(np.where(first, 0.3, 0.15), np.where(last, 0.9, 0.75), np.full(10, 0.05))
+    reference = table((0, 5, "car"), (5, 10, "clocks"))
+    thresholds = tune(outputs, reference, [0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.95])
+    assert thresholds == {"car": 0.2, "clocks": 0.8, "crowds": 0.5}
+    # With them, one for each class, nothing is missed and nothing is heard that is not there.
+    overall, _ = score_outputs(
+        outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING | {"threshold": list(thresholds.values())}, 1.0
+    )
+    assert overall["f1"] == 1
+    overall, _ = score_outputs(outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING, 1.0)
+    assert overall["f1"] < 0.7
+
+
+@pytest.mark.parametrize(
+    "usual, candidates, chosen",
+    [
+        (0.5, [0.1, 0.3, 0.45, 0.9], 0.45),
+        (0.2, [0.1, 0.3, 0.45, 0.9], 0.1),  # as far as 0.3, and lower
+        (0.2, [0.3, 0.1, 0.45, 0.9], 0.1),
+        (0.8, [0.1, 0.3, 0.45, 0.9], 0.45),  # 0.9 misses everything
+    ],
+)
+def test_of_thresholds_with_one_f1_the_nearest_to_the_usual_is_taken(usual, candidates, chosen):
+    outputs = outputs_of(np.full(10, 0.6), np.zeros(10), np.zeros(10))
+    assert tune(outputs, table((0, 10, "car")), candidates, threshold=usual)["car"] == chosen
+
+
+def test_thresholds_are_tuned_on_every_class_as_if_it_were_alone():
+    """Random outputs: the best F1 of each class over the candidates, each decoded and scored by itself."""
+    rng = np.random.default_rng(0)
+    outputs = outputs_of(*rng.random((3, 10)))
+    reference = table((0, 4, "car"), (3, 8, "clocks"), (7, 10, "crowds"))
+    candidates = [0.2, 0.4, 0.6, 0.8]
+    found = tune(outputs, reference, candidates)
+    for number, label in enumerate(LABELS):
+        own = outputs[..., 3 * number : 3 * number + 3]
+        wanted = reference[reference["event_label"] == label]
+        f1 = {
+            candidate: score_outputs(own, ONE_SECOND, wanted, [label], 1.0, DECODING | {"threshold": candidate}, 1.0)[
+                0
+            ]["f1"]
+            for candidate in candidates
+        }
+        assert f1[found[label]] == max(f1.values()) > min(f1.values())

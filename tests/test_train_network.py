@@ -13,13 +13,19 @@ from train_network import evaluate_network, train_network
 
 from settings import Runs
 from yoho import job
+from yoho.card import SOURCES, model_card
 from yoho.events import write_table
+from yoho.model import load_network
+from yoho.scoring import score_outputs, tune_thresholds
 from yoho.targets import encode_events
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").read_text())
 LABELS = ["rainforest", "car"]
 RUN = "mobilenet-seed_0"
 WINDOWS = 6
+CANDIDATES = [0.01 * number for number in range(1, 100)]
+DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "synthetic"}
+DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}}
 
 
 @pytest.fixture
@@ -79,15 +85,13 @@ class Bar:
         pass
 
 
-def train(files, made, code="0123", **changes):
+def train(files, made, code="0123", candidates=CANDIDATES, **changes):
     """Train for an epoch, or as `changes` of the training settings say."""
     settings = json.loads(json.dumps(Runs(CONFIG).named[RUN]))
     settings["training"] |= {"epochs": 1, "batch_size": 3, "device": "cpu"} | changes
     slices = {name: CONFIG[name] for name in ("windows", "features", "scoring")}
-    rate = CONFIG["mixing"]["sample_rate"]
-    train_network(
-        files, made, RUN, event_labels=LABELS, settings=settings, sample_rate=rate, training_code=code, **slices
-    )
+    slices |= {"sample_rate": CONFIG["mixing"]["sample_rate"], "data": DATA, "candidates": candidates}
+    train_network(files, made, RUN, event_labels=LABELS, settings=settings, training_code=code, **slices)
     return pd.read_csv(made.history)
 
 
@@ -143,9 +147,57 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(files, made, said, wh
 
 
 def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
-    """Where tables of the test split change, or how it is scored, nothing is trained anew."""
+    """Other tables of the test split, scores of it or candidates for thresholds: nothing is trained anew."""
     train(files, made)
     spoil(files.test_features)
-    train(files, made)
+    train(files, made, candidates=[0.25])
+    assert json.loads(Path(made.description).read_text())["thresholds"] == dict.fromkeys(LABELS, 0.25)
     evaluate_network(files, made, scoring=CONFIG["scoring"] | {"collar": 0.5})
     assert said == []
+
+
+# ---- what model.json says --------------------------------------------------------------------------------------------
+
+
+def test_thresholds_are_tuned_on_what_the_weights_that_are_kept_give(files, made, said, monkeypatch):
+    """On the outputs of the best epoch, which is the first of two here, and not on those of the last."""
+    f1, seen = iter([0.9, 0.1]), []
+
+    def score(outputs, **settings):
+        seen.append(outputs)
+        return {"f1": next(f1)}, score_outputs(outputs, **settings)[1]
+
+    def tune(outputs, **settings):
+        seen.append(outputs)
+        assert settings["candidates"] == CANDIDATES
+        return tune_thresholds(outputs, **settings)
+
+    monkeypatch.setattr("train_network.score_outputs", score)
+    monkeypatch.setattr("train_network.tune_thresholds", tune)
+    train(files, made, epochs=2)
+    first, last, tuned_on = seen
+    assert np.array_equal(tuned_on, first) and not np.array_equal(tuned_on, last)
+    thresholds = json.loads(Path(made.description).read_text())["thresholds"]
+    assert list(thresholds) == LABELS and set(thresholds.values()) <= set(CANDIDATES)
+
+
+def test_model_json_is_a_model_card(files, made, said):
+    train(files, made)
+    evaluate_network(files, made, scoring=CONFIG["scoring"])
+    card = json.loads(Path(made.description).read_text())
+    windows = dict.fromkeys(("train", "valid", "test"), WINDOWS)
+    assert card["data"] == DATA | {"windows": windows}
+    assert card["licence"]["code"] in (Path(__file__).parents[1] / "LICENSE").read_text()
+    assert "generated" in card["licence"]["data"] and any("44100 Hz" in limit for limit in card["limits"])
+    scores = {row["event_label"]: row for row in json.loads(Path(made.test_scores).read_text())["scores"]}
+    assert card["test"] == {name: {key: row[key] for key in ("segment_f1", "event_f1")} for name, row in scores.items()}
+    assert list(card["test"]) == ["overall", *LABELS] and card["validation"]["epoch"] == card["best_epoch"]
+    # The rest of the file is as it was, and loads.
+    assert load_network(Path(made.weights).parent)[1] == card
+
+
+def test_every_source_of_the_config_has_its_licence_and_limits():
+    schema = yaml.safe_load((Path(__file__).parents[1] / "workflow/schemas/config.schema.yaml").read_text())
+    assert set(SOURCES) == set(schema["$defs"]["dataset"]["properties"]["source"]["enum"])
+    cards = [model_card(LABELS, {"source": source}, {"length": 2.56}, 44100) for source in SOURCES]
+    assert len({card["licence"]["data"] for card in cards}) == len({card["limits"][-1] for card in cards}) == len(cards)

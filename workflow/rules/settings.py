@@ -382,8 +382,9 @@ class Runs:
         }
 
     def decoding(self, columns):
-        """How the outputs of a run of these readings are decoded."""
-        return self.config["decoding"] | {"end_from": self.config["readings"][columns["decode"]]["decode"]}
+        """How the outputs of a run of these readings are decoded, with one threshold for all classes."""
+        decoding = {key: value for key, value in self.config["decoding"].items() if key != "thresholds"}
+        return decoding | {"end_from": self.config["readings"][columns["decode"]]["decode"]}
 
     def of(self, *studies):
         """Names of the runs of some studies, each once."""

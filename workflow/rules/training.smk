@@ -1,5 +1,5 @@
 # Reads results/{dataset}/windows/; makes results/{dataset}/runs/{run}/ (curves, weights, test scores),
-# results/tables/scores.csv and results/tables/networks.csv.
+# results/tables/scores.csv and results/tables/networks.csv; network.onnx of a run where it is asked for.
 
 
 rule train_network:
@@ -54,10 +54,35 @@ rule train_network:
         features=config["features"],
         sample_rate=config["mixing"]["sample_rate"],
         scoring=config["scoring"],
+        candidates=config["decoding"]["thresholds"],
+        data=lambda wildcards: {
+            "dataset": wildcards.dataset,
+            "trained_on": runs.training_data(wildcards.dataset, wildcards.run),
+            **{key: dataset(wildcards)[key] for key in ("source", "mixes")},
+        },
         code=code_digest("train_network"),
-        training_code=code_digest("train_network", leave_out={"evaluation"}),
+        training_code=code_digest("train_network", leave_out={"evaluation", "card"}),
     script:
         "../scripts/train_network.py"
+
+
+rule export_network:
+    """Export a trained network, from waveform to outputs, its log-mel included, for other programs: one ONNX file."""
+    input:
+        weights="results/{dataset}/runs/{run}/weights.safetensors",
+        description="results/{dataset}/runs/{run}/model.json",
+    output:
+        "results/{dataset}/runs/{run}/network.onnx",
+    log:
+        "results/{dataset}/logs/export_network_{run}.log",
+    wildcard_constraints:
+        dataset=BASES,
+    conda:
+        "../../envs/train.yaml"
+    params:
+        code=code_digest("export_network"),
+    script:
+        "../scripts/export_network.py"
 
 
 rule tabulate_scores:

@@ -9,15 +9,30 @@ import timm
 import torch
 
 from yoho import job
-from yoho.checkpoint import Checkpoint
+from yoho.card import card_scores, model_card
+from yoho.checkpoint import Checkpoint, write_whole
 from yoho.evaluation import evaluate
 from yoho.events import read_table, write_table
 from yoho.model import Network, load_network, save_network
-from yoho.scoring import score_outputs
+from yoho.scoring import score_outputs, tune_thresholds
 from yoho.training import Stored, choose_precision, fit, predict
 
 
-def train_network(files, made, run, *, event_labels, settings, windows, features, sample_rate, scoring, training_code):
+def train_network(
+    files,
+    made,
+    run,
+    *,
+    event_labels,
+    settings,
+    windows,
+    features,
+    sample_rate,
+    scoring,
+    candidates,
+    data,
+    training_code,
+):
     training, decoding, seed = settings["training"], settings["decoding"], settings["seed"]
     device = job.choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
@@ -31,20 +46,19 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
     }
     model = Network(**network)
     training = training | {"precision": choose_precision(model, device, training["precision"])}
-    score = partial(
-        score_outputs,
-        windows=read_table(files.valid_windows),
-        reference=read_table(files.valid_events),
-        event_labels=event_labels,
-        window_length=windows["length"],
-        decoding=decoding,
-        resolution=scoring["resolution"],
-    )
+    scored = {
+        "windows": read_table(files.valid_windows),
+        "reference": read_table(files.valid_events),
+        "event_labels": event_labels,
+        "window_length": windows["length"],
+        "decoding": decoding,
+        "resolution": scoring["resolution"],
+    }
     # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer.
     depends = network | {key: value for key, value in training.items() if key != "epochs"}
     depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
-    data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
-    depends |= {"device": device.type, "data": job.digest(data), "code": training_code}
+    learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
+    depends |= {"device": device.type, "data": job.digest(learned), "code": training_code}
     depends |= {package.__name__: str(package.__version__) for package in (torch, timm)}
     checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.tell)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
@@ -55,7 +69,7 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
             train,
             valid,
             None if files.held_out_features == files.valid_features else held_out,
-            score,
+            partial(score_outputs, **scored),
             partial(job.progress, desc=run),
             checkpoint,
             settings=training,
@@ -64,14 +78,19 @@ def train_network(files, made, run, *, event_labels, settings, windows, features
         )
     history.to_csv(made.history, index=False, float_format="%.9g")
     classwise.to_csv(made.classwise, index=False, float_format="%.9g")
+    model.load_state_dict(weights)
+    outputs = predict(model, valid[0], precision=training["precision"]["score"], device=device).numpy()
+    sizes = {"train": len(train[0]), "valid": len(valid[0]), "test": len(Stored(files.test_features))}
     description = {
         "run": run,
+        **model_card(event_labels, data | {"windows": sizes}, windows, sample_rate),
         "event_labels": event_labels,
         "network": network,
         "sample_rate": sample_rate,
         "windows": windows,
         "features": features,
         "decoding": decoding,
+        "thresholds": tune_thresholds(outputs, **scored, candidates=candidates),
         "training": training,
         "seed": seed,
         "best_epoch": best,
@@ -111,6 +130,8 @@ def evaluate_network(files, made, *, scoring):
     write_table(tallies, made.test_recordings)
     result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
+    description |= {"test": card_scores(scores)}
+    write_whole(Path(made.description), f"{json.dumps(description, indent=2)}\n".encode())
 
 
 def stored(files, use):

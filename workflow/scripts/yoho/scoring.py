@@ -4,6 +4,8 @@ Equation 3 of the paper lacks its factor 2; here F1 = 2 P R / (P + R). A score t
 that is never found, an empty prediction) counts 0, never NaN.
 """
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -78,6 +80,19 @@ def score_outputs(outputs, windows, reference, event_labels, window_length, deco
     """Segment-based scores of raw outputs: decode, merge, count. See `decode_outputs` and `segment_scores`."""
     estimated = decode_outputs(outputs, windows, event_labels, window_length, **decoding)
     return segment_scores(reference, estimated, mix_durations(windows), event_labels, resolution)
+
+
+def tune_thresholds(outputs, windows, reference, event_labels, window_length, decoding, resolution, candidates):
+    """The presence from which each class counts: {event_label: the candidate with that class's highest F1}.
+
+    The F1 is segment-based. Of candidates with the same one, as where a class never sounds, the nearest to
+    `decoding["threshold"]` is taken, and of two as near the lower. Other arguments as of `score_outputs`.
+    """
+    usual = decoding["threshold"]
+    nearest_first = sorted(candidates, key=lambda candidate: (round(abs(candidate - usual), 9), candidate))
+    scored = partial(score_outputs, outputs, windows, reference, event_labels, window_length, resolution=resolution)
+    f1 = [scored(decoding=decoding | {"threshold": candidate})[1]["f1"] for candidate in nearest_first]
+    return {name: nearest_first[best] for name, best in zip(event_labels, np.argmax(f1, axis=0).tolist())}
 
 
 def mix_durations(windows):

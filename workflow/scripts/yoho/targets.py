@@ -90,8 +90,8 @@ def decode_outputs(outputs, windows, event_labels, window_length, threshold, mer
 
     outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename,
     onset (s) and mix_duration (s). A bin counts where its presence reaches `threshold`, one for all classes or
-    (classes,); its event lasts from bin + start to bin + end. Times are clipped to the mix, events of one class at
-    most `merge_gap` seconds apart are joined; times are rounded to the microsecond that tables hold.
+    (classes,), one for each; its event lasts from bin + start to bin + end. Times are clipped to the mix, events of
+    one class at most `merge_gap` seconds apart are joined; times are rounded to the microsecond that tables hold.
 
     That is `end_from` "bin", as described. "onset" is as released: the event lasts until its onset + end,
     events are joined by `join_in_order`, bin after bin, and times are single-precision and rounded to the

@@ -1,0 +1,15 @@
+"""Export one trained network, its log-mel included, to an ONNX file."""
+
+from pathlib import Path
+
+from yoho import job
+from yoho.export import export
+
+
+def export_network(files, target):
+    export(Path(files.weights).parent, target)
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    export_network(snakemake.input, snakemake.output[0])
