@@ -21,7 +21,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 # Where conda-forge has another name than PyPI.
-CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base", "soundfile": "python-soundfile"}
+CONDA_NAMES = {
+    "torch": "pytorch",
+    "matplotlib": "matplotlib-base",
+    "soundfile": "python-soundfile",
+    "soxr": "soxr-python",
+}
+CONDA_NAMES |= {"pyannote-core": "pyannote.core"}
 SITE = Path(sysconfig.get_path("purelib"))
 OWN = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 ACTIVATE = 'export CONDA_PREFIX="$1"\nexport PATH="$1/bin:$PATH"\n'

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 import torch
+from threadpoolctl import threadpool_limits
 
 from yoho import job
+from yoho.realtime import agreement, measure_file
 from yoho.segmenting import Segmenter
 from yoho.sources import read_audio
-from yoho.throughput import agreement, measure_file
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")
 
@@ -32,7 +33,8 @@ def measure_segmenting(files, table, *, labels, audio, repeats):
             plain = Segmenter.load(run, device="cpu", precision="plain", threads=threads)
             row = {"network": label, "device": job.device_name(torch.device("cpu")), "threads": threads}
             row |= {"precision": fast.predictor.precision, "audio_s": audio["whole"]}
-            row |= measure_file(fast, whole, plain, part, repeats)
+            with threadpool_limits(1):  # each thread of either path computes alone
+                row |= measure_file(fast, whole, plain, part, repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
             row["start_up_s"] = np.median([clock(run, [blink]) for _ in range(repeats)])
             copies = [Path(folder, f"copy-{number}.wav") for number in range(audio["files"])]

@@ -86,6 +86,7 @@ def attempt(file, name, weights, threshold, threads, form, output, page, referen
 @cache
 def load(weights, threshold, threads):
     """The network of a run's folder, opened once by each process."""
+    job.keep_memory()
     return Segmenter.load(weights, threshold=threshold, threads=threads)
 
 

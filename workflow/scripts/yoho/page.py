@@ -8,7 +8,6 @@ import librosa
 import numpy as np
 import soundfile
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
 from matplotlib.image import imsave
 
 from yoho import InputError
@@ -62,7 +61,6 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
         found=found,
         reference=reference if reference is None else reference.to_dict("records"),
         clock=clock,
-        broken=broken,
         percent=lambda seconds: f"{100 * seconds / duration:.6f}%",
     )
     target.write_text(page, encoding="utf-8")
@@ -144,8 +142,3 @@ def clock(seconds, digits=0):
     minutes, rest = divmod(whole, 60 * 10**digits)
     rest = f"{rest / 10**digits:0{digits + 3 if digits else 2}.{digits}f}"
     return f"{minutes // 60}:{minutes % 60:02d}:{rest}" if minutes >= 60 else f"{minutes}:{rest}"
-
-
-def broken(label):
-    """A label that may be broken into lines after underscores."""
-    return Markup(str(escape(label)).replace("_", "_<wbr>"))
