@@ -30,5 +30,6 @@ rule all:
         "results/tables/scores.csv",
         "results/tables/networks.csv",
         "results/tables/dataset.csv",
+        multiext("results/figures/dataset", ".pdf", ".png"),
         expand("results/figures/examples/test-{number:04d}.html", number=range(EXAMPLES)),
         "results/provenance.json",

@@ -11,6 +11,19 @@ from urllib.parse import urlsplit
 
 SEARCH = "/api/sfx/search"
 
+# `downloads` of the config, without long waits.
+MANNERS = {
+    "connections": 2,
+    "rate": 1000,
+    "attempts": 3,
+    "backoff": [0.001, 0.01],
+    "retry_after": 5,
+    "timeouts": [5, 5],
+    "slowest": [1, 5],
+    "give_up": 100,
+    "hosts": [],
+}
+
 
 class Asked(NamedTuple):
     """A request that came in."""

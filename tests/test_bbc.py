@@ -16,6 +16,7 @@ import servers
 import soundfile
 import yaml
 from fetch_recordings import fetch_recordings
+from servers import MANNERS
 
 from yoho import InputError, bbc, job
 from yoho.bbc import describe, fetch_bbc, fetch_esc50, first_of_each, group_of, labels
@@ -27,17 +28,6 @@ ROOT = Path(__file__).parents[1]
 SOUNDDESCS = ROOT.parent / "shared" / "data" / "bbc" / "six_classes_sounddescs.csv"
 CONFIG = yaml.safe_load((ROOT / "config" / "bbc.yaml").read_text())["datasets"]
 DESCRIBED, RELEASED = (CONFIG[name]["recordings"]["classes"] for name in ("bbc", "bbc_released"))
-MANNERS = {
-    "connections": 2,
-    "rate": 1000,
-    "attempts": 2,
-    "backoff": [0.001, 0.01],
-    "retry_after": 1,
-    "timeouts": [5, 5],
-    "slowest": [1, 5],
-    "give_up": 100,
-    "hosts": [],
-}
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import servers
 import soundfile
-from servers import SEARCH, Server, entry
+from servers import MANNERS, SEARCH, Server, entry
 
 from yoho import InputError, download, job
 from yoho.archives import check_zip, unpack
@@ -28,17 +28,6 @@ from yoho.bbc import size_of
 from yoho.download import File, Web, check_audio
 from yoho.search import search_library
 
-MANNERS = {
-    "connections": 2,
-    "rate": 1000,
-    "attempts": 3,
-    "backoff": [0.001, 0.01],
-    "retry_after": 5,
-    "timeouts": [5, 5],
-    "slowest": [1, 5],
-    "give_up": 100,
-    "hosts": [],
-}
 NAME = "00008053.wav"
 
 

@@ -283,7 +283,7 @@ def drawn_effects(axis):
 
 def test_audit_draws_effects_and_intervals_as_the_table_says():
     table = effects()
-    for axis, score in zip(draw_effects(table).axes, ("f1", "error_rate"), strict=True):
+    for axis, score in zip(draw_effects(table, 0.05).axes, ("f1", "error_rate"), strict=True):
         expected = [table[f"{score}_{part}"] for part in ("effect", "low", "high")]
         np.testing.assert_allclose(drawn_effects(axis), expected)
         points = axis.containers[0][0]
@@ -292,7 +292,7 @@ def test_audit_draws_effects_and_intervals_as_the_table_says():
 
 
 def test_audit_names_differences_from_above_and_both_scores():
-    left, right = draw_effects(effects()).axes
+    left, right = draw_effects(effects(), 0.05).axes
     assert [text.get_text() for text in left.get_yticklabels()] == ["pool", "hop", "L2"]
     assert list(left.get_yticks()) == [0, 1, 2] and left.yaxis_inverted()
     assert left.get_ylim() == right.get_ylim()
@@ -303,14 +303,14 @@ def test_audit_names_differences_from_above_and_both_scores():
 
 @pytest.mark.parametrize("seeds, words", [(1, "1 seed;"), (3, "3 seeds;")])
 def test_audit_says_what_its_intervals_are_over(seeds, words):
-    title = draw_effects(effects(seeds=seeds)).get_suptitle()
-    assert title.startswith(words) and title.endswith("over seeds and recordings")
+    title = draw_effects(effects(seeds=seeds), 0.1).get_suptitle()
+    assert title == f"{words} 90 % intervals over seeds and recordings"
 
 
 def test_effect_without_an_interval_is_a_point_alone():
     table = effects()
     table.loc[1, ["f1_low", "f1_high"]] = np.nan
-    left, right = draw_effects(table).axes
+    left, right = draw_effects(table, 0.05).axes
     effect, low, high = drawn_effects(left)
     assert effect[1] == low[1] == high[1] == table["f1_effect"][1]
     assert (low < high).tolist() == [True, False, True]
@@ -318,9 +318,9 @@ def test_effect_without_an_interval_is_a_point_alone():
 
 
 def test_audit_of_one_difference_and_of_many_can_be_drawn():
-    assert len(draw_effects(effects(["hop"])).axes) == 2
-    many = draw_effects(effects([f"difference {number}" for number in range(20)]))
-    assert many.get_size_inches()[1] > 2 * draw_effects(effects()).get_size_inches()[1]
+    assert len(draw_effects(effects(["hop"]), 0.05).axes) == 2
+    many = draw_effects(effects([f"difference {number}" for number in range(20)]), 0.05)
+    assert many.get_size_inches()[1] > 2 * draw_effects(effects(), 0.05).get_size_inches()[1]
 
 
 # ---- tables in, files out --------------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ DRAW = {
     "fig5": lambda: draw_classwise(classwise(epochs=5), 5),
     "fig6": lambda: draw_mask(history(["with mask", "without mask"], seeds=2)),
     "mask_study": lambda: draw_cells(cells("a", "b", "c")),
-    "audit": lambda: draw_effects(effects()),
+    "audit": lambda: draw_effects(effects(), 0.05),
 }
 
 

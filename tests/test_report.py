@@ -19,7 +19,7 @@ TARGETS = ["all", "audit", "mask_study", "claims"]
 
 # What the report of all targets holds: category, subcategory ("Other" where there is but one), files.
 RESULTS = {
-    ("Dataset", "Recordings"): {"dataset.html"},
+    ("Dataset", "Recordings"): {"dataset.png", "dataset.html"},
     ("Dataset", "Audio examples"): {"test-0000.html"},
     ("Figures", "Networks"): {"fig4.png", "fig5.png"},
     ("Figures", "Mask"): {"fig6.png"},

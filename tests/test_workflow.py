@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -71,13 +72,12 @@ def test_mixes_of_a_split_hold_its_own_recordings_alone(finished):
         assert set(plan["recording"].map(split_of)) == {split}
 
 
-def test_the_dataset_is_a_table_and_a_figure(finished, tmp_path):
-    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
-    code, text = run(folder, "dataset")
-    assert code == 0, text
-    table = pd.read_csv(folder / "results/tables/dataset.csv")
+def test_the_dataset_is_a_table_and_a_figure(finished):
+    table = pd.read_csv(finished / "results/tables/dataset.csv")
     assert {"event_label", "split", "recordings", "groups", "segments", "hours"} <= set(table.columns)
-    assert (folder / "results/figures/dataset.png").stat().st_size > 5000
+    assert (finished / "results/figures/dataset.png").stat().st_size > 5000
+    code, text = run(finished, "dataset", "--dry-run")
+    assert code == 0 and "Nothing to be done" in text
 
 
 def test_a_second_call_finds_nothing_to_do(finished):
@@ -173,6 +173,23 @@ def test_everything_at_the_papers_scale_with_five_seeds_is_fewer_than_200_jobs(t
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
     assert jobs["train_network"] == 140
     assert jobs["total"] < 200
+
+
+def test_every_caption_of_the_report_is_there_and_used():
+    """Snakemake misses one only when it writes a report."""
+    rules = "".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")])
+    captions = {path.name for path in ROOT.glob("workflow/report/*.rst")}
+    assert captions == set(re.findall(r"report/(\w+\.rst)", rules))
+
+
+def test_the_readme_draws_the_rules_of_all_as_snakemake_does(tmp_path):
+    code, text = run(tmp_path, "all", "--rulegraph", "mermaid-js", config=ROOT / "config" / "config.yaml")
+    assert code == 0, text
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", text))
+    printed = {(names[start], names[end]) for start, end in re.findall(r"(id\d+) --> (id\d+)", text)}
+    (drawn,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    arrows = [[side.strip().split(" & ") for side in line.split(" --> ")] for line in drawn.splitlines()]
+    assert {arrow for sides in arrows for arrow in product(*sides)} == printed
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ rule draw_audit:
     conda:
         "../../envs/plot.yaml"
     params:
+        level=config["claims"]["level"],
         code=code_digest("draw_audit"),
     script:
         "../scripts/draw_audit.py"

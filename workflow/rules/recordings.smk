@@ -1,6 +1,6 @@
 # Reads the user's audio, or fetches recordings, or neither; makes results/{base}/recordings.tsv; of recordings that are
 # fetched results/{base}/manifest.tsv and downloads/, which is kept whatever happens; where audio is made or unpacked,
-# results/{base}/recordings/. Also what the configured dataset holds, as a table and a figure, which `all` does without.
+# results/{base}/recordings/. Also what the configured dataset holds, as a table and a figure.
 from settings import collect_settings, fetch_settings, is_fetched, recording_files
 
 
@@ -24,8 +24,9 @@ rule fetch_recordings:
     conda:
         "../../envs/fetch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=2880,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        # Not more with every attempt: what has arrived is kept.
+        runtime=1440,
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
@@ -72,10 +73,10 @@ rule tabulate_dataset:
         table="results/tables/dataset.csv",
         page=report(
             "results/tables/dataset.html",
-            caption="../report/dataset.rst",
+            caption="../report/dataset_table.rst",
             category="Dataset",
             subcategory="Recordings",
-            labels={"result": "Recordings"},
+            labels={"result": "Recordings: table"},
         ),
     log:
         "results/tables/logs/tabulate_dataset.log",
@@ -99,7 +100,14 @@ rule draw_dataset:
     input:
         "results/tables/dataset.csv",
     output:
-        multiext("results/figures/dataset", ".pdf", ".png"),
+        "results/figures/dataset.pdf",
+        report(
+            "results/figures/dataset.png",
+            caption="../report/dataset.rst",
+            category="Dataset",
+            subcategory="Recordings",
+            labels={"result": "Recordings: figure"},
+        ),
     log:
         "results/figures/logs/draw_dataset.log",
     conda:

@@ -6,10 +6,10 @@ from yoho import job
 from yoho.plotting import draw_effects, save_figure
 
 
-def draw_audit(table, figures):
-    save_figure(draw_effects(pd.read_csv(table)), figures)
+def draw_audit(table, figures, *, level):
+    save_figure(draw_effects(pd.read_csv(table), level), figures)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_audit(snakemake.input[0], snakemake.output)
+    draw_audit(snakemake.input[0], snakemake.output, **job.settings(snakemake))

@@ -115,11 +115,11 @@ def draw_cells(curves):
     return figure
 
 
-def draw_effects(effects):
+def draw_effects(effects, level):
     """The audit: a row per difference, its effect on F1 at the left and on the error rate at the right.
 
     effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate, n_seeds and
-    interval_over. Where there is no interval a point stands alone.
+    interval_over; its intervals hold 1 - level. Where there is no interval a point stands alone.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
@@ -131,7 +131,8 @@ def draw_effects(effects):
             axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
             axis.set_xlabel(f"test {name}, released less described")
         seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
-        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; 95 % intervals over {units}", fontsize=8)
+        hold = f"{100 * (1 - level):g} %"
+        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {hold} intervals over {units}", fontsize=8)
         axes[0].set_yticks(rows, effects["difference"])
         axes[0].invert_yaxis()
     return figure
