@@ -218,3 +218,25 @@ def test_a_reader_that_has_had_enough(run, song):
     command = f"{sys.executable} {SCRIPT} {song} {song} --weights {run} | head -n 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_snakemake_does_the_same(run, song, here):
+    def snakemake(*options):
+        root = SCRIPT.parents[2]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile", "--cores", "1", "segment"]
+        command += ["--config", "dataset=builtin", *options]
+        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = snakemake()
+    assert code != 0
+    assert "--config audio=PATH" in said
+    assert snakemake("audio=song.wav")[1].count("run `make`") == 1
+    code, said = snakemake("audio=song.wav", f"weights={run}")
+    assert code == 0, said
+    assert main([song, "--weights", str(run), "--output", "own", "--page"]) == 0
+    for name in ("song.wav.csv", "song.wav.html"):
+        assert Path("results/segments", name).read_text() == Path("own", name).read_text()
+    code, said = snakemake("audio=song.wav", f"weights={run}")
+    assert "Nothing to be done" in said
