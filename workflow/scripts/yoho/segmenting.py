@@ -56,12 +56,12 @@ class Segmenter:
         each core.
         Raises InputError where the folder holds no network, or there is no such device.
         """
-        network, description = load_network(folder)
+        chosen = job.choose_device(device, deterministic=False)
+        network, description = load_network(folder, chosen)
         if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
             raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network anew")
         if (named := len(description["event_labels"])) != (own := description["network"]["classes"]):
             raise InputError(f"{folder}: model.json names {named} classes, the network has {own}; train it anew")
-        chosen = job.choose_device(device, deterministic=False)
         return cls(
             Predictor(network, description, chosen, precision, threads or os.cpu_count()), description, threshold
         )
