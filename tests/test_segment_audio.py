@@ -1,10 +1,13 @@
 """The command line: every form and fault of it, by the function that Snakemake's rule calls too."""
 
+import contextlib
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +15,10 @@ import pandas as pd
 import pytest
 import segment_audio
 import soundfile
-from segment_audio import load, main
+from segment_audio import main
 from untrained import noise, save_untrained
 
-from yoho.segmenting import Segmenter
+from yoho.segmenting import Segmenter, load
 
 SCRIPT = Path(segment_audio.__file__)
 
@@ -103,7 +106,7 @@ def test_several_files_and_folders_name_each(song, run, capsys, here, wanted):
     assert err == "2 segmented, 0 failed\n"
     assert main([song, "more", "--weights", str(run), "--format", "dcase"]) == 0
     table = pd.read_csv(io.StringIO(capsys.readouterr().out), sep="\t")
-    assert set(table["filename"]) <= {"song.wav", "b.FLAC"}
+    assert set(table["filename"]) <= {"song.wav", "more/deep/b.FLAC"}
     assert (table["filename"] == "song.wav").sum() == len(wanted)
 
 
@@ -132,6 +135,56 @@ def test_true_events_of_several_files_need_their_names(song, run, here, capsys):
     soundfile.write("b.wav", noise(1), 44100)
     assert main([song, "b.wav", "--weights", str(run), "--page", "--reference", "true.csv"]) == 2
     assert "column filename" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["2,1,car\n", "nan,3,car\n", "-5,99,car\n", "hello\n", None])
+def test_true_events_that_are_none_are_said_first(song, run, here, capsys, content):
+    if content:
+        Path("true.csv").write_text(content)
+    assert main([song, "--weights", str(run), "--page", "--reference", "true.csv", "--output", "out"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: true.csv: ")
+    assert err.count("\n") == 1
+    assert not Path("out").exists()
+    with pytest.raises(SystemExit):
+        main([song, "--weights", str(run), "--reference", "true.csv"])
+
+
+@pytest.mark.parametrize("name", ["a\nb.wav", "bad\udcff.wav", "-song.wav", "'<b>#%20,.wav"])
+def test_any_name(run, here, capfd, name):
+    soundfile.write(os.fsencode(name), pcm(), 44100)
+    for form in ("text", "json", "dcase"):
+        assert (
+            main(["--weights", str(run), "--page", "--output", "out", "--format", form, "--", name, str(here / name)])
+            == 0
+        )
+        assert Path("out", f"{name}.{segment_audio.FORMS[form].suffix}").stat().st_size
+    assert Path("out", f"{name}.html").stat().st_size
+    assert main(["--weights", str(run), "--", name, "gone\n.wav"]) == 2
+    out, err = capfd.readouterr()
+    assert err == "error: gone\\n.wav: No such file or directory\n1 segmented, 1 failed\n"
+
+
+def test_a_pipe_and_a_name_too_long_are_lines(song, run, here, capsys, wanted):
+    os.mkfifo("pipe.wav")
+
+    def write():
+        with contextlib.suppress(BrokenPipeError):
+            Path("pipe.wav").write_bytes(Path(song).read_bytes())
+
+    threading.Thread(target=write, daemon=True).start()
+    assert main(["x" * 300 + ".wav", "pipe.wav", song, "--weights", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-len(wanted) :] == lines(wanted)
+    assert "too long" in err.splitlines()[0]
+    assert err.splitlines()[1].startswith("error: pipe.wav: ")
+
+
+@pytest.mark.parametrize("rate", ["nan", "inf", "0", "-1"])
+def test_a_rate_that_is_none(run, capsys, monkeypatch, rate):
+    monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))
+    assert main(["-", "--weights", str(run), "--rate", rate]) == 2
+    assert "no sample rate" in capsys.readouterr().err
 
 
 def test_bad_files_are_a_line_each_and_the_others_are_done(song, run, capsys, here, wanted):
@@ -212,6 +265,34 @@ def test_events_of_a_stream_come_while_it_runs(run):
     assert process.returncode == 0
     assert first.count(b",") == 2
     assert rest
+
+
+@pytest.mark.slow
+def test_processes_of_a_script(run, song, here):
+    Path("text.wav").write_text("no audio")
+    (here / "more").mkdir()
+    (here / "more" / "song.wav").write_bytes(Path(song).read_bytes())
+    command = [sys.executable, SCRIPT, song, "text.wav", "more", "--weights", run, "--jobs", "2", "--format", "dcase"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    table = pd.read_csv(io.StringIO(done.stdout), sep="\t")
+    assert set(table["filename"]) == {"song.wav", "more/song.wav"}
+    assert "error: text.wav: " in done.stderr
+    assert done.stderr.endswith("2 segmented, 1 failed\n")
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_length(run, here):
+    """Peak of a whole process, at two minutes and at two hours."""
+
+    def peak(seconds):
+        soundfile.write("long.wav", np.tile(np.round(noise(60, 8000) * 20000).astype(np.int16), seconds // 60), 8000)
+        done = [sys.executable, str(SCRIPT), "long.wav", "--weights", str(run), "--output", "out", "--page"]
+        _, code, used = os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, done), 0)
+        assert code == 0
+        return used.ru_maxrss
+
+    assert peak(7200) < 1.2 * peak(120)
 
 
 @pytest.mark.slow

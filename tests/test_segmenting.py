@@ -1,7 +1,6 @@
 """Segmenting: the same events as decoding all windows at once, whatever the blocks; told when they are certain."""
 
 import json
-import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -132,22 +131,6 @@ def test_thresholds_are_of_their_class():
     outputs[0, 0, [2, 5]] = 1
     segmenter = Segmenter(lambda samples, first: outputs, description(thresholds={"rain": 0.7, "car": 0.5}))
     assert list(segmenter(np.ones(2560), RATE)["event_label"]) == ["car"]
-
-
-@pytest.mark.slow
-def test_memory_does_not_grow_with_length(tmp_path):
-    def peak(seconds):
-        path = tmp_path / f"{seconds}.wav"
-        soundfile.write(path, np.zeros(seconds * 8000, np.int16), 8000)
-        segmenter = Segmenter(lambda samples, first: np.zeros((len(first), BINS, 6)), description(sample_rate=8000))
-        segmenter.file(path)  # what is loaded once
-        tracemalloc.start()
-        segmenter.file(path)
-        _, most = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return most
-
-    assert peak(7200) < 1.2 * peak(300)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,15 @@ From the command line (`segment_audio.py --help`) and as the script of the rule 
 import argparse
 import os
 import sys
-from functools import cache
+from functools import partial
 from pathlib import Path
+
+from tqdm import tqdm
 
 from yoho import InputError, job
 from yoho.audio import ENCODINGS, SUFFIXES, for_soundfile, pcm_blocks, resampled, sound
 from yoho.page import write_page
-from yoho.segmenting import Segmenter, best_run
+from yoho.segmenting import best_run, load
 from yoho.writing import FORMS, names_files, read_events
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -34,17 +36,19 @@ def segment_audio(
         complain(problem)
     if not files:
         return 0, len(problems)
+    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    names = [file.absolute().relative_to(root) for file in files]
     if reference and len(files) > 1 and not names_files(reference):
         raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
+    true = [read_events(reference, {str(name), name.name}) if reference else None for name in names]
     cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
     # Starting a process takes as long as segmenting half an hour of audio.
     jobs = min(jobs or (cores if len(files) >= 4 * cores else 1), len(files))
     known = load(weights, threshold, cores if jobs == 1 else 1).event_labels
     if unknown := set(classes or ()) - set(known):
         raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
-    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
-    options = (weights, threshold, cores if jobs == 1 else 1, form, output, page, reference, classes or known)
-    calls = [(file, file.absolute().relative_to(root), *options) for file in files]
+    options = (weights, threshold, cores if jobs == 1 else 1, form, output, page, classes or known)
+    calls = [(*each, *options) for each in zip(files, names, true)]
     done = job.spread(attempt, calls, jobs, "segmenting") if jobs > 1 else (attempt(*call) for call in calls)
     lines, failed = FORMS[form].header if output is None else "", 0
     for file, (text, problem) in zip(files, done):
@@ -52,26 +56,26 @@ def segment_audio(
             complain(problem)
             failed += 1
         if text and len(files) > 1 and not FORMS[form].named:
-            text = f"# {file}\n{text}"
+            text = f"# {one_line(file)}\n{text}"
         print(lines + text, end="", flush=True)
         lines = ""
     return len(files) - failed, len(problems) + failed
 
 
-def attempt(file, name, weights, threshold, threads, form, output, page, reference, classes):
+def attempt(file, name, true, weights, threshold, threads, form, output, page, classes):
     """Segment one file: (its events as text for standard output, what went wrong or None)."""
     try:
         segmenter = load(weights, threshold, threads)
         duration, events = segmenter.file(file)
         events = events[events["event_label"].isin(classes)].reset_index(drop=True)
-        text = FORMS[form].write(file, duration, events)
+        text = FORMS[form].write(name, duration, events)
         target = Path(output or "", name if output else name.name)
         if output is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
-            Path(f"{target}.{FORMS[form].suffix}").write_text(FORMS[form].header + text, encoding="utf-8")
+            path = Path(f"{target}.{FORMS[form].suffix}")
+            path.write_text(FORMS[form].header + text, encoding="utf-8", errors="surrogateescape")
             text = ""
         if page:
-            true = read_events(reference, file.name) if reference else None
             with for_soundfile(file, segmenter.sample_rate) as audio:
                 write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
         return text, None
@@ -83,27 +87,28 @@ def attempt(file, name, weights, threshold, threads, form, output, page, referen
         return "", f"{file}: {type(error).__name__}: {error}"
 
 
-@cache
-def load(weights, threshold, threads):
-    """The network of a run's folder, opened once by each process."""
-    job.keep_memory()
-    return Segmenter.load(weights, threshold=threshold, threads=threads)
-
-
 def find_audio(paths):
     """Files of `paths`, with those in folders whose names end as audio does: (files, what there is not)."""
     files, problems = {}, []
     for path in map(Path, paths):
-        if path.is_dir():
-            inside = sorted(file for file in path.rglob("[!.]*") if file.suffix.lower() in SUFFIXES and file.is_file())
-            if not inside:
-                problems.append(f"{path}: no audio in this folder")
-            files |= dict.fromkeys(inside)
-        elif path.exists():
-            files[path] = None
-        else:
-            problems.append(f"{path}: there is no such file or folder")
-    return list(files), problems
+        try:
+            if path.is_dir():
+                inside = sorted(filter(partial(looks_like_audio, path), path.rglob("*")))
+                if not inside:
+                    problems.append(f"{path}: no audio in this folder")
+                files |= {file.absolute(): file for file in inside}
+            else:
+                path.stat()
+                files.setdefault(path.absolute(), path)
+        except OSError as error:  # not there, not allowed, too long a name
+            problems.append(f"{path}: {error.strerror}")
+    return list(files.values()), problems
+
+
+def looks_like_audio(folder, path):
+    """Whether a path below a folder is a file whose name ends as audio does, and nothing on the way is hidden."""
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=None, threshold=None):
@@ -117,8 +122,13 @@ def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=N
 
 
 def complain(problem):
-    """Say what cannot be done."""
-    print(f"error: {problem}", file=sys.stderr)
+    """Say in a line what cannot be done."""
+    tqdm.write(f"error: {one_line(problem)}", file=sys.stderr)
+
+
+def one_line(what):
+    """Text without line breaks, which a file's name may hold."""
+    return str(what).replace("\n", "\\n")
 
 
 def arguments():
@@ -157,8 +167,11 @@ def main(argv):
     given = vars(parser.parse_args(argv))
     raw = {name: given.pop(name) for name in ("encoding", "rate", "channels")}
     paths, weights = given.pop("paths"), given.pop("weights")
-    if raw["rate"] <= 0 or raw["channels"] < 1 or given["jobs"] < 0:
-        parser.error("--rate, --channels and --jobs must be positive")
+    if raw["channels"] < 1 or given["jobs"] < 0:
+        parser.error("--channels and --jobs must be positive")
+    if given["reference"] and not given["page"]:
+        parser.error("--reference is for --page")
+    sys.stdout.reconfigure(errors="surrogateescape")  # a file's name may be no text
     try:
         if weights is None:
             weights = best_run(RESULTS)

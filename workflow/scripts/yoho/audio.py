@@ -1,5 +1,6 @@
 """Audio of any length as mono blocks at one sample rate: files that soundfile or ffmpeg reads, raw PCM, arrays."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -45,11 +46,12 @@ SUFFIXES |= {
 def file_blocks(path, sample_rate):
     """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. Channels are averaged.
 
-    What soundfile cannot open goes to ffmpeg, where it is installed.
-    Raises InputError where the file is missing, is no audio, ends too early, is empty or not finite.
+    What soundfile cannot open goes to ffmpeg, where it is installed. A file that was cut short gives what there is of
+    it, or, where its format tells, an error.
+    Raises InputError where the file is missing, a pipe, no audio, damaged, empty or not finite.
     """
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))
     except (OSError, RuntimeError, TypeError) as error:  # a name that ends in .raw is a TypeError
         if not path.is_file():
             raise InputError(f"{path}: there is no such file") from error
@@ -59,6 +61,8 @@ def file_blocks(path, sample_rate):
             raise InputError(f"{path}: cannot be read as audio ({error}; ffmpeg is not installed)") from error
         blocks = ffmpeg_blocks(path, sample_rate)
     else:
+        if not file.seekable():
+            raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
         blocks = resampled(soundfile_blocks(path, file), file.samplerate, sample_rate)
     yield from sound(blocks, path)
 
@@ -86,9 +90,7 @@ def ffmpeg_blocks(path, sample_rate):
         finally:
             process.kill()
     if process.returncode > 0:
-        raise InputError(
-            f"{path}: cannot be read as audio ({problem.splitlines()[-1] if problem else 'ffmpeg failed'})"
-        )
+        raise InputError(f"{path}: cannot be read as audio ({problem.splitlines()[0] if problem else 'ffmpeg failed'})")
 
 
 def pcm_blocks(stream, encoding, channels):
@@ -107,7 +109,7 @@ def pcm_blocks(stream, encoding, channels):
 def for_soundfile(path, sample_rate):
     """A file that soundfile reads: `path` itself, or a copy in a temporary folder of what only ffmpeg reads."""
     try:
-        soundfile.info(path)
+        soundfile.info(os.fsencode(path))
     except (OSError, RuntimeError, TypeError):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "audio.flac")
@@ -136,7 +138,12 @@ def array_blocks(waveform):
 
 
 def resampled(blocks, rate, sample_rate):
-    """Blocks (samples,) of one sound at another sample rate, Hz: band-limited, as if it were resampled in one piece."""
+    """Blocks (samples,) of one sound at another sample rate, Hz: band-limited, as if it were resampled in one piece.
+
+    Raises InputError for a rate that is none.
+    """
+    if not 1 <= rate <= 1e7:  # not a number is not either
+        raise InputError(f"rate: {rate} is no sample rate in Hz")
     if rate == sample_rate:
         yield from blocks
         return

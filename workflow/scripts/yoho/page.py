@@ -1,6 +1,7 @@
 """A page for a segmented file: audio to play, its log-mel picture, a lane for each class. A browser is all it needs."""
 
 import io
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -34,7 +35,7 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
     """
     target, audio = Path(target), Path(audio)
     try:
-        with soundfile.SoundFile(audio) as file:
+        with soundfile.SoundFile(os.fsencode(audio)) as file:
             length, sample_rate = file.frames, file.samplerate
             picture = data_uri(log_mel_picture(file), "image/jpeg")
             if length <= self_contained:
@@ -42,8 +43,8 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
                 sound = data_uri(flac.getvalue(), "audio/flac")
             else:
                 beside = target.with_name(f"{target.stem}.page.flac")
-                write_flac(beside, file)
-                sound = quote(beside.name)
+                write_flac(os.fsencode(beside), file)
+                sound = quote(os.fsencode(beside.name))
     except (soundfile.LibsndfileError, TypeError) as error:
         raise InputError(f"{audio}: no page can be made of it ({error})") from error
     duration = max(length, 1) / sample_rate
@@ -63,7 +64,7 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
         clock=clock,
         percent=lambda seconds: f"{100 * seconds / duration:.6f}%",
     )
-    target.write_text(page, encoding="utf-8")
+    target.write_text(page, encoding="utf-8", errors="surrogateescape")
 
 
 # ---- sound and picture -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 import json
 import os
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,6 +148,13 @@ class Segmenter:
     def nothing(self):
         """Outputs of no window."""
         return np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
+
+
+@cache
+def load(folder, threshold, threads):
+    """The network of a run's folder, opened once by each process: it stands here for other processes to find it."""
+    job.keep_memory()
+    return Segmenter.load(folder, threshold=threshold, threads=threads)
 
 
 def scored(events):

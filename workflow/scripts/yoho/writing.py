@@ -1,6 +1,6 @@
 """Events of an audio file as text: in the paper's form and in those that other tools read; and such text read again.
 
-Each writer takes the file's path, its duration (s) and its events (onset, offset, event_label, score) and gives whole
+Each writer takes the file's name, its duration (s) and its events (onset, offset, event_label, score) and gives whole
 lines; those of several files can follow each other.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from yoho import InputError
@@ -22,7 +23,7 @@ DIGITS = 3  # of a second
 DCASE_HEADER = "\t".join(COLUMNS) + "\n"
 
 
-def text(path, duration, events):
+def text(name, duration, events):
     """`start,end,class`, as the paper's demo prints it."""
     lines = io.StringIO()
     times = events[["onset", "offset"]].round(DIGITS)
@@ -30,27 +31,27 @@ def text(path, duration, events):
     return lines.getvalue()
 
 
-def dcase(path, duration, events):
+def dcase(name, duration, events):
     """The DCASE challenges' tab-separated table, without its header: filename, onset, offset, event_label."""
     lines = io.StringIO()
-    write_table(events.assign(filename=Path(path).name)[COLUMNS], lines)
+    write_table(events.assign(filename=str(name))[COLUMNS], lines)
     return lines.getvalue().removeprefix(DCASE_HEADER)
 
 
-def audacity(path, duration, events):
+def audacity(name, duration, events):
     """A label track of Audacity: onset, offset, label."""
     labels = events["event_label"].map(lambda label: " ".join(label.split()))
     rows = zip(events["onset"], events["offset"], labels)
     return "".join(f"{onset:.6f}\t{offset:.6f}\t{label}\n" for onset, offset, label in rows)
 
 
-def as_json(path, duration, events):
+def as_json(name, duration, events):
     """One line of JSON: file, duration, events with their scores."""
     rows = events.round({"score": 6}).to_dict("records")
-    return json.dumps({"file": str(path), "duration": round(duration, 6), "events": rows}, ensure_ascii=False) + "\n"
+    return json.dumps({"file": str(name), "duration": round(duration, 6), "events": rows}) + "\n"
 
 
-def as_jams(path, duration, events):
+def as_jams(name, duration, events):
     """One line of JAMS (Humphrey et al. 2014): tags with times, and the score as confidence."""
     import jams
 
@@ -59,15 +60,15 @@ def as_jams(path, duration, events):
         annotation.append(
             time=event.onset, duration=event.offset - event.onset, value=event.event_label, confidence=event.score
         )
-    metadata = jams.FileMetadata(title=Path(path).name, duration=duration)
+    metadata = jams.FileMetadata(title=str(name), duration=duration)
     return json.dumps(jams.JAMS(annotations=[annotation], file_metadata=metadata).__json__) + "\n"
 
 
-def rttm(path, duration, events):
+def rttm(name, duration, events):
     """Rich Transcription Time Marked, a line an event; neither a file's name nor a class has a space there."""
     from pyannote.core import Annotation, Segment
 
-    annotation = Annotation(uri=re.sub(r"\s+", "_", Path(path).stem))
+    annotation = Annotation(uri=re.sub(r"\s+", "_", str(name)))
     for number, event in enumerate(events.itertuples()):
         label = re.sub(r"\s+", "_", event.event_label)
         annotation[Segment(event.onset, event.offset), number] = label
@@ -106,22 +107,31 @@ def names_files(path):
         raise InputError(f"{path}: cannot be read as events ({error})") from error
 
 
-def read_events(path, filename):
-    """Onset, offset, event_label of one audio file, by its name, from what `text`, `dcase` or `audacity` writes.
+def read_events(path, names):
+    """Onset, offset, event_label of one audio file from what `text`, `dcase` or `audacity` writes.
 
-    Raises InputError where the file cannot be read as any of these.
+    names: of the audio file, where a table tells those of several.
+    Raises InputError where the file cannot be read as any of these, or holds an event that does not last.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
         if lines and "onset" in lines[0].split("\t"):
             events = read_table(path)
             if "filename" in events:
-                events = events[events["filename"] == filename]
-            return events[COLUMNS[1:]].astype({"onset": float, "offset": float}).reset_index(drop=True)
+                events = events[events["filename"].isin(names)]
+            return lasting(events[COLUMNS[1:]])
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
         rows = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-        events = pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:])
-        return events.astype({"onset": float, "offset": float})
+        return lasting(pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:]))
     except (OSError, ValueError, KeyError) as error:
         wanted = "lines of start,end,class, a DCASE table, or Audacity labels are wanted"
         raise InputError(f"{path}: cannot be read as events ({error}); {wanted}") from error
+
+
+def lasting(events):
+    """Events with their times as numbers; ValueError where one does not begin after 0 and end after that."""
+    events = events.astype({"onset": float, "offset": float}).reset_index(drop=True)
+    wrong = events[~((events["onset"] >= 0) & (events["offset"] > events["onset"]) & np.isfinite(events["offset"]))]
+    if len(wrong):
+        raise ValueError(f"an event from {wrong['onset'].iloc[0]} to {wrong['offset'].iloc[0]} s")
+    return events
