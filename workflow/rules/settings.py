@@ -434,7 +434,8 @@ def code_digest(script, leave_out=frozenset()):
     """Digest of a script and of the package modules that it imports, followed through their own imports.
 
     Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
-    changed comment does not; `job`, which changes no result, is left out, and so are the modules in `leave_out`.
+    changed comment does not; `job`, which changes no result, is left out, and so are the modules in `leave_out`. A
+    template that lies beside its module counts as it is.
     """
     files, trees = [SCRIPTS / f"{script}.py"], {}
     while files:
@@ -443,6 +444,8 @@ def code_digest(script, leave_out=frozenset()):
             tree = ast.parse(file.read_text())
             files += [SCRIPTS / "yoho" / f"{module}.py" for module in package_imports(tree) - leave_out]
             trees[file.name] = ast.unparse(without_docstrings(tree))
+            if (template := file.with_suffix(".html")).exists():
+                trees[template.name] = template.read_text()
     return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
 
 

@@ -106,9 +106,9 @@ def find_audio(paths):
 
 
 def looks_like_audio(folder, path):
-    """Whether a path below a folder is a file whose name ends as audio does, and nothing on the way is hidden."""
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    """Whether a path below a folder is a file whose name ends as audio does; not what is hidden or part of a page."""
+    left_out = any(part.startswith(".") for part in path.relative_to(folder).parts) or path.match("*.page.flac")
+    return not left_out and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=None, threshold=None):

@@ -107,10 +107,10 @@ def pcm_blocks(stream, encoding, channels):
 
 @contextmanager
 def for_soundfile(path, sample_rate):
-    """A file that soundfile reads: `path` itself, or a copy in a temporary folder of what only ffmpeg reads."""
+    """A file that soundfile reads: `path`, or a temporary copy where only ffmpeg does or the name is no text."""
     try:
-        soundfile.info(os.fsencode(path))
-    except (OSError, RuntimeError, TypeError):
+        soundfile.info(str(path))
+    except (OSError, RuntimeError, TypeError, UnicodeError):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "audio.flac")
             with soundfile.SoundFile(copy, "w", sample_rate, 1) as file:
