@@ -12,7 +12,7 @@ from untrained import DESCRIPTION, noise, save_untrained
 from yoho import InputError
 from yoho.features import cut_windows, log_mel, window_onsets
 from yoho.model import load_network
-from yoho.segmenting import COLUMNS, Segmenter, best_run
+from yoho.segmenting import COLUMNS, Segmenter, ahead, best_run
 from yoho.targets import decode_outputs
 
 RATE = 1000
@@ -79,8 +79,8 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
 
 def test_every_window_is_computed_once():
     predictor = Drawn()
-    Segmenter(predictor, description()).whole(blocks_of(ramp(300), [4096]))
-    assert predictor.asked == [round(onset * RATE) for onset in window_onsets(300, LENGTH, HOP)]
+    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]))
+    assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
 def test_an_event_is_told_within_the_stated_delay_and_never_changed():
@@ -104,6 +104,19 @@ def test_an_event_is_told_within_the_stated_delay_and_never_changed():
         pd.concat(told).sort_values(["onset", "event_label"], ignore_index=True)[COLUMNS[:3]],
         at_once(120, decoding)[COLUMNS[:3]],
     )
+
+
+def test_ahead_keeps_order_and_errors():
+    def items():
+        yield from range(5)
+        raise InputError("no more")
+
+    found = []
+    with pytest.raises(InputError, match="no more"):
+        for item in ahead(items(), 3):
+            found.append(item)
+    assert found == [0, 1, 2, 3, 4]
+    assert list(ahead([], 2)) == []
 
 
 def test_score_is_the_mean_presence_of_the_bins():

@@ -72,7 +72,7 @@ def soundfile_blocks(path, file):
     with file:
         try:
             for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
-                yield block.mean(axis=1)
+                yield mono(block)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: cannot be read to its end ({error})") from error
 
@@ -102,7 +102,7 @@ def pcm_blocks(stream, encoding, channels):
         data, rest = (rest + arrived)[:whole], (rest + arrived)[whole:]
         samples = np.frombuffer(data, kind).astype(np.float32) / full_scale
         if len(samples):
-            yield samples.reshape(-1, channels).mean(axis=1)
+            yield mono(samples.reshape(-1, channels))
 
 
 @contextmanager
@@ -134,7 +134,12 @@ def array_blocks(waveform):
     full_scale = -float(np.iinfo(waveform.dtype).min) if waveform.dtype.kind == "i" else 1
     for start in range(0, len(waveform), BLOCK):
         block = waveform[start : start + BLOCK].astype(np.float32) / np.float32(full_scale)
-        yield block if block.ndim == 1 else block.mean(axis=1)
+        yield block if block.ndim == 1 else mono(block)
+
+
+def mono(samples):
+    """The mean of channels, (samples,), of (samples, channels)."""
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # a mean of one takes its time
 
 
 def resampled(blocks, rate, sample_rate):

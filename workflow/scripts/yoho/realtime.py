@@ -13,14 +13,14 @@ from yoho.throughput import compare, duration
 def measure_file(fast, whole, plain, part, repeats):
     """Times real time of two `Segmenter`s, the fast one on a whole file and the plain one on a part, in turn.
 
-    With the share of each stage of the fast one: reading and resampling, features, network, decoding.
+    With each stage's share of the fast one's work: reading and resampling, features, network, decoding.
     """
     cpu, rates, stages = torch.device("cpu"), [], []
     for _ in range(repeats + 1):
-        taken = stage_seconds(fast, whole)
-        seconds = sum(taken.values()), duration(lambda: plain.file(part), cpu)
+        took, taken = stage_seconds(fast, whole)
+        seconds = took, duration(lambda: plain.file(part), cpu)
         rates.append(np.divide([soundfile.info(path).duration for path in (whole, part)], seconds))
-        stages.append(np.array(list(taken.values())) / seconds[0])
+        stages.append(np.array(list(taken.values())) / sum(taken.values()))
     row = compare(*np.transpose(rates[1:]))  # the first turn warms up
     names = {"windows_per_s": "times_real_time", "plain_windows_per_s": "plain_times_real_time"}
     shares = dict(zip((f"{stage}_share" for stage in taken), np.median(stages[1:], axis=0)))
@@ -28,8 +28,8 @@ def measure_file(fast, whole, plain, part, repeats):
 
 
 def stage_seconds(segmenter, path):
-    """Seconds of each stage of segmenting a file: {reading, features, network, decoding}, all of it together."""
-    reading, predicting, before = 0.0, 0.0, segmenter.predictor.seconds.copy()
+    """Seconds that segmenting a file takes, and those of each stage, which run side by side, over all threads."""
+    reading, before = 0.0, segmenter.predictor.seconds.copy()
 
     def read(blocks):
         nonlocal reading
@@ -41,21 +41,12 @@ def stage_seconds(segmenter, path):
                 return
             yield block
 
-    def predict(*call, own=segmenter.predictor):
-        nonlocal predicting
-        start = time.perf_counter()
-        outputs = own(*call)
-        predicting += time.perf_counter() - start
-        return outputs
-
-    timed = type(segmenter)(predict, segmenter.description)
-    start = time.perf_counter()
-    timed.whole(read(file_blocks(path, segmenter.sample_rate)))
-    whole = time.perf_counter() - start
-    spent = segmenter.predictor.seconds - before  # of all threads
-    features, network = (predicting * spent[stage] / spent.total() for stage in ("features", "network"))
-    rest = whole - reading - predicting
-    return {"reading": reading, "features": features, "network": network, "decoding": rest}
+    start, busy = time.perf_counter(), time.thread_time()
+    segmenter.whole(read(file_blocks(path, segmenter.sample_rate)))
+    whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
+    spent = segmenter.predictor.seconds - before
+    stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}
+    return whole, stages
 
 
 def agreement(fast, plain, sounds):

@@ -6,6 +6,8 @@
 
 import json
 import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +24,8 @@ from yoho.targets import decode_bins, join_bins, round_times
 
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
-# Windows that a file is computed in at once: two minutes of audio.
-AT_ONCE = 64
+# Windows that a file is computed in at once, four minutes of audio, and blocks that are read ahead meanwhile, as much.
+AT_ONCE, BLOCKS_AHEAD = 128, 42
 
 
 class Segmented(NamedTuple):
@@ -86,21 +88,26 @@ class Segmenter:
         return self.whole(file_blocks(Path(path), self.sample_rate))
 
     def whole(self, blocks):
-        """Events and duration of blocks (samples,) at the network's sample rate."""
-        times, tables = zip(*self.stream(blocks, AT_ONCE))
+        """Events and duration of blocks (samples,) at the network's rate: they are read, computed, decoded side by side."""
+        computed = ahead(self.windows(ahead(blocks, BLOCKS_AHEAD), AT_ONCE), 1)
+        times, tables = zip(*self.decoded(computed))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, at_once=1):
-        """Yield (time, events) for blocks (samples,) at the network's sample rate, as they come.
+        """Give (time, events), one after another, for blocks (samples,) at the network's sample rate, as they come.
 
         events: those that became certain, a table of COLUMNS: nothing that follows can lengthen them. Every event
         that ends before `time`, s, has then been told; the last time is the duration. at_once: windows that are
         waited for. With 1, an event is told at most `delay` seconds of audio after its end.
         """
+        return self.decoded(self.windows(blocks, at_once))
+
+    def decoded(self, windows):
+        """Yield (time, events) for what `windows` yields; see `stream`."""
         decoding = self.description["decoding"]
         gap, end_from = decoding["merge_gap"], decoding["end_from"]
         open_events = None
-        for outputs, onsets, limit, later in self.windows(blocks, at_once):
+        for outputs, onsets, limit, later in windows:
             table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
             length = self.description["windows"]["length"]
             found = decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from)
@@ -148,6 +155,17 @@ class Segmenter:
     def nothing(self):
         """Outputs of no window."""
         return np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
+
+
+def ahead(items, most):
+    """The same items, made by a thread while the caller is at earlier ones; at most so many wait."""
+    items, end, waiting = iter(items), object(), deque()
+    with ThreadPoolExecutor(1) as maker:
+        for _ in range(most):
+            waiting.append(maker.submit(next, items, end))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(maker.submit(next, items, end))
+            yield item
 
 
 @cache
