@@ -88,7 +88,7 @@ class Segmenter:
         return self.whole(file_blocks(Path(path), self.sample_rate))
 
     def whole(self, blocks):
-        """Events and duration of blocks (samples,) at the network's rate: they are read, computed, decoded side by side."""
+        """Events and duration of blocks (samples,) at the network's rate: read, computed, decoded side by side."""
         computed = ahead(self.windows(ahead(blocks, BLOCKS_AHEAD), AT_ONCE), 1)
         times, tables = zip(*self.decoded(computed))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
