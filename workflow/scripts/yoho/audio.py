@@ -90,7 +90,8 @@ def ffmpeg_blocks(path, sample_rate):
         finally:
             process.kill()
     if process.returncode > 0:
-        raise InputError(f"{path}: cannot be read as audio ({problem.splitlines()[0] if problem else 'ffmpeg failed'})")
+        reason = problem.partition("\n")[0].removeprefix(f"file:{path}: ") or "ffmpeg failed"
+        raise InputError(f"{path}: cannot be read as audio ({reason})")
 
 
 def pcm_blocks(stream, encoding, channels):
