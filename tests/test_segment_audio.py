@@ -126,6 +126,9 @@ def test_pages(song, run, here):
     Path("true.csv").write_text("0.5,2.0,rain\n")
     assert main([song, "--weights", str(run), "--page", "--reference", "true.csv"]) == 0
     assert "song.wav" in Path("song.wav.html").read_text()
+    assert "1 true" in Path("song.wav.html").read_text()
+    assert main([song, "--weights", str(run), "--page", "--reference", "true.csv", "--class", "car"]) == 0
+    assert "0 true" in Path("song.wav.html").read_text()
     assert main([song, "--weights", str(run), "--page", "--output", "out"]) == 0
     assert Path("out/song.wav.html").exists()
 

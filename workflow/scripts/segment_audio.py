@@ -76,6 +76,8 @@ def attempt(file, name, true, weights, threshold, threads, form, output, page, c
             path.write_text(FORMS[form].header + text, encoding="utf-8", errors="surrogateescape")
             text = ""
         if page:
+            if true is not None and classes != segmenter.event_labels:
+                true = true[true["event_label"].isin(classes)]
             with for_soundfile(file, segmenter.sample_rate) as audio:
                 write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
         return text, None
