@@ -13,7 +13,7 @@ rule segment:
         "results/segments.log",
     conda:
         "../../envs/segment.yaml"
-    threads: workflow.cores
+    threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
