@@ -1,8 +1,11 @@
 """What several test files share."""
 
+import shutil
 import sys
 
 import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def pytest_addoption(parser):
@@ -25,3 +28,15 @@ def spread():
         return [function(*call) for call in calls]
 
     return serial
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser without a window."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium here (Debian: apt-get install chromium)")
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 import time
 import tracemalloc
 from html.parser import HTMLParser
@@ -18,7 +17,6 @@ from matplotlib.image import imread
 from yoho import InputError
 from yoho.page import BANDS, COLUMNS, TAIL, clock, lanes, write_page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 HOSTILE = "\"'><script>window.seen = 1</script><img src=x onerror='window.seen = 1'></title>{{ 7 * 7 }}&amp;_."
 LABELS = ["dog", "sea_waves", "rain"]
 FOUND = pd.DataFrame(
@@ -211,17 +209,6 @@ def test_clock(seconds, digits, text):
 
 # From here on in a browser.
 
-browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here (Debian: apt-get install chromium)")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
 
 @pytest.fixture
 def show(chromium, tmp_path):
@@ -271,7 +258,6 @@ def click_at(page, selector, seconds):
 
 
 @pytest.mark.slow
-@browser
 def test_it_plays(show, recording):
     page = show(recording)
     wait(page, "audio.readyState === 4")
@@ -288,7 +274,6 @@ def test_it_plays(show, recording):
 
 
 @pytest.mark.slow
-@browser
 @pytest.mark.parametrize("seconds", [0.1, 0.35, 2.0])
 def test_the_end_of_the_audio_can_be_reached_and_is_the_end(show, tmp_path, seconds):
     page = show(write_tone(tmp_path / "short.wav", seconds, 44_100), FOUND[:0])
@@ -304,7 +289,6 @@ def test_the_end_of_the_audio_can_be_reached_and_is_the_end(show, tmp_path, seco
 
 
 @pytest.mark.slow
-@browser
 def test_a_click_seeks_there(show, recording):
     page = show(recording, reference=TRUE)
     pixel = DURATION / page.locator("#timeline").bounding_box()["width"]
@@ -314,7 +298,6 @@ def test_a_click_seeks_there(show, recording):
 
 
 @pytest.mark.slow
-@browser
 @pytest.mark.parametrize(
     ("selector", "onset"), [("tbody tr >> nth=1", 2.125), (".segment.found[data-onset='3.25']", 3.25)]
 )
@@ -328,7 +311,6 @@ def test_a_click_plays_a_segment_to_its_end(show, recording, selector, onset):
 
 
 @pytest.mark.slow
-@browser
 def test_keys(show, recording):
     page = show(recording)
 
@@ -353,7 +335,6 @@ def test_keys(show, recording):
 
 
 @pytest.mark.slow
-@browser
 def test_zoom_keeps_the_playhead_in_place_and_in_view(show, recording):
     page = show(recording)
 
@@ -381,7 +362,6 @@ def test_zoom_keeps_the_playhead_in_place_and_in_view(show, recording):
 
 
 @pytest.mark.slow
-@browser
 def test_lanes_and_rows_say_what_the_tables_say(show, recording):
     page = show(recording, reference=TRUE)
     strip = page.locator("#timeline").bounding_box()
@@ -407,7 +387,6 @@ def test_lanes_and_rows_say_what_the_tables_say(show, recording):
 
 
 @pytest.mark.slow
-@browser
 def test_what_sounds_is_marked(show, recording):
     page = show(recording, reference=TRUE)
     page.evaluate("seek(2.25)")
@@ -421,7 +400,6 @@ def test_what_sounds_is_marked(show, recording):
 
 
 @pytest.mark.slow
-@browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_can_be_read(show, recording, scheme):
     page = show(recording, reference=TRUE, scheme=scheme)
@@ -450,7 +428,6 @@ def contrast(*colours):
 
 
 @pytest.mark.slow
-@browser
 def test_audio_beside_the_page_plays(show, recording, tmp_path):
     page = show(recording, target=tmp_path / "50% #1? é.html", self_contained=0)
     wait(page, "audio.readyState === 4")
@@ -461,7 +438,6 @@ def test_audio_beside_the_page_plays(show, recording, tmp_path):
 
 
 @pytest.mark.slow
-@browser
 def test_audio_that_is_gone_is_told(chromium, recording, tmp_path):
     write_page(tmp_path / "page.html", recording, FOUND, LABELS, self_contained=0)
     (tmp_path / "page.page.flac").unlink()
@@ -473,7 +449,6 @@ def test_audio_that_is_gone_is_told(chromium, recording, tmp_path):
 
 
 @pytest.mark.slow
-@browser
 def test_an_empty_recording_is_told(show, tmp_path):
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
     page = show(tmp_path / "empty.wav", FOUND[:0], reference=TRUE[:0])
@@ -487,7 +462,6 @@ def test_an_empty_recording_is_told(show, tmp_path):
 
 
 @pytest.mark.slow
-@browser
 def test_hostile_names_do_nothing(show, tmp_path):
     audio = write_tone(tmp_path / (HOSTILE.replace("/", "") + ".wav"))
     page = show(audio, FOUND.assign(event_label=HOSTILE), [HOSTILE], reference=TRUE.assign(event_label=HOSTILE))
@@ -498,7 +472,6 @@ def test_hostile_names_do_nothing(show, tmp_path):
 
 
 @pytest.mark.slow
-@browser
 @pytest.mark.parametrize(
     ("attempt", "rule"),
     [

@@ -1,6 +1,5 @@
 """The report of a finished run, opened in a browser without a network and clicked through as a reader would."""
 
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,7 +8,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 TINY = ROOT / "tests" / "config" / "tiny.yaml"
 LITTLE = """
 training: {epochs: 1}
@@ -30,14 +28,11 @@ RESULTS = {
     ("Provenance", "Other"): {"provenance.html"},
 }
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium here (Debian: apt-get install chromium)"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(chromium, tmp_path_factory):
     """Everything of the tiny config in little time, and a function that calls Snakemake there."""
     folder = tmp_path_factory.mktemp("report")
     little = folder / "little.yaml"
@@ -64,15 +59,6 @@ def report(finished, request):
     with zipfile.ZipFile(path) as archive:
         archive.extractall(folder / "unpacked")
     return folder / "unpacked" / "report" / "report.html"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
     decoding = DECODING | {"end_from": end_from, "threshold": 0.8}
     segmenter = Segmenter(Drawn(), description(decoding=decoding))
     blocks = (block for block in blocks_of(ramp(seconds), [1, 977, 0, 5003]) if len(block))
-    times, tables = zip(*segmenter.stream(blocks, windows))
+    times, tables = zip(*segmenter.decoded(segmenter.windows(blocks, windows)))
     events = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
     wanted = at_once(seconds, decoding)
     pd.testing.assert_frame_equal(events[COLUMNS[:3]], wanted[COLUMNS[:3]], check_dtype=False)

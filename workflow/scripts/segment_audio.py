@@ -41,13 +41,14 @@ def segment_audio(
     if reference and len(files) > 1 and not names_files(reference):
         raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
     true = [read_events(reference, {str(name), name.name}) if reference else None for name in names]
-    cores = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
-    # Starting a process takes as long as segmenting half an hour of audio.
+    cores = os.cpu_count()
+    # Starting a process takes seconds, in each of which minutes of audio are segmented.
     jobs = min(jobs or (cores if len(files) >= 4 * cores else 1), len(files))
-    known = load(weights, threshold, cores if jobs == 1 else 1).event_labels
+    threads = None if jobs == 1 else 1
+    known = load(weights, threshold, threads).event_labels
     if unknown := set(classes or ()) - set(known):
         raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
-    options = (weights, threshold, cores if jobs == 1 else 1, form, output, page, classes or known)
+    options = (weights, threshold, threads, form, output, page, classes or known)
     calls = [(*each, *options) for each in zip(files, names, true)]
     done = job.spread(attempt, calls, jobs, "segmenting") if jobs > 1 else (attempt(*call) for call in calls)
     lines, failed = FORMS[form].header if output is None else "", 0

@@ -25,22 +25,8 @@ ENCODINGS = {
 
 # What a folder is searched for.
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
-SUFFIXES |= {
-    ".aif",
-    ".aifc",
-    ".snd",
-    ".opus",
-    ".oga",
-    ".m4a",
-    ".m4b",
-    ".mp4",
-    ".aac",
-    ".wma",
-    ".webm",
-    ".mka",
-    ".mkv",
-    ".mov",
-}
+SUFFIXES |= {".aif", ".aifc", ".snd", ".opus", ".oga"}  # other names of the same formats
+SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}  # for ffmpeg
 
 
 def file_blocks(path, sample_rate):
@@ -83,13 +69,16 @@ def ffmpeg_blocks(path, sample_rate):
     source = ["-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0"]
     sink = ["-f", "f32le", "-ac", "1", "-ar", str(sample_rate), "pipe:1"]
     command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-xerror", *source, *sink]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    # What ffmpeg says goes to a file: a pipe that nobody empties meanwhile would stop it once full.
+    with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
         try:
             yield from pcm_blocks(process.stdout, "f32le", 1)
-            problem = process.stderr.read().decode(errors="replace").strip()
+            process.wait()
         finally:
-            process.kill()
-    if process.returncode > 0:
+            process.kill()  # where the caller has had enough
+        said.seek(0)
+        problem = said.read().decode(errors="replace")
+    if process.returncode:
         reason = problem.partition("\n")[0].removeprefix(f"file:{path}: ") or "ffmpeg failed"
         raise InputError(f"{path}: cannot be read as audio ({reason})")
 

@@ -22,7 +22,7 @@ from yoho.model import folded
 
 AT_ONCE = 32  # windows that a thread takes at a time, at most
 # Frames of a map, at most, that bfloat16 may give: so trained networks keep 999 of 1000 bin decisions and all times
-# within a millisecond. VGGish bears it throughout; EfficientNet loses 1.5 of 1000 by it in the coarsest maps alone.
+# within a millisecond. VGGish bears it throughout; EfficientNet loses 1.8 of 1000 by it in the coarsest maps alone.
 COARSE = {"mobilenet": 17, "vggish": 257}
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}  # oneDNN's names
 

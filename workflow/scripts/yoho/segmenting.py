@@ -17,6 +17,7 @@ import pandas as pd
 
 from yoho import InputError, job
 from yoho.audio import array_blocks, file_blocks, resampled, sound
+from yoho.events import TOUCH
 from yoho.features import window_onsets
 from yoho.inference import Predictor
 from yoho.model import load_network
@@ -93,14 +94,14 @@ class Segmenter:
         times, tables = zip(*self.decoded(computed))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
-    def stream(self, blocks, at_once=1):
+    def stream(self, blocks):
         """Give (time, events), one after another, for blocks (samples,) at the network's sample rate, as they come.
 
         events: those that became certain, a table of COLUMNS: nothing that follows can lengthen them. Every event
-        that ends before `time`, s, has then been told; the last time is the duration. at_once: windows that are
-        waited for. With 1, an event is told at most `delay` seconds of audio after its end.
+        that ends before `time`, s, has then been told; the last time is the duration. An event is told at most
+        `delay` seconds of audio after its end.
         """
-        return self.decoded(self.windows(blocks, at_once))
+        return self.decoded(self.windows(blocks, at_once=1))
 
     def decoded(self, windows):
         """Yield (time, events) for what `windows` yields; see `stream`."""
@@ -113,7 +114,7 @@ class Segmenter:
             found = decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from)
             joined = join_bins(found if open_events is None else pd.concat([open_events, found]), gap, end_from)
             joined["offset"] = joined["offset"].clip(upper=limit)  # as released, an event may reach past its window
-            certain = joined["offset"] < later - gap - 2e-6
+            certain = joined["offset"] + gap + TOUCH < later
             open_events = joined[~certain]
             yield min(later - gap, limit), scored(round_times(joined[certain], end_from))
 
