@@ -144,7 +144,9 @@ def resampled(blocks, rate, sample_rate):
         return
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
-        yield stream.resample_chunk(block)
+        # What comes of a low rate is many times longer: of blocks that wait, none may be.
+        for piece in np.array_split(block, max(round(len(block) / rate * sample_rate / BLOCK), 1)):
+            yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 

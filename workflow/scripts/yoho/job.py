@@ -37,13 +37,15 @@ def start(snakemake):
 def keep_memory():
     """Let freed memory stay with the process, where glibc can: torch frees and takes large arrays all the time.
 
-    Otherwise each of them comes page by page from the system: a tenth of the time of training on a CPU.
+    Otherwise each of them comes page by page from the system: a tenth of the time of training on a CPU. All threads
+    share it, or each would keep what it once took.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
-        trim_threshold, mmap_threshold, most = -1, -3, 2**31 - 1  # glibc's malloc.h
+        trim_threshold, mmap_threshold, arena_max, most = -1, -3, -8, 2**31 - 1  # glibc's malloc.h
         libc.mallopt(mmap_threshold, 2**30)
         libc.mallopt(trim_threshold, most)
+        libc.mallopt(arena_max, 1)
 
 
 def end_with(parent):

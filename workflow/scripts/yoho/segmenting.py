@@ -141,11 +141,12 @@ class Segmenter:
             parts.append(block)
             held += len(block)
             while first(done + at_once - 1) + size <= begin + held:
-                samples, numbers = np.concatenate(parts), np.arange(done, done + at_once)
+                parts = [np.concatenate(parts)]  # under no other name: no more than these samples are held
+                numbers = np.arange(done, done + at_once)
                 begins = np.array([first(number) for number in numbers])
-                yield self.predictor(samples, begins - begin), numbers * hop, np.inf, (done + at_once) * hop
+                yield self.predictor(parts[0], begins - begin), numbers * hop, np.inf, (done + at_once) * hop
                 done += at_once
-                parts = [samples[first(done) - begin :].copy()]
+                parts = [parts[0][first(done) - begin :].copy()]
                 begin, held = first(done), len(parts[0])
         duration = (begin + held) / rate
         onsets = window_onsets(duration, length, hop)[done:]
