@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from yoho import inference
+from yoho import InputError, inference
 from yoho.features import overlapping_log_mel
 from yoho.inference import Predictor, fuse, low_and_high, single_mel_decibels
 from yoho.model import Network, folded
@@ -126,6 +126,12 @@ def test_convolutions_fused_with_their_activations_compute_the_same(backbone, ma
         torch.testing.assert_close(fast(windows[:1]), expected[:1], rtol=0, atol=2e-5)
 
 
+NEEDS_BFLOAT16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor cannot compute in bfloat16"
+)
+
+
+@NEEDS_BFLOAT16
 def test_bfloat16_is_for_coarse_maps_alone(network):
     example = torch.zeros(2, 257, 40)
     mixed = folded(network, example)
@@ -156,6 +162,7 @@ def test_fast_outputs_keep_to_the_plain_ones(network):
     assert ((fast[:, :, 0::3] >= 0.5) == (plain[:, :, 0::3] >= 0.5)).mean() >= 0.999
 
 
+@NEEDS_BFLOAT16
 def test_mixed_is_nearer_to_plain_than_bfloat16_throughout(network, monkeypatch):
     """An untrained network is far more sensitive than a trained one: the rule itself is for trained weights."""
     samples, first = signal(4)
@@ -163,6 +170,12 @@ def test_mixed_is_nearer_to_plain_than_bfloat16_throughout(network, monkeypatch)
     monkeypatch.setitem(inference.COARSE, "mobilenet", 257)
     coarse = predictor(network, "mixed")(samples, first)
     assert 0 < np.abs(mixed - plain).mean() < 0.5 * np.abs(coarse - plain).mean()
+
+
+def test_mixed_needs_a_processor_for_it(network, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(InputError, match="precision mixed: this processor cannot compute in bfloat16"):
+        predictor(network, "mixed")
 
 
 @pytest.mark.parametrize("windows, threads", [(1, 2), (2, 3), (3, 2), (7, 1), (7, 2)])

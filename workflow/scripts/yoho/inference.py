@@ -17,6 +17,7 @@ from timm.layers import Conv2dSame
 from torch import nn
 from torch.nn import functional
 
+from yoho import InputError
 from yoho.features import mel_decibels, overlapping_log_mel
 from yoho.model import folded
 
@@ -34,6 +35,7 @@ class Predictor:
     "auto": the fastest that keeps to "plain". Each of some `threads` takes windows all the way from samples to
     outputs; on CUDA it computes their features, and the device what the network makes of them.
     seconds: what each stage took so far, {"features", "network"}, summed over the threads.
+    Raises InputError for "mixed" on a processor that has no way to compute in bfloat16.
     """
 
     def __init__(self, network, description, device, precision, threads):
@@ -42,6 +44,8 @@ class Predictor:
         self.size = round(description["windows"]["length"] * self.sample_rate)
         built = description["network"]
         self.precision = fastest(device, built) if precision == "auto" else precision
+        if self.precision == "mixed" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+            raise InputError("precision mixed: this processor cannot compute in bfloat16")
         self.network, self.decibels = network, mel_decibels
         if self.precision != "plain":
             example = torch.zeros(AT_ONCE, built["frames"], built["n_mels"], device=device)
