@@ -1,4 +1,4 @@
-"""Audio in: any format, rate and number of channels, block by block."""
+"""Audio in: any format, rate and number of channels, whole or block by block."""
 
 import io
 import shutil
@@ -10,7 +10,16 @@ import soundfile
 
 from yoho import InputError
 from yoho import audio as module
-from yoho.audio import array_blocks, file_blocks, for_soundfile, pcm_blocks, resampled, sound
+from yoho.audio import (
+    array_blocks,
+    file_blocks,
+    for_soundfile,
+    pcm_blocks,
+    read_audio,
+    resampled,
+    sound,
+    write_audio,
+)
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
@@ -49,6 +58,13 @@ def test_blocks_are_resampled_as_one_piece(rate):
     assert abs(len(found) - 3 * RATE) <= 1
     middle = slice(2000, 3 * RATE - 2000)
     np.testing.assert_allclose(found[middle], tone(3)[middle], atol=1e-3)
+
+
+def test_what_a_block_of_a_low_rate_becomes_is_no_longer_than_a_block():
+    """Blocks wait for their turn: of 8 kHz they would be five times the memory."""
+    lengths = [len(block) for block in resampled([np.zeros(module.BLOCK, np.float32)], 8000, RATE)]
+    assert sum(lengths) == round(module.BLOCK / 8000 * RATE)
+    assert max(lengths) < 1.1 * module.BLOCK
 
 
 @needs_ffmpeg
@@ -135,3 +151,36 @@ def test_sound_names_what_holds_none():
     with pytest.raises(InputError, match="microphone: holds no audio"):
         list(sound([np.zeros(0)], "microphone"))
     assert [len(block) for block in sound([np.zeros(0), np.zeros(2)], "microphone")] == [2]
+
+
+# ---- whole files and parts of them -----------------------------------------------------------------------------------
+
+
+def test_channels_of_a_whole_file_are_averaged(tmp_path):
+    samples = np.stack([np.full(100, 0.5), np.full(100, -0.25), np.full(100, 0.125)], axis=1)
+    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
+    whole, rate = read_audio(tmp_path / "a.wav")
+    assert rate == 8000 and whole.dtype == np.float32 and whole.shape == (100,)
+    np.testing.assert_allclose(whole, 0.125)
+
+
+def test_part_of_a_file_is_read_to_the_sample(tmp_path):
+    samples, rate = np.arange(1000, dtype=np.float32) / 1000, 11025
+    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
+    for first, last in ((0, 250), (101, 350), (999, 1000)):
+        part, _ = read_audio(tmp_path / "a.wav", round(first / rate, 6), round(last / rate, 6))  # as a table holds it
+        np.testing.assert_array_equal(part, samples[first:last])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate)[0], samples[901:])
+    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate, 5.0)[0], samples[901:])
+
+
+def test_part_past_the_end_of_a_file_is_an_error_with_the_time(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.ones(100), 1000)
+    with pytest.raises(InputError, match=r"a\.wav: holds no audio after 7\.000 s"):
+        read_audio(tmp_path / "a.wav", 7.0, 8.0)
+
+
+def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
+    path = tmp_path / "no such folder" / "a.flac"
+    with pytest.raises(InputError, match=r"a\.flac: cannot be written .*is the disk full"):
+        write_audio(path, np.zeros(100, np.float32), 44100)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from yoho import InputError, job
-from yoho.sources import read_audio
+from yoho.audio import read_audio
 
 
 @pytest.fixture

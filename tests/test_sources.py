@@ -16,19 +16,17 @@ import soundfile
 import yaml
 from collect_recordings import collect_recordings
 
-from yoho import InputError, job, sources
+from yoho import InputError, job, listening
+from yoho.audio import read_audio
 from yoho.events import read_table
+from yoho.listening import hear, listen
 from yoho.sources import (
     COLUMNS,
     SOURCES,
     SPLITS,
     assign_splits,
     check_recordings,
-    hear,
     join_groups,
-    listen,
-    read_audio,
-    write_audio,
 )
 
 LABELS = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
@@ -402,7 +400,7 @@ def test_ends_are_trimmed_as_librosa_does_though_read_in_blocks(tmp_path, monkey
     frame = round(0.046 * rate)
     samples, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     _, edges = librosa.effects.trim(samples, top_db=40, frame_length=frame, hop_length=frame // 4)
-    monkeypatch.setattr(sources, "BLOCK", 5000)
+    monkeypatch.setattr(listening, "BLOCK", 5000)
     heard = hear(tmp_path / "a.wav", 40, 1, rate)
     assert heard[:3] == (length / rate, edges[0] / rate, edges[1] / rate)
 
@@ -840,36 +838,3 @@ def test_bad_zip_is_named(tmp_path, esc, esc50, how):
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"esc\.zip"):
         esc50(path)
-
-
-# ---- reading audio ---------------------------------------------------------------------------------------------------
-
-
-def test_channels_are_averaged(tmp_path):
-    samples = np.stack([np.full(100, 0.5), np.full(100, -0.25), np.full(100, 0.125)], axis=1)
-    soundfile.write(tmp_path / "a.wav", samples, 8000, subtype="FLOAT")
-    read, rate = read_audio(tmp_path / "a.wav")
-    assert rate == 8000 and read.dtype == np.float32 and read.shape == (100,)
-    np.testing.assert_allclose(read, 0.125)
-
-
-def test_part_of_a_file_is_read_to_the_sample(tmp_path):
-    samples, rate = np.arange(1000, dtype=np.float32) / 1000, 11025
-    soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
-    for first, last in ((0, 250), (101, 350), (999, 1000)):
-        read, _ = read_audio(tmp_path / "a.wav", round(first / rate, 6), round(last / rate, 6))  # as a table holds it
-        np.testing.assert_array_equal(read, samples[first:last])
-    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate)[0], samples[901:])
-    np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate, 5.0)[0], samples[901:])
-
-
-def test_part_past_the_end_of_a_file_is_an_error_with_the_time(tmp_path):
-    soundfile.write(tmp_path / "a.wav", np.ones(100), 1000)
-    with pytest.raises(InputError, match=r"a\.wav: holds no audio after 7\.000 s"):
-        read_audio(tmp_path / "a.wav", 7.0, 8.0)
-
-
-def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
-    path = tmp_path / "no such folder" / "a.flac"
-    with pytest.raises(InputError, match=r"a\.flac: cannot be written .*is the disk full"):
-        write_audio(path, np.zeros(100, np.float32), 44100)

@@ -7,7 +7,8 @@ import numpy as np
 
 from yoho import job
 from yoho.events import write_table
-from yoho.sources import COLUMNS, SOURCES, assign_splits, check_recordings, join_groups, listen
+from yoho.listening import listen
+from yoho.sources import COLUMNS, SOURCES, assign_splits, check_recordings, join_groups
 
 
 def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels):

@@ -13,9 +13,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from yoho import job
+from yoho.audio import read_audio
 from yoho.realtime import agreement, measure_file
 from yoho.segmenting import Segmenter
-from yoho.sources import read_audio
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")
 

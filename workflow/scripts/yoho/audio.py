@@ -1,4 +1,4 @@
-"""Audio of any length as mono blocks at one sample rate: files that soundfile or ffmpeg reads, raw PCM, arrays."""
+"""Audio files, read and written; audio of any length as mono blocks at one sample rate: files, raw PCM, arrays."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ import soxr
 
 from yoho import InputError
 
-BLOCK = 2**18  # frames that are read at a time
+BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
 
 # Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
 ENCODINGS = {
@@ -27,6 +27,48 @@ ENCODINGS = {
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
 SUFFIXES |= {".aif", ".aifc", ".snd", ".opus", ".oga"}  # other names of the same formats
 SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}  # for ffmpeg
+
+
+@contextmanager
+def opened(path):
+    """An audio file to read. Raises InputError where it is missing or unreadable, also while it is being read."""
+    try:
+        # A name that ends in .raw is a TypeError.
+        file = soundfile.SoundFile(path)
+    except (OSError, RuntimeError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as audio ({error}); replace or remove it") from error
+    with file:
+        try:
+            yield file
+        except (OSError, RuntimeError) as error:
+            raise InputError(f"{path}: cannot be read to its end ({error}); replace or remove it") from error
+
+
+def read_audio(path, onset=0.0, offset=None):
+    """Mono samples (samples,) float32 of a file between two times in seconds, and its sample rate.
+
+    Channels are averaged. Raises InputError where the file is missing, unreadable, empty or not finite.
+    """
+    with opened(path) as file:
+        file.seek(min(round(onset * file.samplerate), file.frames))
+        frames = -1 if offset is None else round((offset - onset) * file.samplerate)
+        samples, sample_rate = file.read(frames, dtype="float32", always_2d=True), file.samplerate
+    if not len(samples):
+        raise InputError(f"{path}: holds no audio{f' after {onset:.3f} s' if onset else ''}; replace or remove it")
+    if not np.isfinite(samples).all():
+        raise InputError(f"{path}: holds samples that are not numbers; replace or remove it")
+    return samples.mean(axis=1), sample_rate
+
+
+def write_audio(path, samples, sample_rate):
+    """Write mono samples as 16-bit FLAC. Raises InputError where the file cannot be written, on a full disk say."""
+    try:
+        soundfile.write(path, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
+
+
+# ---- blocks, whatever they come from ---------------------------------------------------------------------------------
 
 
 def file_blocks(path, sample_rate):

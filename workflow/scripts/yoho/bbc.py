@@ -13,8 +13,9 @@ import pandas as pd
 from yoho import InputError
 from yoho.archives import check_zip
 from yoho.download import File, check_audio, download
+from yoho.listening import listed
 from yoho.search import search_library
-from yoho.sources import MANIFEST, SPLITS, join_groups, listed, read_manifest
+from yoho.sources import MANIFEST, SPLITS, join_groups, read_manifest
 
 LICENCE = "RemArc, https://sound-effects.bbcrewind.co.uk/licensing"
 TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({LICENCE.split(", ")[1]}):

@@ -5,7 +5,7 @@ import os
 import librosa
 import numpy as np
 
-from yoho.sources import read_audio
+from yoho.audio import read_audio
 
 SILENCE = 1e-14  # a window of a lower peak counts as silent (-280 dB): single precision cannot hold its power
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
-from yoho.sources import SPLITS, read_audio, write_audio
+from yoho.audio import read_audio, write_audio
+from yoho.sources import SPLITS
 
 PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
 

@@ -21,9 +21,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.image import imsave
 
 from yoho import InputError
+from yoho.audio import BLOCK, opened
 from yoho.pages import data_uri
 from yoho.plotting import COLOURS
-from yoho.sources import BLOCK, opened
 
 SELF_CONTAINED = 600 * 48_000  # samples up to which a page holds its audio: ten minutes at 48 kHz
 TAIL = 2**16  # samples of silence after the audio: in the last frames of a FLAC file Chromium cannot always seek

@@ -16,11 +16,11 @@ import torch
 from tqdm import tqdm
 
 from yoho import job
+from yoho.audio import read_audio
 from yoho.augment import spec_augment
 from yoho.features import cut_windows, mix_features
 from yoho.loss import data_loss, penalty
 from yoho.model import Network, network_size
-from yoho.sources import read_audio
 from yoho.training import (
     Step,
     Stored,
