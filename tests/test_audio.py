@@ -11,6 +11,7 @@ import soundfile
 from yoho import InputError
 from yoho import audio as module
 from yoho.audio import (
+    CutOff,
     array_blocks,
     file_blocks,
     for_soundfile,
@@ -48,6 +49,15 @@ def test_channels_are_averaged(tmp_path):
     path = tmp_path / "a.wav"
     soundfile.write(path, np.stack([tone(), np.zeros(RATE), -tone() / 2], axis=1), RATE, subtype="FLOAT")
     np.testing.assert_allclose(read(path), tone() / 6, atol=1e-6)
+
+
+def test_of_a_file_that_was_cut_short_nothing_is_heard_twice(tmp_path):
+    """An MP3 announces its length at its beginning."""
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(20), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.warns(CutOff, match=r"a\.mp3: is cut off"):
+        assert len(read(path)) == len(read_audio(path)[0]) < 11 * RATE
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 48000, 96000])

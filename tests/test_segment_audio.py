@@ -183,6 +183,20 @@ def test_a_pipe_and_a_name_too_long_are_lines(song, run, here, capsys, wanted):
     assert err.splitlines()[1].startswith("error: pipe.wav: ")
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "OGG", "MP3"])
+def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys, kind):
+    """Of a FLAC file the decoder itself tells: an error."""
+    name = f"short.{kind.lower()}"
+    soundfile.write(name, noise(20), 44100, format=kind)
+    assert main([name, "--weights", str(run)]) == 0
+    assert capsys.readouterr().err == ""
+    Path(name).write_bytes(Path(name).read_bytes()[: Path(name).stat().st_size * 2 // 3])
+    assert main([name, "--weights", str(run)]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+
+
 @pytest.mark.parametrize("rate", ["nan", "inf", "0", "-1"])
 def test_a_rate_that_is_none(run, capsys, monkeypatch, rate):
     monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))

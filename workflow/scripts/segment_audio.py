@@ -6,13 +6,14 @@ From the command line (`segment_audio.py --help`) and as the script of the rule 
 import argparse
 import os
 import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from yoho import InputError, job
-from yoho.audio import ENCODINGS, SUFFIXES, for_soundfile, pcm_blocks, resampled, sound
+from yoho.audio import ENCODINGS, SUFFIXES, CutOff, for_soundfile, pcm_blocks, resampled, sound
 from yoho.page import write_page
 from yoho.segmenting import best_run, load
 from yoho.writing import FORMS, names_files, read_events
@@ -52,7 +53,9 @@ def segment_audio(
     calls = [(*each, *options) for each in zip(files, names, true)]
     done = job.spread(attempt, calls, jobs, "segmenting") if jobs > 1 else (attempt(*call) for call in calls)
     lines, failed = FORMS[form].header if output is None else "", 0
-    for file, (text, problem) in zip(files, done):
+    for file, (text, problem, remarks) in zip(files, done):
+        for remark in remarks:
+            complain(remark, "warning")
         if problem:
             complain(problem)
             failed += 1
@@ -64,10 +67,13 @@ def segment_audio(
 
 
 def attempt(file, name, true, weights, threshold, threads, form, output, page, classes):
-    """Segment one file: (its events as text for standard output, what went wrong or None)."""
+    """Segment one file: (its events as text for standard output, what went wrong or None, what is to be said)."""
+    remarks = []
     try:
         segmenter = load(weights, threshold, threads)
-        duration, events = segmenter.file(file)
+        with warnings.catch_warnings(record=True, action="always", category=CutOff) as caught:
+            duration, events = segmenter.file(file)
+        remarks = [warning.message for warning in caught]
         events = events[events["event_label"].isin(classes)].reset_index(drop=True)
         text = FORMS[form].write(name, duration, events)
         target = Path(output or "", name if output else name.name)
@@ -81,13 +87,13 @@ def attempt(file, name, true, weights, threshold, threads, form, output, page, c
                 true = true[true["event_label"].isin(classes)]
             with for_soundfile(file, segmenter.sample_rate) as audio:
                 write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
-        return text, None
+        return text, None, remarks
     except InputError as error:
-        return "", str(error)
+        return "", str(error), remarks
     except OSError as error:
-        return "", f"{error.filename or file}: {error.strerror or error}"
+        return "", f"{error.filename or file}: {error.strerror or error}", remarks
     except Exception as error:  # whatever a file may hold, the others are still done
-        return "", f"{file}: {type(error).__name__}: {error}"
+        return "", f"{file}: {type(error).__name__}: {error}", remarks
 
 
 def find_audio(paths):
@@ -124,9 +130,9 @@ def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=N
         print(FORMS[form].write("standard input", time, events), end="", flush=True)
 
 
-def complain(problem):
-    """Say in a line what cannot be done."""
-    tqdm.write(f"error: {one_line(problem)}", file=sys.stderr)
+def complain(problem, kind="error"):
+    """Say in a line what cannot be done, or is done otherwise than one would think."""
+    tqdm.write(f"{kind}: {one_line(problem)}", file=sys.stderr)
 
 
 def one_line(what):

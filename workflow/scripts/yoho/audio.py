@@ -1,9 +1,11 @@
 """Audio files, read and written; audio of any length as mono blocks at one sample rate: files, raw PCM, arrays."""
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+import warnings
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -29,6 +31,10 @@ SUFFIXES |= {".aif", ".aifc", ".snd", ".opus", ".oga"}  # other names of the sam
 SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}  # for ffmpeg
 
 
+class CutOff(UserWarning):
+    """A file of which the end is missing."""
+
+
 @contextmanager
 def opened(path):
     """An audio file to read. Raises InputError where it is missing or unreadable, also while it is being read."""
@@ -42,6 +48,16 @@ def opened(path):
             yield file
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: cannot be read to its end ({error}); replace or remove it") from error
+
+
+def read_blocks(file, most=np.inf):
+    """Yield the rest of an opened file, or `most` samples of it, in blocks (samples, channels) float32.
+
+    `SoundFile.blocks` trusts the length that a file announces, and gives earlier samples again for what it lacks.
+    """
+    while len(block := file.read(int(min(BLOCK, most)), dtype="float32", always_2d=True)):
+        yield block
+        most -= len(block)
 
 
 def read_audio(path, onset=0.0, offset=None):
@@ -68,6 +84,22 @@ def write_audio(path, samples, sample_rate):
         raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
 
 
+def is_cut(file, length):
+    """Whether a file of which `length` samples could be read says that it has more, or lacks its end."""
+    if file.format == "OGG":
+        with open(file.name, "rb") as content:
+            content.seek(max(0, content.seek(0, os.SEEK_END) - 65307))  # a page is no longer
+            tail = content.read()
+        page = tail[tail.rfind(b"OggS") :]
+        return len(page) < 6 or not page[5] & 4  # the flag of the last page
+    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+    # All ones: written as it came, its length not known beforehand.
+    announced, there = map(int, sizes.groups()) if sizes else (0, 0)
+    # The length of an MP3 without a header that tells it is an estimate, which a frame or two may miss.
+    lacking = 0.02 * file.frames if file.format in ("MP3", "MPEG") else 0
+    return length < file.frames - lacking or there < announced < 2**32 - 1
+
+
 # ---- blocks, whatever they come from ---------------------------------------------------------------------------------
 
 
@@ -75,7 +107,7 @@ def file_blocks(path, sample_rate):
     """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. Channels are averaged.
 
     What soundfile cannot open goes to ffmpeg, where it is installed. A file that was cut short gives what there is of
-    it, or, where its format tells, an error.
+    it and a CutOff warning, or, where no more of it can be decoded, an error.
     Raises InputError where the file is missing, a pipe, no audio, damaged, empty or not finite.
     """
     try:
@@ -97,10 +129,14 @@ def file_blocks(path, sample_rate):
 
 def soundfile_blocks(path, file):
     """Mono blocks of an open soundfile at its own rate."""
+    length = 0
     with file:
         try:
-            for block in file.blocks(BLOCK, dtype="float32", always_2d=True):
+            for block in read_blocks(file):
+                length += len(block)
                 yield mono(block)
+            if is_cut(file, length):
+                warnings.warn(f"{path}: is cut off; what there is of it is used", CutOff, stacklevel=2)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: cannot be read to its end ({error})") from error
 

@@ -1,7 +1,6 @@
 """Listening to recordings: their times, their silences, and whether they can be used."""
 
 import hashlib
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
-from yoho.audio import BLOCK, opened
+from yoho.audio import BLOCK, is_cut, opened
 
 LONG = 3600  # s, from which a recording's length is remarked upon
 SHOWN = 20  # bad recordings that an error lists; the log has all
@@ -105,22 +104,6 @@ def frame_levels(file, frame, hop):
             rest = rest[count * hop :]
         if last:
             return np.concatenate([*levels, np.zeros(0, np.float32)]), length
-
-
-def is_cut(file, length):
-    """Whether a file of which `length` samples could be read says that it has more, or lacks its end."""
-    if file.format == "OGG":
-        with open(file.name, "rb") as content:
-            content.seek(max(0, Path(file.name).stat().st_size - 65307))  # a page is no longer
-            tail = content.read()
-        page = tail[tail.rfind(b"OggS") :]
-        return len(page) < 6 or not page[5] & 4  # the flag of the last page
-    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    # All ones: written as it came, its length not known beforehand.
-    announced, there = map(int, sizes.groups()) if sizes else (0, 0)
-    # The length of an MP3 without a header that tells it is an estimate, which a frame or two may miss.
-    lacking = 0.02 * file.frames if file.format in ("MP3", "MPEG") else 0
-    return length < file.frames - lacking or there < announced < 2**32 - 1
 
 
 def remarks(file, duration, sample_rate):

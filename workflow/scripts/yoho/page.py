@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.image import imsave
 
 from yoho import InputError
-from yoho.audio import BLOCK, opened
+from yoho.audio import opened, read_blocks
 from yoho.pages import data_uri
 from yoho.plotting import COLOURS
 
@@ -111,10 +111,10 @@ def encode(audio, coded):
         raise InputError(f"{coded}: cannot be written ({error}); is the disk full?") from error
 
 
-def blocks(path, samples=-1):
+def blocks(path, samples=np.inf):
     """The first `samples` of a file, or all, block by block, (samples, channels) float32."""
     with opened(path) as file:
-        yield from file.blocks(BLOCK, frames=samples, dtype="float32", always_2d=True)
+        yield from read_blocks(file, samples)
 
 
 def draw(path, samples):
