@@ -15,6 +15,7 @@ from yoho.audio import (
     array_blocks,
     file_blocks,
     for_soundfile,
+    is_cut,
     pcm_blocks,
     read_audio,
     resampled,
@@ -58,6 +59,27 @@ def test_of_a_file_that_was_cut_short_nothing_is_heard_twice(tmp_path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.warns(CutOff, match=r"a\.mp3: is cut off"):
         assert len(read(path)) == len(read_audio(path)[0]) < 11 * RATE
+
+
+@pytest.mark.parametrize(
+    ("kind", "mark", "order", "announced", "cut"),
+    [
+        ("WAV", b"data", "<u4", 0xFFFFFFFF, False),  # ffmpeg to a pipe
+        ("WAV", b"data", "<u4", 0x7FFFF000, False),  # SoX
+        ("WAV", b"data", "<u4", 0x7FFFEFFF, False),  # SoX, three channels of three bytes
+        ("AIFF", b"SSND", ">u4", 0x7F000008, False),  # SoX
+        ("WAV", b"data", "<u4", 0x7000, True),
+        ("AIFF", b"SSND", ">u4", 0x7000, True),
+    ],
+)
+def test_a_file_that_was_written_as_it_came_is_not_cut_off(tmp_path, kind, mark, order, announced, cut):
+    path = tmp_path / "a.audio"
+    soundfile.write(path, tone(0.1), RATE, format=kind)
+    content = path.read_bytes()
+    size = content.index(mark) + 4
+    path.write_bytes(content[:size] + np.array(announced, order).tobytes() + content[size + 4 :])
+    with soundfile.SoundFile(path) as file:
+        assert is_cut(file, len(file.read())) == cut
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 48000, 96000])

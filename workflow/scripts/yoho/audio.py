@@ -18,6 +18,10 @@ from yoho import InputError
 
 BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
 
+# Bytes that a WAV or AIFF file announces, at least, which was written as it came, its length not known beforehand.
+# ffmpeg writes all ones, SoX 0x7ffff000 or 0x7f000000, less what is no whole frame.
+UNKNOWN = 0x7E000000
+
 # Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
 ENCODINGS = {
     "s16le": ("<i2", 2**15),
@@ -93,11 +97,10 @@ def is_cut(file, length):
         page = tail[tail.rfind(b"OggS") :]
         return len(page) < 6 or not page[5] & 4  # the flag of the last page
     sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-    # All ones: written as it came, its length not known beforehand.
     announced, there = map(int, sizes.groups()) if sizes else (0, 0)
     # The length of an MP3 without a header that tells it is an estimate, which a frame or two may miss.
     lacking = 0.02 * file.frames if file.format in ("MP3", "MPEG") else 0
-    return length < file.frames - lacking or there < announced < 2**32 - 1
+    return length < file.frames - lacking or there < announced < UNKNOWN
 
 
 # ---- blocks, whatever they come from ---------------------------------------------------------------------------------
