@@ -52,6 +52,15 @@ def test_channels_are_averaged(tmp_path):
     np.testing.assert_allclose(read(path), tone() / 6, atol=1e-6)
 
 
+def test_a_coding_in_which_soundfile_cannot_seek(tmp_path):
+    soundfile.write(tmp_path / "a.au", tone(8), RATE, subtype="G721_32")
+    with soundfile.SoundFile(tmp_path / "a.au") as file:
+        assert not file.seekable()
+    samples = read(tmp_path / "a.au")
+    assert len(samples) == pytest.approx(8 * RATE, abs=200)
+    np.testing.assert_allclose(samples[2000 : 7 * RATE], tone(8)[2000 : 7 * RATE], atol=0.05)
+
+
 def test_of_a_file_that_was_cut_short_nothing_is_heard_twice(tmp_path):
     """An MP3 announces its length at its beginning."""
     path = tmp_path / "a.mp3"

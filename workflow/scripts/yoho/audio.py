@@ -124,7 +124,7 @@ def file_blocks(path, sample_rate):
             raise InputError(f"{path}: cannot be read as audio ({error}; ffmpeg is not installed)") from error
         blocks = ffmpeg_blocks(path, sample_rate)
     else:
-        if not file.seekable():
+        if not path.is_file():
             raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
         blocks = resampled(soundfile_blocks(path, file), file.samplerate, sample_rate)
     yield from sound(blocks, path)
