@@ -3,6 +3,7 @@
 import io
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from yoho.audio import (
     file_blocks,
     for_soundfile,
     is_cut,
+    is_estimated,
     pcm_blocks,
     read_audio,
+    read_blocks,
     resampled,
     sound,
     write_audio,
@@ -56,7 +59,8 @@ def test_a_coding_in_which_soundfile_cannot_seek(tmp_path):
     soundfile.write(tmp_path / "a.au", tone(8), RATE, subtype="G721_32")
     with soundfile.SoundFile(tmp_path / "a.au") as file:
         assert not file.seekable()
-    samples = read(tmp_path / "a.au")
+    with warnings.catch_warnings(action="error", category=CutOff):
+        samples = read(tmp_path / "a.au")
     assert len(samples) == pytest.approx(8 * RATE, abs=200)
     np.testing.assert_allclose(samples[2000 : 7 * RATE], tone(8)[2000 : 7 * RATE], atol=0.05)
 
@@ -78,6 +82,8 @@ def test_of_a_file_that_was_cut_short_nothing_is_heard_twice(tmp_path):
         ("WAV", b"data", "<u4", 0x7FFFEFFF, False),  # SoX, three channels of three bytes
         ("AIFF", b"SSND", ">u4", 0x7F000008, False),  # SoX
         ("WAV", b"data", "<u4", 0x7000, True),
+        ("WAV", b"data", "<u4", 3_000_000_000, True),
+        ("WAV", b"data", "<u4", 0x7FFFF001, True),
         ("AIFF", b"SSND", ">u4", 0x7000, True),
     ],
 )
@@ -91,6 +97,72 @@ def test_a_file_that_was_written_as_it_came_is_not_cut_off(tmp_path, kind, mark,
         assert is_cut(file, len(file.read())) == cut
 
 
+@pytest.mark.parametrize("kind", ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "SVX", "OGG", "MP3"])
+@pytest.mark.parametrize("lost", [0.002, 0.4])
+def test_what_says_that_its_end_is_missing(tmp_path, kind, lost):
+    path = tmp_path / "a.audio"
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(20 * RATE), RATE, format=kind)
+    content = path.read_bytes()
+    for share, cut in ((0, False), (lost, True)):
+        path.write_bytes(content[: len(content) - round(share * len(content))])
+        with soundfile.SoundFile(path) as file:
+            assert is_cut(file, sum(map(len, read_blocks(file)))) == (cut and (kind != "MP3" or lost > 0.01))
+
+
+@pytest.mark.parametrize("most", [0, 1, 99, 100, 101, 199, 200, 201, 300, np.inf])
+def test_blocks_of_a_file_are_its_samples(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(module, "BLOCK", 100)
+    samples = np.random.default_rng(0).random((250, 2)).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
+    with soundfile.SoundFile(tmp_path / "a.wav") as file:
+        blocks = list(read_blocks(file, most))
+    assert all(len(block) == 100 for block in blocks[:-1])
+    np.testing.assert_array_equal(np.concatenate([samples[:0], *blocks]), samples[: int(min(most, 250))])
+
+
+def headless_mp3(path, tag=b""):
+    """Five seconds of noise and twenty of silence at a variable bit rate, without a frame that tells its length."""
+    sound = np.concatenate([0.3 * np.random.default_rng(0).standard_normal(5 * RATE), np.zeros(20 * RATE)])
+    soundfile.write(path, sound, RATE, format="MP3", bitrate_mode="VARIABLE")
+    content = path.read_bytes()
+    assert content.find(b"Xing") < 100
+    path.write_bytes(tag + content[content.index(b"\xff\xfb", 4) :])
+
+
+@pytest.mark.parametrize("size", [0, 1000, 300_000])
+def test_an_mp3_whose_length_is_a_guess_is_not_called_cut(tmp_path, size):
+    path = tmp_path / "a.mp3"
+    sizes = bytes(size >> 7 * place & 127 for place in (3, 2, 1, 0))
+    headless_mp3(path, b"ID3\x03\0\0" + sizes + bytes(size) if size else b"")
+    with soundfile.SoundFile(path) as file:
+        assert is_estimated(file) and not is_cut(file, len(file.read()))
+    soundfile.write(path, tone(1), RATE)
+    with soundfile.SoundFile(path) as file:
+        assert not is_estimated(file)
+
+
+@needs_ffmpeg
+def test_an_mp3_whose_length_is_a_guess_is_heard_to_its_end(tmp_path):
+    """libsndfile alone stops at its guess, a fifth of this file."""
+    path = tmp_path / "a.mp3"
+    headless_mp3(path)
+    assert len(soundfile.read(path)[0]) < 15 * RATE
+    assert len(read(path)) == pytest.approx(25 * RATE, abs=3000)
+    with for_soundfile(path, RATE) as copy:
+        assert soundfile.info(copy).frames == len(read(path))
+
+
+@needs_ffmpeg
+def test_a_flac_file_of_unknown_length(tmp_path):
+    """As ffmpeg writes it to a pipe: libsndfile opens it, and cannot read it."""
+    soundfile.write(tmp_path / "a.wav", tone(2), RATE)
+    command = ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", "-f", "flac", "-"]
+    (tmp_path / "a.flac").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert len(read(tmp_path / "a.flac")) == 2 * RATE
+    with for_soundfile(tmp_path / "a.flac", RATE) as copy:
+        assert len(soundfile.read(copy)[0]) == 2 * RATE
+
+
 @pytest.mark.parametrize("rate", [8000, 11025, 48000, 96000])
 def test_blocks_are_resampled_as_one_piece(rate):
     samples = tone(3, rate)
@@ -101,10 +173,11 @@ def test_blocks_are_resampled_as_one_piece(rate):
     np.testing.assert_allclose(found[middle], tone(3)[middle], atol=1e-3)
 
 
-def test_what_a_block_of_a_low_rate_becomes_is_no_longer_than_a_block():
+@pytest.mark.parametrize("rate", [8000, 30000, 32000, 48000])
+def test_what_a_block_of_a_low_rate_becomes_is_no_longer_than_a_block(rate):
     """Blocks wait for their turn: of 8 kHz they would be five times the memory."""
-    lengths = [len(block) for block in resampled([np.zeros(module.BLOCK, np.float32)], 8000, RATE)]
-    assert sum(lengths) == round(module.BLOCK / 8000 * RATE)
+    lengths = [len(block) for block in resampled([np.zeros(module.BLOCK, np.float32)], rate, RATE)]
+    assert sum(lengths) == round(module.BLOCK / rate * RATE)
     assert max(lengths) < 1.1 * module.BLOCK
 
 

@@ -159,7 +159,7 @@ def test_memory_that_stays_with_the_process_is_asked_for_where_the_c_library_can
     calls = []
     monkeypatch.setattr(job.ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=lambda *call: calls.append(call)))
     job.keep_memory()
-    assert len(calls) == 3
+    assert calls == [(-3, 2**30), (-1, 2**31 - 1), (-8, 1)]
     monkeypatch.setattr(job.ctypes, "CDLL", lambda _: SimpleNamespace())  # macOS, musl
     job.keep_memory()
 

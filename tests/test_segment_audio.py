@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -191,10 +192,31 @@ def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys
     assert main([name, "--weights", str(run)]) == 0
     assert capsys.readouterr().err == ""
     Path(name).write_bytes(Path(name).read_bytes()[: Path(name).stat().st_size * 2 // 3])
-    assert main([name, "--weights", str(run)]) == 0
+    assert main([name, "--weights", str(run), "--page"]) == 0
     out, err = capsys.readouterr()
     assert out
     assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+
+
+def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
+    file = here / "\udcff.wav"  # a name that is no text
+    soundfile.write(os.fsencode(file), noise(3), 44100)
+    file.write_bytes(file.read_bytes()[:-2000])
+    call = (Path(file.name), None, str(run), None, None, "text", None, True, ["car", "rain"])
+    assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; what there is of it is used"])
+
+
+def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
+    decoded = segment_audio.load(str(run), None, None).decoded
+
+    def warn(windows):
+        warnings.warn("numbers", RuntimeWarning, stacklevel=1)
+        return decoded(windows)
+
+    monkeypatch.setattr(segment_audio.load(str(run), None, None), "decoded", warn)
+    with pytest.warns(RuntimeWarning, match="numbers"):
+        assert main([song, "--weights", str(run)]) == 0
+    assert "warning: numbers" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("rate", ["nan", "inf", "0", "-1"])
@@ -289,13 +311,28 @@ def test_processes_of_a_script(run, song, here):
     Path("text.wav").write_text("no audio")
     (here / "more").mkdir()
     (here / "more" / "song.wav").write_bytes(Path(song).read_bytes())
-    command = [sys.executable, SCRIPT, song, "text.wav", "more", "--weights", run, "--jobs", "2", "--format", "dcase"]
+    Path("cut.wav").write_bytes(Path(song).read_bytes()[:-2000])
+    command = [
+        sys.executable,
+        SCRIPT,
+        song,
+        "text.wav",
+        "cut.wav",
+        "more",
+        "--weights",
+        run,
+        "--jobs",
+        "2",
+        "--format",
+        "dcase",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     table = pd.read_csv(io.StringIO(done.stdout), sep="\t")
-    assert set(table["filename"]) == {"song.wav", "more/song.wav"}
+    assert set(table["filename"]) >= {"song.wav", "more/song.wav"}
     assert "error: text.wav: " in done.stderr
-    assert done.stderr.endswith("2 segmented, 1 failed\n")
+    assert done.stderr.count("warning: cut.wav: is cut off; what there is of it is used\n") == 1
+    assert done.stderr.endswith("3 segmented, 1 failed\n")
 
 
 @pytest.mark.slow

@@ -29,7 +29,7 @@ def segment_audio(
     weights: a run's folder; form: one of FORMS; output: a folder that gets a file of events for each, None: all on
     standard output; page: whether each gets a page too, in that folder or the current one; reference: a file of true
     events, for the pages; classes: the only ones that are told, None: all; threshold: see `Segmenter`; jobs:
-    processes, 0: as many as pay. What cannot be done is a line each on standard error.
+    processes, 0: as many as pay. What cannot be done, or only in part, is a line each on standard error.
     Raises InputError where nothing can be done at all.
     """
     files, problems = find_audio(paths)
@@ -66,14 +66,22 @@ def segment_audio(
     return len(files) - failed, len(problems) + failed
 
 
-def attempt(file, name, true, weights, threshold, threads, form, output, page, classes):
+def attempt(file, *call):
     """Segment one file: (its events as text for standard output, what went wrong or None, what is to be said)."""
-    remarks = []
+    with warnings.catch_warnings(record=True, action="always", category=CutOff) as caught:
+        text, problem = segment_file(file, *call)
+    remarks = [str(warning.message) for warning in caught if warning.category is CutOff]
+    for other in caught:
+        if other.category is not CutOff:
+            warnings.showwarning(other.message, other.category, other.filename, other.lineno)
+    return text, problem, list(dict.fromkeys(remarks))  # for a page a file may be read again
+
+
+def segment_file(file, name, true, weights, threshold, threads, form, output, page, classes):
+    """Segment one file: (its events as text for standard output, what went wrong or None)."""
     try:
         segmenter = load(weights, threshold, threads)
-        with warnings.catch_warnings(record=True, action="always", category=CutOff) as caught:
-            duration, events = segmenter.file(file)
-        remarks = [warning.message for warning in caught]
+        duration, events = segmenter.file(file)
         events = events[events["event_label"].isin(classes)].reset_index(drop=True)
         text = FORMS[form].write(name, duration, events)
         target = Path(output or "", name if output else name.name)
@@ -87,13 +95,13 @@ def attempt(file, name, true, weights, threshold, threads, form, output, page, c
                 true = true[true["event_label"].isin(classes)]
             with for_soundfile(file, segmenter.sample_rate) as audio:
                 write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
-        return text, None, remarks
+        return text, None
     except InputError as error:
-        return "", str(error), remarks
+        return "", str(error)
     except OSError as error:
-        return "", f"{error.filename or file}: {error.strerror or error}", remarks
+        return "", f"{error.filename or file}: {error.strerror or error}"
     except Exception as error:  # whatever a file may hold, the others are still done
-        return "", f"{file}: {type(error).__name__}: {error}", remarks
+        return "", f"{file}: {type(error).__name__}: {error}"
 
 
 def find_audio(paths):

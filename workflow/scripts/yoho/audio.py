@@ -18,9 +18,8 @@ from yoho import InputError
 
 BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
 
-# Bytes that a WAV or AIFF file announces, at least, which was written as it came, its length not known beforehand.
-# ffmpeg writes all ones, SoX 0x7ffff000 or 0x7f000000, less what is no whole frame.
-UNKNOWN = 0x7E000000
+# Bytes that a file announces which was written as it came, its length not known beforehand: all ones, and SoX's.
+UNKNOWN = (2**32 - 1, 0x7FFFF000, 0x7F000008)
 
 # Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
 ENCODINGS = {
@@ -89,18 +88,39 @@ def write_audio(path, samples, sample_rate):
 
 
 def is_cut(file, length):
-    """Whether a file of which `length` samples could be read says that it has more, or lacks its end."""
+    """Whether a file of which `length` samples could be read says that it has more, or lacks its end.
+
+    WAV in all its forms, AIFF, AU, SVX, Ogg and MP3 with a header say so; of FLAC and CAF what is cut is an error.
+    """
     if file.format == "OGG":
         with open(file.name, "rb") as content:
             content.seek(max(0, content.seek(0, os.SEEK_END) - 65307))  # a page is no longer
             tail = content.read()
         page = tail[tail.rfind(b"OggS") :]
-        return len(page) < 6 or not page[5] & 4  # the flag of the last page
-    sizes = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+        # The flag of the last page, and all the bytes that its table of segments announces.
+        return len(page) < 28 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
+    if file.format in ("MP3", "MPEG"):
+        return not is_estimated(file) and length < file.frames - 2 * 1152  # two frames of the format
+    sizes = re.search(
+        r"^ *(?:data|SSND|BODY|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE
+    )
     announced, there = map(int, sizes.groups()) if sizes else (0, 0)
-    # The length of an MP3 without a header that tells it is an estimate, which a frame or two may miss.
-    lacking = 0.02 * file.frames if file.format in ("MP3", "MPEG") else 0
-    return length < file.frames - lacking or there < announced < UNKNOWN
+    frame = 8 * file.channels  # bytes, at most: what is no whole frame is not announced
+    unknown = any(0 <= mark - announced < frame for mark in UNKNOWN)
+    return length < file.frames or there < announced and not unknown
+
+
+def is_estimated(file):
+    """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
+    if file.format not in ("MP3", "MPEG"):
+        return False
+    with open(file.name, "rb") as content:
+        start = content.read(10)
+        if start[:3] == b"ID3":  # a tag; its size has seven bits a byte
+            content.seek(10 + sum(byte << 7 * place for place, byte in enumerate(start[:5:-1])))
+        else:
+            content.seek(0)
+        return not re.search(b"Xing|Info|VBRI", content.read(256))
 
 
 # ---- blocks, whatever they come from ---------------------------------------------------------------------------------
@@ -114,7 +134,7 @@ def file_blocks(path, sample_rate):
     Raises InputError where the file is missing, a pipe, no audio, damaged, empty or not finite.
     """
     try:
-        file = soundfile.SoundFile(os.fsencode(path))
+        file = soundfile_of(path)
     except (OSError, RuntimeError, TypeError) as error:  # a name that ends in .raw is a TypeError
         if not path.is_file():
             raise InputError(f"{path}: there is no such file") from error
@@ -125,9 +145,25 @@ def file_blocks(path, sample_rate):
         blocks = ffmpeg_blocks(path, sample_rate)
     else:
         if not path.is_file():
+            file.close()
             raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
         blocks = resampled(soundfile_blocks(path, file), file.samplerate, sample_rate)
     yield from sound(blocks, path)
+
+
+def soundfile_of(path):
+    """A file that soundfile opens and reads. Raises what soundfile raises, for one that ffmpeg reads better too."""
+    file = soundfile.SoundFile(os.fsencode(path))
+    try:
+        if file.seekable():  # some open, and fail at the first sample
+            file.read(1)
+            file.seek(0)
+        if file.frames == 2**63 - 1 or is_estimated(file) and shutil.which("ffmpeg"):
+            raise RuntimeError("its length is unknown")  # of a FLAC file, which then fails at its end, or of an MP3
+    except RuntimeError:
+        file.close()
+        raise
+    return file
 
 
 def soundfile_blocks(path, file):
@@ -180,7 +216,8 @@ def pcm_blocks(stream, encoding, channels):
 def for_soundfile(path, sample_rate):
     """A file that soundfile reads: `path`, or a temporary copy where only ffmpeg does or the name is no text."""
     try:
-        soundfile.info(str(path))
+        str(path).encode()
+        soundfile_of(path).close()
     except (OSError, RuntimeError, TypeError, UnicodeError):
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "audio.flac")
@@ -226,7 +263,7 @@ def resampled(blocks, rate, sample_rate):
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
         # What comes of a low rate is many times longer: of blocks that wait, none may be.
-        for piece in np.array_split(block, max(round(len(block) / rate * sample_rate / BLOCK), 1)):
+        for piece in np.array_split(block, int(np.ceil(len(block) / rate * sample_rate / BLOCK))):
             yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 

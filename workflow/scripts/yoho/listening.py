@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
-from yoho.audio import BLOCK, is_cut, opened
+from yoho.audio import BLOCK, is_cut, is_estimated, opened
 
 LONG = 3600  # s, from which a recording's length is remarked upon
 SHOWN = 20  # bad recordings that an error lists; the log has all
@@ -69,6 +69,7 @@ def hear(path, trim_db, shortest, sample_rate):
             hop = max(1, frame // 4)
             levels, length = frame_levels(file, frame, hop)
             faults = {"holds no audio": not length, "is cut off": is_cut(file, length)}
+            faults |= {"is in a coding in which one cannot seek": not file.seekable()}
             faults |= {"holds samples that are not numbers": not np.isfinite(levels).all()}
             faults |= {"is silent throughout": not levels.any()}
             if fault := next((fault for fault, found in faults.items() if found), None):
@@ -111,6 +112,7 @@ def remarks(file, duration, sample_rate):
     found = {
         f"{file.samplerate} Hz, resampled to {sample_rate}": file.samplerate < sample_rate,
         f"{file.channels} channels, averaged": file.channels > 2,
+        "an MP3 without a header that tells its length, read as far as that is guessed": is_estimated(file),
         f"{duration / 3600:.1f} hours long, read in parts": duration > LONG,
         f"{file.format} in spite of its name, read as such": file.format
         not in CONTAINERS.get(Path(file.name).suffix.lower(), [file.format]),
