@@ -141,9 +141,22 @@ def test_an_mp3_whose_length_is_a_guess_is_not_called_cut(tmp_path, size):
         assert not is_estimated(file)
 
 
+@pytest.mark.parametrize(("more", "cut"), [(0, False), (1, False), (2, False), (3, True)])
+def test_an_mp3_whose_header_counts_itself_is_not_called_cut(tmp_path, more, cut):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(5), RATE, format="MP3", bitrate_mode="VARIABLE")
+    content = path.read_bytes()
+    count = content.index(b"Xing") + 8
+    frames = int.from_bytes(content[count : count + 4]) + more
+    path.write_bytes(content[:count] + frames.to_bytes(4) + content[count + 4 :])
+    with soundfile.SoundFile(path) as file:
+        assert file.frames == 5 * RATE + 1152 * more
+        assert is_cut(file, len(file.read())) == cut
+
+
 @needs_ffmpeg
 def test_an_mp3_whose_length_is_a_guess_is_heard_to_its_end(tmp_path):
-    """libsndfile alone stops at its guess, a fifth of this file."""
+    """libsndfile alone stops at its guess, well before the end."""
     path = tmp_path / "a.mp3"
     headless_mp3(path)
     assert len(soundfile.read(path)[0]) < 15 * RATE

@@ -16,7 +16,7 @@ import soundfile
 import yaml
 from collect_recordings import collect_recordings
 
-from yoho import InputError, job, listening
+from yoho import InputError, audio, job
 from yoho.audio import read_audio
 from yoho.events import read_table
 from yoho.listening import hear, listen
@@ -400,7 +400,7 @@ def test_ends_are_trimmed_as_librosa_does_though_read_in_blocks(tmp_path, monkey
     frame = round(0.046 * rate)
     samples, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     _, edges = librosa.effects.trim(samples, top_db=40, frame_length=frame, hop_length=frame // 4)
-    monkeypatch.setattr(listening, "BLOCK", 5000)
+    monkeypatch.setattr(audio, "BLOCK", 5000)
     heard = hear(tmp_path / "a.wav", 40, 1, rate)
     assert heard[:3] == (length / rate, edges[0] / rate, edges[1] / rate)
 

@@ -19,7 +19,10 @@ from yoho import InputError
 BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
 
 # Bytes that a file announces which was written as it came, its length not known beforehand: all ones, and SoX's.
-UNKNOWN = (2**32 - 1, 0x7FFFF000, 0x7F000008)
+UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
+UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile then says
+
+MP3 = ("MP3", "MPEG")  # libsndfile's names
 
 # Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
 ENCODINGS = {
@@ -99,20 +102,21 @@ def is_cut(file, length):
         page = tail[tail.rfind(b"OggS") :]
         # The flag of the last page, and all the bytes that its table of segments announces.
         return len(page) < 28 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
-    if file.format in ("MP3", "MPEG"):
-        return not is_estimated(file) and length < file.frames - 2 * 1152  # two frames of the format
+    if is_estimated(file):
+        return False
     sizes = re.search(
         r"^ *(?:data|SSND|BODY|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE
     )
     announced, there = map(int, sizes.groups()) if sizes else (0, 0)
     frame = 8 * file.channels  # bytes, at most: what is no whole frame is not announced
-    unknown = any(0 <= mark - announced < frame for mark in UNKNOWN)
-    return length < file.frames or there < announced and not unknown
+    unknown = any(0 <= mark - announced < frame for mark in UNKNOWN_BYTES)
+    counted_too = 2 * 1152 if file.format in MP3 else 0  # frames of the header and of the tag, by some encoders
+    return length < file.frames - counted_too or there < announced and not unknown
 
 
 def is_estimated(file):
     """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
-    if file.format not in ("MP3", "MPEG"):
+    if file.format not in MP3:
         return False
     with open(file.name, "rb") as content:
         start = content.read(10)
@@ -129,8 +133,8 @@ def is_estimated(file):
 def file_blocks(path, sample_rate):
     """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. Channels are averaged.
 
-    What soundfile cannot open goes to ffmpeg, where it is installed. A file that was cut short gives what there is of
-    it and a CutOff warning, or, where no more of it can be decoded, an error.
+    What soundfile cannot open, or knows no length of, goes to ffmpeg, where it is installed. A file that was cut short
+    gives what there is of it and, where its format tells, a CutOff warning; or, where that cannot be decoded, an error.
     Raises InputError where the file is missing, a pipe, no audio, damaged, empty or not finite.
     """
     try:
@@ -154,15 +158,10 @@ def file_blocks(path, sample_rate):
 def soundfile_of(path):
     """A file that soundfile opens and reads. Raises what soundfile raises, for one that ffmpeg reads better too."""
     file = soundfile.SoundFile(os.fsencode(path))
-    try:
-        if file.seekable():  # some open, and fail at the first sample
-            file.read(1)
-            file.seek(0)
-        if file.frames == 2**63 - 1 or is_estimated(file) and shutil.which("ffmpeg"):
-            raise RuntimeError("its length is unknown")  # of a FLAC file, which then fails at its end, or of an MP3
-    except RuntimeError:
+    # A FLAC file that does not tell its length fails at its end; an MP3 is read as far as libsndfile guesses.
+    if file.frames == UNKNOWN_FRAMES or is_estimated(file) and shutil.which("ffmpeg"):
         file.close()
-        raise
+        raise RuntimeError("its length is unknown")
     return file
 
 

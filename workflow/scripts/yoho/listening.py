@@ -1,6 +1,7 @@
 """Listening to recordings: their times, their silences, and whether they can be used."""
 
 import hashlib
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
-from yoho.audio import BLOCK, is_cut, is_estimated, opened
+from yoho.audio import is_cut, is_estimated, mono, opened, read_blocks
 
 LONG = 3600  # s, from which a recording's length is remarked upon
 SHOWN = 20  # bad recordings that an error lists; the log has all
@@ -94,17 +95,15 @@ def frame_levels(file, frame, hop):
 
     Frame k is centred on sample k * hop, as librosa's are, with zeros before the first sample and after the last.
     """
-    levels, rest, length = [], np.zeros(frame // 2, np.float32), 0
-    while True:
-        block = file.read(BLOCK, dtype="float32", always_2d=True).mean(axis=1)
+    edge = np.zeros(frame // 2, np.float32)
+    levels, rest, length = [], edge, 0
+    for block in chain(map(mono, read_blocks(file)), [edge]):
         length += len(block)
-        last = not len(block)
-        rest = np.concatenate([rest, np.zeros(frame // 2, np.float32) if last else block])
+        rest = np.concatenate([rest, block])
         if count := max(0, (len(rest) - frame) // hop + 1):
             levels.append(librosa.feature.rms(y=rest, frame_length=frame, hop_length=hop, center=False)[0])
             rest = rest[count * hop :]
-        if last:
-            return np.concatenate([*levels, np.zeros(0, np.float32)]), length
+    return np.concatenate([*levels, np.zeros(0, np.float32)]), length - len(edge)
 
 
 def remarks(file, duration, sample_rate):
