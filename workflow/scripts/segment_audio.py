@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from yoho import InputError, job
-from yoho.audio import ENCODINGS, SUFFIXES, CutOff, for_soundfile, pcm_blocks, resampled, sound
+from yoho.audio import ENCODINGS, SUFFIXES, AudioWarning, pcm_blocks, resampled, sound
 from yoho.page import write_page
 from yoho.segmenting import best_run, load
 from yoho.writing import FORMS, names_files, read_events
@@ -68,11 +68,11 @@ def segment_audio(
 
 def attempt(file, *call):
     """Segment one file: (its events as text for standard output, what went wrong or None, what is to be said)."""
-    with warnings.catch_warnings(record=True, action="always", category=CutOff) as caught:
+    with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
         text, problem = segment_file(file, *call)
-    remarks = [str(warning.message) for warning in caught if warning.category is CutOff]
+    remarks = [str(warning.message) for warning in caught if warning.category is AudioWarning]
     for other in caught:
-        if other.category is not CutOff:
+        if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
     return text, problem, list(dict.fromkeys(remarks))  # for a page a file may be read again
 
@@ -93,8 +93,7 @@ def segment_file(file, name, true, weights, threshold, threads, form, output, pa
         if page:
             if true is not None and classes != segmenter.event_labels:
                 true = true[true["event_label"].isin(classes)]
-            with for_soundfile(file, segmenter.sample_rate) as audio:
-                write_page(Path(f"{target}.html"), audio, events, classes, reference=true, title=file.name)
+            write_page(Path(f"{target}.html"), file, events, classes, reference=true, title=file.name)
         return text, None
     except InputError as error:
         return "", str(error)

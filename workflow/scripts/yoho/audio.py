@@ -1,28 +1,28 @@
 """Audio files, read and written; audio of any length as mono blocks at one sample rate: files, raw PCM, arrays."""
 
+import io
+import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
 import soxr
 
 from yoho import InputError
+from yoho.containers import START, format_of, is_cut, misread, parts, sound_bytes
 
 BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
-
-# Bytes that a file announces which was written as it came, its length not known beforehand: all ones, and SoX's.
-UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
-UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile then says
-
-MP3 = ("MP3", "MPEG")  # libsndfile's names
 
 # Raw PCM by its name in ffmpeg: NumPy's type, and what full scale is.
 ENCODINGS = {
@@ -36,9 +36,27 @@ SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".r
 SUFFIXES |= {".aif", ".aifc", ".snd", ".opus", ".oga"}  # other names of the same formats
 SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}  # for ffmpeg
 
+# Which of so many channels holds the low-frequency effects (5.1, 6.1, 7.1): WAV's order, which others share; Ogg's.
+LOW_FREQUENCY = {6: 3, 7: 3, 8: 3}
+LOW_FREQUENCY_OF_OGG = {6: 5, 7: 6, 8: 7}
 
-class CutOff(UserWarning):
-    """A file of which the end is missing."""
+CANCELLED = 0.01  # where the mean of channels has less than this of the loudest one's power, they cancel (20 dB)
+
+# Silence where timestamps leave a gap, and from the beginning to the first of them. Those of Vorbis are off by up to a
+# block: with less than 46 ms of tolerance, whole files are torn.
+KEEP_TIMES = "aresample=async=1:min_hard_comp=0.05:first_pts=0"
+REMARKED = 0.1  # s of such silence that are remarked upon
+# Containers whose time begins at 0, whenever their sound does; a broadcast (TS) may begin at any hour.
+BEGIN_AT_ZERO = ("mov", "matroska")
+
+
+class AudioWarning(UserWarning):
+    """What there is of a file is used, and something is missing, or is read otherwise than one would think."""
+
+
+def warn(path, what):
+    """Say that a file is used, though."""
+    warnings.warn(f"{path}: {what}", AudioWarning, stacklevel=3)
 
 
 @contextmanager
@@ -69,7 +87,7 @@ def read_blocks(file, most=np.inf):
 def read_audio(path, onset=0.0, offset=None):
     """Mono samples (samples,) float32 of a file between two times in seconds, and its sample rate.
 
-    Channels are averaged. Raises InputError where the file is missing, unreadable, empty or not finite.
+    Channels become one by `mono_blocks`. Raises InputError where the file is missing, unreadable, empty or not finite.
     """
     with opened(path) as file:
         file.seek(min(round(onset * file.samplerate), file.frames))
@@ -79,7 +97,8 @@ def read_audio(path, onset=0.0, offset=None):
         raise InputError(f"{path}: holds no audio{f' after {onset:.3f} s' if onset else ''}; replace or remove it")
     if not np.isfinite(samples).all():
         raise InputError(f"{path}: holds samples that are not numbers; replace or remove it")
-    return samples.mean(axis=1), sample_rate
+    (samples,) = mono_blocks([samples], path)
+    return samples, sample_rate
 
 
 def write_audio(path, samples, sample_rate):
@@ -90,55 +109,36 @@ def write_audio(path, samples, sample_rate):
         raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
 
 
-def is_cut(file, length):
-    """Whether a file of which `length` samples could be read says that it has more, or lacks its end.
+# ---- files of any kind -----------------------------------------------------------------------------------------------
 
-    WAV in all its forms, AIFF, AU, SVX, Ogg and MP3 with a header say so; of FLAC and CAF what is cut is an error.
+
+class Audio(NamedTuple):
+    """A file's sample rate, Hz, and its mono blocks (samples,) float32.
+
+    floats: whether its samples are floats, and so nothing tells what full scale is.
     """
-    if file.format == "OGG":
-        with open(file.name, "rb") as content:
-            content.seek(max(0, content.seek(0, os.SEEK_END) - 65307))  # a page is no longer
-            tail = content.read()
-        page = tail[tail.rfind(b"OggS") :]
-        # The flag of the last page, and all the bytes that its table of segments announces.
-        return len(page) < 28 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
-    if is_estimated(file):
-        return False
-    sizes = re.search(
-        r"^ *(?:data|SSND|BODY|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE
-    )
-    announced, there = map(int, sizes.groups()) if sizes else (0, 0)
-    frame = 8 * file.channels  # bytes, at most: what is no whole frame is not announced
-    unknown = any(0 <= mark - announced < frame for mark in UNKNOWN_BYTES)
-    counted_too = 2 * 1152 if file.format in MP3 else 0  # frames of the header and of the tag, by some encoders
-    return length < file.frames - counted_too or there < announced and not unknown
 
-
-def is_estimated(file):
-    """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
-    if file.format not in MP3:
-        return False
-    with open(file.name, "rb") as content:
-        start = content.read(10)
-        if start[:3] == b"ID3":  # a tag; its size has seven bits a byte
-            content.seek(10 + sum(byte << 7 * place for place, byte in enumerate(start[:5:-1])))
-        else:
-            content.seek(0)
-        return not re.search(b"Xing|Info|VBRI", content.read(256))
-
-
-# ---- blocks, whatever they come from ---------------------------------------------------------------------------------
+    rate: int
+    blocks: Iterator
+    floats: bool
 
 
 def file_blocks(path, sample_rate):
-    """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. Channels are averaged.
+    """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. See `open_audio`."""
+    audio = open_audio(path)
+    yield from sound(resampled(audio.blocks, audio.rate, sample_rate), path)
 
-    What soundfile cannot open, or knows no length of, goes to ffmpeg, where it is installed. A file that was cut short
-    gives what there is of it and, where its format tells, a CutOff warning; or, where that cannot be decoded, an error.
-    Raises InputError where the file is missing, a pipe, no audio, damaged, empty or not finite.
+
+def open_audio(path):
+    """Open a file that soundfile or an installed ffmpeg reads: its `Audio`, of which the blocks are yet to be read.
+
+    soundfile reads what is whole and what it knows; ffmpeg reads the rest. Of a file that is cut or damaged all that
+    can be read is given, at its time, and a warning (AudioWarning), one for each file. Raises InputError, also from the
+    blocks, where the file is missing, a pipe or no audio, and where nothing of it can be read.
     """
+    file, tell = None, Once(path)
     try:
-        file = soundfile_of(path)
+        file = soundfile.SoundFile(os.fsencode(path))
     except (OSError, RuntimeError, TypeError) as error:  # a name that ends in .raw is a TypeError
         if not path.is_file():
             raise InputError(f"{path}: there is no such file") from error
@@ -146,107 +146,285 @@ def file_blocks(path, sample_rate):
             raise InputError(f"{path}: the file is empty") from error
         if not shutil.which("ffmpeg"):
             raise InputError(f"{path}: cannot be read as audio ({error}; ffmpeg is not installed)") from error
-        blocks = ffmpeg_blocks(path, sample_rate)
+        with path.open("rb") as content:
+            found, read = parts(path, format_of(content.read(START))), ffmpeg_blocks
     else:
-        if not path.is_file():
-            file.close()
-            raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
-        blocks = resampled(soundfile_blocks(path, file), file.samplerate, sample_rate)
-    yield from sound(blocks, path)
-
-
-def soundfile_of(path):
-    """A file that soundfile opens and reads. Raises what soundfile raises, for one that ffmpeg reads better too."""
-    file = soundfile.SoundFile(os.fsencode(path))
-    # A FLAC file that does not tell its length fails at its end; an MP3 is read as far as libsndfile guesses.
-    if file.frames == UNKNOWN_FRAMES or is_estimated(file) and shutil.which("ffmpeg"):
         file.close()
-        raise RuntimeError("its length is unknown")
-    return file
+        if not path.is_file():
+            raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
+        found, read = parts(path, file.format), soundfile_blocks
+        if fault := misread(path, file, found):
+            if shutil.which("ffmpeg"):
+                read = ffmpeg_blocks
+            else:
+                tell(f"{fault}; with ffmpeg installed, all of it is read")
+                found = found if file.format == "OGG" else found[:1]
+    if lost := sum(part.lost for part in found):
+        tell(f"is damaged; {lost:.1f} s of sound are lost, and silence here")
+    first, *others = [read(path, part if len(found) > 1 else None, file, tell) for part in found]
+    rate = next(first)
+
+    def following():
+        for blocks, part in zip(others, found[1:]):
+            yield np.zeros(round(part.lost * rate), np.float32)
+            yield from resampled(blocks, next(blocks), rate)
+
+    return Audio(rate, chain(first, following()), file is not None and file.subtype in ("FLOAT", "DOUBLE"))
 
 
-def soundfile_blocks(path, file):
-    """Mono blocks of an open soundfile at its own rate."""
-    length = 0
-    with file:
+class Once:
+    """Warns of a file's first fault alone: one leads to others."""
+
+    def __init__(self, path):
+        self.path, self.said = path, False
+
+    def __call__(self, what):
+        if not self.said:
+            warn(self.path, what)
+        self.said = True
+
+
+def soundfile_blocks(path, part, file, tell):
+    """Yield the sample rate, and then mono blocks, of a file or of a part of it by soundfile.
+
+    part: a `Part`, None: the whole; file: what soundfile says of the whole; tell: called with what is wrong with it.
+    """
+    length, problem = 0, None
+    with soundfile_of(path, part, file, tell) as content:
+        yield content.samplerate
+        order = LOW_FREQUENCY_OF_OGG if file.format == "OGG" else LOW_FREQUENCY
         try:
-            for block in read_blocks(file):
+            for block in mono_blocks(read_blocks(content), path, order):
                 length += len(block)
-                yield mono(block)
-            if is_cut(file, length):
-                warnings.warn(f"{path}: is cut off; what there is of it is used", CutOff, stacklevel=2)
+                yield block
+            if part is None and content.format != "RAW" and is_cut(content, length):
+                tell("is cut off; what there is of it is used")
         except (OSError, RuntimeError) as error:
-            raise InputError(f"{path}: cannot be read to its end ({error})") from error
+            problem = error
+    if problem and shutil.which("ffmpeg"):
+        tell(f"is damaged ({problem}); what can be read of it is used")
+        rest = ffmpeg_blocks(path, part, file, tell)
+        next(rest)
+        yield from without(rest, length)
+    elif problem and length:
+        read = length / content.samplerate
+        tell(f"is damaged ({problem}); its first {read:.3f} s are used; an installed ffmpeg would read more")
+    elif problem:
+        raise InputError(f"{path}: cannot be read ({problem})")
 
 
-def ffmpeg_blocks(path, sample_rate):
-    """Mono blocks of a file's first sound track as ffmpeg decodes and resamples it."""
+def soundfile_of(path, part, file, tell):
+    """Open a file, or some bytes of it, in soundfile; as raw PCM where it holds more sound than its header says."""
+    if part is not None:
+        return soundfile.SoundFile(Bytes(path, part.start, part.end))
+    if beyond := sound_bytes(path, file.format):
+        order = file.endian if file.endian != "FILE" else "LITTLE" if file.format.startswith("WAV") else "BIG"
+        whole = Bytes(path, *beyond)
+        try:
+            raw = soundfile.SoundFile(whole, "r", file.samplerate, file.channels, file.subtype, order, "RAW")
+        except (RuntimeError, TypeError, ValueError):  # a coding that needs its header
+            tell("holds more sound than its header announces, which is not used")
+        else:
+            announced, there = file.frames / file.samplerate, raw.frames / raw.samplerate
+            tell(f"announces {announced:.3f} s and holds {there:.3f} s; all of it is used")
+            return raw
+    return soundfile.SoundFile(os.fsencode(path))
+
+
+class Bytes(io.RawIOBase):
+    """Some bytes of a file as a file of their own."""
+
+    def __init__(self, path, start, end):
+        self.file, self.start, self.size = open(path, "rb"), start, end - start  # noqa: SIM115 (open until closed)
+        self.file.seek(start)
+
+    def seekable(self):
+        return True
+
+    def readable(self):
+        return True
+
+    def tell(self):
+        return self.file.tell() - self.start
+
+    def seek(self, offset, whence=os.SEEK_SET):
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self.size}[whence]
+        return self.file.seek(self.start + max(0, origin + offset)) - self.start
+
+    def readinto(self, buffer):
+        most = max(0, min(len(buffer), self.size - self.tell()))
+        return self.file.readinto(memoryview(buffer)[:most])
+
+    def close(self):
+        self.file.close()
+        super().close()
+
+
+def without(blocks, count):
+    """The same blocks without the first `count` samples."""
+    for block in blocks:
+        if len(block) > count:
+            yield block[count:]
+        count = max(0, count - len(block))
+
+
+def ffmpeg_blocks(path, part, file, tell):
+    """Yield the sample rate, and then mono blocks, of a file or of a part of it by ffmpeg; arguments as above.
+
+    Sound stands at its time: a gap is silence. file: None where soundfile does not know the file.
+    """
     # The name is that of a file whatever it looks like, and nothing in the file makes ffmpeg open an address.
-    source = ["-protocol_whitelist", "file,pipe", "-i", f"file:{path}", "-map", "0:a:0"]
-    sink = ["-f", "f32le", "-ac", "1", "-ar", str(sample_rate), "pipe:1"]
-    command = ["ffmpeg", "-nostdin", "-loglevel", "error", "-xerror", *source, *sink]
+    source = f"file:{path}" if part is None else f"subfile,,start,{part.start},end,{part.end},,:file:{path}"
+    command = ["ffmpeg", "-nostdin", "-nostats", "-hide_banner", "-loglevel", "level+verbose"]
+    command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source]
+    command += [
+        *(["-map", "0:a:0"] if file else track(path, tell)),
+        "-af",
+        KEEP_TIMES,
+        "-c:a",
+        "pcm_f32be",
+        "-f",
+        "au",
+        "pipe:1",
+    ]
+    length = 0
     # What ffmpeg says goes to a file: a pipe that nobody empties meanwhile would stop it once full.
     with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
         try:
-            yield from pcm_blocks(process.stdout, "f32le", 1)
+            header = process.stdout.read(24)
+            if len(header) == 24:
+                _, start, _, _, rate, channels = struct.unpack(">6I", header)
+                process.stdout.read(start - 24)
+                pieces = iter(partial(process.stdout.read1, 4 * channels * BLOCK), b"")
+                yield rate
+                for block in mono_blocks(pcm_frames(pieces, ">f4", channels), path):
+                    length += len(block)
+                    yield block
             process.wait()
         finally:
             process.kill()  # where the caller has had enough
         said.seek(0)
-        problem = said.read().decode(errors="replace")
-    if process.returncode:
-        reason = problem.partition("\n")[0].removeprefix(f"file:{path}: ") or "ffmpeg failed"
-        raise InputError(f"{path}: cannot be read as audio ({reason})")
+        text = said.read().decode(errors="replace")
+    problems = re.findall(r"^(?:\[\w+ @ \w+\] )*\[(?:error|fatal)\] (.*)", text, re.MULTILINE)
+    if not length:
+        problem = problems[0].removeprefix(f"{source}: ") if problems else "it holds no audio"
+        raise InputError(f"{path}: cannot be read as audio ({problem})")
+    silence = sum(map(int, re.findall(r"adding (\d+) audio samples of silence", text))) / rate
+    if problems:
+        tell(f"is damaged ({problems[0]}); what can be read of it is used")
+    elif part is None and file and is_cut(file, length):
+        tell("is cut off; what there is of it is used")
+    elif silence > REMARKED:
+        tell(f"has no sound for {silence:.1f} s, at its beginning or in between; that is silence here")
+
+
+def track(path, tell):
+    """Options that make ffmpeg read a file's default sound track, or else its first, and keep the file's time.
+
+    Others are left, with a warning.
+    """
+    entries = "format=format_name:stream=index:stream_disposition=default"
+    command = [
+        "ffprobe",
+        "-loglevel",
+        "error",
+        "-protocol_whitelist",
+        "file,pipe",
+        "-of",
+        "json",
+        "-select_streams",
+        "a",
+    ]
+    found = subprocess.run([*command, "-show_entries", entries, f"file:{path}"], capture_output=True)
+    found = json.loads(found.stdout or "{}")
+    tracks = found.get("streams")
+    if not tracks:
+        return ["-map", "0:a:0"]  # of which ffmpeg says why not
+    number = next((number for number, each in enumerate(tracks) if each["disposition"]["default"]), 0)
+    if len(tracks) > 1:
+        tell(f"holds {len(tracks)} sound tracks; number {number + 1} is used, the others are left")
+    at_zero = set(BEGIN_AT_ZERO) & set(found["format"]["format_name"].split(","))
+    return ["-map", f"0:{tracks[number]['index']}", *(["-copyts"] if at_zero else [])]
+
+
+# ---- samples of any kind ---------------------------------------------------------------------------------------------
 
 
 def pcm_blocks(stream, encoding, channels):
-    """Mono blocks (samples,) float32 of raw PCM that is read from a binary stream, as soon as it arrives."""
+    """Mono blocks (samples,) float32 of raw PCM that is read from a binary stream, as soon as it arrives.
+
+    Raises InputError where the stream is that of an audio file.
+    """
     kind, full_scale = ENCODINGS[encoding]
+    pieces, start = iter(partial(stream.read1, BLOCK), b""), b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= (START if start[:1] == b"\xff" else 12):
+            break
+    if name := format_of(start):
+        raise InputError(
+            f"standard input: is a file ({name}), not raw PCM; save it and give its name, or decode it first: "
+            "ffmpeg -i - -f s16le -ac 1 -ar 44100 -"
+        )
+    for block in mono_blocks(pcm_frames(chain([start], pieces), kind, channels), "standard input"):
+        yield block / np.float32(full_scale)
+
+
+def pcm_frames(pieces, kind, channels):
+    """Blocks (samples, channels) float32 of samples of a NumPy type, not scaled, that come as pieces of bytes."""
     size, rest = np.dtype(kind).itemsize * channels, b""
-    while arrived := stream.read1(BLOCK * size):
-        whole = len(rest + arrived) // size * size
-        data, rest = (rest + arrived)[:whole], (rest + arrived)[whole:]
-        samples = np.frombuffer(data, kind).astype(np.float32) / full_scale
-        if len(samples):
-            yield mono(samples.reshape(-1, channels))
-
-
-@contextmanager
-def for_soundfile(path, sample_rate):
-    """A file that soundfile reads: `path`, or a temporary copy where only ffmpeg does or the name is no text."""
-    try:
-        str(path).encode()
-        soundfile_of(path).close()
-    except (OSError, RuntimeError, TypeError, UnicodeError):
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "audio.flac")
-            with soundfile.SoundFile(copy, "w", sample_rate, 1) as file:
-                for block in file_blocks(path, sample_rate):
-                    file.write(block)
-            yield copy
-    else:
-        yield path
+    for piece in pieces:
+        data = rest + piece
+        whole = len(data) // size * size
+        data, rest = data[:whole], data[whole:]
+        if data:
+            yield np.frombuffer(data, kind).astype(np.float32).reshape(-1, channels)
 
 
 def array_blocks(waveform):
     """Mono blocks of an array (samples,) or (samples, channels), as soundfile reads it: floats, or whole numbers.
 
-    Raises InputError for another shape or type.
+    Raises InputError for another shape or type, 64-bit whole numbers among them: no sound has so many bits, and what a
+    list of whole numbers counts in, it does not say.
     """
     waveform = np.asarray(waveform)
-    if waveform.dtype.kind not in "fi":
-        raise InputError(f"waveform: floats or signed whole numbers are wanted, not {waveform.dtype}")
+    if waveform.dtype.kind not in "fi" or waveform.dtype == np.int64:
+        raise InputError(
+            f"waveform: floats of full scale 1, or signed whole numbers of 8, 16 or 32 bits, are wanted, not "
+            f"{waveform.dtype}; for 16-bit samples in a list, give numpy.int16(waveform)"
+        )
     if waveform.ndim not in (1, 2) or waveform.ndim == 2 and waveform.shape[1] > max(waveform.shape[0], 8):
         raise InputError(f"waveform: (samples,) or (samples, channels) is wanted, not {waveform.shape}")
     full_scale = -float(np.iinfo(waveform.dtype).min) if waveform.dtype.kind == "i" else 1
-    for start in range(0, len(waveform), BLOCK):
-        block = waveform[start : start + BLOCK].astype(np.float32) / np.float32(full_scale)
-        yield block if block.ndim == 1 else mono(block)
+    blocks = (waveform[start : start + BLOCK] for start in range(0, len(waveform), BLOCK))
+    blocks = (block.astype(np.float32) / np.float32(full_scale) for block in blocks)
+    yield from mono_blocks((block.reshape(len(block), -1) for block in blocks), "waveform")
 
 
-def mono(samples):
-    """The mean of channels, (samples,), of (samples, channels)."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)  # a mean of one takes its time
+def mono_blocks(blocks, name, low_frequency=LOW_FREQUENCY):
+    """Yield mono blocks (samples,) of blocks (samples, channels): the mean of their channels.
+
+    Of 5.1, 6.1 and 7.1 the channel of low-frequency effects is left out: low_frequency tells its number by how many
+    there are. Where channels cancel each other, their mean is no sound, and the loudest of them is taken, with an
+    AudioWarning that names where they come from.
+    """
+    power, told = 0, False
+    for block in blocks:
+        if block.shape[1] == 1:
+            yield block[:, 0]  # a mean of one takes its time
+            continue
+        if block.shape[1] in low_frequency:
+            block = np.delete(block, low_frequency[block.shape[1]], axis=1)
+        mean = block.mean(axis=1)
+        # Of as many samples as a block has at most: those of a stream are short.
+        power = power * (1 - min(1, len(block) / BLOCK)) + len(block) * np.append(block.var(axis=0), mean.var())
+        if power[-1] >= CANCELLED * power[:-1].max():
+            yield mean
+            continue
+        if not told:
+            warn(name, "its channels cancel each other where they are added; the loudest is used there")
+        told = True
+        yield block[:, power[:-1].argmax()].copy()
 
 
 def resampled(blocks, rate, sample_rate):
@@ -262,7 +440,7 @@ def resampled(blocks, rate, sample_rate):
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
         # What comes of a low rate is many times longer: of blocks that wait, none may be.
-        for piece in np.array_split(block, int(np.ceil(len(block) / rate * sample_rate / BLOCK))):
+        for piece in np.array_split(block, int(np.ceil(len(block) / rate * sample_rate / BLOCK)) or 1):
             yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 

@@ -1,6 +1,7 @@
 """Listening to recordings: their times, their silences, and whether they can be used."""
 
 import hashlib
+import warnings
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
-from yoho.audio import is_cut, is_estimated, mono, opened, read_blocks
+from yoho.audio import mono_blocks, opened, read_blocks
+from yoho.containers import is_cut, is_estimated, unread
 
 LONG = 3600  # s, from which a recording's length is remarked upon
 SHOWN = 20  # bad recordings that an error lists; the log has all
@@ -68,14 +70,16 @@ def hear(path, trim_db, shortest, sample_rate):
             rate = file.samplerate
             frame = max(1, round(0.046 * rate))
             hop = max(1, frame // 4)
-            levels, length = frame_levels(file, frame, hop)
-            faults = {"holds no audio": not length, "is cut off": is_cut(file, length)}
+            with warnings.catch_warnings(record=True, action="always") as said:
+                levels, length = frame_levels(file, frame, hop)
+            rest = unread(path, file.format)
+            faults = {rest: rest, "holds no audio": not length, "is cut off": is_cut(file, length)}
             faults |= {"is in a coding in which one cannot seek": not file.seekable()}
             faults |= {"holds samples that are not numbers": not np.isfinite(levels).all()}
             faults |= {"is silent throughout": not levels.any()}
             if fault := next((fault for fault, found in faults.items() if found), None):
                 raise InputError(f"{path}: {fault}; replace or remove it")
-            remark = remarks(file, length / rate, sample_rate)
+            remark = remarks(file, length / rate, sample_rate, [str(each.message) for each in said])
         with open(path, "rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
     except InputError as error:
@@ -91,13 +95,13 @@ def hear(path, trim_db, shortest, sample_rate):
 
 
 def frame_levels(file, frame, hop):
-    """Root mean square of each frame, channels averaged, and how many samples were read.
+    """Root mean square of each frame, of one channel by `mono_blocks`, and how many samples were read.
 
     Frame k is centred on sample k * hop, as librosa's are, with zeros before the first sample and after the last.
     """
     edge = np.zeros(frame // 2, np.float32)
     levels, rest, length = [], edge, 0
-    for block in chain(map(mono, read_blocks(file)), [edge]):
+    for block in chain(mono_blocks(read_blocks(file), file.name), [edge]):
         length += len(block)
         rest = np.concatenate([rest, block])
         if count := max(0, (len(rest) - frame) // hop + 1):
@@ -106,15 +110,21 @@ def frame_levels(file, frame, hop):
     return np.concatenate([*levels, np.zeros(0, np.float32)]), length - len(edge)
 
 
-def remarks(file, duration, sample_rate):
-    """A line on what is unusual about a recording and how it is used all the same; empty where nothing is."""
+def remarks(file, duration, sample_rate, said):
+    """A line on what is unusual about a recording and how it is used all the same; empty where nothing is.
+
+    said: what was said while it was read, each beginning with the file's name.
+    """
     found = {
         f"{file.samplerate} Hz, resampled to {sample_rate}": file.samplerate < sample_rate,
         f"{file.channels} channels, averaged": file.channels > 2,
-        "an MP3 without a header that tells its length, read as far as that is guessed": is_estimated(file),
+        "an MP3 without a header that tells its length, read as far as that is guessed": is_estimated(
+            file.name, file.format
+        ),
         f"{duration / 3600:.1f} hours long, read in parts": duration > LONG,
         f"{file.format} in spite of its name, read as such": file.format
         not in CONTAINERS.get(Path(file.name).suffix.lower(), [file.format]),
     }
     found = [remark for remark, holds in found.items() if holds]
+    found += [line.removeprefix(f"{file.name}: ") for line in said]
     return f"{file.name}: used, though {'; '.join(found)}" if found else ""

@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.image import imsave
 
 from yoho import InputError
-from yoho.audio import opened, read_blocks
+from yoho.audio import open_audio, opened, read_blocks
 from yoho.pages import data_uri
 from yoho.plotting import COLOURS
 
@@ -59,7 +59,7 @@ class Lane(NamedTuple):
 def write_page(target, audio, events, event_labels, *, reference=None, title=None, self_contained=SELF_CONTAINED):
     """Write `target`, an HTML page of the segments found in a recording, over its audio.
 
-    audio: path of a file that soundfile reads; events: table of onset, offset (s), event_label and, where there is
+    audio: path of a file that `open_audio` reads; events: table of onset, offset (s), event_label and, where there is
     one, score in [0, 1]; event_labels: classes in the order of their lanes, to which unknown ones of the tables are
     added; reference: table of the true onset, offset, event_label; title: the file's name where there is none.
     The audio is mixed to mono, and silence added that is not played. More than `self_contained` samples are written
@@ -97,16 +97,23 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
 
 
 def encode(audio, coded):
-    """Write a file's audio, mixed to mono, as 16-bit FLAC, and the tail; returns its samples and its sample rate."""
-    with opened(audio) as file:
-        sample_rate = file.samplerate
+    """Write a file's audio, mixed to mono, as 16-bit FLAC, and the tail; returns its samples and its sample rate.
+
+    Floats may have any scale. Where the loudest is above 1, or below half a step of 16 bits, it becomes 1.
+    """
+    sound, scale = open_audio(audio), 1.0
+    if sound.floats:
+        peak = max((np.abs(np.nan_to_num(block)).max() for block in sound.blocks), default=0)
+        if peak > 1 or 0 < peak < 2**-16:
+            scale = 1 / peak
+        sound = open_audio(audio)
     try:
-        with soundfile.SoundFile(coded, "w", sample_rate, 1, format="FLAC", subtype="PCM_16") as file:
-            for block in blocks(audio):
-                file.write(np.nan_to_num(block.mean(axis=1)))
+        with soundfile.SoundFile(coded, "w", sound.rate, 1, format="FLAC", subtype="PCM_16") as file:
+            for block in sound.blocks:
+                file.write(np.nan_to_num(block * scale))
             samples = file.frames
             file.write(np.zeros(TAIL, np.float32))
-            return samples, sample_rate
+            return samples, sound.rate
     except soundfile.LibsndfileError as error:
         raise InputError(f"{coded}: cannot be written ({error}); is the disk full?") from error
 

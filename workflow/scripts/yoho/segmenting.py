@@ -84,7 +84,7 @@ class Segmenter:
         """Events and duration of a file that soundfile or an installed ffmpeg reads, in memory that does not grow
         with its length.
 
-        Warns with CutOff (yoho.audio) where the file says that its end is missing.
+        Warns with AudioWarning where the file is cut off, damaged, or read otherwise than one would think.
         Raises InputError, naming the file, where it cannot be read.
         """
         return self.whole(file_blocks(Path(path), self.sample_rate))

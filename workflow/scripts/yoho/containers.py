@@ -1,0 +1,345 @@
+"""What the bytes of an audio file say: its format, where its sound lies, how much of it a header announces."""
+
+import mmap
+import re
+import struct
+import zlib
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's, of a file that does not tell
+
+MP3 = ("MP3", "MPEG")  # libsndfile's names
+
+# Bytes that a file announces which was written as it came, its length not known beforehand: all ones, and SoX's.
+UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
+
+# Beginnings of files by which one knows that bytes are no raw PCM: where, what, and the format's name.
+MAGIC = [
+    (0, b"RIFF", "WAV"),
+    (0, b"RIFX", "WAV"),
+    (0, b"RF64", "WAV"),
+    (0, b"riff", "W64"),
+    (0, b"FORM", "AIFF"),
+    (0, b".snd", "AU"),
+    (0, b"caff", "CAF"),
+    (0, b"fLaC", "FLAC"),
+    (0, b"OggS", "Ogg"),
+    (0, b"ID3", "MP3"),
+    (0, b"\x1a\x45\xdf\xa3", "MATROSKA"),
+    (0, b"\x30\x26\xb2\x75", "WMA"),
+    (4, b"ftyp", "MP4"),
+]
+START = 3 * 2881  # bytes by which a format is known: three of the longest frames of MP3
+
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with their bits in the other order
+
+TAGS = (b"ID3", b"TAG", b"APETAGEX")  # what may follow the sound of any file
+
+
+@contextmanager
+def mapped(path):
+    """The bytes of a file that is not empty, without reading them."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
+
+
+def format_of(start):
+    """The name of the audio file format that some bytes begin, or None where they may be raw PCM.
+
+    start: START bytes, or all there are. One frame's header could be a sample: three frames of MP3 or of AAC (ADTS)
+    must follow each other.
+    """
+    for place, mark, name in MAGIC:
+        if start[place : place + len(mark)] == mark:
+            return name
+    return next((name for name, frame in FRAMES.items() if follow_each_other(start, 0, frame)), None)
+
+
+def follow_each_other(content, position, frame):
+    """Whether three frames lie from a position on, one after another; frame: `mp3_frame` or `adts_frame`."""
+    for _ in range(3):
+        length, _ = frame(content[position : position + 7])
+        position += length
+        if not length or position > len(content):
+            return False
+    return True
+
+
+def mp3_frame(header):
+    """(bytes, duration in s) of the MP3 frame that four bytes begin; (0, 0) where they begin none."""
+    return mp3_frame_of(header[:4])
+
+
+@lru_cache(4096)  # in a file they are few
+def mp3_frame_of(header):
+    """See `mp3_frame`."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2 or header[1] & 0x18 == 0x08:
+        return 0, 0
+    version, number, rate = header[1] & 0x18, header[2] >> 4, header[2] >> 2 & 3
+    if number in (0, 15) or rate == 3:
+        return 0, 0
+    first = version == 0x18
+    kilobits = (
+        (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+        if first
+        else (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+    )[number]
+    sample_rate = (44100, 48000, 32000)[rate] // {0x18: 1, 0x10: 2, 0x00: 4}[version]
+    samples = 1152 if first else 576
+    return samples // 8 * 1000 * kilobits // sample_rate + (header[2] >> 1 & 1), samples / sample_rate
+
+
+def adts_frame(header):
+    """(bytes, duration in s) of the ADTS frame (AAC) that seven bytes begin; (0, 0) where they begin none."""
+    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
+        return 0, 0
+    rates = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
+    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
+    return length, 1024 / rates[header[2] >> 2 & 15]
+
+
+FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
+
+
+# ---- what is joined, and what a header does not announce -------------------------------------------------------------
+
+
+class Part(NamedTuple):
+    """Bytes of a file from start to end that can be decoded by themselves; lost: s of sound missing before them."""
+
+    start: int
+    end: int
+    lost: float = 0.0
+
+
+def parts(path, kind):
+    """The parts of a file of which each is decoded by itself, one after another; one `Part` of any whole file.
+
+    Those are files that were put one after another into one, each of which may have a sample rate of its own, and what
+    damage leaves of MP3 and AAC, which have no times. kind: the format's name, libsndfile's or that of `format_of`.
+    """
+    with mapped(path) as content:
+        if kind in FRAMES:
+            return whole_frames(path, content, kind) or [Part(0, len(content))]
+        starts = {"OGG": ogg_starts, "FLAC": flac_starts, "MATROSKA": matroska_starts, "MP4": mp4_starts}.get(kind)
+        starts = list(starts(content)) if starts else []
+        return [Part(start, end) for start, end in pairwise([0, *starts[1:], len(content)])]
+
+
+def whole_frames(path, content, kind):
+    """The runs of frames that follow each other, and how much is lost between them.
+
+    An MP3 may announce its frames: then so many are lost as it lacks. Otherwise what is between runs was sound, as
+    many frames as its bytes hold on average; a tag was none.
+    """
+    frame, runs = FRAMES[kind], []
+    position = next_frames(content, 0, frame)
+    while position is not None:
+        start, count = position, 0
+        while (found := frame(content[position : position + 7]))[0]:
+            position, duration, count = position + found[0], found[1], count + 1
+        runs.append((start, min(position, len(content)), count, duration))
+        position = next_frames(content, position, frame)
+    between = [
+        0 if content[end : end + 8].startswith(TAGS) else following - end
+        for (_, end, *_), (following, *_) in pairwise(runs)
+    ]
+    count, size = sum(run[2] for run in runs), sum(run[1] - run[0] for run in runs)
+    lost = [gap * count / size for gap in between]
+    announced = announced_mp3(path) if frame is mp3_frame else None
+    if announced and announced[1] and sum(lost):
+        lacking = max(0, announced[1] + 1 - count)  # and a frame that announces them
+        lost = [lacking * each / sum(lost) for each in lost]
+    return [Part(run[0], run[1], round(each) * run[3]) for run, each in zip(runs, [0, *lost])]
+
+
+def next_frames(content, position, frame):
+    """Where, from a position on, three frames follow each other; None where they do not."""
+    while (position := content.find(b"\xff", position)) >= 0:
+        if follow_each_other(content, position, frame):
+            return position
+        position += 1
+    return None
+
+
+def ogg_starts(content):
+    """Where an Ogg file has a page that begins a stream, after one that does not."""
+    begun = False
+    for position, flags, *_ in ogg_pages(content):
+        begins = bool(flags & 2)
+        if begins and not begun:
+            yield position
+        begun = begins
+
+
+def flac_starts(content):
+    """Where the mark of FLAC and its first block begin."""
+    return (match.start() for match in re.finditer(rb"fLaC[\x00\x80]\x00\x00\x22", content))
+
+
+def matroska_starts(content):
+    """Where the header of a Matroska or WebM file begins."""
+    return (match.start() for match in re.finditer(rb"(?s)\x1a\x45\xdf\xa3.{1,40}?(?:matroska|webm)", content))
+
+
+def mp4_starts(content):
+    """Where the first box of an MP4 file begins."""
+    position = 0
+    while position + 16 <= len(content):
+        size, kind, large = struct.unpack_from(">I4sQ", content, position)
+        if kind == b"ftyp":
+            yield position
+        position += {0: len(content), 1: large}.get(size, size) or len(content)
+
+
+def ogg_pages(content):
+    """Yield (position, flags, serial number, sequence number, length) of each page; what is none is passed over."""
+    position = content.find(b"OggS")
+    while position >= 0 and position + 27 <= len(content):
+        flags, serial, sequence, segments = struct.unpack_from("<5xB8xII4xB", content, position)
+        table = content[position + 27 : position + 27 + segments]
+        length = 27 + segments + sum(table)
+        yield position, flags, serial, sequence, length
+        position = content.find(b"OggS", position + length)
+
+
+def sound_bytes(path, kind):
+    """Byte range (start, end) of the sound of a WAV, AIFF or AU file that holds more than it announces; None otherwise.
+
+    That is a WAV whose sizes wrapped at 4 GB, or one whose recorder lost its power before it wrote them: what follows
+    the announced sound is neither a chunk nor a tag. kind: libsndfile's name of the format.
+    """
+    with mapped(path) as content:
+        if kind == "AU":
+            order = "<" if content[:4] == b"dns." else ">"
+            start, size = struct.unpack_from(f"{order}II", content, 4)
+        elif kind in ("WAV", "WAVEX", "AIFF"):
+            order, mark = (">", b"SSND") if kind == "AIFF" else (">" if content[:4] == b"RIFX" else "<", b"data")
+            found = next((chunk for chunk in chunks(content, 12, order) if chunk[0] == mark), None)
+            if found is None:
+                return None
+            _, start, size = found
+            if kind == "AIFF":
+                start, size = start + 8, max(size - 8, 0)
+        else:
+            return None
+        end = start + size + size % 2
+        if end >= len(content) or any(0 <= mark - size < 2**16 for mark in UNKNOWN_BYTES):
+            return None
+        if content[end : end + 8].startswith(TAGS) or kind != "AU" and follow(content, end, order):
+            return None
+        return start, len(content)
+
+
+def chunks(content, position, order):
+    """Yield (name, start, size) of each chunk from a position on, as far as they lie within the file."""
+    while position + 8 <= len(content):
+        name, size = struct.unpack_from(f"{order}4sI", content, position)
+        yield name, position + 8, size
+        position += 8 + size + size % 2
+
+
+def follow(content, position, order):
+    """Whether what follows a position is chunks: names of printable letters, and sizes that end where the file does."""
+    end = position
+    for name, start, size in chunks(content, position, order):
+        if not re.fullmatch(rb"[ -~]{4}", name):
+            return False
+        end = start + size
+    return end - 1 <= len(content) < end + 8
+
+
+def announced_mp3(path):
+    """(start, frames, bytes) that the header of an MP3 announces, of the sound that begins at `start`.
+
+    frames, bytes: None where the header does not say. The result is None where there is no such header.
+    """
+    with mapped(path) as content:
+        start = 0
+        if content[:3] == b"ID3":  # a tag; its size has seven bits a byte
+            start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
+        found = re.search(rb"Xing|Info|VBRI", content[start : start + 256])
+        if not found:
+            return None
+        fields = content[start + found.end() : start + found.end() + 14].ljust(14, b"\0")
+        if found.group() == b"VBRI":
+            size, frames = struct.unpack(">6xII", fields)
+            return start, frames, size
+        flags, *values = struct.unpack(">III2x", fields)
+        frames = values.pop(0) if flags & 1 else None
+        return start, frames, values.pop(0) if flags & 2 else None
+
+
+def is_estimated(path, kind):
+    """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
+    return kind in MP3 and announced_mp3(path) is None
+
+
+def unread(path, kind):
+    """What soundfile does not read of a file, in words; empty where it reads all that there is."""
+    if len(parts(path, kind)) > 1:
+        return "is damaged, or joins several files"
+    return "holds more sound than its header announces" if sound_bytes(path, kind) else ""
+
+
+def misread(path, file, found):
+    """Why soundfile reads a file in part, or at wrong times, in words; empty where it reads it right.
+
+    file: what soundfile says of it; found: its `parts`, which of Ogg and FLAC soundfile reads one by one.
+    """
+    if file.format == "OGG":
+        return fault_of_ogg(path)
+    if file.frames == UNKNOWN_FRAMES or is_estimated(path, file.format):
+        return "does not say how long it is, and may go on"
+    return "is damaged, or joins several files" if file.format in MP3 and len(found) > 1 else ""
+
+
+# ---- what is missing -------------------------------------------------------------------------------------------------
+
+
+def is_cut(file, length):
+    """Whether a file of which `length` samples could be read says that it has more, or lacks its end.
+
+    file: open in soundfile. WAV in all its forms, AIFF, AU, SVX, Ogg and MP3 with a header say so; of FLAC and CAF what
+    is cut is an error.
+    """
+    if file.format == "FLAC":
+        return False
+    if file.format == "OGG":
+        with mapped(file.name) as content:
+            *_, (position, _, _, _, size) = ogg_pages(content)
+            return position + size > len(content)
+    if file.format in MP3:
+        counted_too = 2 * 1152  # frames of the header and of the tag, by some encoders
+        return not is_estimated(file.name, file.format) and length < file.frames - counted_too
+    sizes = re.search(
+        r"^ *(?:data|SSND|BODY|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE
+    )
+    announced, there = map(int, sizes.groups()) if sizes else (0, 0)
+    frame = 8 * file.channels  # bytes, at most: what is no whole frame is not announced
+    unknown = any(0 <= mark - announced < frame for mark in UNKNOWN_BYTES)
+    estimated = file.subtype.startswith("MPEG")  # in a WAV file
+    return length < file.frames and not estimated or there < announced and not unknown
+
+
+def fault_of_ogg(path):
+    """What is wrong with an Ogg file, in words, or nothing; soundfile passes over it, and later sound is early."""
+    last, flags = {}, 0
+    with mapped(path) as content:
+        for position, flags, serial, sequence, length in ogg_pages(content):
+            page = content[position : position + length]
+            if len(page) == length and checksum(page[:22] + bytes(4) + page[26:]) != page[22:26]:
+                return "is damaged"
+            if not flags & 2 and sequence != last.get(serial, -1) + 1:
+                return "lacks parts"
+            last[serial] = sequence
+    return "" if flags & 4 else "does not say where it ends, and may go on"
+
+
+def checksum(page):
+    """The checksum of a page of Ogg: zlib's, but with the bits of every byte, and of itself, in the other order."""
+    total = zlib.crc32(page.translate(MIRRORED), 2**32 - 1) ^ (2**32 - 1)
+    return total.to_bytes(4, "big").translate(MIRRORED)
