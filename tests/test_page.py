@@ -84,6 +84,21 @@ def test_samples_that_are_no_numbers_are_silent(tmp_path):
     assert np.allclose(samples[:-TAIL], [0.5, 0, 1, 0.25], atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [32767, 1e-5, 1.5])
+def test_floats_of_another_scale_are_heard(tmp_path, scale):
+    wave = np.sin(np.arange(4000) / 10)
+    soundfile.write(tmp_path / "a.wav", scale * wave, RATE, subtype="FLOAT")
+    samples, _ = soundfile.read(held(written(tmp_path / "a.html", tmp_path / "a.wav"), "audio/flac"))
+    np.testing.assert_allclose(samples[:-TAIL], wave / np.abs(wave).max(), atol=1e-3)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1])
+def test_floats_of_scale_1_stay_as_loud_as_they_are(tmp_path, scale):
+    soundfile.write(tmp_path / "a.wav", scale * np.sin(np.arange(4000) / 10), RATE, subtype="FLOAT")
+    samples, _ = soundfile.read(held(written(tmp_path / "a.html", tmp_path / "a.wav"), "audio/flac"))
+    np.testing.assert_allclose(samples[:-TAIL], scale * np.sin(np.arange(4000) / 10), atol=1e-4)
+
+
 def test_the_picture_shows_the_sound_where_and_as_high_as_it_is(recording, tmp_path):
     picture = imread(held(written(tmp_path / "a.html", recording), "image/jpeg"), format="jpeg").astype(int).sum(axis=2)
     assert picture.shape[0] <= BANDS and DURATION * 60 < picture.shape[1] <= COLUMNS

@@ -186,7 +186,6 @@ def test_a_pipe_and_a_name_too_long_are_lines(song, run, here, capsys, wanted):
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "OGG", "MP3"])
 def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys, kind):
-    """Of a FLAC file the decoder itself tells: an error."""
     name = f"short.{kind.lower()}"
     soundfile.write(name, noise(20), 44100, format=kind)
     assert main([name, "--weights", str(run)]) == 0
@@ -196,6 +195,17 @@ def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys
     out, err = capsys.readouterr()
     assert out
     assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+
+
+def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here, capsys):
+    soundfile.write("a.flac", noise(20), 44100)
+    content = bytearray(Path("a.flac").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
+    Path("a.flac").write_bytes(content)
+    assert main(["a.flac", "--weights", str(run), "--page"]) == 0
+    out, err = capsys.readouterr()
+    assert out and (here / "a.flac.html").exists()
+    assert err.startswith("warning: a.flac: is damaged") and err.count("\n") == 1
 
 
 def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
@@ -289,6 +299,17 @@ def test_a_stream(run, capsys, monkeypatch, wanted):
     for wrong in (["--page"], ["--output", "x"], ["--format", "json"], ["a.wav"]):
         with pytest.raises(SystemExit):
             main(["-", "--weights", str(run), *wrong])
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])
+def test_a_file_on_standard_input_is_named_and_not_taken_for_samples(run, capsys, monkeypatch, kind):
+    content = io.BytesIO()
+    soundfile.write(content, noise(3), 44100, format=kind)
+    monkeypatch.setattr(sys, "stdin", Pipe(content.getvalue()))
+    assert main(["-", "--weights", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: standard input: is a file ({kind.replace('OGG', 'Ogg')}), not raw PCM")
 
 
 @pytest.mark.slow

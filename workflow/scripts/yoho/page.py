@@ -103,7 +103,7 @@ def encode(audio, coded):
     """
     sound, scale = open_audio(audio), 1.0
     if sound.floats:
-        peak = max((np.abs(np.nan_to_num(block)).max() for block in sound.blocks), default=0)
+        peak = max((np.abs(np.nan_to_num(block, posinf=0, neginf=0)).max() for block in sound.blocks), default=0)
         if peak > 1 or 0 < peak < 2**-16:
             scale = 1 / peak
         sound = open_audio(audio)
