@@ -167,7 +167,10 @@ def open_audio(path):
     def following():
         for blocks, part in zip(others, found[1:]):
             yield np.zeros(round(part.lost * rate), np.float32)
-            yield from resampled(blocks, next(blocks), rate)
+            try:
+                yield from resampled(blocks, next(blocks), rate)
+            except InputError as error:
+                tell(f"is damaged, and in part left out ({error})")
 
     return Audio(rate, chain(first, following()), file is not None and file.subtype in ("FLOAT", "DOUBLE"))
 
@@ -277,16 +280,8 @@ def ffmpeg_blocks(path, part, file, tell):
     source = f"file:{path}" if part is None else f"subfile,,start,{part.start},end,{part.end},,:file:{path}"
     command = ["ffmpeg", "-nostdin", "-nostats", "-hide_banner", "-loglevel", "level+verbose"]
     command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source]
-    command += [
-        *(["-map", "0:a:0"] if file else track(path, tell)),
-        "-af",
-        KEEP_TIMES,
-        "-c:a",
-        "pcm_f32be",
-        "-f",
-        "au",
-        "pipe:1",
-    ]
+    command += ["-map", "0:a:0"] if file else track(path)
+    command += ["-af", KEEP_TIMES, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     length = 0
     # What ffmpeg says goes to a file: a pipe that nobody empties meanwhile would stop it once full.
     with tempfile.TemporaryFile() as said, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
@@ -305,7 +300,7 @@ def ffmpeg_blocks(path, part, file, tell):
             process.kill()  # where the caller has had enough
         said.seek(0)
         text = said.read().decode(errors="replace")
-    problems = re.findall(r"^(?:\[\w+ @ \w+\] )*\[(?:error|fatal)\] (.*)", text, re.MULTILINE)
+    problems = re.findall(r"^(?:\[[^]]+ @ \w+\] )*\[(?:error|fatal)\] (.*)", text, re.MULTILINE)
     if not length:
         problem = problems[0].removeprefix(f"{source}: ") if problems else "it holds no audio"
         raise InputError(f"{path}: cannot be read as audio ({problem})")
@@ -318,31 +313,21 @@ def ffmpeg_blocks(path, part, file, tell):
         tell(f"has no sound for {silence:.1f} s, at its beginning or in between; that is silence here")
 
 
-def track(path, tell):
+def track(path):
     """Options that make ffmpeg read a file's default sound track, or else its first, and keep the file's time.
 
     Others are left, with a warning.
     """
     entries = "format=format_name:stream=index:stream_disposition=default"
-    command = [
-        "ffprobe",
-        "-loglevel",
-        "error",
-        "-protocol_whitelist",
-        "file,pipe",
-        "-of",
-        "json",
-        "-select_streams",
-        "a",
-    ]
-    found = subprocess.run([*command, "-show_entries", entries, f"file:{path}"], capture_output=True)
-    found = json.loads(found.stdout or "{}")
+    command = ["ffprobe", "-loglevel", "error", "-protocol_whitelist", "file,pipe", "-of", "json"]
+    command += ["-select_streams", "a", "-show_entries", entries, f"file:{path}"]
+    found = json.loads(subprocess.run(command, capture_output=True).stdout or "{}")
     tracks = found.get("streams")
     if not tracks:
         return ["-map", "0:a:0"]  # of which ffmpeg says why not
     number = next((number for number, each in enumerate(tracks) if each["disposition"]["default"]), 0)
     if len(tracks) > 1:
-        tell(f"holds {len(tracks)} sound tracks; number {number + 1} is used, the others are left")
+        warn(path, f"holds {len(tracks)} sound tracks; number {number + 1} is used, the others are left")
     at_zero = set(BEGIN_AT_ZERO) & set(found["format"]["format_name"].split(","))
     return ["-map", f"0:{tracks[number]['index']}", *(["-copyts"] if at_zero else [])]
 
