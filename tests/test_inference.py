@@ -1,13 +1,14 @@
 """Inference: the fast paths against the plain one."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from traps import CHANNELS, TRAPS, Body, Concatenated, ReadAfterwards, Tiny, TwoReaders
 
-from traps import CHANNELS, TRAPS, Body, Tiny
 from yoho import InputError, inference
 from yoho.features import overlapping_log_mel
 from yoho.inference import FusedConvolution, Predictor, fused, low_and_high, single_mel_decibels
@@ -176,15 +177,25 @@ def test_any_network_of_timm_computes_the_same(backbone):
     np.testing.assert_allclose(apply(samples, first), expected, rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize("reader", [nn.ReLU, lambda: nn.ReLU(inplace=True), lambda: nn.SiLU(inplace=True)])
-@pytest.mark.parametrize("body, fits", [(Body, True), *[(trap, False) for trap in TRAPS]])
-def test_activation_is_fused_only_if_it_alone_reads_its_convolution(reader, body, fits):
-    network = Tiny(body, reader)
+def assert_fused(network, activations):
+    """Assert that fusing keeps what a small network computes and takes so many activations into convolutions."""
     windows = random_windows(network, (2, 12, 8))
     fast = fused(network, windows, coarse=0)
     torch.testing.assert_close(map_and_outputs(fast, windows), map_and_outputs(network, windows))
     kinds = [module.activation for module in fast.modules() if isinstance(module, FusedConvolution)]
-    assert (set(kinds) != {"none"} if kinds else False) == fits
+    assert len(kinds) - kinds.count("none") == activations
+
+
+@pytest.mark.parametrize("kind", [nn.ReLU, nn.SiLU])
+@pytest.mark.parametrize("body, activations", [(Body, 1), *[(trap, 0) for trap in TRAPS]])
+def test_activation_is_fused_only_if_it_alone_reads_its_convolution(kind, body, activations):
+    assert_fused(Tiny(body, kind), activations)
+
+
+@pytest.mark.parametrize("body", [Body, *TRAPS])
+def test_activation_in_place_is_fused_if_what_is_read_afterwards_is_its_output(body):
+    fits = body in (Body, ReadAfterwards, Concatenated, TwoReaders)
+    assert_fused(Tiny(body, partial(nn.SiLU, inplace=True)), activations=int(fits))
 
 
 @pytest.mark.parametrize("setting", [{"padding": "same"}, {"padding_mode": "circular"}, {"dilation": 2}])
@@ -204,7 +215,7 @@ def test_convolution_of_another_kind_is_left(setting):
 def test_network_that_is_not_proved_is_folded_and_computes_in_float32(network):
     """A hook is what cannot be seen: it would be lost with the convolution."""
     network = copy.deepcopy(network)
-    network.neck[3].register_forward_hook(lambda conv, inputs, output: 3 * output)
+    network.neck[0][3].register_forward_hook(lambda conv, inputs, output: 3 * output)
     apply = predictor(network, "auto")
     assert apply.precision == "float32"
     assert not any(isinstance(module, FusedConvolution) for module in apply.network.modules())
@@ -237,8 +248,11 @@ def test_plain_outputs_are_the_network_s(network):
 
 
 def test_fast_outputs_keep_to_the_plain_ones(network):
-    """The rule for float32: 99.9 % of bin decisions and times within a millisecond, which is 0.0035 of a bin."""
-    samples, first = signal(8)
+    """The rule for float32: 99.9 % of bin decisions and times within a millisecond, which is 0.0035 of a bin.
+
+    It takes more than a thousand decisions, because an untrained network may have one that rounding alone changes.
+    """
+    samples, first = signal(24)
     plain, fast = (predictor(network, precision)(samples, first) for precision in ("plain", "float32"))
     assert plain[:, :, 0::3].std() > 0.1
     np.testing.assert_allclose(fast, plain, rtol=0, atol=0.0035)

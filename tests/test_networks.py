@@ -5,12 +5,11 @@ import json
 
 import numpy as np
 import pytest
-import timm
 import torch
 from torch import nn
 from torch.nn import functional
-
 from traps import CHANNELS, TRAPS, Body, Hooked, Tiny, TwoReaders
+
 from yoho import InputError
 from yoho.backbones import BACKBONES, BatchNorm, LinearVGGish, MobileNet, yoho_block
 from yoho.loss import data_loss
