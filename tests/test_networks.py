@@ -5,16 +5,26 @@ import json
 
 import numpy as np
 import pytest
-import timm
 import torch
 from torch import nn
 from torch.nn import functional
+from traps import CHANNELS, TRAPS, Body, Hooked, Tiny, TwoReaders
 
 from yoho import InputError
 from yoho.backbones import BACKBONES, BatchNorm, LinearVGGish, MobileNet, yoho_block
 from yoho.loss import data_loss
 from yoho.masking import MASKS, DividedMask, Mask
-from yoho.model import Network, folded, load_network, mask_positions, network_size, save_network
+from yoho.model import (
+    Network,
+    folded,
+    load_network,
+    map_and_outputs,
+    mask_positions,
+    network_size,
+    proved,
+    random_windows,
+    save_network,
+)
 
 FRAMES, BANDS, BINS = 257, 40, 9
 PLACES = [(backbone, mask) for backbone in BACKBONES for mask in mask_positions(backbone)]
@@ -71,20 +81,56 @@ def test_folded_network_computes_the_same_without_batch_norm(network, backbone, 
     assert torch.equal(expected, evaluated(model))  # the network itself is as it was
 
 
-@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet10t", "densenet121", "convnext_atto"])
-def test_folding_follows_how_any_network_is_wired(name):
-    """Batch norm before its convolution, activations inside it, none at all."""
-    torch.manual_seed(0)
-    model = timm.create_model(name, in_chans=1, num_classes=0, global_pool="")
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    example = windows(2)[:, None]
+def norm():
+    """A batch norm with statistics of its own."""
+    module = nn.BatchNorm2d(CHANNELS)
+    for tensor in (module.running_mean, module.weight.data, module.bias.data):
+        tensor.normal_()
+    module.running_var.uniform_(0.5, 2)
+    return module
+
+
+def assert_folded(model, left):
+    """Assert that folding keeps what a network computes and leaves so many batch norms."""
+    example = random_windows(model, (2, 12, 8))
     with torch.inference_mode():
-        outputs = folded(model, example[:1])(example)
-        torch.testing.assert_close(outputs, model.eval()(example), atol=1e-3, rtol=1e-3)
-    assert outputs.std() > 0
+        fast = folded(model, example)
+        torch.testing.assert_close(map_and_outputs(fast, example), map_and_outputs(model, example))
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in fast.modules()) == left
+
+
+@pytest.mark.parametrize("body, left", [(Body, 0), *[(trap, 2 if trap is TwoReaders else 1) for trap in TRAPS]])
+def test_batch_norm_is_folded_only_if_it_alone_reads_its_convolution(monkeypatch, body, left):
+    monkeypatch.setattr("yoho.model.proved", lambda *_: True)  # what is found out must do without
+    assert_folded(Tiny(body, norm), left)
+
+
+def test_what_cannot_be_seen_is_found_by_proving():
+    assert_folded(Tiny(Hooked, norm), left=1)
+
+
+def test_batch_norm_that_keeps_no_statistics_stays():
+    assert_folded(Tiny(Body, lambda: nn.BatchNorm2d(CHANNELS, track_running_stats=False)), left=1)
+
+
+def test_a_difference_or_a_nan_proves_nothing():
+    network = Tiny(Body, nn.ReLU)
+    windows = random_windows(network, (2, 12, 8))
+    expected = map_and_outputs(network, windows)
+    assert expected[0].std() > 0.1 and proved(network, windows, expected)
+    for wrong in (0.1, torch.nan):
+        for place in (0, 1):
+            changed = [tensor.clone() for tensor in expected]
+            changed[place][0, 0, 0] += wrong
+            assert not proved(network, windows, changed)
+
+
+def test_random_windows_are_the_same_each_time_and_in_the_features_range():
+    network = Tiny(Body, nn.ReLU)
+    state = torch.get_rng_state()
+    windows = random_windows(network, (5, 40, 30))
+    assert torch.equal(windows, random_windows(network, (5, 40, 30))) and torch.equal(state, torch.get_rng_state())
+    assert windows.mean() == pytest.approx(-30, abs=1) and windows.std() == pytest.approx(15, abs=1)
 
 
 # ---- other networks of timm ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ convolutions of coarse maps, where most of the arithmetic is, in bfloat16: see C
 of YOHO's bin decisions, bfloat16 in the first convolution alone changes three in a thousand.
 """
 
+import copy
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from torch.nn import functional
 
 from yoho import InputError
 from yoho.features import mel_decibels, overlapping_log_mel
-from yoho.model import folded
+from yoho.model import folded, map_and_outputs, proved, random_windows, traced
 
 AT_ONCE = 32  # windows that a thread takes at a time, at most
 # Frames of a map, at most, that bfloat16 may give: so trained networks keep 999 of 1000 bin decisions and all times
@@ -48,10 +49,16 @@ class Predictor:
             raise InputError("precision mixed: this processor cannot compute in bfloat16")
         self.network, self.decibels = network, mel_decibels
         if self.precision != "plain":
-            example = torch.zeros(AT_ONCE, built["frames"], built["n_mels"], device=device)
-            self.network, self.decibels = folded(network, example[:1]), single_mel_decibels
+            windows = random_windows(network, (1, built["frames"], built["n_mels"]))
+            self.network, self.decibels = folded(network, windows.to(device)), single_mel_decibels
             if device.type == "cpu" and hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
-                fuse(self.network, example, COARSE.get(built["backbone"], 0) if self.precision == "mixed" else 0)
+                fast = fused(self.network, windows, coarse=0)
+                if not proved(fast, windows, map_and_outputs(network, windows)):
+                    self.precision = "float32"  # bfloat16 hides what is wrong
+                elif self.precision == "mixed":
+                    self.network = fused(self.network, windows, COARSE.get(built["backbone"], 0))
+                else:
+                    self.network = fast
         # One each: torch's own threads would wait for each other after every layer.
         self.pool = ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1))
 
@@ -130,43 +137,31 @@ def low_and_high(mel):
 # ---- networks --------------------------------------------------------------------------------------------------------
 
 
-def fuse(network, example, coarse):
-    """Let each convolution of a folded network do the activation that follows it.
+def fused(network, windows, coarse):
+    """A copy of a folded network in which each convolution does the activation that alone reads its output.
 
-    example: windows, as many as will be sent through at once; they are sent through, to see which activation gets
-    just what which convolution gave. coarse: frames of a map, at most, that is computed in bfloat16.
+    windows: some that are sent through, to see which that is; coarse: frames of a map, at most, that is computed in
+    bfloat16.
     """
-    shapes, given, followed, hooks = {}, {}, {}, []
-
-    def note_convolution(name, module, inputs, output):
-        shapes[name], given[id(output)] = (inputs[0].shape, output.shape), (name, output)
-
-    def note_activation(name, module, inputs):
-        conv, _ = given.get(id(inputs[0]), (None, None))
-        followed[conv] = (name, ACTIVATIONS[type(module)])
-
-    for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d) and module.dilation == (1, 1):
-            hooks.append(module.register_forward_hook(partial(note_convolution, name)))
-        elif type(module) in ACTIVATIONS:
-            hooks.append(module.register_forward_pre_hook(partial(note_activation, name)))
-    with torch.no_grad():
-        network(example)
-    for hook in hooks:
-        hook.remove()
-    for name, (before, after) in shapes.items():
-        dtype = torch.bfloat16 if after[2] <= coarse else torch.float32
-        place, activation = followed.get(name, (None, "none"))
+    fast = copy.deepcopy(network)
+    for name, (before, after, reader) in traced(network, windows, ACTIVATIONS)[0].items():
         conv = network.get_submodule(name)
-        network.set_submodule(name, FusedConvolution(conv, activation, before, after, dtype))
-        if place is not None:
-            network.set_submodule(place, nn.Identity())
+        if conv.dilation != (1, 1) or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
+            continue
+        activation = "none"
+        if reader is not None:
+            activation = ACTIVATIONS[type(network.get_submodule(reader))]
+            fast.set_submodule(reader, nn.Identity())
+        dtype = torch.bfloat16 if after[2] <= coarse else torch.float32
+        fast.set_submodule(name, FusedConvolution(conv, activation, before, after, dtype))
+    return fast
 
 
 class FusedConvolution(nn.Module):
     """A convolution and its activation in one call of oneDNN, the weights laid out beforehand: torch.compile's way.
 
-    activation: oneDNN's name, or "none"; before, after: shapes of what the convolution gets and gives.
+    activation: oneDNN's name, or "none"; before, after: shapes of what the convolution gets and gives, of which all
+    but the first number, that of windows, count.
     """
 
     def __init__(self, conv, activation, before, after, dtype):
@@ -180,7 +175,7 @@ class FusedConvolution(nn.Module):
             self.padding = tuple(-(-size // 2) for size in both)
             weight = functional.pad(weight, (both[1] % 2, 0, both[0] % 2, 0))
         self.weight = torch._C._nn.mkldnn_reorder_conv2d_weight(
-            weight.to(dtype).to_mkldnn(), self.padding, *self.geometry, before
+            weight.to(dtype).to_mkldnn(), self.padding, *self.geometry, (AT_ONCE, *before[1:])
         )
         self.bias = None if bias is None else bias.detach().to(dtype)
 
