@@ -29,6 +29,9 @@ rule make_mixes:
         one_size=lambda wildcards: wildcards.dataset != base(wildcards),
         slices=reading("slices"),
         draw=reading("draw"),
+        background=lambda wildcards: (
+            {key: value for key, value in dataset(wildcards).get("background", {}).items() if key in ("share", "duration")}
+        ),
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"
