@@ -106,7 +106,7 @@ def check_background(config):
     """Mistakes of the background of the chosen dataset; none where it has none."""
     dataset = config["datasets"][config["dataset"]]
     where, background = f"datasets.{config['dataset']}.background", dataset.get("background")
-    if background is None:
+    if not background:
         return
     for key in ("duration", "level"):
         if background[key][0] > background[key][1]:
@@ -287,11 +287,16 @@ def hearing(config):
 def background_settings(config, name):
     """What collecting the background of a dataset gets; None where it has none."""
     background = config["datasets"][name].get("background")
-    if background is None:
+    if not background:
         return None
     own = {key: value for key, value in background.items() if key != "share"}
     longest = max(background["duration"])
     return own | {"duration": longest, "listening": hearing(config), "sample_rate": config["mixing"]["sample_rate"]}
+
+
+def stretch_settings(dataset):
+    """What the mixes of a dataset get of its background; None where it has none."""
+    return {key: dataset["background"][key] for key in ("share", "duration")} if "background" in dataset else None
 
 
 def read_as(config, entry):

@@ -16,6 +16,7 @@ from yoho.sources import BACKGROUND, assign_splits, files_of, join_groups
 from yoho.synthesis import Take, band, harmonics, linear, log_uniform, mix
 
 STEP = 2.0**-15  # of 16-bit audio
+MIXED, TESTED = 1, 2  # end of a seed: background of mixes, background that false alarms are counted in
 
 
 def silence(take, level):
@@ -75,7 +76,7 @@ def background_recordings(folder, spread, *, per_kind, duration, level, sample_r
     `folder_recordings`. Raises InputError where the user's own cannot be used or are too few for three splits.
     """
     rows = [
-        (kind, f"background/{kind}/{index:03d}", (seed, position, index, 1))
+        (kind, f"background/{kind}/{index:03d}", (seed, position, index, MIXED))
         for position, kind in enumerate(KINDS)
         for index in range(per_kind)
     ]
