@@ -359,8 +359,12 @@ def test_background_is_made_or_found_with_the_recordings_and_mixed_with_the_mixe
 
 
 def test_dataset_without_background_has_none(own):
-    assert collect_settings(own, "builtin")["background"] is None
-    assert stretch_settings(own["datasets"]["builtin"]) is None
+    for dataset in ({}, {"background": None}):
+        own["datasets"]["builtin"] |= dataset
+        check_config(own)
+        assert collect_settings(own, "builtin")["background"] is None
+        assert stretch_settings(own["datasets"]["builtin"]) is None
+        assert recording_files(own, "builtin") == source_files(own["datasets"]["builtin"])
 
 
 @pytest.mark.parametrize(

@@ -113,13 +113,15 @@ def check_background(config):
             yield f"{where}.{key}: {background[key]} must be [smallest, largest]"
     if background["duration"][1] > config["mixing"]["longest_segment"]:
         yield f"{where}.duration: {background['duration']} reaches beyond mixing.longest_segment"
-    path = Path(background["path"] or ".").resolve()
+    if "background" in event_labels(dataset):
+        yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
+    if background["path"] is None:
+        return
+    path = Path(background["path"]).resolve()
     if not path.is_dir():
         yield f"{where}.path: no such folder: {path}; set it to where your background lies, or to null"
-    if dataset["source"] == "folder" and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
+    elif dataset["source"] == "folder" and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
         yield f"{where}.path: {path} lies in the folder of recordings, where each folder is a class; move it elsewhere"
-    elif "background" in event_labels(dataset):
-        yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
 
 
 def check_bbc(where, recordings, made):
@@ -222,8 +224,10 @@ def recording_files(config, name):
     """Files that the recordings of a dataset are collected from."""
     dataset = config["datasets"][name]
     files = [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
-    path = dataset.get("background", {}).get("path")
-    return files + ([str(file) for file in sorted(Path(path).rglob("*")) if file.is_file()] if path else [])
+    if background := dataset.get("background"):
+        own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
+        files += [str(file) for file in own if file.is_file()]
+    return files
 
 
 def trained_networks(weights):
@@ -296,7 +300,8 @@ def background_settings(config, name):
 
 def stretch_settings(dataset):
     """What the mixes of a dataset get of its background; None where it has none."""
-    return {key: dataset["background"][key] for key in ("share", "duration")} if "background" in dataset else None
+    background = dataset.get("background")
+    return {key: background[key] for key in ("share", "duration")} if background else None
 
 
 def read_as(config, entry):

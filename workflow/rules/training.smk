@@ -61,7 +61,7 @@ rule train_network:
             **{
                 key: portable(dataset(wildcards)[key])
                 for key in ("source", "mixes", "background")
-                if key in dataset(wildcards)
+                if dataset(wildcards).get(key)
             },
         },
         code=code_digest("train_network"),
