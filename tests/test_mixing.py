@@ -13,6 +13,7 @@ from yoho import InputError
 from yoho.events import merge_events, read_table, write_table
 from yoho.mixing import (
     PLAN,
+    Background,
     cut_segments,
     deal_segments,
     describe_dataset,
@@ -349,6 +350,97 @@ def test_class_is_drawn_uniformly_then_a_segment_of_it_as_released():
         np.testing.assert_allclose(shares[pools[label]], 1 / 3 / count, rtol=0.15)
 
 
+# ---- background ------------------------------------------------------------------------------------------------------
+
+STRETCH = [1, 8]
+
+
+def background_of(durations):
+    """Made-up recordings of background: {kind: durations in seconds}."""
+    names = [(kind, number, length) for kind, own in durations.items() for number, length in enumerate(own)]
+    table = pd.DataFrame(names, columns=["kind", "number", "duration"])
+    table = table.assign(recording="background/" + table["kind"] + "/" + table["number"].astype(str), event_label="")
+    return table.assign(path=table["recording"] + ".flac")
+
+
+def plan_with_background(background, segments, seed, draw=deal_segments, **settings):
+    settings = settings or {"duration": DURATION, "longest": LONGEST}
+    among = partial(background.among, rng=np.random.default_rng([seed, 1]))
+    drawn = partial(draw, rng=np.random.default_rng(seed), with_background=among, **settings)
+    return plan_mix(segments, "mix.flac", RATE, drawn)
+
+
+@pytest.mark.parametrize(
+    "draw, settings", [(deal_segments, {"duration": DURATION, "longest": LONGEST}), (draw_segments, {"count": 12})]
+)
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_background_takes_its_share_of_the_time_on_average(share, draw, settings):
+    """Whatever the lengths of segments and of recordings of background, of which some are shorter than a stretch."""
+    segments = random_segments(0)
+    background = Background(background_of({"white": [8] * 3, "own": [2, 600]}), segments, share, STRETCH)
+    pools = {label: own.to_dict("records") for label, own in segments.groupby("event_label")}
+    among = partial(background.among, rng=np.random.default_rng(0))
+    rng, lengths = np.random.default_rng(1), {True: 0.0, False: 0.0}
+    for _ in range(1500):
+        for piece in draw(pools, rng, **settings, with_background=among):
+            lengths[piece["event_label"] == ""] += piece["source_offset"] - piece["source_onset"]
+    assert lengths[True] / sum(lengths.values()) == pytest.approx(share, abs=0.01)
+
+
+def test_without_background_every_draw_is_as_before_there_was_any():
+    """The first segments of a mix as they were drawn then."""
+    rows = plan(random_segments(0), 3)
+    assert rows["recording"].to_list()[:6] == [f"class-{name}" for name in ("1-5", "1-6", "0-2", "2-1", "3-8", "1-4")]
+    released = plan_as_released(random_segments(0), 3)
+    assert released["recording"].to_list()[:6] == [
+        f"class-{name}" for name in ("4-0", "1-2", "1-7", "5-5", "0-0", "1-3")
+    ]
+
+
+@pytest.mark.parametrize("draw, settings", [(deal_segments, {}), (draw_segments, {"count": 12})])
+def test_segments_come_in_the_same_order_as_without_background(draw, settings):
+    segments = random_segments(0)
+    background = Background(background_of({"white": [8]}), segments, 0.3, STRETCH)
+    for seed in range(20):
+        rows = plan_with_background(background, segments, seed, draw, **settings)
+        own = rows.loc[rows["event_label"] != "", "recording"].to_list()
+        without = plan(segments, seed) if draw is deal_segments else plan_as_released(segments, seed)
+        assert own == without["recording"].to_list()[: len(own)]
+
+
+def test_mixes_with_background_end_within_their_duration_and_have_no_gap():
+    segments = random_segments(1)
+    background = Background(background_of({"white": [8], "room": [8, 30]}), segments, 0.4, STRETCH)
+    for seed in range(200):
+        rows = plan_with_background(background, segments, seed)
+        assert 55 <= rows["offset"].max() <= 127
+        np.testing.assert_array_equal(rows["onset"].iloc[1:], rows["offset"].iloc[:-1])
+        assert list(rows.columns) == PLAN
+
+
+def test_stretches_lie_within_their_recording_and_last_as_long_as_asked_for():
+    segments = random_segments(1)
+    recordings = background_of({"white": [8], "room": [8, 30], "own": [0.5, 3000]})
+    background = Background(recordings, segments, 0.5, STRETCH)
+    rows = pd.concat([plan_with_background(background, segments, seed) for seed in range(200)])
+    rows = rows[rows["event_label"] == ""]
+    whole = recordings.set_index("recording")["duration"][rows["recording"]].to_numpy()
+    lengths = (rows["source_offset"] - rows["source_onset"]).to_numpy()
+    assert (rows["source_onset"] >= 0).all() and (rows["source_offset"] <= whole).all()
+    assert (lengths <= 8.001).all() and (lengths[whole > 1] >= 0.998).all()
+    np.testing.assert_allclose(lengths[whole < 1], 0.5, atol=0.002)
+    assert lengths.max() > 7.5 and rows["source_onset"].max() > 2000
+    assert (rows["source_onset"] * 1000 % 1).round(6).isin([0, 1]).all()  # whole milliseconds, as the table holds them
+
+
+def test_kinds_of_background_are_drawn_alike_however_many_recordings_they_have():
+    segments = random_segments(1)
+    background = Background(background_of({"white": [8] * 20, "room": [8] * 2, "own": [600]}), segments, 0.5, STRETCH)
+    rows = pd.concat([plan_with_background(background, segments, seed) for seed in range(200)])
+    drawn = rows.loc[rows["event_label"] == "", "recording"].str.split("/").str[1].value_counts(normalize=True)
+    assert len(drawn) == 3 and np.abs(drawn - 1 / 3).max() < 0.04
+
+
 # ---- audio -----------------------------------------------------------------------------------------------------------
 
 
@@ -447,7 +539,7 @@ def recordings(tmp_path_factory):
 
 MIXING = {"duration": [5, 9], "longest_segment": 2, "shortest_segment": 0.5, "drawn_segments": 5}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
-SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal"}
+SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal", "background": None}
 
 
 @pytest.fixture(scope="module")
@@ -545,3 +637,75 @@ def test_recordings_that_leak_are_refused_at_run_time(recordings, tmp_path):
     write_table(table, tmp_path / "recordings.tsv")
     with pytest.raises(InputError, match="more than one split: field-7"):
         make_mixes(SimpleNamespace(recordings=tmp_path / "recordings.tsv"), None, "train", 1, **SETTINGS)
+
+
+# ---- a split's mixes with background ---------------------------------------------------------------------------------
+
+SPLIT_KINDS = {"silence": 0.0, "room": 0.1}
+
+
+@pytest.fixture(scope="module")
+def with_background(recordings, tmp_path_factory):
+    """The table of recordings with background: silence and a constant level in every split."""
+    folder, rows = tmp_path_factory.mktemp("background"), []
+    for kind, level in SPLIT_KINDS.items():
+        for split in SPLITS:
+            path = folder / f"{kind}-{split}.wav"
+            soundfile.write(path, np.full(3 * RATE, level), RATE)
+            name = f"background/{kind}/{split}"
+            rows.append((name, str(path), "", name, split, 3.0, 0.0, 3.0, ""))
+    table = pd.concat([read_table(recordings), pd.DataFrame(rows, columns=COLUMNS)])
+    write_table(table, folder / "recordings.tsv")
+    return folder / "recordings.tsv"
+
+
+@pytest.fixture(scope="module")
+def make_with_background(with_background, tmp_path_factory):
+    def made(split="train", **changes):
+        folder = tmp_path_factory.mktemp(split)
+        files = SimpleNamespace(plan=folder / "plan.tsv", events=folder / "events.tsv", audio=folder / "audio")
+        settings = SETTINGS | {"background": {"share": 0.4, "duration": [0.5, 2]}, "mixes": 6} | changes
+        make_mixes(SimpleNamespace(recordings=with_background), files, split, 1, **settings)
+        return files
+
+    return made
+
+
+@pytest.mark.parametrize("changes", [{}, {"pool": "shared", "slices": "last", "draw": "replace"}])
+@pytest.mark.parametrize("split", SPLITS)
+def test_background_is_heard_where_the_plan_has_it_and_is_no_event(make_with_background, split, changes):
+    files = make_with_background(split, **changes)
+    plans, events = read_table(files.plan), read_table(files.events)
+    background = plans[plans["event_label"] == ""]
+    assert set(background["recording"]) == {f"background/{kind}/{split}" for kind in SPLIT_KINDS}  # of no other split
+    pd.testing.assert_frame_equal(events, merge_events(plans[plans["event_label"] != ""]))
+    assert (events["event_label"] != "").all()
+    for row in background.itertuples():
+        samples, _ = soundfile.read(files.audio / row.filename)
+        part = samples[round(row.onset * RATE) : round(row.offset * RATE)]
+        np.testing.assert_allclose(part, SPLIT_KINDS[row.recording.split("/")[1]], atol=1e-4)
+
+
+def test_mixes_with_background_can_be_rebuilt_from_the_written_plan(make_with_background, tmp_path):
+    files = make_with_background()
+    for filename, rows in read_table(files.plan).groupby("filename"):
+        render_mix(rows, tmp_path / filename, RATE)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents(files)
+
+
+def test_background_that_a_split_lacks_is_named(with_background, tmp_path):
+    table = read_table(with_background)
+    write_table(table[(table["event_label"] != "") | (table["split"] != "test")], tmp_path / "recordings.tsv")
+    with pytest.raises(InputError, match="^background: no recording in split test"):
+        make_mixes(SimpleNamespace(recordings=tmp_path / "recordings.tsv"), None, "train", 1, **SETTINGS)
+
+
+def test_background_is_described_beside_the_classes_and_not_among_them(with_background, recordings):
+    plain, table = (
+        describe_dataset(read_table(path), 2, 0.5, "all", ["car", "clocks"]) for path in (recordings, with_background)
+    )
+    pd.testing.assert_frame_equal(table.iloc[: len(plain)], plain)
+    rows = table.iloc[len(plain) :].set_index(["event_label", "split"])
+    assert rows.index.get_level_values(0).unique().to_list() == ["background"]
+    assert rows["recordings"].to_list() == [2, 2, 2, 6] and rows["groups"].to_list() == [2, 2, 2, 6]
+    assert rows.loc[("background", "all"), "hours"] * 3600 == pytest.approx(18)

@@ -27,6 +27,7 @@ from settings import (
     read_as,
     recording_files,
     source_files,
+    stretch_settings,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -224,6 +225,9 @@ MISTAKES = [
     ("claims.C5.margin", 0.01, r"claims\.C5\.margin: 0\.01 is not of type object"),
     ("claims.C5.margin.epochs", -1, r"claims\.C5\.margin\.epochs: -1 .*minimum"),
     ("claims.networks.rival", "YOHO", "claims.networks: unknown key rival"),
+    # false alarms
+    ("false_alarms.recordings", 0, r"false_alarms\.recordings: 0 .*minimum"),
+    ("false_alarms.level", [-60, 0], r"false_alarms\.level\[1\]: 0 .*maximum"),
 ]
 
 
@@ -316,6 +320,85 @@ def test_folder_without_classes_is_named(own, path, line):
     assert re.search(line, found), found
 
 
+BACKGROUND = {
+    "share": 0.2,
+    "duration": [1, 8],
+    "per_kind": 3,
+    "level": [-60, -25],
+    "path": None,
+    "splits": {"train": 0.6, "valid": 0.2, "test": 0.2},
+    "seed": 0,
+}
+
+
+@pytest.fixture
+def quiet(own):
+    """The same with background, some of it the user's own."""
+    for name in ("quiet/a.wav", "quiet/hall/b.wav"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    own["datasets"]["builtin"]["background"] = copy.deepcopy(BACKGROUND) | {"path": "quiet"}
+    return own
+
+
+def test_background_is_made_or_found_with_the_recordings_and_mixed_with_the_mixes(quiet):
+    check_config(quiet)
+    dataset = quiet["datasets"]["builtin"]
+    assert recording_files(quiet, "builtin") == [*source_files(dataset), "quiet/a.wav", "quiet/hall/b.wav"]
+    assert collect_settings(quiet, "builtin")["background"] == {
+        **{key: BACKGROUND[key] for key in ("per_kind", "level", "splits", "seed")},
+        "path": "quiet",
+        "duration": 8,
+        "sample_rate": 44100,
+        "listening": {"bad": "stop", "shortest": 1, "sample_rate": 44100},
+    }
+    assert stretch_settings(dataset) == {"share": 0.2, "duration": [1, 8]}
+    dataset["background"]["path"] = None
+    check_config(quiet)
+    assert recording_files(quiet, "builtin") == source_files(dataset)
+
+
+def test_dataset_without_background_has_none(own):
+    for dataset in ({}, {"background": None}):
+        own["datasets"]["builtin"] |= dataset
+        check_config(own)
+        assert collect_settings(own, "builtin")["background"] is None
+        assert stretch_settings(own["datasets"]["builtin"]) is None
+        assert recording_files(own, "builtin") == source_files(own["datasets"]["builtin"])
+
+
+@pytest.mark.parametrize(
+    "key, value, line",
+    [
+        ("share", 0, r"background\.share: 0 .*minimum"),
+        ("share", 1, r"background\.share: 1 .*maximum"),
+        ("per_kind", 2, r"background\.per_kind: 2 .*minimum of 3"),
+        ("level", [-60, -3], r"background\.level\[1\]: -3 .*maximum of -14"),
+        ("level", [-25, -60], r"background\.level: \[-25, -60\] must be \[smallest, largest\]"),
+        ("duration", [8, 1], r"background\.duration: \[8, 1\] must be \[smallest, largest\]"),
+        ("duration", [1, 11], r"background\.duration: \[1, 11\] .* mixing\.longest_segment"),
+        ("path", "nowhere", r"background\.path: no such folder: .*/nowhere; set it"),
+        ("path", "quiet/a.wav", r"background\.path: no such folder: .*/quiet/a\.wav; set it"),
+        ("path", "own/rain", r"background\.path: .*/own/rain lies in the folder of recordings.*move it"),
+        ("kinds", ["room"], r"background: unknown key kinds; known are share"),
+    ],
+)
+def test_mistake_about_background_is_one_line_that_names_key_and_value(quiet, key, value, line):
+    put(quiet, f"datasets.builtin.background.{key}", value)
+    (found,) = mistakes(quiet)
+    assert re.search(line, found), found
+
+
+def test_class_that_is_called_background_too_is_named(quiet):
+    Path("own/background").mkdir()
+    (found,) = mistakes(quiet)
+    assert re.search(
+        r"builtin\.background: a class is called background too; .* belong in .*background\.path", found
+    ), found
+    del quiet["datasets"]["builtin"]["background"]
+    check_config(quiet)
+
+
 @pytest.fixture
 def library(config, tmp_path, monkeypatch):
     """The default config with BBC Sound Effects, as described, for its dataset."""
@@ -388,7 +471,7 @@ def test_esc50_by_address_is_read_from_where_it_is_fetched_to(real):
 
 def test_built_in_recordings_are_neither_fetched_nor_heard(config):
     dataset = config["datasets"]["builtin"]
-    expected = {"settings": dataset["recordings"], "listening": None, "splitting": None}
+    expected = {"settings": dataset["recordings"], "listening": None, "splitting": None, "background": None}
     assert collect_settings(config, "builtin") == expected and recording_files(config, "builtin") == []
 
 

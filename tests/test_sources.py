@@ -559,6 +559,7 @@ def test_collecting_a_folder_shows_classes_and_counts_first(linked, tmp_path, mo
         listening=LISTENING | {"bad": "leave_out"},
         splitting={"splits": {"train": 0.6, "valid": 0.2, "test": 0.2}, "seed": 0},
         event_labels=["dog", "rain"],
+        background=None,
     )
     lines = ["dog: 33 recordings", "rain: 32 recordings", "1 of 65 recordings left out, each with a line in the log"]
     assert terminal.getvalue().splitlines() == lines
@@ -734,7 +735,7 @@ def test_the_same_audio_in_two_splits_is_named(esc, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "TERMINAL", io.StringIO())
     made = SimpleNamespace(audio=str(tmp_path / "made"), table=tmp_path / "recordings.tsv")
     settings = {"path": str(esc), "classes": CLASSES, "folds": FOLDS, "unpacked": UNPACKED}
-    slices = {"settings": settings, "listening": LISTENING, "splitting": None}
+    slices = {"settings": settings, "listening": LISTENING, "splitting": None, "background": None}
     with pytest.raises(InputError, match="groups in more than one split"):
         collect_recordings(made, 1, source="esc50", event_labels=["animal", "weather"], **slices)
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from yoho.claims import gather
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.loss import bin_losses
 from yoho.scoring import COUNTS, mix_durations, segment_scores
@@ -213,6 +214,29 @@ def test_unit_is_the_field_recording_that_files_were_cut_from():
         of_field.loc["field k"][KINDS], of_files.loc["take 1"][KINDS] + of_files.loc["take 2"][KINDS]
     )
     assert plan["recording"].tolist() == ["take 1", "c", "take 2"]  # the plan itself is left alone
+
+
+def test_background_is_recordings_of_their_own_that_hold_no_class():
+    """What is found there is their error, and all sums are still those of the scores."""
+    plan = lay(
+        {"a": [("b1", "", 3.0), ("c", "car", 4.0), ("b2", "", 2.0)], "b": [("k", "clocks", 3.0), ("b1", "", 4.0)]}
+    )
+    labelled = plan[plan["event_label"] != ""]
+    windows, reference = cut(plan), merge_events(labelled)
+    targets = truth(labelled, windows)
+    alarm = pd.DataFrame([("b", 4.0, 6.0, "aircraft")], columns=COLUMNS)
+    estimated = pd.concat([reference, alarm])
+    found = recording_tallies(targets, targets, estimated, reference, windows, plan, LABELS, LENGTH, 1.0)
+    rows = found.set_index(["recording", "event_label"])
+    assert rows.loc[("b1", OVERALL), ["hits", "wanted", "found", "errors"]].tolist() == [0, 0, 2, 2]
+    assert rows.loc[("b2", OVERALL), ["found", "errors"]].tolist() == [0, 0]
+    overall, _ = segment_scores(reference, estimated, mix_durations(windows), LABELS, 1.0)
+    assert 2 * sums(found)["hits"] / (sums(found)["wanted"] + sums(found)["found"]) == overall["f1"]
+    text = io.StringIO()
+    write_table(found, text)
+    again = read_table(io.StringIO(text.getvalue()))
+    arm = gather("network", [again, again], [])
+    assert arm.strata.tolist() == ["", "", "car", "clocks"] and arm.tallies.shape == (2, 4, 4, len(KINDS))
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
 # Reads results/{dataset}/recordings.tsv; makes results/{dataset}/mixes/{split}/.
+from settings import stretch_settings
 
 
 rule make_mixes:
@@ -29,6 +30,7 @@ rule make_mixes:
         one_size=lambda wildcards: wildcards.dataset != base(wildcards),
         slices=reading("slices"),
         draw=reading("draw"),
+        background=lambda wildcards: stretch_settings(dataset(wildcards)),
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"

@@ -59,6 +59,7 @@ rule collect_recordings:
         settings=lambda wildcards: collect_settings(config, wildcards.base)["settings"],
         listening=lambda wildcards: collect_settings(config, wildcards.base)["listening"],
         splitting=lambda wildcards: collect_settings(config, wildcards.base)["splitting"],
+        background=lambda wildcards: collect_settings(config, wildcards.base)["background"],
         event_labels=lambda wildcards: event_labels(config["datasets"][wildcards.base]),
         code=code_digest("collect_recordings"),
     script:

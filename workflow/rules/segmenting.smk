@@ -1,5 +1,5 @@
 # Reads the user's audio (config: audio) and a trained network; makes results/segments/. Also how fast that is, as
-# results/tables/segmenting.csv. None of it is in `all`.
+# results/tables/segmenting.csv, and what networks find where nothing sounds, as results/tables/false_alarms.csv. None of it is in `all`.
 from settings import trained_networks
 
 
@@ -50,3 +50,31 @@ rule measure_segmenting:
         code=code_digest("measure_segmenting"),
     script:
         "../scripts/measure_segmenting.py"
+
+
+rule tabulate_false_alarms:
+    """False alarms: what each network finds in silence, noise and room tone, where no class sounds."""
+    input:
+        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
+        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
+        recordings=f"results/{DATASET}/recordings.tsv",
+    output:
+        "results/tables/false_alarms.csv",
+    log:
+        "results/tables/logs/tabulate_false_alarms.log",
+    conda:
+        "../../envs/segment.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        labels=list(SHOWN),
+        sample_rate=config["mixing"]["sample_rate"],
+        recordings=config["false_alarms"]["recordings"],
+        duration=config["false_alarms"]["duration"],
+        level=config["false_alarms"]["level"],
+        seed=config["false_alarms"]["seed"],
+        code=code_digest("tabulate_false_alarms"),
+    script:
+        "../scripts/tabulate_false_alarms.py"

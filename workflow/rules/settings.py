@@ -47,6 +47,7 @@ def check_config(config):
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
     if not mistakes:
         mistakes += check_dataset(config["dataset"], config["datasets"][config["dataset"]])
+        mistakes += check_background(config)
         mistakes += check_studies(config)
     if mistakes:
         raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
@@ -99,6 +100,28 @@ def check_dataset(name, dataset):
     for key in ("duration", "level", "snr"):
         if key in recordings and recordings[key][0] > recordings[key][1]:
             yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
+
+
+def check_background(config):
+    """Mistakes of the background of the chosen dataset; none where it has none."""
+    dataset = config["datasets"][config["dataset"]]
+    where, background = f"datasets.{config['dataset']}.background", dataset.get("background")
+    if not background:
+        return
+    for key in ("duration", "level"):
+        if background[key][0] > background[key][1]:
+            yield f"{where}.{key}: {background[key]} must be [smallest, largest]"
+    if background["duration"][1] > config["mixing"]["longest_segment"]:
+        yield f"{where}.duration: {background['duration']} reaches beyond mixing.longest_segment"
+    if "background" in event_labels(dataset):
+        yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
+    if background["path"] is None:
+        return
+    path = Path(background["path"]).resolve()
+    if not path.is_dir():
+        yield f"{where}.path: no such folder: {path}; set it to where your background lies, or to null"
+    elif dataset["source"] == "folder" and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
+        yield f"{where}.path: {path} lies in the folder of recordings, where each folder is a class; move it elsewhere"
 
 
 def check_bbc(where, recordings, made):
@@ -200,7 +223,11 @@ def is_fetched(dataset):
 def recording_files(config, name):
     """Files that the recordings of a dataset are collected from."""
     dataset = config["datasets"][name]
-    return [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
+    files = [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
+    if background := dataset.get("background"):
+        own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
+        files += [str(file) for file in own if file.is_file()]
+    return files
 
 
 def trained_networks(weights):
@@ -228,17 +255,18 @@ def archive_name(dataset):
 
 
 def collect_settings(config, name):
-    """What collecting the recordings of a dataset gets: settings of its source, of listening and of the splits.
+    """What collecting the recordings of a dataset gets: settings of its source, of listening, of the splits and of
+    background.
 
-    The last two are None where the source has its own.
+    Listening and splits are None where the source has its own, background where the dataset has none.
     """
     dataset = config["datasets"][name]
     source = dataset["source"]
+    background = background_settings(config, name)
     settings = {key: value for key, value in dataset["recordings"].items() if key not in FETCH_KEYS.get(source, ())}
     if source == "synthetic":
-        return {"settings": settings, "listening": None, "splitting": None}
-    listening = {"bad": config["bad_recordings"], "trim_db": settings.pop("trim_db")}
-    listening |= {"shortest": config["mixing"]["shortest_segment"], "sample_rate": config["mixing"]["sample_rate"]}
+        return {"settings": settings, "listening": None, "splitting": None, "background": background}
+    listening = hearing(config) | {"trim_db": settings.pop("trim_db")}
     if source == "esc50":
         settings["unpacked"] = config["downloads"]["unpacked"]
     if source == "folder":
@@ -247,7 +275,33 @@ def collect_settings(config, name):
         file = "manifest.tsv" if source == "bbc" else f"downloads/{archive_name(dataset)}"
         settings["path"] = f"results/{name}/{file}"
     splitting = {key: settings.pop(key) for key in ("splits", "seed")} if "splits" in settings else None
-    return {"settings": settings, "listening": listening, "splitting": splitting}
+    return {"settings": settings, "listening": listening, "splitting": splitting, "background": background}
+
+
+def hearing(config):
+    """What listening to recordings of every kind gets."""
+    mixing = config["mixing"]
+    return {
+        "bad": config["bad_recordings"],
+        "shortest": mixing["shortest_segment"],
+        "sample_rate": mixing["sample_rate"],
+    }
+
+
+def background_settings(config, name):
+    """What collecting the background of a dataset gets; None where it has none."""
+    background = config["datasets"][name].get("background")
+    if not background:
+        return None
+    own = {key: value for key, value in background.items() if key != "share"}
+    longest = max(background["duration"])
+    return own | {"duration": longest, "listening": hearing(config), "sample_rate": config["mixing"]["sample_rate"]}
+
+
+def stretch_settings(dataset):
+    """What the mixes of a dataset get of its background; None where it has none."""
+    background = dataset.get("background")
+    return {key: background[key] for key in ("share", "duration")} if background else None
 
 
 def read_as(config, entry):

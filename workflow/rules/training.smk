@@ -58,7 +58,11 @@ rule train_network:
         data=lambda wildcards: {
             "dataset": wildcards.dataset,
             "trained_on": runs.training_data(wildcards.dataset, wildcards.run),
-            **{key: dataset(wildcards)[key] for key in ("source", "mixes")},
+            **{
+                key: portable(dataset(wildcards)[key])
+                for key in ("source", "mixes", "background")
+                if dataset(wildcards).get(key)
+            },
         },
         code=code_digest("train_network"),
         training_code=code_digest("train_network", leave_out={"evaluation", "card"}),

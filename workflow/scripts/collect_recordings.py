@@ -4,14 +4,16 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from yoho import job
+from yoho.background import background_recordings
 from yoho.events import write_table
 from yoho.listening import listen
-from yoho.sources import COLUMNS, SOURCES, assign_splits, check_recordings, join_groups
+from yoho.sources import BACKGROUND, COLUMNS, SOURCES, assign_splits, check_recordings, join_groups
 
 
-def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels):
+def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels, background):
     Path(made.audio).mkdir(parents=True, exist_ok=True)
     spread = partial(job.spread, threads=threads, description="recordings")
     recordings = SOURCES[source](made.audio, spread, **settings)
@@ -25,6 +27,11 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
         recordings = join_groups(recordings, ["sha256"])
     if splitting:
         recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
+    if background:
+        quiet = background_recordings(made.audio, spread, **background)
+        job.tell(f"background: {len(quiet)} recordings")
+        recordings = pd.concat([recordings, quiet], ignore_index=True)
+        event_labels = [*event_labels, BACKGROUND]
     write_table(check_recordings(recordings, event_labels)[COLUMNS], made.table)
 
 

@@ -8,25 +8,34 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
-from yoho.mixing import cut_segments, deal_segments, draw_segments, plan_mix, pool_recordings, render_mix
-from yoho.sources import SPLITS, check_recordings
+from yoho.mixing import Background, cut_segments, deal_segments, draw_segments, plan_mix, pool_recordings, render_mix
+from yoho.sources import BACKGROUND, SPLITS, check_recordings
 
 
-def make_mixes(files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, one_size, slices, draw):
+def make_mixes(
+    files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, one_size, slices, draw, background
+):
     recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
-    chosen = pool_recordings(recordings, split, pool, one_size)
+    is_background = recordings["event_label"] == BACKGROUND
+    chosen = pool_recordings(recordings[~is_background], split, pool, one_size)
     segments = cut_segments(chosen, mixing["longest_segment"], mixing["shortest_segment"], slices)
+    quiet = recordings[is_background & (recordings["split"] == split)]
+    stretches = Background(quiet, segments, **background) if background else None
     draws = {
         "deal": partial(deal_segments, duration=mixing["duration"], longest=mixing["longest_segment"]),
         "replace": partial(draw_segments, count=mixing["drawn_segments"]),
     }
     plans = []
     for index in range(mixes):
-        rng = np.random.default_rng([seed, SPLITS.index(split), index])
-        plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", sample_rate, partial(draws[draw], rng=rng)))
-    write_table(pd.concat(plans), made.plan)
-    write_table(merge_events(pd.concat(plans)), made.events)
+        seeds = [seed, SPLITS.index(split), index]
+        # Draws of its own: the segments come in the same order as without background.
+        among = partial(stretches.among, rng=np.random.default_rng([*seeds, 1])) if background else iter
+        drawn = partial(draws[draw], rng=np.random.default_rng(seeds), with_background=among)
+        plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", sample_rate, drawn))
+    plan = pd.concat(plans)
+    write_table(plan, made.plan)
+    write_table(merge_events(plan[plan["event_label"] != BACKGROUND]), made.events)
     Path(made.audio).mkdir(parents=True, exist_ok=True)
     calls = [(rows, Path(made.audio, rows["filename"].iloc[0]), sample_rate) for rows in plans]
     list(job.spread(render_mix, calls, threads, f"{split} mixes"))

@@ -2,7 +2,7 @@
 
 recording    its name, unique in the dataset
 path         the audio file
-event_label  the one class it holds
+event_label  the one class it holds; empty where no class sounds: background, named background/KIND/...
 group        the original field recording: no group is in two splits
 split        train, valid or test
 duration     of the file, s
@@ -27,6 +27,7 @@ from yoho.synthesis import synthesise
 
 COLUMNS = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset", "silences"]
 SPLITS = ("train", "valid", "test")
+BACKGROUND = ""  # the event_label of recordings in which no class sounds
 MANIFEST = ["id", "event_label", "group", "duration", "address", "licence", "retrieved", "sha256", "size", "file"]
 
 
@@ -110,12 +111,20 @@ def folder_recordings(folder, spread, *, path, event_labels):
         root = Path(path, event_label)
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; a class is a folder of its recordings")
-        for entry in sorted(root.iterdir()):
-            for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
-                name = file.relative_to(path)
-                if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
-                    rows.append((str(name), str(file), event_label, f"{event_label}/{entry.name}"))
+        rows += [
+            (f"{event_label}/{name}", file, event_label, f"{event_label}/{group}")
+            for name, file, group in files_of(root)
+        ]
     return pd.DataFrame(rows, columns=["recording", "path", "event_label", "group"])
+
+
+def files_of(root):
+    """Name, path and group of every file under a folder but hidden ones: a subfolder is one group, a file its own."""
+    for entry in sorted(Path(root).iterdir()):
+        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
+            name = file.relative_to(root)
+            if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
+                yield str(name), str(file), entry.name
 
 
 def bbc_recordings(folder, spread, *, path):
@@ -142,6 +151,11 @@ SOURCES = {
     "esc50": esc50_recordings,
     "folder": folder_recordings,
 }
+
+
+def background_kind(recordings):
+    """The kind of each recording of background, (recordings,): a key of yoho.background.KINDS, or "own"."""
+    return recordings["recording"].str.split("/").str[1]
 
 
 # ---- groups and splits -----------------------------------------------------------------------------------------------
@@ -203,7 +217,8 @@ def assign_splits(recordings, fractions, rng):
 
 
 def check_recordings(recordings, event_labels):
-    """Raise InputError unless every class is in every split, every group in one split, and no name is double."""
+    """Raise InputError unless every class is in every split, every group in one split, no name double, no background
+    a recording of a class."""
     if recordings.empty:
         raise InputError("no recordings at all: check where the dataset's lie, its classes and its folds")
     if (recordings["group"] == "").any():
@@ -212,6 +227,14 @@ def check_recordings(recordings, event_labels):
     if recordings["recording"].duplicated().any():
         twice = ", ".join(recordings.loc[recordings["recording"].duplicated(), "recording"].head())
         raise InputError(f"two recordings of one name: {twice}")
+    if "sha256" in recordings:  # recordings that are made have none
+        heard = recordings.dropna(subset="sha256")
+        of_class = heard.loc[heard["event_label"] != BACKGROUND, "sha256"]
+        both = heard.loc[(heard["event_label"] == BACKGROUND) & heard["sha256"].isin(of_class), "path"]
+        if not both.empty:
+            raise InputError(
+                f"background that is also a recording of a class: {', '.join(both.head())}; remove it there"
+            )
     splits_of_group = recordings.groupby("group")["split"].nunique()
     if (splits_of_group > 1).any():
         shared = ", ".join(splits_of_group.index[splits_of_group > 1][:5])
@@ -220,5 +243,6 @@ def check_recordings(recordings, event_labels):
     for event_label in event_labels:
         for split in SPLITS:
             if (event_label, split) not in counts:
-                raise InputError(f"class {event_label}: no recording in split {split}; check where its recordings lie")
+                named = "background" if event_label == BACKGROUND else f"class {event_label}"
+                raise InputError(f"{named}: no recording in split {split}; check where its recordings lie")
     return recordings

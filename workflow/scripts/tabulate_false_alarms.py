@@ -1,0 +1,38 @@
+"""False alarms: what each network finds in silence, noise and room tone, where no class sounds."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from yoho import job
+from yoho.background import KINDS, TESTED, make_background
+from yoho.events import read_table
+from yoho.false_alarms import false_alarms
+from yoho.segmenting import Segmenter
+from yoho.sources import BACKGROUND, background_kind
+
+
+def tabulate_false_alarms(files, table, threads, *, labels, sample_rate, recordings, duration, level, seed):
+    networks = {
+        label: Segmenter.load(Path(description).parent, device="cpu", threads=threads)
+        for label, description in zip(labels, files.runs)
+    }
+    listed = read_table(files.recordings)
+    listed = listed[(listed["event_label"] == BACKGROUND) & (listed["split"] == "test")]
+    users = listed.loc[background_kind(listed) == "own", "path"]
+    found = {(label, kind): [] for label in networks for kind in [*KINDS, *(["own"] if len(users) else [])]}
+    for position, kind in enumerate(job.progress(KINDS, desc="kinds of background")):
+        for index in range(recordings):
+            samples = make_background(kind, (seed, position, index, TESTED), duration, level, sample_rate)
+            for label, segmenter in networks.items():
+                found[label, kind].append((duration, segmenter(samples, sample_rate)))
+    for path in users:
+        for label, segmenter in networks.items():
+            found[label, "own"].append(segmenter.file(path))
+    rows = [{"network": label, "kind": kind} | false_alarms(heard) for (label, kind), heard in found.items()]
+    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    tabulate_false_alarms(snakemake.input, snakemake.output[0], snakemake.threads, **job.settings(snakemake))
