@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from untrained import DESCRIPTION, noise, save_untrained
+from untrained import DESCRIPTION, SEGMENTING, noise, save_untrained
 
 from yoho import InputError
 from yoho.features import cut_windows, log_mel, window_onsets
@@ -70,7 +70,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
     decoding = DECODING | {"end_from": end_from, "threshold": 0.8}
     segmenter = Segmenter(Drawn(), description(decoding=decoding))
     blocks = (block for block in blocks_of(ramp(seconds), [1, 977, 0, 5003]) if len(block))
-    times, tables = zip(*segmenter.decoded(segmenter.windows(blocks, windows)))
+    times, tables = zip(*segmenter.decoded(segmenter.windows(segmenter.batches(blocks, True, windows))))
     events = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
     wanted = at_once(seconds, decoding)
     pd.testing.assert_frame_equal(events[COLUMNS[:3]], wanted[COLUMNS[:3]], check_dtype=False)
@@ -79,7 +79,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
 
 def test_every_window_is_computed_once():
     predictor = Drawn()
-    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]))
+    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]), True)
     assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
@@ -185,7 +185,8 @@ def test_outputs_are_those_of_the_plain_path(segmenter, folder):
         outputs = load_network(folder)[0](torch.from_numpy(features)).numpy()
     windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": 10.0})
     wanted = decode_outputs(outputs, windows, LABELS, LENGTH, **DECODING | {"threshold": 0.52})
-    found = segmenter(waveform, 44100)
+    as_in_the_paper = {key: value for key, value in segmenter.description.items() if key != "segmenting"}
+    found = Segmenter(segmenter.predictor, as_in_the_paper, 0.52)(waveform, 44100)
     assert len(wanted)
     pd.testing.assert_frame_equal(found[COLUMNS[:3]], wanted[COLUMNS[:3]], atol=1e-4)
 
@@ -198,7 +199,7 @@ def test_a_file_and_its_samples_give_the_same(segmenter, tmp_path):
     pd.testing.assert_frame_equal(events, segmenter(noise(7), 44100))
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1, 1000])
+@pytest.mark.parametrize("scale", [1e-12, 1e-5, 1e-3, 1, 1000])
 def test_loudness_does_not_matter(segmenter, scale):
     pd.testing.assert_frame_equal(segmenter(scale * noise(5), 44100), segmenter(noise(5), 44100), atol=1e-3)
 
@@ -213,6 +214,92 @@ def test_odd_audio_gives_events_within_it(segmenter, waveform):
     assert list(events) == COLUMNS
     assert (events["onset"] >= 0).all()
     assert (events["offset"] <= len(waveform) / 44100 + 1e-6).all()
+
+
+# ---- silence and offset ----------------------------------------------------------------------------------------------
+
+
+def sounding(samples, first):
+    """Stands in for a `Predictor`: every class sounds in every bin, as it does to a network that hears silence."""
+    return np.tile(np.float32([0.9, 0, 1]), (len(first), BINS, len(LABELS)))
+
+
+def dither(samples, seed=0):
+    """Digital silence of 16 bits as it leaves a mastering tool: triangular noise, rounded; whole numbers."""
+    rng = np.random.default_rng(seed)
+    return np.round(rng.uniform(-0.5, 0.5, samples) + rng.uniform(-0.5, 0.5, samples)).astype(np.int16)
+
+
+SILENT = {
+    "zeros": np.zeros(60 * RATE),
+    "whole zeros": np.zeros(60 * RATE, np.int16),
+    "constant": np.ones(60 * RATE),
+    "tiny constant": np.full(60 * RATE, 1e-7),
+    "dither": dither(60 * RATE),
+    "dither and offset": dither(60 * RATE) + np.int16(1000),
+    "dither as floats": dither(60 * RATE) / 2**15,
+    "one sample": np.zeros(1),
+}
+
+
+@pytest.mark.parametrize("waveform", SILENT.values(), ids=SILENT)
+@pytest.mark.parametrize("rate", [RATE, 1.7 * RATE])
+@pytest.mark.parametrize("threshold", [0, 0.5])
+def test_silence_holds_no_event(waveform, rate, threshold):
+    segmenter = Segmenter(sounding, description(segmenting=SEGMENTING), threshold)
+    if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampled, a constant begins and ends with a step
+        waveform = waveform - waveform[0]
+    assert segmenter(waveform, rate).empty
+    loud = np.concatenate([waveform, waveform.dtype.type(9) * np.ones(99, waveform.dtype)])
+    assert len(waveform) == 1 or segmenter(loud, rate)["onset"].min() > len(waveform) / rate - LENGTH / BINS
+
+
+def test_silence_within_a_recording_holds_no_event():
+    sound = (0.1 * np.random.default_rng(0).standard_normal(60 * RATE)).astype(np.float32)
+    sound[20 * RATE : 40 * RATE] = 0
+    first, second = Segmenter(sounding, description(segmenting=SEGMENTING)).whole([sound], True).events.groupby("onset")
+    width = LENGTH / BINS
+    assert first[0] == 0 and 20 <= first[1]["offset"].max() < 20 + width
+    assert 40 - width < second[0] <= 40 and second[1]["offset"].max() == 60
+
+
+def test_what_is_just_louder_than_the_limit_sounds():
+    tone = np.sin(np.arange(10 * RATE))
+    segmenter = Segmenter(sounding, description(segmenting=SEGMENTING))
+    assert segmenter(np.round(2**31 * 1.01e-4 * tone).astype(np.int32), RATE)["offset"].max() == 10
+    assert segmenter(np.round(2**31 * 0.99e-4 * tone).astype(np.int32), RATE).empty
+
+
+def test_an_offset_changes_no_event(segmenter):
+    wanted = segmenter(noise(10), 44100)
+    assert len(wanted)
+    for offset in (0.05, -0.1):
+        pd.testing.assert_frame_equal(segmenter(noise(10) + np.float32(offset), 44100), wanted, atol=2e-3)
+
+
+def loudness(samples, first):
+    """Stands in for a `Predictor`: what a window's outputs are follows from its samples, to the bit."""
+    size = round(LENGTH * RATE)
+    windows = np.stack([np.pad(samples[start : start + size], (0, size))[:size] for start in first])
+    peaks = np.stack([np.abs(part).max(axis=1) for part in np.array_split(windows, 3 * BINS * len(LABELS), axis=1)], 1)
+    return (5e3 * peaks % 1).reshape(len(first), BINS, -1)
+
+
+@pytest.mark.parametrize("sizes", [[1], [97, 0, 1], [RATE, 1, 0, 7 * RATE]])
+@pytest.mark.parametrize("seconds", [0.5, 61.37])
+def test_a_stream_gives_what_a_file_gives(sizes, seconds):
+    signal = noise(seconds, RATE) + np.float32(0.1)
+    signal[20_000:40_000] = 0.1
+    segmenter = Segmenter(loudness, description(segmenting=SEGMENTING))
+    times, tables = zip(*segmenter.stream(blocks_of(signal, sizes), floats=True))
+    found = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
+    wanted = segmenter.whole([signal], True)
+    assert len(wanted.events) and times[-1] == wanted.duration == seconds
+    pd.testing.assert_frame_equal(found, wanted.events, rtol=0, atol=1e-12)
+
+
+def test_a_run_that_says_nothing_of_silence_is_used_as_in_the_paper():
+    assert Segmenter(sounding, description())(np.zeros(10 * RATE), RATE)["offset"].max() == 10
 
 
 def test_whole_numbers_and_channels(segmenter):

@@ -17,6 +17,9 @@ DESCRIPTION = {
 }
 
 
+SEGMENTING = {"silence": -80, "high_pass": 2}
+
+
 def noise(seconds, rate=44100, seed=0):
     """Noise that comes and goes, (samples,)."""
     samples = np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))
@@ -37,5 +40,6 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
     windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
     with torch.no_grad():
         model(torch.from_numpy(log_mel(windows, 44100, **DESCRIPTION["features"])))
-    save_network(model.state_dict(), DESCRIPTION | {"network": network}, folder)
+    description = DESCRIPTION | {"segmenting": SEGMENTING, "network": network}
+    save_network(model.state_dict(), description, folder)
     return folder

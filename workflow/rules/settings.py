@@ -157,6 +157,11 @@ def check_studies(config):
             yield f"studies.{name}.runs: a label is there twice"
 
 
+def segmenting_settings(config):
+    """How audio is segmented with a run, as its model.json holds it."""
+    return {key: config["segmenting"][key] for key in ("silence", "high_pass")}
+
+
 def window_frames(config):
     """Frames of a window: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
     samples = round(config["windows"]["length"] * config["mixing"]["sample_rate"])

@@ -1,5 +1,6 @@
 # Reads results/{dataset}/windows/; makes results/{dataset}/runs/{run}/ (curves, weights, test scores),
 # results/tables/scores.csv and results/tables/networks.csv; network.onnx of a run where it is asked for.
+from settings import segmenting_settings
 
 
 rule train_network:
@@ -55,6 +56,7 @@ rule train_network:
         sample_rate=config["mixing"]["sample_rate"],
         scoring=config["scoring"],
         candidates=config["decoding"]["thresholds"],
+        segmenting=segmenting_settings(config),
         data=lambda wildcards: {
             "dataset": wildcards.dataset,
             "trained_on": runs.training_data(wildcards.dataset, wildcards.run),

@@ -133,7 +133,8 @@ def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=N
     segmenter = load(weights, threshold, None)
     blocks = sound(pcm_blocks(stream, encoding, channels), "standard input")
     print(FORMS[form].header, end="", flush=True)
-    for time, events in segmenter.stream(resampled(blocks, rate, segmenter.sample_rate)):
+    blocks = resampled(blocks, rate, segmenter.sample_rate)
+    for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
         events = events[events["event_label"].isin(classes or segmenter.event_labels)]
         print(FORMS[form].write("standard input", time, events), end="", flush=True)
 

@@ -165,6 +165,15 @@ def soundfile_of(path):
     return file
 
 
+def holds_floats(path):
+    """Whether a file holds samples as floats, whose full scale nothing tells. False where soundfile cannot open it."""
+    try:
+        # A pipe can be opened once: not here.
+        return Path(path).is_file() and soundfile.info(os.fsencode(path)).subtype in ("FLOAT", "DOUBLE")
+    except (OSError, RuntimeError, TypeError):  # a name that ends in .raw is a TypeError
+        return False
+
+
 def soundfile_blocks(path, file):
     """Mono blocks of an open soundfile at its own rate."""
     length = 0

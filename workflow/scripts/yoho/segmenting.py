@@ -16,17 +16,20 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError, job
-from yoho.audio import array_blocks, file_blocks, resampled, sound
+from yoho.audio import array_blocks, file_blocks, holds_floats, resampled, sound
 from yoho.events import TOUCH
 from yoho.features import window_onsets
 from yoho.inference import Predictor
+from yoho.levels import CELL, Silence, offset_removed
 from yoho.model import load_network
 from yoho.targets import decode_bins, join_bins, round_times
 
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
-# Windows that a file is computed in at once, four minutes of audio, and blocks that are read ahead meanwhile, as much.
-AT_ONCE, BLOCKS_AHEAD = 128, 42
+AT_ONCE = 128  # windows that a file is computed in: as many are read ahead meanwhile
+
+# How a network is used on files whose model.json does not say: on the audio as it is, as the paper does.
+AS_IN_THE_PAPER = {"silence": None, "high_pass": None}
 
 
 class Segmented(NamedTuple):
@@ -34,6 +37,23 @@ class Segmented(NamedTuple):
 
     duration: float
     events: pd.DataFrame
+
+
+class Batch(NamedTuple):
+    """Windows of a signal, one after another.
+
+    samples: (samples,) that the windows lie in, without offset; begins: first sample of each window there, (windows,);
+    silent: bins in which nothing sounds, (windows, bins); onsets: of the windows, s; limit: the audio's duration once
+    it is known, infinity before; later: the earliest time of which a following window can say something, infinity at
+    the end.
+    """
+
+    samples: np.ndarray
+    begins: np.ndarray
+    silent: np.ndarray
+    onsets: np.ndarray
+    limit: float
+    later: float
 
 
 class Segmenter:
@@ -48,9 +68,11 @@ class Segmenter:
     def __init__(self, predictor, description, threshold=None):
         self.predictor, self.description = predictor, description
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
+        self.settings = description.get("segmenting", AS_IN_THE_PAPER)
         if threshold is None:
             threshold = description.get("thresholds", description["decoding"]["threshold"])
-        self.thresholds = per_class(threshold, self.event_labels)
+        # A presence of 0, that of silence, is none whatever the threshold.
+        self.thresholds = np.maximum(per_class(threshold, self.event_labels), np.nextafter(0, 1))
 
     @classmethod
     def load(cls, folder, *, threshold=None, device="auto", precision="auto", threads=None):
@@ -77,8 +99,9 @@ class Segmenter:
         score: mean presence of the bins that the event is joined from, in [0, 1].
         Raises InputError for a waveform that is empty, not finite, of another shape or type.
         """
+        waveform = np.asarray(waveform)
         blocks = sound(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform")
-        return self.whole(blocks).events
+        return self.whole(blocks, waveform.dtype.kind == "f").events
 
     def file(self, path):
         """Events and duration of a file that soundfile or an installed ffmpeg reads, in memory that does not grow
@@ -87,22 +110,30 @@ class Segmenter:
         Warns with CutOff (yoho.audio) where the file says that its end is missing.
         Raises InputError, naming the file, where it cannot be read.
         """
-        return self.whole(file_blocks(Path(path), self.sample_rate))
+        path = Path(path)
+        return self.whole(file_blocks(path, self.sample_rate), holds_floats(path))
 
-    def whole(self, blocks):
-        """Events and duration of blocks (samples,) at the network's rate: read, computed, decoded side by side."""
-        computed = ahead(self.windows(ahead(blocks, BLOCKS_AHEAD), AT_ONCE), 1)
-        times, tables = zip(*self.decoded(computed))
+    def whole(self, blocks, floats):
+        """Events and duration of blocks (samples,) at the network's rate: read, computed, decoded side by side.
+
+        floats: whether the samples came as floats, see `Silence`.
+        """
+        return self.joined(self.batches(blocks, floats, AT_ONCE))
+
+    def joined(self, batches):
+        """Events and duration of all batches of a signal."""
+        times, tables = zip(*self.decoded(ahead(self.windows(ahead(batches, 1)), 1)))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
-    def stream(self, blocks):
+    def stream(self, blocks, floats=True):
         """Give (time, events), one after another, for blocks (samples,) at the network's sample rate, as they come.
 
+        floats: whether the samples came as floats, see `Silence`.
         events: those that became certain, a table of COLUMNS: nothing that follows can lengthen them. Every event
         that ends before `time`, s, has then been told; the last time is the duration. An event is told at most
         `delay` seconds of audio after its end.
         """
-        return self.decoded(self.windows(blocks, at_once=1))
+        return self.decoded(self.windows(self.batches(blocks, floats, at_once=1)))
 
     def decoded(self, windows):
         """Yield (time, events) for what `windows` yields; see `stream`."""
@@ -121,39 +152,51 @@ class Segmenter:
 
     @property
     def delay(self):
-        """How much later than an event ends it is told at most, in a stream, s: a window and the gap that is joined."""
-        return self.description["windows"]["length"] + self.description["decoding"]["merge_gap"]
+        """How much later than an event ends it is told at most, in a stream, s.
 
-    def windows(self, blocks, at_once):
-        """Yield (outputs, onsets, limit, later) for `at_once` windows after another.
-
-        outputs: (windows, bins, 3 * classes); onsets: of the windows, s; limit: the audio's duration once it is
-        known, infinity before; later: the earliest time of which a following window can say something, infinity
-        at the end.
+        A window, the gap that is joined, and the cell in which the offset is followed.
         """
-        rate, length = self.sample_rate, self.description["windows"]["length"]
-        hop, size = self.description["windows"]["hop"]["score"], round(length * rate)
+        followed = 0 if self.settings["high_pass"] is None else CELL
+        return self.description["windows"]["length"] + self.description["decoding"]["merge_gap"] + followed
+
+    def windows(self, batches):
+        """Yield (outputs, onsets, limit, later) for every `Batch`.
+
+        outputs: (windows, bins, 3 * classes), with presence 0 in silent bins.
+        """
+        for samples, begins, silent, onsets, limit, later in batches:
+            outputs = self.predictor(samples, begins) if len(begins) else self.nothing()
+            outputs[..., ::3][silent] = 0
+            yield outputs, onsets, limit, later
+
+    def batches(self, blocks, floats, at_once):
+        """Yield a `Batch` of `at_once` windows after another, the last of what is left; see `stream`."""
+        rate, windows, settings = self.sample_rate, self.description["windows"], self.settings
+        hop, size = windows["hop"]["score"], round(windows["length"] * rate)
+        silence = Silence(settings["silence"], floats)
 
         def first(number):  # sample of a window
             return round(number * hop * rate)
 
-        held, begin, done, parts = 0, 0, 0, []  # parts: the samples from `begin` on, `held` of them
-        for block in blocks:
-            parts.append(block)
-            held += len(block)
+        def batch(numbers, limit, later):
+            begins = np.array([first(number) for number in numbers], int) - begin
+            silent = silence(parts[0][0], begins, size, windows["bins"])
+            return Batch(parts[0][1], begins, silent, numbers * hop, limit, later)
+
+        # parts: the samples from `begin` on, `held` of them, as they came and without their offset.
+        held, begin, done, parts = 0, 0, 0, []
+        for pair in offset_removed(blocks, rate, settings["high_pass"]):
+            parts.append(pair)
+            held += len(pair[0])
             while first(done + at_once - 1) + size <= begin + held:
-                parts = [np.concatenate(parts)]  # under no other name: no more than these samples are held
-                numbers = np.arange(done, done + at_once)
-                begins = np.array([first(number) for number in numbers])
-                yield self.predictor(parts[0], begins - begin), numbers * hop, np.inf, (done + at_once) * hop
+                parts = [[np.concatenate(each) for each in zip(*parts)]]  # under no other name: no more are held
+                yield batch(np.arange(done, done + at_once), np.inf, (done + at_once) * hop)
                 done += at_once
-                parts = [parts[0][first(done) - begin :].copy()]
-                begin, held = first(done), len(parts[0])
+                parts = [[each[first(done) - begin :].copy() for each in parts[0]]]
+                begin, held = first(done), len(parts[0][0])
         duration = (begin + held) / rate
-        onsets = window_onsets(duration, length, hop)[done:]
-        begins = np.round(onsets * rate).astype(int)
-        outputs = self.predictor(np.concatenate(parts), begins - begin) if len(onsets) else self.nothing()
-        yield outputs, onsets, duration, np.inf
+        parts = [[np.concatenate(each) for each in zip(*parts)]]
+        yield batch(np.arange(done, len(window_onsets(duration, windows["length"], hop))), duration, np.inf)
 
     def nothing(self):
         """Outputs of no window."""
