@@ -129,9 +129,13 @@ def test_score_is_the_mean_presence_of_the_bins():
     assert (event.onset, event.offset) == pytest.approx((2 * LENGTH / 9, 5 * LENGTH / 9), abs=1e-6)
 
 
-def test_thresholds_are_the_runs_own_unless_named():
+def test_the_threshold_is_that_of_the_scores_unless_named():
     own = {"rain": 0.3, "car": 0.9}
-    assert list(Segmenter(None, description(thresholds=own)).thresholds) == [0.3, 0.9]
+    decoding = DECODING | {"threshold": 0.6}
+    assert list(Segmenter(None, description(thresholds=own, decoding=decoding)).thresholds) == [0.6, 0.6]
+    assert list(Segmenter(None, description(thresholds=own), threshold="tuned").thresholds) == [0.3, 0.9]
+    with pytest.raises(InputError, match="no tuned thresholds"):
+        Segmenter(None, description(), threshold="tuned")
     assert list(Segmenter(None, description(thresholds=own), threshold=0.4).thresholds) == [0.4, 0.4]
     assert list(Segmenter(None, description()).thresholds) == [0.5, 0.5]
     with pytest.raises(InputError, match="dog"):
@@ -142,7 +146,7 @@ def test_thresholds_are_of_their_class():
     outputs = np.zeros((1, BINS, 6), np.float32)
     outputs[0, 0, [0, 3]] = 0.6  # both classes
     outputs[0, 0, [2, 5]] = 1
-    segmenter = Segmenter(lambda samples, first: outputs, description(thresholds={"rain": 0.7, "car": 0.5}))
+    segmenter = Segmenter(lambda samples, first: outputs, description(), {"rain": 0.7, "car": 0.5})
     assert list(segmenter(np.ones(2560), RATE)["event_label"]) == ["car"]
 
 

@@ -156,7 +156,9 @@ def arguments():
     parser.add_argument("--weights", metavar="RUN", help="folder of a trained network (default: the best in results/)")
     parser.add_argument("--class", dest="classes", action="append", metavar="CLASS", help="tell this class only")
     parser.add_argument(
-        "--threshold", type=share, help="presence from which on a class sounds, 0 to 1 (default: the run's)"
+        "--threshold",
+        type=share,
+        help="presence from which on a class sounds, 0 to 1 (default: the scores'), or tuned: that of each class",
     )
     parser.add_argument("--format", dest="form", choices=FORMS, default="text")
     parser.add_argument("--output", metavar="FOLDER", help="write a file for each here, not to standard output")
@@ -173,9 +175,11 @@ def arguments():
 
 
 def share(text):
-    """A number from 0 to 1."""
+    """A number from 0 to 1, or "tuned"."""
+    if text == "tuned":
+        return text
     if not 0 <= (number := float(text)) <= 1:
-        raise argparse.ArgumentTypeError("must be from 0 to 1")
+        raise argparse.ArgumentTypeError("must be from 0 to 1, or tuned")
     return number
 
 

@@ -60,9 +60,9 @@ class Segmenter:
     """Audio to events.
 
     predictor: `Predictor` of a network, what it was trained on in description, which is what `model.json` says;
-    threshold: presence from which on a class sounds, one for all or {event_label: presence}; None: the run's own,
-    tuned on its validation split.
-    Raises InputError for a class that the network does not know.
+    threshold: presence from which on a class sounds, one for all or {event_label: presence}; None: that of the run's
+    scores; "tuned": each class's own, tuned on the run's validation split.
+    Raises InputError for a class that the network does not know, and where a run has no tuned thresholds.
     """
 
     def __init__(self, predictor, description, threshold=None):
@@ -70,7 +70,11 @@ class Segmenter:
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
         self.settings = description.get("segmenting", AS_IN_THE_PAPER)
         if threshold is None:
-            threshold = description.get("thresholds", description["decoding"]["threshold"])
+            threshold = description["decoding"]["threshold"]
+        elif threshold == "tuned":
+            if "thresholds" not in description:
+                raise InputError("threshold tuned: this network has no tuned thresholds; name one, or train it anew")
+            threshold = description["thresholds"]
         # A presence of 0, that of silence, is none whatever the threshold.
         self.thresholds = np.maximum(per_class(threshold, self.event_labels), np.nextafter(0, 1))
 
