@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from untrained import DESCRIPTION, SEGMENTING, noise, save_untrained
+from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 
 from yoho import InputError
 from yoho.features import cut_windows, log_mel, window_onsets
@@ -18,6 +18,8 @@ from yoho.targets import decode_outputs
 RATE = 1000
 LABELS, WINDOWS, DECODING = (DESCRIPTION[key] for key in ("event_labels", "windows", "decoding"))
 LENGTH, HOP, BINS = WINDOWS["length"], WINDOWS["hop"]["score"], WINDOWS["bins"]
+# Ways of decoding random outputs in which some events are found: the threshold, and what is averaged.
+WAYS = {"bins": {"threshold": 0.8}, "averaged": {"threshold": 0.25, "averaged": AVERAGED | {"median": 0.1}}}
 
 
 def description(**changes):
@@ -46,9 +48,17 @@ def ramp(seconds):
     return np.arange(round(seconds * RATE), dtype=np.float32)
 
 
+def drawing(way, end_from):
+    """A Segmenter of drawn outputs that decodes in one of WAYS, and the same for `decode_outputs`."""
+    decoding = DECODING | WAYS[way] | {"end_from": end_from}
+    segmenting = {"silence": None, "high_pass": None, "decoding": way} | WAYS[way]
+    return Segmenter(Drawn(), description(decoding=decoding, segmenting=segmenting)), decoding
+
+
 def at_once(seconds, decoding):
     """Events by `decode_outputs` of all windows."""
-    onsets = window_onsets(round(seconds * RATE) / RATE, LENGTH, HOP)
+    hop = WINDOWS["hop"]["averaged" if "averaged" in decoding else "score"]
+    onsets = window_onsets(round(seconds * RATE) / RATE, LENGTH, hop)
     outputs = np.stack([drawn(round(onset * RATE)) for onset in onsets])
     windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": seconds})
     return decode_outputs(outputs, windows, LABELS, LENGTH, **decoding)
@@ -66,13 +76,14 @@ def blocks_of(signal, sizes):
 @pytest.mark.parametrize("end_from", ["bin", "onset"])
 @pytest.mark.parametrize("seconds", [0.001, 1.0, 2.56, 2.561, 4.52, 9.0, 61.37])
 @pytest.mark.parametrize("windows", [1, 3])
-def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows):
-    decoding = DECODING | {"end_from": end_from, "threshold": 0.8}
-    segmenter = Segmenter(Drawn(), description(decoding=decoding))
+@pytest.mark.parametrize("way", WAYS)
+def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows, way):
+    segmenter, decoding = drawing(way, end_from)
     blocks = (block for block in blocks_of(ramp(seconds), [1, 977, 0, 5003]) if len(block))
     times, tables = zip(*segmenter.decoded(segmenter.windows(segmenter.batches(blocks, True, windows))))
     events = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
     wanted = at_once(seconds, decoding)
+    assert len(wanted) or seconds < 1
     pd.testing.assert_frame_equal(events[COLUMNS[:3]], wanted[COLUMNS[:3]], check_dtype=False)
     assert times[-1] == pytest.approx(seconds)
 
@@ -83,9 +94,10 @@ def test_every_window_is_computed_once():
     assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
-def test_an_event_is_told_within_the_stated_delay_and_never_changed():
-    decoding = DECODING | {"threshold": 0.8}
-    segmenter, told, late = Segmenter(Drawn(), description(decoding=decoding)), [], []
+@pytest.mark.parametrize(("way", "delay"), [("bins", 2.86), ("averaged", 2.86 + 0.05 + 0.01)])
+def test_an_event_is_told_within_the_stated_delay_and_never_changed(way, delay):
+    segmenter, decoding = drawing(way, "bin")
+    told, late = [], []
     heard = 0.0
 
     def live():
@@ -98,7 +110,7 @@ def test_an_event_is_told_within_the_stated_delay_and_never_changed():
         assert (events["offset"] <= time + 1e-6).all()
         told.append(events)
         late += list(heard - events["offset"])
-    assert segmenter.delay == pytest.approx(2.86)
+    assert segmenter.delay == pytest.approx(delay)
     assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # and a block
     pd.testing.assert_frame_equal(
         pd.concat(told).sort_values(["onset", "event_label"], ignore_index=True)[COLUMNS[:3]],
@@ -249,13 +261,16 @@ SILENT = {
 @pytest.mark.parametrize("waveform", SILENT.values(), ids=SILENT)
 @pytest.mark.parametrize("rate", [RATE, 1.7 * RATE])
 @pytest.mark.parametrize("threshold", [0, 0.5])
-def test_silence_holds_no_event(waveform, rate, threshold):
-    segmenter = Segmenter(sounding, description(segmenting=SEGMENTING), threshold)
+@pytest.mark.parametrize("way", ["bins", "averaged"])
+def test_silence_holds_no_event(waveform, rate, threshold, way):
+    settings = SEGMENTING | {"averaged": AVERAGED | {"median": 0.3}}
+    segmenter = Segmenter(sounding, description(segmenting=settings), threshold, way)
     if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampled, a constant begins and ends with a step
         waveform = waveform - waveform[0]
     assert segmenter(waveform, rate).empty
-    loud = np.concatenate([waveform, waveform.dtype.type(9) * np.ones(99, waveform.dtype)])
-    assert len(waveform) == 1 or segmenter(loud, rate)["onset"].min() > len(waveform) / rate - LENGTH / BINS
+    if rate == RATE and len(waveform) > 1:
+        loud = np.concatenate([waveform, np.full(99, 9, waveform.dtype)])
+        assert segmenter(loud, rate)["onset"].min() > len(waveform) / rate - LENGTH / BINS - AVERAGED["resolution"]
 
 
 def test_silence_within_a_recording_holds_no_event():
@@ -291,10 +306,11 @@ def loudness(samples, first):
 
 @pytest.mark.parametrize("sizes", [[1], [97, 0, 1], [RATE, 1, 0, 7 * RATE]])
 @pytest.mark.parametrize("seconds", [0.5, 61.37])
-def test_a_stream_gives_what_a_file_gives(sizes, seconds):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_stream_gives_what_a_file_gives(sizes, seconds, way):
     signal = noise(seconds, RATE) + np.float32(0.1)
     signal[20_000:40_000] = 0.1
-    segmenter = Segmenter(loudness, description(segmenting=SEGMENTING))
+    segmenter = Segmenter(loudness, description(segmenting=SEGMENTING | WAYS[way]), WAYS[way]["threshold"], way)
     times, tables = zip(*segmenter.stream(blocks_of(signal, sizes), floats=True))
     found = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
     wanted = segmenter.whole([signal], True)
@@ -302,8 +318,18 @@ def test_a_stream_gives_what_a_file_gives(sizes, seconds):
     pd.testing.assert_frame_equal(found, wanted.events, rtol=0, atol=1e-12)
 
 
-def test_a_run_that_says_nothing_of_silence_is_used_as_in_the_paper():
+def test_a_run_that_says_nothing_of_segmenting_is_used_as_in_the_paper():
     assert Segmenter(sounding, description())(np.zeros(10 * RATE), RATE)["offset"].max() == 10
+    assert Segmenter(sounding, description()).delay == pytest.approx(2.86)
+    with pytest.raises(InputError, match="decoding averaged: .*take bins"):
+        Segmenter(sounding, description(), decoding="averaged")
+
+
+def test_a_run_is_decoded_as_its_model_json_says_unless_asked_otherwise():
+    own = description(segmenting=SEGMENTING | {"decoding": "averaged", "averaged": AVERAGED})
+    assert Segmenter(None, own).hop == 0.64
+    assert Segmenter(None, own, decoding="bins").hop == 1.96
+    assert Segmenter(None, description(segmenting=SEGMENTING)).hop == 1.96
 
 
 def test_whole_numbers_and_channels(segmenter):

@@ -154,6 +154,12 @@ def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
     spoil(files.test_features)
     train(files, made, candidates=[0.25], segmenting=SEGMENTING | {"silence": -60})
     assert json.loads(Path(made.description).read_text())["segmenting"] == SEGMENTING | {"silence": -60}
+    assert {
+        "decoding": "averaged",
+        "silence": -80,
+        "high_pass": 2,
+        "averaged": CONFIG["decoding"]["averaged"],
+    } == SEGMENTING
     assert json.loads(Path(made.description).read_text())["thresholds"] == dict.fromkeys(LABELS, 0.25)
     evaluate_network(files, made, scoring=CONFIG["scoring"] | {"collar": 0.5})
     assert said == []

@@ -17,6 +17,7 @@ import pandas as pd
 
 from yoho import InputError, job
 from yoho.audio import array_blocks, file_blocks, holds_floats, resampled, sound
+from yoho.averaging import Averager
 from yoho.events import TOUCH
 from yoho.features import window_onsets
 from yoho.inference import Predictor
@@ -28,8 +29,10 @@ COLUMNS = ["onset", "offset", "event_label", "score"]
 
 AT_ONCE = 128  # windows that a file is computed in: as many are read ahead meanwhile
 
+DECODINGS = ("bins", "averaged")  # the paper's, and the one of `yoho.averaging`
+
 # How a network is used on files whose model.json does not say: on the audio as it is, as the paper does.
-AS_IN_THE_PAPER = {"silence": None, "high_pass": None}
+AS_IN_THE_PAPER = {"decoding": "bins", "silence": None, "high_pass": None}
 
 
 class Segmented(NamedTuple):
@@ -61,14 +64,22 @@ class Segmenter:
 
     predictor: `Predictor` of a network, what it was trained on in description, which is what `model.json` says;
     threshold: presence from which on a class sounds, one for all or {event_label: presence}; None: that of the run's
-    scores; "tuned": each class's own, tuned on the run's validation split.
-    Raises InputError for a class that the network does not know, and where a run has no tuned thresholds.
+    scores; "tuned": each class's own, tuned on the run's validation split; decoding: "bins", the paper's, or
+    "averaged", see `Averager`; None: what the description says.
+    Raises InputError for a class that the network does not know, and where the description lacks tuned thresholds or
+    what averaging needs.
     """
 
-    def __init__(self, predictor, description, threshold=None):
+    def __init__(self, predictor, description, threshold=None, decoding=None):
         self.predictor, self.description = predictor, description
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
         self.settings = description.get("segmenting", AS_IN_THE_PAPER)
+        self.averaged = (decoding or self.settings["decoding"]) == "averaged"
+        if self.averaged and "averaged" not in self.settings:
+            raise InputError(
+                "decoding averaged: this network's model.json does not hold it; take bins, or run make anew"
+            )
+        self.hop = description["windows"]["hop"]["averaged" if self.averaged else "score"]
         if threshold is None:
             threshold = description["decoding"]["threshold"]
         elif threshold == "tuned":
@@ -79,7 +90,7 @@ class Segmenter:
         self.thresholds = np.maximum(per_class(threshold, self.event_labels), np.nextafter(0, 1))
 
     @classmethod
-    def load(cls, folder, *, threshold=None, device="auto", precision="auto", threads=None):
+    def load(cls, folder, *, threshold=None, decoding=None, device="auto", precision="auto", threads=None):
         """The network that a run's folder holds: `weights.safetensors` and `model.json`.
 
         device: "auto" (a GPU where there is one), "cpu" or "cuda"; precision: see `Predictor`; threads: None: one for
@@ -92,15 +103,14 @@ class Segmenter:
             raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network anew")
         if (named := len(description["event_labels"])) != (own := description["network"]["classes"]):
             raise InputError(f"{folder}: model.json names {named} classes, the network has {own}; train it anew")
-        return cls(
-            Predictor(network, description, chosen, precision, threads or os.cpu_count()), description, threshold
-        )
+        predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
+        return cls(predictor, description, threshold, decoding)
 
     def __call__(self, waveform, rate):
         """Events of a waveform: a table of onset, offset (s), event_label and score, sorted by onset.
 
         waveform: (samples,) or (samples, channels), floats or signed whole numbers, of any length; rate: Hz.
-        score: mean presence of the bins that the event is joined from, in [0, 1].
+        score: mean presence of the bins, or of the averaged cells, that the event is joined from, in [0, 1].
         Raises InputError for a waveform that is empty, not finite, of another shape or type.
         """
         waveform = np.asarray(waveform)
@@ -141,27 +151,40 @@ class Segmenter:
 
     def decoded(self, windows):
         """Yield (time, events) for what `windows` yields; see `stream`."""
-        decoding = self.description["decoding"]
-        gap, end_from = decoding["merge_gap"], decoding["end_from"]
+        decode, gap = self.decoder(), self.description["decoding"]["merge_gap"]
+        end_from = "bin" if self.averaged else self.description["decoding"]["end_from"]
         open_events = None
         for outputs, onsets, limit, later in windows:
-            table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
-            length = self.description["windows"]["length"]
-            found = decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from)
+            found, later = decode(outputs, onsets, limit, later)
             joined = join_bins(found if open_events is None else pd.concat([open_events, found]), gap, end_from)
             joined["offset"] = joined["offset"].clip(upper=limit)  # as released, an event may reach past its window
             certain = joined["offset"] + gap + TOUCH < later
             open_events = joined[~certain]
             yield min(later - gap, limit), scored(round_times(joined[certain], end_from))
 
+    def decoder(self):
+        """A function of (outputs, onsets, limit, later): (events, time before which no window adds another)."""
+        length, end_from = self.description["windows"]["length"], self.description["decoding"]["end_from"]
+        if self.averaged:
+            return Averager(self.event_labels, length, self.thresholds, end_from, self.settings["averaged"])
+
+        def decode(outputs, onsets, limit, later):
+            table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
+            return decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from), later
+
+        return decode
+
     @property
     def delay(self):
         """How much later than an event ends it is told at most, in a stream, s.
 
-        A window, the gap that is joined, and the cell in which the offset is followed.
+        A window and the gap that is joined, the cell in which the offset is followed, and half of the median with a
+        cell of its grid.
         """
-        followed = 0 if self.settings["high_pass"] is None else CELL
-        return self.description["windows"]["length"] + self.description["decoding"]["merge_gap"] + followed
+        delay = self.description["windows"]["length"] + self.description["decoding"]["merge_gap"]
+        delay += 0 if self.settings["high_pass"] is None else CELL
+        averaged = self.settings["averaged"] if self.averaged else {"median": 0, "resolution": 0}
+        return delay + averaged["median"] / 2 + averaged["resolution"]
 
     def windows(self, batches):
         """Yield (outputs, onsets, limit, later) for every `Batch`.
@@ -176,7 +199,7 @@ class Segmenter:
     def batches(self, blocks, floats, at_once):
         """Yield a `Batch` of `at_once` windows after another, the last of what is left; see `stream`."""
         rate, windows, settings = self.sample_rate, self.description["windows"], self.settings
-        hop, size = windows["hop"]["score"], round(windows["length"] * rate)
+        hop, size = self.hop, round(windows["length"] * rate)
         silence = Silence(settings["silence"], floats)
 
         def first(number):  # sample of a window
@@ -219,14 +242,14 @@ def ahead(items, most):
 
 
 @cache
-def load(folder, threshold, threads):
+def load(folder, threshold, decoding, threads):
     """The network of a run's folder, opened once by each process: it stands here for other processes to find it."""
     job.keep_memory()
-    return Segmenter.load(folder, threshold=threshold, threads=threads)
+    return Segmenter.load(folder, threshold=threshold, decoding=decoding, threads=threads)
 
 
 def scored(events):
-    """Events with their score: the mean presence of the bins they are joined from."""
+    """Events with their score: the mean presence of the bins, or cells, they are joined from."""
     events = events.assign(score=events["presence"] / events["bins"])
     return events[COLUMNS].reset_index(drop=True)
 
