@@ -35,8 +35,9 @@ def offset_removed(blocks, rate, cutoff):
         before = np.concatenate([[level], levels[:-1]])
         level = levels[-1]
         # Between the levels at the ends of the cells a straight line.
-        slow = (levels - before).astype(np.float32)[:, None] * rise + before.astype(np.float32)[:, None]
-        yield block, (cells - slow).ravel()[: len(block)]
+        slow = (levels - before).astype(np.float32)[:, None] * rise
+        slow += before.astype(np.float32)[:, None]
+        yield block, np.subtract(cells, slow, out=slow).ravel()[: len(block)]
 
 
 def cut_to_cells(blocks, cell, least):
