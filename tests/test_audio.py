@@ -1,6 +1,7 @@
 """Audio in: any format, rate and number of channels, whole or block by block."""
 
 import io
+import os
 import shutil
 import subprocess
 import warnings
@@ -15,7 +16,7 @@ from yoho import audio as module
 from yoho.audio import (
     AudioWarning,
     array_blocks,
-    file_blocks,
+    file_audio,
     pcm_blocks,
     read_audio,
     read_blocks,
@@ -29,7 +30,7 @@ needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is 
 
 
 def read(path, rate=RATE):
-    return np.concatenate(list(file_blocks(path, rate)))
+    return np.concatenate(list(file_audio(path, rate).blocks))
 
 
 @pytest.mark.parametrize(
@@ -238,3 +239,20 @@ def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
     path = tmp_path / "no such folder" / "a.flac"
     with pytest.raises(InputError, match=r"a\.flac: cannot be written .*is the disk full"):
         write_audio(path, np.zeros(100, np.float32), 44100)
+
+
+@pytest.mark.parametrize(
+    ("name", "subtype", "floats"),
+    [("a.wav", "FLOAT", True), ("a.wav", "DOUBLE", True), ("a.wav", "PCM_24", False), ("a.ogg", "VORBIS", False)],
+)
+def test_samples_that_a_file_holds_as_floats_are_known(tmp_path, name, subtype, floats):
+    soundfile.write(tmp_path / name, np.zeros(99), 44100, subtype=subtype)
+    assert holds_floats(tmp_path / name) == floats
+
+
+def test_what_soundfile_cannot_open_holds_no_floats(tmp_path):
+    (tmp_path / "text.wav").write_text("no audio")
+    (tmp_path / "a.raw").write_text("no audio")
+    os.mkfifo(tmp_path / "pipe.wav")  # opened, it would wait for a writer
+    for name in ("text.wav", "a.raw", "gone.wav", "pipe.wav"):
+        assert not holds_floats(tmp_path / name)

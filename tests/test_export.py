@@ -153,6 +153,7 @@ def test_file_says_how_to_cut_and_to_decode(exported):
         "window_length": 2.56,
         "hop": 1.96,
         "bins": 9,
+        "threshold": 0.5,
         "thresholds": {"rainforest": 0.35, "car": 0.6},
         "merge_gap": 0.3,
         "end_from": "bin",

@@ -11,7 +11,7 @@ import soundfile
 
 from yoho import InputError
 from yoho import audio as module
-from yoho.audio import AudioWarning, file_blocks, mono_blocks, open_audio, read_audio
+from yoho.audio import AudioWarning, file_audio, mono_blocks, open_audio, read_audio
 
 RATE = 44100
 SECONDS = 18
@@ -67,7 +67,7 @@ def made(tmp_path_factory):
 def heard(path, warned=None):
     """Onsets of a file's tones; `warned`: a part of the one thing that is said of it, None: nothing may be."""
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_blocks(path, RATE)))
+        samples = np.concatenate(list(file_audio(path, RATE).blocks))
     texts = [str(each.message) for each in said if each.category is AudioWarning]
     assert len(texts) == (warned is not None), texts
     assert all(text.startswith(f"{path}: ") and warned in text for text in texts)
@@ -172,7 +172,7 @@ def test_files_put_one_after_another_are_heard_as_one(made, tmp_path, suffix, co
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(b"".join((tmp_path / f"{number}.{suffix}").read_bytes() for number in (1, 2)))
     with warnings.catch_warnings(action="ignore"):
-        samples = np.concatenate(list(file_blocks(path, RATE)))
+        samples = np.concatenate(list(file_audio(path, RATE).blocks))
     assert len(samples) / RATE == pytest.approx(SECONDS, abs=0.1)
     check(onsets(samples), within=0.08)
 
@@ -254,7 +254,7 @@ def test_fifty_bytes_overwritten_lose_no_more_than_where_they_are(made, tmp_path
     content[start : start + 50] = np.random.default_rng(0).bytes(50)
     path.write_bytes(content)
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_blocks(path, RATE)))
+        samples = np.concatenate(list(file_audio(path, RATE).blocks))
     assert len(said) <= 1  # of MP3 a decoder may conceal it
     found = onsets(samples)
     hit = np.abs(WANTED - place * SECONDS) < 1.5
@@ -307,7 +307,7 @@ def test_flac_is_read_beyond_its_damage_from_the_very_sample(made, tmp_path, mon
     content[len(content) // 2 : len(content) // 2 + 9] = b"not sound"
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged"):
-        samples = np.concatenate(list(file_blocks(tmp_path / "a.flac", RATE)))
+        samples = np.concatenate(list(file_audio(tmp_path / "a.flac", RATE).blocks))
     whole, _ = soundfile.read(made("a.flac"), dtype="float32")
     assert len(samples) == len(whole)
     assert np.mean(samples != whole) < 0.02  # a frame of FLAC or two
@@ -320,7 +320,7 @@ def test_damaged_flac_without_ffmpeg_is_used_as_far_as_it_goes(made, tmp_path):
     content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged .*s are used"):
-        assert sum(map(len, file_blocks(tmp_path / "a.flac", RATE))) > 0
+        assert sum(map(len, file_audio(tmp_path / "a.flac", RATE).blocks)) > 0
 
 
 @needs_ffmpeg

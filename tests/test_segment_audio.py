@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -74,15 +75,36 @@ def test_one_class(song, run, capsys, wanted):
 
 
 def test_threshold(song, run, capsys):
-    def seconds(threshold):
+    def seconds(threshold, run=run):
         assert main([song, "--weights", str(run), "--threshold", threshold, "--format", "json"]) == 0
         (line,) = capsys.readouterr().out.splitlines()
         return sum(event["offset"] - event["onset"] for event in json.loads(line)["events"])
 
     assert seconds("0") > seconds("0.5") > seconds("1") == 0
+    description = json.loads((run / "model.json").read_text())
+    own = Path("own")
+    shutil.copytree(run, own)
+    description["thresholds"] = {"rain": 1, "car": 0}
+    (own / "model.json").write_text(json.dumps(description))
+    assert seconds("0.5", own) == seconds("0.5") > 0
+    assert main([song, "--weights", str(own), "--threshold", "tuned"]) == 0
+    assert {line.split(",")[2] for line in capsys.readouterr().out.splitlines()} == {"car"}
+    assert main([song, "--weights", str(run), "--threshold", "tuned"]) == 2
+    assert "no tuned thresholds" in capsys.readouterr().err
     with pytest.raises(SystemExit) as stop:
         main([song, "--threshold", "1.5"])
     assert stop.value.code == 2
+
+
+def test_decoding(song, run, capsys):
+    found = {}
+    for decoding in ("bins", "averaged"):
+        assert main([song, "--weights", str(run), "--decoding", decoding]) == 0
+        found[decoding] = capsys.readouterr().out.splitlines()
+        assert found[decoding] == lines(Segmenter.load(run, decoding=decoding)(pcm(), 44100))
+    assert found["bins"] != found["averaged"]
+    with pytest.raises(SystemExit):
+        main([song, "--weights", str(run), "--decoding", "median"])
 
 
 def test_the_best_run_is_the_default(song, run, capsys, monkeypatch, here):
@@ -212,18 +234,18 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
     file = here / "\udcff.wav"  # a name that is no text
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
-    call = (Path(file.name), None, str(run), None, None, "text", None, True, ["car", "rain"])
+    call = (Path(file.name), None, (str(run), None, None, None), "text", None, True, ["car", "rain"])
     assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; what there is of it is used"])
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
-    decoded = segment_audio.load(str(run), None, None).decoded
+    decoded = segment_audio.load(str(run), None, None, None).decoded
 
     def warn(windows):
         warnings.warn("numbers", RuntimeWarning, stacklevel=1)
         return decoded(windows)
 
-    monkeypatch.setattr(segment_audio.load(str(run), None, None), "decoded", warn)
+    monkeypatch.setattr(segment_audio.load(str(run), None, None, None), "decoded", warn)
     with pytest.warns(RuntimeWarning, match="numbers"):
         assert main([song, "--weights", str(run)]) == 0
     assert "warning: numbers" not in capsys.readouterr().err

@@ -26,6 +26,7 @@ from settings import (
     portable,
     read_as,
     recording_files,
+    scored_windows,
     source_files,
     stretch_settings,
 )
@@ -126,6 +127,12 @@ def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
 
 MISTAKES = [
     ("windows.hop.score", 5.0, r"windows\.hop\.score: 5\.0 is more than windows\.length"),
+    ("windows.hop.averaged", 5.0, r"windows\.hop\.averaged: 5\.0 is more than windows\.length"),
+    ("decoding.method", "median", r"decoding\.method: 'median'.*'bins', 'averaged'"),
+    ("decoding.averaged.edge", 0, r"decoding\.averaged\.edge: 0 .*minimum"),
+    ("segmenting.decoding", "tuned", r"segmenting\.decoding: 'tuned'.*'bins', 'averaged'"),
+    ("segmenting.silence", 3, r"segmenting\.silence: 3 .*maximum"),
+    ("segmenting.high_pass", "2 Hz", r"segmenting\.high_pass: '2 Hz' is not of type"),
     ("windows.bins", 8, r"windows\.bins: 8 bins for 257 frames .* must be 9"),
     ("features.hop_length", 882, r"windows\.bins: 9 bins for 129 frames .* must be 5"),
     ("mixing.shortest_segment", 20, r"mixing\.shortest_segment: 20 is more than longest_segment"),
@@ -927,6 +934,17 @@ def test_hop_is_audited_without_training_anew(studied):
     """It changes the validation loss that is reported, and no weights."""
     (row,) = audited(studied, 0, hop="released").audit
     assert row["described"] == row["released"] == "mobilenet-seed_0"
+
+
+def test_the_averaged_decoding_comes_with_its_constants_and_its_windows(studied):
+    """The default's runs depend on none of it: their slices are as they would be without."""
+    assert all(run["decoding"].keys() == {"threshold", "merge_gap", "end_from"} for run in Runs(studied).named.values())
+    assert scored_windows(studied) == Runs(studied).held_out("mobilenet-seed_0") == "score"
+    studied["decoding"]["method"] = "averaged"
+    runs, name = enter(studied, hop="released")
+    assert all(run["decoding"]["averaged"] == studied["decoding"]["averaged"] for run in runs.named.values())
+    assert scored_windows(studied) == runs.held_out("mobilenet-seed_0") == "averaged"
+    assert runs.held_out(name) == "train"
 
 
 def test_decoding_is_audited_without_training_anew(studied):

@@ -11,7 +11,7 @@ import yaml
 from snakemake.iocontainers import InputFiles, OutputFiles
 from train_network import evaluate_network, train_network
 
-from settings import Runs
+from settings import Runs, segmenting_settings
 from yoho import job
 from yoho.card import SOURCES, model_card
 from yoho.events import write_table
@@ -23,6 +23,7 @@ CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config" / "config.yaml").r
 LABELS = ["rainforest", "car"]
 RUN = "mobilenet-seed_0"
 WINDOWS = 6
+SEGMENTING = segmenting_settings(CONFIG)
 CANDIDATES = [0.01 * number for number in range(1, 100)]
 DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "synthetic"}
 DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}}
@@ -85,12 +86,13 @@ class Bar:
         pass
 
 
-def train(files, made, code="0123", candidates=CANDIDATES, **changes):
+def train(files, made, code="0123", candidates=CANDIDATES, segmenting=SEGMENTING, **changes):
     """Train for an epoch, or as `changes` of the training settings say."""
     settings = json.loads(json.dumps(Runs(CONFIG).named[RUN]))
     settings["training"] |= {"epochs": 1, "batch_size": 3, "device": "cpu"} | changes
     slices = {name: CONFIG[name] for name in ("windows", "features", "scoring")}
     slices |= {"sample_rate": CONFIG["mixing"]["sample_rate"], "data": DATA, "candidates": candidates}
+    slices |= {"segmenting": segmenting}
     train_network(files, made, RUN, event_labels=LABELS, settings=settings, training_code=code, **slices)
     return pd.read_csv(made.history)
 
@@ -147,10 +149,17 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(files, made, said, wh
 
 
 def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
-    """Other tables of the test split, scores of it or candidates for thresholds: nothing is trained anew."""
+    """Other tables of the test split, scores of it, thresholds or ways of segmenting: nothing is trained anew."""
     train(files, made)
     spoil(files.test_features)
-    train(files, made, candidates=[0.25])
+    train(files, made, candidates=[0.25], segmenting=SEGMENTING | {"silence": -60})
+    assert json.loads(Path(made.description).read_text())["segmenting"] == SEGMENTING | {"silence": -60}
+    assert {
+        "decoding": "averaged",
+        "silence": -80,
+        "high_pass": 2,
+        "averaged": CONFIG["decoding"]["averaged"],
+    } == SEGMENTING
     assert json.loads(Path(made.description).read_text())["thresholds"] == dict.fromkeys(LABELS, 0.25)
     evaluate_network(files, made, scoring=CONFIG["scoring"] | {"collar": 0.5})
     assert said == []

@@ -96,6 +96,17 @@ def test_a_setting_reruns_only_what_it_touches(finished, tmp_path):
     assert "draw_fig4" not in text
 
 
+def test_the_averaged_decoding_scores_on_windows_of_its_own(finished, tmp_path):
+    config = tmp_path / "overlay.yaml"
+    config.write_text(TINY.read_text() + "\ndecoding: {method: averaged}\n")
+    code, text = run(finished, "all", "audit", "--dry-run", config=config)
+    assert code == 0
+    made = set(re.findall(r"windows/(\w+/\w+)/features.npy", text))
+    assert made >= {"valid/averaged", "test/averaged"}
+    assert "test/score" not in made
+    assert "test/averaged/windows.tsv" in text and "test/score/windows.tsv" not in text
+
+
 def test_an_unknown_run_is_no_traceback(tmp_path):
     code, text = run(tmp_path, "results/tiny/runs/nonsense-seed_0/history.csv", "--dry-run")
     assert code != 0

@@ -9,12 +9,16 @@ from yoho.model import Network, save_network
 DESCRIPTION = {
     "event_labels": ["rain", "car"],
     "sample_rate": 44100,
-    "windows": {"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96}},
+    "windows": {"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
     "features": {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80},
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
     "training": {"precision": {"train": "float32", "score": "float32"}},
     "validation": {"f1": 0.5},
 }
+
+
+SEGMENTING = {"decoding": "bins", "silence": -80, "high_pass": 2}
+AVERAGED = {"resolution": 0.01, "edge": 0.1, "median": 1.0}
 
 
 def noise(seconds, rate=44100, seed=0):
@@ -37,5 +41,7 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
     windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
     with torch.no_grad():
         model(torch.from_numpy(log_mel(windows, 44100, **DESCRIPTION["features"])))
-    save_network(model.state_dict(), DESCRIPTION | {"network": network}, folder)
+    segmenting = SEGMENTING | {"averaged": AVERAGED}
+    description = DESCRIPTION | {"segmenting": segmenting, "network": network}
+    save_network(model.state_dict(), description, folder)
     return folder

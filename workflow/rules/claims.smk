@@ -31,8 +31,8 @@ rule tabulate_audit:
     """Score both sides of every difference on the same test mixes."""
     input:
         outputs=of_runs("test_outputs.npz", "audit"),
-        windows=f"results/{DATASET}/windows/test/score/windows.tsv",
-        targets=f"results/{DATASET}/windows/test/score/targets.npy",
+        windows=f"results/{DATASET}/windows/test/{SCORED}/windows.tsv",
+        targets=f"results/{DATASET}/windows/test/{SCORED}/targets.npy",
         plan=f"results/{DATASET}/mixes/test/plan.tsv",
         recordings=f"results/{DATASET}/recordings.tsv",
         events=f"results/{DATASET}/mixes/test/events.tsv",

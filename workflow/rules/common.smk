@@ -11,6 +11,7 @@ from settings import (
     event_labels,
     portable,
     read_as,
+    scored_windows,
     source_files,
 )
 
@@ -18,6 +19,8 @@ check_config(config)
 
 DATASET = config["dataset"]
 runs = Runs(config)
+# The windows that everything is scored on.
+SCORED = scored_windows(config)
 BASES = "|".join(map(re.escape, config["datasets"]))
 
 # What the report plays: the first test mixes, with what the first seed of each network found there.
@@ -33,7 +36,7 @@ wildcard_constraints:
     base=BASES,
     dataset=f"(?:{BASES}){VARIANT}",
     split="train|valid|test",
-    use="train|score",
+    use="train|score|averaged",
     mix=r"test-\d+",
     run="|".join(map(re.escape, runs.named)),
 
@@ -70,7 +73,7 @@ def windows_of(use, file):
         data = runs.training_data(wildcards.dataset, wildcards.run)
         folder = {
             "train": "train/train",
-            "valid": "valid/score",
+            "valid": f"valid/{SCORED}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
         return f"results/{data}/windows/{folder[use]}/{file}"

@@ -180,6 +180,17 @@ def check_studies(config):
             yield f"studies.{name}.runs: a label is there twice"
 
 
+def segmenting_settings(config):
+    """How audio is segmented with a run, as its model.json holds it."""
+    settings = {key: config["segmenting"][key] for key in ("decoding", "silence", "high_pass")}
+    return settings | {"averaged": config["decoding"]["averaged"]}
+
+
+def scored_windows(config):
+    """Which windows scores are computed on: a key of `windows.hop`."""
+    return {"bins": "score", "averaged": "averaged"}[config["decoding"]["method"]]
+
+
 def window_frames(config):
     """Frames of a window: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
     samples = round(config["windows"]["length"] * config["mixing"]["sample_rate"])
@@ -437,7 +448,8 @@ class Runs:
 
     def decoding(self, columns):
         """How the outputs of a run of these readings are decoded, with one threshold for all classes."""
-        decoding = {key: value for key, value in self.config["decoding"].items() if key != "thresholds"}
+        used = ("threshold", "merge_gap", *(["averaged"] if self.config["decoding"]["method"] == "averaged" else []))
+        decoding = {key: self.config["decoding"][key] for key in used}
         return decoding | {"end_from": self.config["readings"][columns["decode"]]["decode"]}
 
     def of(self, *studies):
@@ -452,7 +464,8 @@ class Runs:
 
     def held_out(self, name):
         """Which windows a run's validation loss is computed on: a key of `windows.hop`."""
-        return self.config["readings"][self.columns[name]["hop"]]["hop"]
+        use = self.config["readings"][self.columns[name]["hop"]]["hop"]
+        return scored_windows(self.config) if use == "score" else use
 
 
 def run_columns(config, run):

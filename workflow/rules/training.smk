@@ -1,5 +1,6 @@
 # Reads results/{dataset}/windows/; makes results/{dataset}/runs/{run}/ (curves, weights, test scores),
 # results/tables/scores.csv and results/tables/networks.csv; network.onnx of a run where it is asked for.
+from settings import segmenting_settings
 
 
 rule train_network:
@@ -18,9 +19,9 @@ rule train_network:
         ),
         held_out_features=windows_of("held_out", "features.npy"),
         held_out_targets=windows_of("held_out", "targets.npy"),
-        test_features="results/{dataset}/windows/test/score/features.npy",
-        test_targets="results/{dataset}/windows/test/score/targets.npy",
-        test_windows="results/{dataset}/windows/test/score/windows.tsv",
+        test_features=f"results/{{dataset}}/windows/test/{SCORED}/features.npy",
+        test_targets=f"results/{{dataset}}/windows/test/{SCORED}/targets.npy",
+        test_windows=f"results/{{dataset}}/windows/test/{SCORED}/windows.tsv",
         test_events="results/{dataset}/mixes/test/events.tsv",
         test_plan="results/{dataset}/mixes/test/plan.tsv",
         recordings="results/{dataset}/recordings.tsv",
@@ -55,6 +56,7 @@ rule train_network:
         sample_rate=config["mixing"]["sample_rate"],
         scoring=config["scoring"],
         candidates=config["decoding"]["thresholds"],
+        segmenting=segmenting_settings(config),
         data=lambda wildcards: {
             "dataset": wildcards.dataset,
             "trained_on": runs.training_data(wildcards.dataset, wildcards.run),

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from yoho import job
 from yoho.audio import read_audio
 from yoho.realtime import agreement, measure_file
-from yoho.segmenting import Segmenter
+from yoho.segmenting import DECODINGS, Segmenter
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")
 
@@ -27,20 +27,21 @@ def measure_segmenting(files, table, *, labels, audio, repeats):
         whole, part, blink = (Path(folder, f"{name}.wav") for name in ("whole", "part", "blink"))
         for path, length in ((whole, audio["whole"]), (part, audio["part"]), (blink, 1)):
             write_repeated(path, paths, length)
-        for label, description in job.progress(list(zip(labels, files.runs)), desc="networks"):
+        measured = [(*each, decoding) for each in zip(labels, files.runs) for decoding in DECODINGS]
+        for label, description, decoding in job.progress(measured, desc="networks"):
             run = Path(description).parent
-            fast = Segmenter.load(run, device="cpu", threads=threads)
-            plain = Segmenter.load(run, device="cpu", precision="plain", threads=threads)
-            row = {"network": label, "device": job.device_name(torch.device("cpu")), "threads": threads}
-            row |= {"precision": fast.predictor.precision, "audio_s": audio["whole"]}
+            fast = Segmenter.load(run, decoding=decoding, device="cpu", threads=threads)
+            plain = Segmenter.load(run, decoding=decoding, device="cpu", precision="plain", threads=threads)
+            row = {"network": label, "decoding": decoding, "device": job.device_name(torch.device("cpu"))}
+            row |= {"threads": threads, "precision": fast.predictor.precision, "audio_s": audio["whole"]}
             with threadpool_limits(1):  # each thread of either path computes alone
                 row |= measure_file(fast, whole, plain, part, repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
-            row["start_up_s"] = np.median([clock(run, [blink]) for _ in range(repeats)])
+            row["start_up_s"] = np.median([clock(run, [blink], "--decoding", decoding) for _ in range(repeats)])
             copies = [Path(folder, f"copy-{number}.wav") for number in range(audio["files"])]
             for copy in copies:
                 copy.hardlink_to(part)
-            took = clock(run, copies, "--jobs", str(threads))
+            took = clock(run, copies, "--decoding", decoding, "--jobs", str(threads))
             row["files_times_real_time"] = audio["files"] * audio["part"] / took
             for copy in copies:
                 copy.unlink()

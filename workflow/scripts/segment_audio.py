@@ -15,20 +15,30 @@ from tqdm import tqdm
 from yoho import InputError, job
 from yoho.audio import ENCODINGS, SUFFIXES, AudioWarning, pcm_blocks, resampled, sound
 from yoho.page import write_page
-from yoho.segmenting import best_run, load
+from yoho.segmenting import DECODINGS, best_run, load
 from yoho.writing import FORMS, names_files, read_events
 
 RESULTS = Path(__file__).parents[2] / "results"
 
 
 def segment_audio(
-    paths, weights, *, form, output=None, page=False, reference=None, classes=None, threshold=None, jobs=0
+    paths,
+    weights,
+    *,
+    form,
+    output=None,
+    page=False,
+    reference=None,
+    classes=None,
+    threshold=None,
+    decoding=None,
+    jobs=0,
 ):
     """Segment audio files, and those in folders; returns how many were, and how many could not be.
 
     weights: a run's folder; form: one of FORMS; output: a folder that gets a file of events for each, None: all on
     standard output; page: whether each gets a page too, in that folder or the current one; reference: a file of true
-    events, for the pages; classes: the only ones that are told, None: all; threshold: see `Segmenter`; jobs:
+    events, for the pages; classes: the only ones that are told, None: all; threshold, decoding: see `Segmenter`; jobs:
     processes, 0: as many as pay. What cannot be done, or only in part, is a line each on standard error.
     Raises InputError where nothing can be done at all.
     """
@@ -45,11 +55,11 @@ def segment_audio(
     cores = os.cpu_count()
     # Starting a process takes seconds, in each of which minutes of audio are segmented.
     jobs = min(jobs or (cores if len(files) >= 4 * cores else 1), len(files))
-    threads = None if jobs == 1 else 1
-    known = load(weights, threshold, threads).event_labels
+    network = (weights, threshold, decoding, None if jobs == 1 else 1)
+    known = load(*network).event_labels
     if unknown := set(classes or ()) - set(known):
         raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
-    options = (weights, threshold, threads, form, output, page, classes or known)
+    options = (network, form, output, page, classes or known)
     calls = [(*each, *options) for each in zip(files, names, true)]
     done = job.spread(attempt, calls, jobs, "segmenting") if jobs > 1 else (attempt(*call) for call in calls)
     lines, failed = FORMS[form].header if output is None else "", 0
@@ -77,10 +87,10 @@ def attempt(file, *call):
     return text, problem, list(dict.fromkeys(remarks))  # for a page a file may be read again
 
 
-def segment_file(file, name, true, weights, threshold, threads, form, output, page, classes):
+def segment_file(file, name, true, network, form, output, page, classes):
     """Segment one file: (its events as text for standard output, what went wrong or None)."""
     try:
-        segmenter = load(weights, threshold, threads)
+        segmenter = load(*network)
         duration, events = segmenter.file(file)
         events = events[events["event_label"].isin(classes)].reset_index(drop=True)
         text = FORMS[form].write(name, duration, events)
@@ -127,12 +137,13 @@ def looks_like_audio(folder, path):
     return not left_out and path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def segment_stream(stream, weights, *, encoding, channels, rate, form, classes=None, threshold=None):
+def segment_stream(stream, network, *, encoding, channels, rate, form, classes=None):
     """Segment raw PCM from a binary stream: each event is a line on standard output as soon as it is certain."""
-    segmenter = load(weights, threshold, None)
+    segmenter = load(*network)
     blocks = sound(pcm_blocks(stream, encoding, channels), "standard input")
     print(FORMS[form].header, end="", flush=True)
-    for time, events in segmenter.stream(resampled(blocks, rate, segmenter.sample_rate)):
+    blocks = resampled(blocks, rate, segmenter.sample_rate)
+    for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
         events = events[events["event_label"].isin(classes or segmenter.event_labels)]
         print(FORMS[form].write("standard input", time, events), end="", flush=True)
 
@@ -154,8 +165,11 @@ def arguments():
     parser.add_argument("--weights", metavar="RUN", help="folder of a trained network (default: the best in results/)")
     parser.add_argument("--class", dest="classes", action="append", metavar="CLASS", help="tell this class only")
     parser.add_argument(
-        "--threshold", type=share, help="presence from which on a class sounds, 0 to 1 (default: the run's)"
+        "--threshold",
+        type=share,
+        help="presence from which on a class sounds, 0 to 1 (default: the scores'), or tuned: that of each class",
     )
+    parser.add_argument("--decoding", choices=DECODINGS, help="how windows become events: as in the paper, or steadier")
     parser.add_argument("--format", dest="form", choices=FORMS, default="text")
     parser.add_argument("--output", metavar="FOLDER", help="write a file for each here, not to standard output")
     parser.add_argument("--page", action="store_true", help="make an HTML page of each, in FOLDER or the current one")
@@ -171,9 +185,11 @@ def arguments():
 
 
 def share(text):
-    """A number from 0 to 1."""
+    """A number from 0 to 1, or "tuned"."""
+    if text == "tuned":
+        return text
     if not 0 <= (number := float(text)) <= 1:
-        raise argparse.ArgumentTypeError("must be from 0 to 1")
+        raise argparse.ArgumentTypeError("must be from 0 to 1, or tuned")
     return number
 
 
@@ -195,8 +211,8 @@ def main(argv):
         if "-" in paths:
             if paths != ["-"] or given["output"] or given["page"] or not FORMS[given["form"]].lines:
                 parser.error("standard input is segmented alone, to standard output, as text, dcase or audacity")
-            kept = {name: given[name] for name in ("form", "classes", "threshold")}
-            segment_stream(sys.stdin.buffer, str(weights), **raw, **kept)
+            network = (str(weights), given["threshold"], given["decoding"], None)
+            segment_stream(sys.stdin.buffer, network, **raw, form=given["form"], classes=given["classes"])
             return 0
         done, failed = segment_audio(paths, str(weights), **given)
         if done + failed > 1:

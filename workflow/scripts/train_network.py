@@ -30,6 +30,7 @@ def train_network(
     sample_rate,
     scoring,
     candidates,
+    segmenting,
     data,
     training_code,
 ):
@@ -90,6 +91,7 @@ def train_network(
         "windows": windows,
         "features": features,
         "decoding": decoding,
+        "segmenting": segmenting,
         "thresholds": tune_thresholds(outputs, **scored, candidates=candidates),
         "training": training,
         "seed": seed,

@@ -123,10 +123,10 @@ class Audio(NamedTuple):
     floats: bool
 
 
-def file_blocks(path, sample_rate):
-    """Yield the samples of a file in mono blocks (samples,) float32 at `sample_rate`. See `open_audio`."""
+def file_audio(path, sample_rate):
+    """A file's `Audio` at another sample rate, Hz. See `open_audio`; InputError too for samples that are not finite."""
     audio = open_audio(path)
-    yield from sound(resampled(audio.blocks, audio.rate, sample_rate), path)
+    return audio._replace(rate=sample_rate, blocks=sound(resampled(audio.blocks, audio.rate, sample_rate), path))
 
 
 def open_audio(path):

@@ -6,9 +6,9 @@ ABOUT = (
 )
 USE = (
     "On audio files: workflow/scripts/segment_audio.py FILE --weights FOLDER, where FOLDER is the one of this file. "
-    "In other programs: network.onnx beside it, which `snakemake PATH/network.onnx` makes. A bin counts where its "
-    "presence reaches the class's own value of `thresholds`, tuned on the validation mixes; every score here was "
-    "computed with `decoding`'s one threshold for all classes."
+    "In other programs: network.onnx beside it, which `snakemake PATH/network.onnx` makes. A class sounds where its "
+    "presence reaches `decoding`'s one threshold for all classes, with which every score here was computed. "
+    "`thresholds` holds each class's own, tuned on the validation mixes: use them only where those were many."
 )
 CODE_LICENCE = "MIT"
 # By where the recordings come from: their licence, and what they do not tell.

@@ -73,7 +73,7 @@ def export(folder, target):
     metadata = {
         **{key: description[key] for key in ("event_labels", "sample_rate", "thresholds", "licence")},
         **{"window_length": windows["length"], "hop": windows["hop"]["score"], "bins": windows["bins"]},
-        **{key: decoding[key] for key in ("merge_gap", "end_from")},
+        **{key: decoding[key] for key in ("threshold", "merge_gap", "end_from")},
     }
     program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
     program.save(target, external_data=False)

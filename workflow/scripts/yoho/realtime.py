@@ -6,7 +6,8 @@ import numpy as np
 import soundfile
 import torch
 
-from yoho.audio import file_blocks
+from yoho.audio import file_audio
+from yoho.segmenting import AT_ONCE
 from yoho.throughput import compare, duration
 
 
@@ -28,21 +29,25 @@ def measure_file(fast, whole, plain, part, repeats):
 
 
 def stage_seconds(segmenter, path):
-    """Seconds that segmenting a file takes, and those of each stage, which run side by side, over all threads."""
+    """Seconds that segmenting a file takes, and those of each stage, which run side by side, over all threads.
+
+    Reading includes resampling, and telling silence and offset.
+    """
     reading, before = 0.0, segmenter.predictor.seconds.copy()
 
-    def read(blocks):
+    def read(batches):
         nonlocal reading
         while True:
             start = time.perf_counter()
-            block = next(blocks, None)
+            batch = next(batches, None)
             reading += time.perf_counter() - start
-            if block is None:
+            if batch is None:
                 return
-            yield block
+            yield batch
 
     start, busy = time.perf_counter(), time.thread_time()
-    segmenter.whole(read(file_blocks(path, segmenter.sample_rate)))
+    audio = file_audio(path, segmenter.sample_rate)
+    segmenter.joined(read(segmenter.batches(audio.blocks, audio.floats, AT_ONCE)))
     whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
     spent = segmenter.predictor.seconds - before
     stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}
@@ -59,8 +64,8 @@ def agreement(fast, plain, sounds):
     width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]
     for samples in sounds:
         fast_bins, plain_bins = (
-            np.concatenate([outputs for outputs, *_ in segmenter.windows([samples], at_once=32)])
-            for segmenter in (fast, plain)
+            np.concatenate([outputs for outputs, *_ in each.windows(each.batches([samples], False, at_once=32))])
+            for each in (fast, plain)
         )
         fast_bins, plain_bins = (bins.reshape(*bins.shape[:2], -1, 3) for bins in (fast_bins, plain_bins))
         present = [bins[..., 0] >= plain.thresholds for bins in (fast_bins, plain_bins)]

@@ -7,6 +7,7 @@ the two readings: as described, in the paper's words, and as released, what its 
 import numpy as np
 import pandas as pd
 
+from yoho.averaging import decode_averaged
 from yoho.events import COLUMNS, TOUCH, merge_events
 
 # In what times are computed, by `end_from`.
@@ -85,7 +86,7 @@ def join_in_order(events, gap, sums=()):
     return merge_events(events.assign(onset=onset), gap, sums)
 
 
-def decode_outputs(outputs, windows, event_labels, window_length, threshold, merge_gap, end_from):
+def decode_outputs(outputs, windows, event_labels, window_length, threshold, merge_gap, end_from, averaged=None):
     """Events that a network's outputs stand for: `decode_bins`, `join_bins` and `round_times`, one after another.
 
     outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename,
@@ -96,8 +97,14 @@ def decode_outputs(outputs, windows, event_labels, window_length, threshold, mer
     That is `end_from` "bin", as described. "onset" is as released: the event lasts until its onset + end,
     events are joined by `join_in_order`, bin after bin, and times are single-precision and rounded to the
     millisecond, which may leave an event no length.
+
+    averaged: constants of the averaged decoding, which is then done in place of `decode_bins`: see `averaging`.
     """
-    events = decode_bins(outputs, windows, event_labels, window_length, threshold, end_from)
+    if averaged is None:
+        events = decode_bins(outputs, windows, event_labels, window_length, threshold, end_from)
+    else:
+        events = decode_averaged(outputs, windows, event_labels, window_length, threshold, end_from, averaged)
+        end_from = "bin"  # its events have both times already
     return round_times(join_bins(events, merge_gap, end_from), end_from)[COLUMNS]
 
 
