@@ -17,6 +17,7 @@ from yoho.audio import (
     AudioWarning,
     array_blocks,
     file_audio,
+    open_audio,
     pcm_blocks,
     read_audio,
     read_blocks,
@@ -241,18 +242,9 @@ def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
         write_audio(path, np.zeros(100, np.float32), 44100)
 
 
-@pytest.mark.parametrize(
-    ("name", "subtype", "floats"),
-    [("a.wav", "FLOAT", True), ("a.wav", "DOUBLE", True), ("a.wav", "PCM_24", False), ("a.ogg", "VORBIS", False)],
-)
-def test_samples_that_a_file_holds_as_floats_are_known(tmp_path, name, subtype, floats):
-    soundfile.write(tmp_path / name, np.zeros(99), 44100, subtype=subtype)
-    assert holds_floats(tmp_path / name) == floats
-
-
-def test_what_soundfile_cannot_open_holds_no_floats(tmp_path):
-    (tmp_path / "text.wav").write_text("no audio")
-    (tmp_path / "a.raw").write_text("no audio")
+def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")  # opened, it would wait for a writer
-    for name in ("text.wav", "a.raw", "gone.wav", "pipe.wav"):
-        assert not holds_floats(tmp_path / name)
+    with pytest.raises(InputError, match="is a pipe"):
+        open_audio(tmp_path / "pipe.wav")
+    with pytest.raises(InputError, match="no such file"):
+        open_audio(tmp_path)

@@ -387,11 +387,21 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
     np.testing.assert_allclose(found, apart.mean(axis=1), atol=1e-6)
 
 
-def test_audio_knows_whether_it_holds_floats(tmp_path):
-    soundfile.write(tmp_path / "a.wav", bursts(), RATE, subtype="FLOAT")
-    soundfile.write(tmp_path / "b.wav", bursts(), RATE, subtype="PCM_24")
-    assert open_audio(tmp_path / "a.wav").floats
-    assert not open_audio(tmp_path / "b.wav").floats
+@pytest.mark.parametrize(
+    ("kind", "coding", "floats"),
+    [
+        ("WAV", "FLOAT", True),
+        ("WAV", "DOUBLE", True),
+        ("AIFF", "FLOAT", True),
+        ("WAV", "PCM_16", False),
+        ("WAV", "PCM_24", False),
+        ("FLAC", "PCM_16", False),
+        ("OGG", "VORBIS", False),
+    ],
+)
+def test_audio_knows_whether_it_holds_floats(tmp_path, kind, coding, floats):
+    soundfile.write(tmp_path / "a", bursts(), RATE, format=kind, subtype=coding)
+    assert open_audio(tmp_path / "a").floats == floats
 
 
 # ---- training recordings ---------------------------------------------------------------------------------------------

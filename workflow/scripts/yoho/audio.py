@@ -137,11 +137,13 @@ def open_audio(path):
     blocks, where the file is missing, a pipe or no audio, and where nothing of it can be read.
     """
     file, tell = None, Once(path)
+    if not path.exists() or path.is_dir():
+        raise InputError(f"{path}: there is no such file")
+    if not path.is_file():
+        raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
     try:
         file = soundfile.SoundFile(os.fsencode(path))
     except (OSError, RuntimeError, TypeError) as error:  # a name that ends in .raw is a TypeError
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file") from error
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty") from error
         if not shutil.which("ffmpeg"):
@@ -150,8 +152,6 @@ def open_audio(path):
             found, read = parts(path, format_of(content.read(START))), ffmpeg_blocks
     else:
         file.close()
-        if not path.is_file():
-            raise InputError(f"{path}: is a pipe; save it as a file, or give raw PCM on standard input, as -")
         found, read = parts(path, file.format), soundfile_blocks
         if fault := misread(path, file, found):
             if shutil.which("ffmpeg"):
