@@ -142,6 +142,37 @@ datasets:
     assert "Traceback" not in text
 
 
+def test_names_in_braces_are_no_wildcards(tmp_path):
+    """Labels of networks, classes and weights; a file of such a name is refused."""
+    (tmp_path / "esc").mkdir()
+    (tmp_path / "a.wav").touch()
+    config = tmp_path / "braces.yaml"
+    config.write_text(f"""
+dataset: real
+datasets:
+  real:
+    source: esc50
+    recordings:
+      path: {tmp_path / "esc"}
+      classes: [{{event_label: "{{x}}", categories: [dog]}}, {{event_label: "{{y}}", categories: [rain]}}]
+      folds: {{train: [1], valid: [2], test: [3]}}
+      trim_db: 40
+    mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
+studies:
+  networks:
+    runs:
+      - {{label: "{{z}}", backbone: mobilenet, mask: none}}
+weights: "{{run}}"
+audio: {tmp_path / "a.wav"}
+""")
+    targets = ["all", "audit", "claims", "segment", "results/tables/segmenting.csv"]
+    code, text = run(tmp_path, *targets, "--dry-run", "--quiet", config=[TINY, config])
+    assert code == 0, text
+    config.write_text(config.read_text().replace("a.wav", "{a}.wav"))
+    code, text = run(tmp_path, "segment", "--dry-run", config=[TINY, config])
+    assert code != 0 and "{a}.wav': Snakemake reads no file of such a name" in text
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
