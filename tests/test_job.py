@@ -197,6 +197,18 @@ def test_gpu_is_taken_where_there_is_one():
     assert job.choose_device("auto", False).type == job.choose_device("cuda", False).type == "cuda"
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_float32_is_float32_on_a_gpu(monkeypatch, deterministic):
+    """PyTorch itself would round what a convolution multiplies to TF32, ten bits."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *_: None)
+    for name in ("benchmark", "allow_tf32"):
+        monkeypatch.setattr(torch.backends.cudnn, name, name == "allow_tf32")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    assert job.choose_device("auto", deterministic).type == "cuda"
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
 def test_cpu_is_taken_where_it_is_asked_for():
     assert job.choose_device("cpu", True) == torch.device("cpu")
 
