@@ -17,7 +17,11 @@ SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule
 # a lock of our own, which ends with its holder.
 figures: $(READY)
 	@exec 9>.snakemake.lock; \
-	if command -v flock >/dev/null && ! flock --nonblock 9; then echo "make is already at work in this folder"; exit 1; fi; \
+	if command -v flock >/dev/null; then flock --nonblock 9; case $$? in \
+	  0) ;; \
+	  1) echo "make is already at work in this folder"; exit 1;; \
+	  *) echo "This file system has no locks: see to it that make runs here once at a time";; \
+	esac; fi; \
 	if ls .snakemake/locks/* >/dev/null 2>&1; then \
 	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
 	  $(SNAKEMAKE) --quiet all --unlock; \

@@ -497,6 +497,10 @@ def test_fetched_recordings_are_collected_from_their_manifest(fetch, tmp_path, s
     assert listed["recording"].to_list() == table["id"].to_list()
     assert listed["group"].to_list() == table["group"].to_list()
     assert all(Path(path).is_file() for path in listed["path"])
+    # A kept manifest may have columns of its keeper's, and come from a program that begins it with a mark.
+    extra = table.assign(**dict.fromkeys(("recording", "onset", "offset", "split", "path", "silences"), "other"))
+    (tmp_path / "manifest.tsv").write_text(extra.to_csv(sep="\t", index=False), encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(SOURCES["bbc"](None, spread, path=str(tmp_path / "manifest.tsv")), listed)
 
 
 # ---- as a user does it -----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Checkpoints: whole or as before, refused by name where they do not fit, never code."""
 
 import errno
+import fcntl
 import io
 import os
 import pickle
@@ -150,6 +151,29 @@ def test_a_process_that_is_about_to_end_is_waited_for(checkpoint):
     with checkpoint.alone(patience=20):
         pass
     process.communicate()
+
+
+@pytest.mark.parametrize("number", ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"])
+def test_a_file_system_without_locks_is_said_in_a_line_and_trained_on(checkpoint, said, monkeypatch, number):
+    def none(*_):
+        raise OSError(getattr(errno, number), "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with checkpoint.alone(patience=10):
+        assert said == [
+            f"{checkpoint.path.with_suffix('.lock')}: this file system has no locks; "
+            "see to it that one process trains this run"
+        ]
+
+
+def test_a_lock_that_fails_otherwise_is_an_error(checkpoint, said, monkeypatch):
+    def broken(*_):
+        raise OSError(errno.EIO, "a broken disk")
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with pytest.raises(OSError, match="broken disk"), checkpoint.alone(patience=10):
+        pytest.fail("trained all the same")
+    assert said == []
 
 
 class Evil:

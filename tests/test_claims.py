@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import html
 import re
 from pathlib import Path
 
@@ -47,6 +48,7 @@ from yoho.claims import (
     untrained,
     with_penalty,
 )
+from yoho.pages import markdown_page
 from yoho.statistics import (
     Estimate,
     equivalence_power,
@@ -909,3 +911,12 @@ def test_margin_that_no_number_of_seeds_reaches_leaves_no_nan_on_the_page(claims
     assert np.isnan(seeds_needed(0.0005, 0.02, claims["level"], claims["power"]))
     none_suffice = power.assign(seeds_needed=np.nan)  # what `power_table` holds then
     assert not re.search(r"\bnan\b", claims_page(pages[5][0], none_suffice, claims))
+
+
+def test_label_with_signs_of_markdown_is_shown_as_it_is(claims, pages, power):
+    label = "a|b `c` *d* <b>e</b> _f_ \\g"
+    table = pages[5][0].assign(statistic=label, reason=label)
+    shown = markdown_page(claims_page(table, power, claims))
+    cells = [html.unescape(cell) for cell in re.findall("<td>(.*)</td>", shown)]
+    assert cells.count(label) == len(table)
+    assert sum(cell.endswith(f": {label}") for cell in cells) == len(table)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import yoho
 from yoho import InputError, job
 from yoho.audio import read_audio
 
@@ -197,8 +198,54 @@ def test_gpu_is_taken_where_there_is_one():
     assert job.choose_device("auto", False).type == job.choose_device("cuda", False).type == "cuda"
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_float32_is_float32_on_a_gpu(monkeypatch, deterministic):
+    """PyTorch itself would round what a convolution multiplies to TF32, ten bits."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *_: None)
+    for name in ("benchmark", "allow_tf32"):
+        monkeypatch.setattr(torch.backends.cudnn, name, name == "allow_tf32")
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    assert job.choose_device("auto", deterministic).type == "cuda"
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
 def test_cpu_is_taken_where_it_is_asked_for():
     assert job.choose_device("cpu", True) == torch.device("cpu")
+
+
+# ---- where nothing can be written ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["/proc/none", "file"])
+def test_what_libraries_keep_goes_to_a_temporary_folder_where_there_is_no_cache(monkeypatch, tmp_path, where):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / where))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("MPLCONFIGDIR", "chosen")
+    folder = yoho.cache_elsewhere()
+    assert os.environ["NUMBA_CACHE_DIR"] == folder.name and os.environ["MPLCONFIGDIR"] == "chosen"
+    assert Path(folder.name).is_dir()
+    folder.cleanup()
+
+
+def test_what_libraries_keep_stays_where_it_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert yoho.cache_elsewhere() is None and "NUMBA_CACHE_DIR" not in os.environ
+
+
+def test_neither_a_home_nor_a_temporary_folder_is_no_error_yet(monkeypatch):
+    def none(*_, **__):
+        raise FileNotFoundError("no usable temporary directory")
+
+    def no_home(path):
+        raise RuntimeError("could not determine home directory")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(yoho, "TemporaryDirectory", none)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert yoho.cache_elsewhere() is None
 
 
 # ---- work spread over processes --------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from yoho.plotting import (
     draw_lines,
     draw_mask,
     draw_training,
+    read_results,
     read_runs,
     save_figure,
 )
@@ -359,6 +360,37 @@ def test_same_figure_gives_the_same_bytes_and_a_png_that_is_sharp_and_not_blank(
     assert pixels.shape[1] >= 600
     assert 0.005 < (pixels.min(axis=2) < 0.7).mean() < 0.5
     assert len(np.unique((pixels * 255).astype(int).reshape(-1, 3), axis=0)) > 50
+
+
+ODD = ["$x", r"$\foo$", "_hidden", "{x}", "100 %", r"\alpha^2"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_label_is_shown_as_it_is(tmp_path):
+    figures = {
+        "fig4": draw_training(history(ODD)),
+        "fig5": draw_classwise(classwise(ODD[:2], ODD, epochs=2), 2),
+        "fig6": draw_mask(history(ODD)),
+        "audit": draw_effects(effects(ODD), 0.05),
+        "dataset": draw_contents(contents("car", *ODD)),
+    }
+    for name, figure in figures.items():
+        save_figure(figure, [tmp_path / f"{name}.png", tmp_path / f"{name}.pdf"])
+    assert legend_texts(figures["fig4"].axes[0].get_legend()) == ODD
+    assert legend_texts(figures["fig5"].legends[0]) == ODD
+    assert legend_texts(figures["fig6"].axes[0].get_legend()) == ODD
+    assert [text.get_text() for text in figures["audit"].axes[0].get_yticklabels()] == ODD
+
+
+def test_a_class_may_be_called_what_stands_for_no_number(tmp_path):
+    (tmp_path / "mobilenet-seed_0").mkdir()
+    file = tmp_path / "mobilenet-seed_0" / "classwise.csv"
+    pd.DataFrame({"event_label": ["NA", "null", "1"], "epoch": 1, "f1": [0.5, np.nan, 1.0]}).to_csv(file, index=False)
+    table = read_runs([file], [("YOHO", "mobilenet-seed_0")])
+    assert table["event_label"].tolist() == ["NA", "null", "1"]
+    np.testing.assert_equal(table["f1"].to_numpy(), [0.5, np.nan, 1.0])
+    pd.DataFrame({"difference": ["nan", "2"]}).to_csv(file, index=False)
+    assert read_results(file)["difference"].tolist() == ["nan", "2"]
 
 
 def test_drawing_leaves_the_style_of_others_alone():

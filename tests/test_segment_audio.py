@@ -6,11 +6,15 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -110,7 +114,7 @@ def test_decoding(song, run, capsys):
 def test_the_best_run_is_the_default(song, run, capsys, monkeypatch, here):
     monkeypatch.setattr(segment_audio, "RESULTS", run.parents[2])
     assert main([song]) == 0
-    assert str(run) in capsys.readouterr().err
+    assert capsys.readouterr().err == f"network: {run} (the best of dataset data by validation F1, 0.50)\n"
     monkeypatch.setattr(segment_audio, "RESULTS", here)
     assert main([song]) == 2
     assert "run `make`" in capsys.readouterr().err
@@ -189,6 +193,170 @@ def test_any_name(run, here, capfd, name):
     assert main(["--weights", str(run), "--", name, "gone\n.wav"]) == 2
     out, err = capfd.readouterr()
     assert err == "error: gone\\n.wav: No such file or directory\n1 segmented, 1 failed\n"
+
+
+LONG = ["x" * 251 + ".wav", "鳥" * 83 + ".wav", "x" + "鳥" * 83 + ".wav", "\udcff" * 251 + ".wav"]
+
+
+@pytest.mark.parametrize("name", LONG, ids=["letters", "threes of bytes", "threes and one", "no text"])
+def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here, name, monkeypatch):
+    twin = name[:-5] + ("y" if name[0] == "x" else "\udcfe" if name[0] > "鳥" else "島") + ".wav"
+    for file in (name, twin):
+        soundfile.write(os.fsencode(file), pcm(), 44100)
+    monkeypatch.setattr(segment_audio, "write_page", partial(segment_audio.write_page, self_contained=100))
+    forms = list(segment_audio.FORMS)
+    for form in forms:
+        assert main(["--weights", str(run), "--output", "out", "--format", form, "--", name, twin]) == 0
+    assert main(["--weights", str(run), "--page", name, twin, "--format", "json"]) == 0
+    endings = [f".{segment_audio.FORMS[form].suffix}" for form in forms]
+    made = [path.name for path in (*Path("out").iterdir(), *here.glob("*.html"), *here.glob("*.page.flac"))]
+    for ending in (*endings, ".html", ".page.flac"):
+        pair = [found for found in made if found.endswith(ending)]
+        assert len(pair) == 2
+        for found in pair:
+            assert 240 < len(os.fsencode(found)) <= 255
+            start, _, code = found.removesuffix(ending).rpartition("~")
+            assert name.startswith(start) and len(code) == 8
+            assert name[0] > "鳥" or found.encode()  # no character is cut
+    page = next(here.glob("*.html"))
+    assert sum(quote(os.fsencode(found.name)) in page.read_text() for found in here.glob("*.page.flac")) == 1
+    assert segment_audio.find_audio([here])[0] == sorted(here / file for file in (name, twin))
+
+
+class Terminal(io.TextIOWrapper):
+    """A stream to a terminal that knows few signs."""
+
+    def __init__(self, encoding):
+        super().__init__(io.BytesIO(), encoding=encoding, errors="strict", write_through=True)
+
+    def lines(self):
+        return self.buffer.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("form", segment_audio.FORMS)
+def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
+    """Of a name and of a class."""
+    folder = Path(shutil.copytree(run, here / "run"))
+    kept = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps(kept | {"event_labels": ["鳥", "car"]}))
+    names = ["鳥.wav", "\udcff.wav"]
+    for name in names:
+        soundfile.write(os.fsencode(name), pcm(), 44100)
+    out, err = Terminal(encoding), Terminal(encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main([*names, "島.wav", "--weights", str(folder), "--format", form]) == 2
+    assert err.lines()[0] == rb"error: \u5cf6.wav: No such file or directory"
+    assert main([names[0], "--weights", str(folder), "--class", "猫"]) == 2
+    assert err.lines()[-1] == rb"error: class \u732b: not known; the network knows \u9ce5, car"
+    said = out.buffer.getvalue()
+    assert rb"\u9ce5" in said
+    if form in ("dcase", "rttm", "text"):
+        assert rb"\u9ce5.wav" in said and b"\xff.wav" in said
+
+
+def test_a_closed_standard_output_is_a_line(run, song, capsys, monkeypatch, here):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([song, "--weights", str(run)]) == 2
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([song, "--weights", str(run), "--output", "out"]) == 0
+    assert Path("out/song.wav.csv").stat().st_size
+    assert capsys.readouterr().err == "error: standard output: is closed; name a folder with --output\n"
+
+
+def test_a_closed_standard_input_is_a_line(run, song, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["-", "--weights", str(run)]) == 2
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main([song, "--weights", str(run)]) == 0
+    assert capsys.readouterr().err == "error: standard input: is closed\n"
+
+
+def test_a_closed_standard_error_loses_nothing_else(run, song, capsys, monkeypatch, wanted):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["gone.wav", song, "--weights", str(run)]) == 2
+    assert capsys.readouterr().out.splitlines() == lines(wanted)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_full_disk_is_a_line_and_is_not_written_again(run, song, capsys, monkeypatch, name):
+    stream = open("/dev/full", "w", buffering=1)  # noqa: SIM115
+    monkeypatch.setattr(sys, name, stream)
+    assert main([song, "gone.wav", "--weights", str(run)]) == 2
+    stream.close()  # as Python does when it ends
+    out, err = capsys.readouterr()
+    gone = "error: gone.wav: No such file or directory\n"
+    assert err == (gone + "error: standard output: No space left on device\n" if name == "stdout" else "")
+
+
+REDIRECTED = ["{0} >&-", "{0} --output out >&- 2>&- <&-", "{0} gone.wav --jobs 2 --output out >&- 2>&- <&-"]
+REDIRECTED += ["{0} gone.wav 2>&-", "- <&-", "{0} >/dev/full", "gone.wav 2>/dev/full"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words, code", list(zip(REDIRECTED, [2, 0, 2, 2, 2, 2, 2])))
+def test_streams_of_a_shell(run, song, words, code):
+    command = f"{sys.executable} {SCRIPT} --weights {run} {words.format(song)}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wait", [0.5, 3])
+def test_an_interrupt_while_packages_are_loaded_is_no_traceback(run, song, wait):
+    command = [sys.executable, SCRIPT, song, "--weights", run]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        time.sleep(wait)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == b""
+    assert process.returncode in (-signal.SIGINT, 130)
+
+
+def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypatch, wanted):
+    """And so is one below: its files would be missed."""
+    (here / "all" / "locked").mkdir(parents=True)
+    (here / "all" / ".hidden").mkdir()
+    Path(song).rename(here / "all" / song)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name in ("locked", ".hidden"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["all", "all/locked", "--weights", str(run)]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines() == lines(wanted)
+    assert err == "error: all/locked: Permission denied\n" * 2 + "1 segmented, 2 failed\n"
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+@pytest.mark.slow
+def test_without_a_home_and_where_nothing_can_be_written(run, song, here):
+    """What numba keeps of librosa lies with librosa or at home."""
+    if os.getuid() or not shutil.which("setpriv"):
+        pytest.skip("needs root and setpriv, to become nobody")
+    where = Path("/tmp", f"nobody-{here.name}")
+    shutil.copytree(run, where / "run")
+    shutil.copy(song, where)
+    try:
+        where.chmod(0o777)
+        environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+        probe = [*NOBODY, sys.executable, "-c", f"import torch; open({str(SCRIPT)!r})"]
+        if subprocess.run(probe, env=environment, cwd=where, capture_output=True).returncode:
+            pytest.skip("nobody may not read this installation")
+        command = [*NOBODY, sys.executable, str(SCRIPT), song, "--weights", "run", "--page"]
+        done = subprocess.run(command, env=environment, cwd=where, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout and (where / "song.wav.html").exists()
+    finally:
+        shutil.rmtree(where)
 
 
 def test_a_pipe_and_a_name_too_long_are_lines(song, run, here, capsys, wanted):
@@ -321,6 +489,14 @@ def test_a_stream(run, capsys, monkeypatch, wanted):
     for wrong in (["--page"], ["--output", "x"], ["--format", "json"], ["a.wav"]):
         with pytest.raises(SystemExit):
             main(["-", "--weights", str(run), *wrong])
+
+
+def test_channels_of_a_stream_that_cancel_are_a_line(run, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Pipe(np.stack([pcm(), -pcm()], axis=1).tobytes()))
+    assert main(["-", "--weights", str(run), "--channels", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert out
+    assert err.startswith("warning: standard input: its channels cancel each other") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3"])

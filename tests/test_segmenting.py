@@ -1,6 +1,7 @@
 """Segmenting: the same events as decoding all windows at once, whatever the blocks; told when they are certain."""
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -357,12 +358,54 @@ def test_another_rate_is_resampled():
 
 def test_best_run_has_the_highest_validation_score(folder, tmp_path):
     results = folder.parents[2]
-    assert best_run(results) == folder
+    assert best_run(results) == (folder, "the best of dataset data by validation F1, 0.50")
     better = folder.parent / "better"
     better.mkdir()
     (better / "model.json").write_text(json.dumps({"validation": {"f1": 0.9}}))
-    assert best_run(results) == folder  # it has no weights
+    assert best_run(results)[0] == folder  # it has no weights
     (better / "weights.safetensors").touch()
-    assert best_run(results) == better
+    assert best_run(results) == (better, "the best of dataset data by validation F1, 0.90")
+    (better / "model.json").write_text(json.dumps({"validation": {"f1": float("nan")}}))
+    assert best_run(results)[0] == folder
     with pytest.raises(InputError, match="make"):
         best_run(tmp_path)
+
+
+def put_run(results, dataset, f1, time, **data):
+    """A run's folder with as much of a network as `best_run` reads; time: of its weights."""
+    folder = results / dataset / "runs" / f"{f1}"
+    folder.mkdir(parents=True)
+    (folder / "model.json").write_text(json.dumps({"validation": {"f1": f1}} | ({"data": data} if data else {})))
+    (folder / "weights.safetensors").touch()
+    os.utime(folder / "weights.safetensors", (time, time))
+    return folder
+
+
+def test_f1_is_compared_within_a_dataset_and_real_recordings_go_first(tmp_path):
+    def taken():
+        folder, why = best_run(tmp_path)
+        return folder, why.removeprefix(f"the best of dataset {folder.parts[-3]} by validation F1, ")
+
+    unknown = put_run(tmp_path, "old", 0.99, 9)
+    assert taken() == (unknown, "0.99")
+    builtin = put_run(tmp_path, "builtin", 0.95, 8, source="synthetic")
+    assert taken() == (builtin, "0.95; it was preferred to old, which is made of recordings of an unknown source")
+    esc10 = put_run(tmp_path, "esc10", 0.7, 1, source="esc50", trained_on="esc10")
+    put_run(tmp_path, "esc10", 0.6, 3, source="esc50", trained_on="esc10")
+    put_run(tmp_path, "esc10", 0.8, 4, source="esc50", trained_on="esc10-pool_released")  # heard its test recordings
+    folder, why = taken()
+    assert folder == esc10
+    assert why.startswith(
+        "0.70; it was preferred to esc10-pool_released, which is a variant, and to builtin, which is "
+    )
+    bbc = put_run(tmp_path, "bbc", 0.4, 5, source="bbc")
+    assert taken()[0] == bbc and "esc10, which is older" in taken()[1]
+    own = put_run(tmp_path, "own", 0.3, 1, source="folder")
+    assert taken()[0] == own and "builtin, which is made of built-in recordings" in taken()[1]
+
+
+@pytest.mark.parametrize("data", [None, [], "synthetic", {"source": ["folder"]}, {"trained_on": 3}])
+def test_a_model_card_of_another_form_is_a_run_all_the_same(tmp_path, data):
+    folder = put_run(tmp_path, "data", 0.5, 1)
+    (folder / "model.json").write_text(json.dumps({"validation": {"f1": 0.5}, "data": data}))
+    assert best_run(tmp_path)[0] == folder

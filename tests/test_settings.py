@@ -168,7 +168,10 @@ MISTAKES = [
     ("studies.networks.runs.1.mask", "middle", r"studies\.networks\.runs\[1\]\.mask: 'middle'.*'none', 'backbone'"),
     ("studies.networks.runs.1.mask", "head", r"studies\.networks\.runs\[1\]\.mask: 'head'.*'none', 'backbone'"),
     ("studies.mask.seeds", [1, 1], r"studies\.mask\.seeds: \[1, 1\]"),
-    ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs: .*label.*twice"),
+    ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
+    ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
+    ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*something else"),
+    ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
     ("dataset", "nature", "dataset: 'nature'.*builtin"),
     ("dataset", 7, "dataset: 7 is not of type string"),
     ("datasets.builtin.source", "bbc-archive", r"datasets\.builtin\.source: 'bbc-archive'.*'synthetic'"),
@@ -319,6 +322,7 @@ def test_classes_of_a_folder_are_its_folders(own):
     [
         ("nowhere", r"recordings\.path: no such folder: .*/nowhere; set it"),
         ("own/rain", r"recordings\.path: no folder in .*/own/rain; each class is a folder"),
+        ("own/README.txt", r"recordings\.path: no such folder: .*/README.txt; set it"),
     ],
 )
 def test_folder_without_classes_is_named(own, path, line):
@@ -404,6 +408,34 @@ def test_class_that_is_called_background_too_is_named(quiet):
     ), found
     del quiet["datasets"]["builtin"]["background"]
     check_config(quiet)
+
+
+@pytest.mark.parametrize(
+    "file, line",
+    [
+        ("two\nlines/a.wav", r"recordings: class 'two\\nlines' .*line break"),
+        ("overall/a.wav", r"recordings: class 'overall' .*something else"),
+        ("x" * 90 + "/a.wav", r"recordings: class 'x+' has 90 characters; at most 80"),
+        ("rain/{a}.wav", r"recordings: 'own/rain/\{a\}\.wav': Snakemake .*rename it"),
+        ("rain/{a,b+}.wav", r"recordings: 'own/rain/\{a,b\+\}\.wav': Snakemake .*rename it"),
+        ("rain/\udcff.wav", r"recordings: 'own/rain/\\udcff\.wav': Snakemake .*rename it"),
+    ],
+)
+def test_name_in_a_folder_that_cannot_work_is_a_line(own, file, line):
+    Path("own", file).parent.mkdir(exist_ok=True)
+    Path("own", file).touch()
+    (found,) = mistakes(own)
+    assert re.search(line, found), found
+    assert "\n" not in found
+    found.encode()
+
+
+@pytest.mark.parametrize("name", ["~me", "a b", "{", "{}", "100 %", "'\"", "$x", "_hidden", "鳥", "*?[a]", "NA"])
+def test_name_in_a_folder_that_can_work_does(own, name):
+    Path("own", name).mkdir()
+    Path("own", name, f"{name}.wav").touch()
+    check_config(own)
+    assert event_labels(own["datasets"]["builtin"]) == sorted(["dog", "rain", name])
 
 
 @pytest.fixture
@@ -536,20 +568,53 @@ def test_dataset_whose_name_is_no_text_is_named(config):
     assert found.startswith("datasets") and "2024" in found
 
 
-def test_two_labels_for_one_run_in_a_study_are_a_mistake(config):
+@pytest.mark.parametrize(
+    "study, twin",
+    [
+        ("networks", {}),
+        ("networks", {"learning_rate": 0.001}),  # what `training` says already
+        ("networks", {"reading": "described"}),
+        ("mask", {}),
+        ("audit", {}),
+        ("audit", {"l2": "described"}),
+    ],
+)
+def test_two_labels_for_one_run_in_a_study_are_a_mistake(config, study, twin):
     """The figure could show one of them only."""
-    twin = config["studies"]["networks"]["runs"][0] | {"label": "YOHO again"}
-    config["studies"]["networks"]["runs"].append(twin)
+    config["training"]["learning_rate"] = 0.001
+    runs = config["studies"][study]["runs"]
+    runs.append(runs[0] | twin | {"label": "again"})
     (found,) = mistakes(config)
-    assert found.startswith("studies.networks.runs") and "YOHO again" in found
+    key, first = f"studies.{study}.runs", runs[0]["label"]
+    assert found.startswith(f"{key}[{len(runs) - 1}]: 'again' is the same run as {first!r}, {key}[0];")
 
 
-def test_two_cells_with_the_same_settings_are_a_mistake(config):
-    """Their networks could not be told apart by label."""
-    cell = config["studies"]["mask_study"]["cells"][0]
-    config["studies"]["mask_study"]["cells"].append(cell | {"masks": ["none", "head"]})
+def test_audited_differences_of_one_released_run_are_two(config):
+    """On a dataset that is released in `pool` the runs are the same; what they are compared with is not."""
+    config["datasets"]["builtin"]["pool"] = "released"
+    run = {"backbone": "mobilenet", "mask": "none", "l2": "released"}
+    config["studies"]["audit"]["runs"] = [run | {"label": "L2"}, run | {"label": "L2 and pool", "pool": "released"}]
+    check_config(config)
+
+
+@pytest.mark.parametrize("again", [{}, {"epochs": 6}])
+def test_two_cells_with_the_same_settings_are_a_mistake(config, again):
+    """Their networks could not be told apart by label, or are the same networks."""
+    cells, config["training"]["epochs"] = config["studies"]["mask_study"]["cells"], 6
+    cells.append(cells[0] | {"masks": ["none", "head"]} | again)
     (found,) = mistakes(config)
-    assert found.startswith("studies.mask_study") and "twice" in found
+    assert found.startswith("studies.mask_study.cells[4]: ")
+    assert ("is the same run as 'lr 0.0001, schedule constant, mask none'" if again else "twice") in found
+    assert "studies.mask_study.cells[0]" in found
+
+
+@pytest.mark.parametrize(
+    "label", ["~2x", "~", "/", "{seed}", "}{", "100 %", "'\"", "$x", r"$\foo$", "_", "鳥", "*?[a]"]
+)
+def test_any_label_of_one_line_will_do(config, label):
+    config["studies"]["networks"]["runs"][1]["label"] = label
+    check_config(config)
+    assert portable(config)["studies"] == config["studies"]
 
 
 def test_unmasked_network_of_the_claims_needs_no_run_of_its_own(config):
@@ -1141,5 +1206,10 @@ def test_digest_follows_the_modules_that_a_script_loads_and_no_others(scripts, o
 
 
 def test_no_place_on_this_machine_is_written_down():
-    config = {"a": {"path": "/home/someone/ESC-50.zip", "of": ["~/x/y", "data/esc", 1, None, 0.5]}, "b": "1/2"}
-    assert portable(config) == {"a": {"path": "ESC-50.zip", "of": ["y", "data/esc", 1, None, 0.5]}, "b": "1/2"}
+    config = {"a": [{"path": "/home/someone/ESC-50.zip"}], "audio": ["~/x/y", "data/esc"], "b": "1/2", "c": [1, None]}
+    assert portable(config) == config | {"a": [{"path": "ESC-50.zip"}], "audio": ["y", "data/esc"]}
+
+
+def test_what_is_no_place_is_written_down_whole():
+    config = {"label": "~2x", "rules": [{"pattern": "/car/"}], "manifest": None, "path": "~nobody/x"}
+    assert portable(config) == config | {"path": "x"}

@@ -369,6 +369,23 @@ def test_esc50_folder_is_read(esc, esc50):
         assert soundfile.info(row.path).frames > 0
 
 
+def test_other_columns_of_a_collection_are_none_of_ours(esc, esc50):
+    plain = esc50(esc)
+    names = [name for name in (*COLUMNS, "sha256", "error", "seed") if name != "recordings"]
+    write_meta(esc, [[*row, *("other" for _ in names)] for row in ROWS], [*HEADER, *names])
+    pd.testing.assert_frame_equal(esc50(esc), plain)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_table_that_begins_with_a_byte_order_mark_is_read(esc, esc50, quoted):
+    plain = esc50(esc)
+    write_meta(esc, ROWS, HEADER)
+    text = (esc / "meta" / "esc50.csv").read_text()
+    text = text.replace("filename", '"filename"', 1) if quoted else text
+    (esc / "meta" / "esc50.csv").write_text(text, encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(esc50(esc), plain)
+
+
 def test_near_silent_ends_are_trimmed_at_any_rate_and_channel_count(esc, esc50):
     table = esc50(esc)
     assert {soundfile.info(path).samplerate for path in table["path"]} == {44100, 22050, 48000, 8000}

@@ -57,8 +57,7 @@ def folder(tmp_path):
 
 def loops(folder, settings=THROUGHPUT):
     torch.manual_seed(0)
-    precision = {"train": "float32", "score": "float32"}
-    return throughput.both_loops(Network(**NETWORK | SIZES), folder, TRAINING | {"precision": precision}, settings, CPU)
+    return throughput.both_loops(Network(**NETWORK | SIZES), folder, TRAINING, settings, CPU)
 
 
 # ---- both sides do the same ------------------------------------------------------------------------------------------

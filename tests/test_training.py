@@ -50,7 +50,7 @@ SETTINGS = {
     "l2": NO_PENALTY,
     "augmentation": AUGMENTATION,
     "input": "standardised",
-    "precision": {"train": "float32", "score": "float32"},
+    "precision": "float32",
 }
 HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
 HISTORY += ["valid_penalty", "valid_loss"]
@@ -147,8 +147,8 @@ def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, c
 
 
 def outputs_of(network, features, **changes):
-    """`predict` in float32 on the CPU."""
-    return predict(network, features, **{"precision": "float32", "device": CPU} | changes)
+    """`predict` on the CPU."""
+    return predict(network, features, **{"device": CPU} | changes)
 
 
 def spying():
@@ -766,18 +766,26 @@ def test_precision_is_what_is_asked_for():
 
 
 @pytest.mark.parametrize("native", [True, False])
-def test_auto_takes_bfloat16_where_the_processor_has_it_but_not_to_train_depthwise_convolutions(monkeypatch, native):
+def test_auto_takes_bfloat16_where_the_processor_has_it_but_not_for_depthwise_convolutions(monkeypatch, native):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
     dense, depthwise, fast = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4), "bfloat16" if native else "float32"
-    assert choose_precision(dense, CPU, "auto") == {"train": fast, "score": fast}
-    assert choose_precision(depthwise, CPU, "auto") == {"train": "float32", "score": fast}
-    assert choose_precision(depthwise, torch.device("cuda"), "auto") == dict.fromkeys(("train", "score"), "bfloat16")
-    assert choose_precision(dense, CPU, "float32") == dict.fromkeys(("train", "score"), "float32")
-    assert choose_precision(depthwise, CPU, "bfloat16") == dict.fromkeys(("train", "score"), "bfloat16")
+    assert choose_precision(dense, CPU, "auto") == fast
+    assert choose_precision(depthwise, CPU, "auto") == "float32"
+    assert choose_precision(depthwise, torch.device("cuda"), "auto") == "bfloat16"
+    assert choose_precision(dense, CPU, "float32") == "float32"
+    assert choose_precision(depthwise, CPU, "bfloat16") == "bfloat16"
+
+
+def test_scores_are_computed_in_float32_whatever_is_trained_in():
+    network, formats = Small(), {True: set(), False: set()}
+    network.features[0].register_forward_hook(lambda layer, _, output: formats[layer.training].add(output.dtype))
+    held_out = made_up(20, 3)
+    train(network=network, held_out=held_out, precision="bfloat16", epochs=1)
+    assert formats == {True: {torch.bfloat16}, False: {torch.float32}}
 
 
 def test_bfloat16_trains_too():
-    _, history, _, weights, _ = train(precision=dict.fromkeys(("train", "score"), "bfloat16"), epochs=8)
+    _, history, _, weights, _ = train(precision="bfloat16", epochs=8)
     assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
 
@@ -797,7 +805,7 @@ def on_gpu(checkpoint=None, network=None, bar=Bar, **changes):
     """Train the small network on a GPU, 12 whole batches and a smaller one an epoch."""
     torch.manual_seed(0)
     network, training, valid = network or Small(), made_up(100, 1), made_up(20, 2)
-    settings = SETTINGS | {"precision": dict.fromkeys(("train", "score"), "bfloat16")} | changes
+    settings = SETTINGS | {"precision": "bfloat16"} | changes
     score, checkpoint, cuda = bin_scores(valid[1]), checkpoint or NothingKept(), torch.device("cuda")
     result = fit(network, training, valid, None, score, bar, checkpoint, settings=settings, seed=0, device=cuda)
     return network, *result

@@ -1,5 +1,6 @@
 """The whole workflow, run as a user runs it: from recordings to figures, again, after a kill, after bad input."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -153,6 +154,37 @@ datasets:
     assert "Traceback" not in text
 
 
+def test_names_in_braces_are_no_wildcards(tmp_path):
+    """Labels of networks, classes and weights; a file of such a name is refused."""
+    (tmp_path / "esc").mkdir()
+    (tmp_path / "a.wav").touch()
+    config = tmp_path / "braces.yaml"
+    config.write_text(f"""
+dataset: real
+datasets:
+  real:
+    source: esc50
+    recordings:
+      path: {tmp_path / "esc"}
+      classes: [{{event_label: "{{x}}", categories: [dog]}}, {{event_label: "{{y}}", categories: [rain]}}]
+      folds: {{train: [1], valid: [2], test: [3]}}
+      trim_db: 40
+    mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
+studies:
+  networks:
+    runs:
+      - {{label: "{{z}}", backbone: mobilenet, mask: none}}
+weights: "{{run}}"
+audio: {tmp_path / "a.wav"}
+""")
+    targets = ["all", "audit", "claims", "segment", "results/tables/segmenting.csv"]
+    code, text = run(tmp_path, *targets, "--dry-run", "--quiet", config=[TINY, config])
+    assert code == 0, text
+    config.write_text(config.read_text().replace("a.wav", "{a}.wav"))
+    code, text = run(tmp_path, "segment", "--dry-run", config=[TINY, config])
+    assert code != 0 and "{a}.wav': Snakemake reads no file of such a name" in text
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -288,6 +320,26 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(finished, tm
     assert f"checkpoint.pt: goes on after epoch {reached[-1]}" in log
     for name in ("history.csv", "classwise.csv", "weights.safetensors", "model.json", "test_scores.json"):
         assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("code", "works", "said"),
+    [(0, True, ""), (1, False, "make is already at work in this folder"), (71, True, "This file system has no locks")],
+)
+def test_make_goes_on_where_a_file_system_has_no_locks(tmp_path, code, works, said):
+    """What flock of util-linux ends with: 1 where another holds the lock, from 64 on where there is none to be had."""
+    for name, script in (("flock", f"exit {code}"), ("snakemake", "echo works")):
+        program = tmp_path / ".venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / ".venv" / "installed.txt").touch()
+    path = f"{tmp_path / '.venv' / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(["make", "-C", tmp_path], env={"PATH": path}, capture_output=True, text=True)
+    assert (done.returncode == 0, "works" in done.stdout) == (works, works)
+    assert said in done.stdout and ("lock" in done.stdout) == (code == 71)
 
 
 def epochs_done(folder):

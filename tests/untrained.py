@@ -12,7 +12,7 @@ DESCRIPTION = {
     "windows": {"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
     "features": {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80},
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
-    "training": {"precision": {"train": "float32", "score": "float32"}},
+    "training": {"precision": "float32"},
     "validation": {"f1": 0.5},
 }
 

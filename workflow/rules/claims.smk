@@ -52,7 +52,7 @@ rule tabulate_audit:
     params:
         audit={"runs": runs.of("audit"), "pairs": runs.audit},
         claims=statistics("level", "replicates", "seed"),
-        event_labels=event_labels(config["datasets"][DATASET]),
+        event_labels=shown_labels,
         window_length=config["windows"]["length"],
         resolution=config["scoring"]["resolution"],
         code=code_digest("tabulate_audit"),

@@ -3,12 +3,14 @@ import re
 
 from settings import (
     DATA_KEYS,
+    NO_INPUT,
     SCRIPTS,
     Runs,
     check_config,
     code_digest,
     dataset_settings,
     event_labels,
+    is_input,
     portable,
     read_as,
     scored_windows,
@@ -56,6 +58,11 @@ def labels(wildcards):
     return event_labels(dataset(wildcards))
 
 
+def shown_labels(wildcards):
+    """Classes of the configured dataset. A function: in texts of `params` Snakemake takes {name} for a wildcard."""
+    return event_labels(config["datasets"][DATASET])
+
+
 def base(wildcards):
     """The dataset of which a path names a variant."""
     return wildcards.dataset.partition("-")[0]
@@ -95,4 +102,7 @@ def audio_to_segment(wildcards):
     """Files and folders that the config names."""
     if not config.get("audio"):
         raise WorkflowError("segment: name what is to be segmented, a file or a folder: --config audio=PATH")
-    return config["audio"]
+    paths = [config["audio"]] if isinstance(config["audio"], str) else config["audio"]
+    if refused := [path for path in paths if not is_input(path)]:
+        raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or give it to segment_audio.py")
+    return paths

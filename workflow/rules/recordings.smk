@@ -90,7 +90,7 @@ rule tabulate_dataset:
             "shortest": config["mixing"]["shortest_segment"],
             "slices": read_as(config, config["datasets"][DATASET])["slices"],
         },
-        event_labels=event_labels(config["datasets"][DATASET]),
+        event_labels=shown_labels,
         code=code_digest("tabulate_dataset"),
     script:
         "../scripts/tabulate_dataset.py"

@@ -22,7 +22,7 @@ rule show_mix:
         "../../envs/audio.yaml"
     params:
         runs=SHOWN,
-        event_labels=event_labels(config["datasets"][DATASET]),
+        event_labels=shown_labels,
         code=code_digest("show_mix"),
     script:
         "../scripts/show_mix.py"

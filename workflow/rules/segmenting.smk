@@ -18,7 +18,7 @@ rule segment:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        weights=config.get("weights"),
+        weights=lambda wildcards: config.get("weights"),
         form=config["segmenting"]["form"],
         page=config["segmenting"]["page"],
         networks=trained_networks(config.get("weights")),
@@ -44,7 +44,7 @@ rule measure_segmenting:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        labels=list(SHOWN),
+        labels=lambda wildcards: list(SHOWN),
         audio=config["throughput"]["audio"],
         repeats=config["throughput"]["repeats"],
         code=code_digest("measure_segmenting"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
+from snakemake.io import contains_wildcard
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -30,6 +31,14 @@ FETCH_KEYS = {
     ),
     "esc50": ("address",),
 }
+
+# Keys whose value is a file or folder of the user's.
+PATHS = ("path", "manifest", "catalogue", "audio", "weights")
+
+# Names in tables and pages that stand for all classes, and for the true events.
+OVERALL, TRUE = "overall", "true"
+
+LONGEST_LABEL = 80  # characters: a longer one leaves a figure no room
 
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch"}
@@ -79,7 +88,7 @@ def check_dataset(name, dataset):
     where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
     for key in ("path", "manifest", "catalogue"):
         path = Path(recordings.get(key) or ".")
-        if not path.exists():
+        if not (path.is_dir() if MEANT.get((dataset["source"], key)) == "folder" else path.exists()):
             yield f"{where}.{key}: no such {MEANT[dataset['source'], key]}: {path.resolve()}; set it to where it lies"
         elif (dataset["source"], key) == ("folder", "path") and not event_labels(dataset):
             yield f"{where}.path: no folder in {path.resolve()}; each class is a folder of its recordings"
@@ -100,6 +109,36 @@ def check_dataset(name, dataset):
     for key in ("duration", "level", "snr"):
         if key in recordings and recordings[key][0] > recordings[key][1]:
             yield f"{where}.{key}: {recordings[key]} must be [smallest, largest]"
+    if dataset["source"] == "folder" and not Path(recordings["path"]).is_dir():
+        return  # which is said already
+    for event_label in event_labels(dataset):
+        yield from check_label(f"{where}: class", event_label, OVERALL)
+    if refused := [file for file in source_files(dataset) if not is_input(file)]:
+        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        yield f"{where}: {refused[0]!r}{more}: {NO_INPUT}"
+
+
+NO_INPUT = "Snakemake reads no file of such a name, which is no text or holds a name in braces; rename it"
+
+
+def is_input(path):
+    """Whether Snakemake can have a path as an input: it takes {name} for a wildcard, and writes paths as UTF-8."""
+    return not contains_wildcard(path) and is_text(path)
+
+
+def is_text(name):
+    """Whether a name of a file is text: the bytes of one that is not are surrogates."""
+    return not re.search("[\ud800-\udfff]", name)
+
+
+def check_label(where, label, taken):
+    """Mistakes of a label that stands in tables, figures and pages; taken: what means something else there."""
+    if not label.isprintable():
+        yield f"{where} {label!r} holds what cannot be shown, as a line break; rename it"
+    elif len(label) > LONGEST_LABEL:
+        yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
+    elif label == taken:
+        yield f"{where} {label!r} is what tables and pages call something else; rename it"
 
 
 def check_background(config):
@@ -171,13 +210,31 @@ def check_studies(config):
             yield f"studies.audit.runs[{number}]: {run['label']!r} has no released key to compare with"
     if config["features"]["win_length"] > config["features"]["n_fft"]:
         yield f"features.win_length: {config['features']['win_length']} is more than n_fft"
-    for name, study in config["studies"].items():
-        settings = [{key: value for key, value in run.items() if key != "label"} for run in study.get("runs", ())]
-        for number, run in enumerate(settings):
-            if run in settings[:number]:
-                yield f"studies.{name}.runs[{number}]: {study['runs'][number]['label']!r} repeats another run"
-        if repeated(run["label"] for run in study_runs(study)):
-            yield f"studies.{name}.runs: a label is there twice"
+    for study in config["studies"]:
+        yield from check_runs(config, study)
+
+
+def check_runs(config, study):
+    """Mistakes of a study's labels; and runs that are one and the same, of which a figure shows but one."""
+    settings, runs = config["studies"][study], Runs(config)
+    kind = "runs" if "runs" in settings else "cells"
+    keys, labels = {}, {}
+    for number, entry in enumerate(settings[kind]):
+        key = f"studies.{study}.{kind}[{number}]"
+        for run in study_runs(settings | {kind: [entry]}):
+            label = run["label"]
+            sides = audit_sides(config, run).values() if study == "audit" else [run]
+            same = tuple(runs.add(side, settings["seeds"][0]) for side in sides)
+            found = list(check_label(f"{key}: label", label, TRUE))
+            if label in keys:
+                found.append(f"{key}: the label {label!r} is there twice: {keys[label]} has it too; change one of them")
+            elif same in labels:
+                first = labels[same]
+                found.append(f"{key}: {label!r} is the same run as {first!r}, {keys[first]}; remove one of them")
+            if found:
+                yield found[0]
+                break  # of a cell, whose other masks have the same mistake
+            keys[label], labels[same] = key, label
 
 
 def segmenting_settings(config):
@@ -200,10 +257,17 @@ def window_frames(config):
 def portable(value):
     """A config, or a part of one, in which a file or folder of this machine keeps its name alone."""
     if isinstance(value, dict):
-        return {key: portable(part) for key, part in value.items()}
+        return {key: without_place(part) if key in PATHS else portable(part) for key, part in value.items()}
     if isinstance(value, list):
         return [portable(part) for part in value]
-    return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
+    return value
+
+
+def without_place(value):
+    """The value of a key of PATHS: of a path from the root or from home the name alone."""
+    if isinstance(value, list):
+        return [without_place(part) for part in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
 
 
 def event_labels(dataset):
@@ -380,10 +444,8 @@ class Runs:
 
     def pair(self, run, seed):
         """Enter a run of the audit, and the same run with its released keys as described."""
-        plain = {key: value for key, value in run.items() if key != "reading"}
-        sides = {"described": plain | dict.fromkeys(released_keys(self.config, run), "described"), "released": run}
         row = {"label": run["label"], "seed": seed}
-        for side, entry in sides.items():
+        for side, entry in audit_sides(self.config, run).items():
             row[side] = self.add(entry | dict.fromkeys(AFTER_TRAINING, "described"), seed)
             row[f"{side}_decoding"] = self.decoding(run_columns(self.config, entry))
         self.audit.append(row)
@@ -480,6 +542,12 @@ def run_columns(config, run):
 def released_keys(config, run):
     """Differences that a run itself asks for as released."""
     return [key for key in config["readings"]["described"] if run.get(key, run.get("reading")) == "released"]
+
+
+def audit_sides(config, run):
+    """A run of the audit with its released keys as described, and as it is: {reading: run}."""
+    plain = {key: value for key, value in run.items() if key != "reading"}
+    return {"described": plain | dict.fromkeys(released_keys(config, run), "described"), "released": run}
 
 
 def study_runs(study):

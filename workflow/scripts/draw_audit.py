@@ -1,13 +1,11 @@
 """The audit: effect on test F1 and error rate of each difference between the readings."""
 
-import pandas as pd
-
 from yoho import job
-from yoho.plotting import draw_effects, save_figure
+from yoho.plotting import draw_effects, read_results, save_figure
 
 
 def draw_audit(table, figures, *, level):
-    save_figure(draw_effects(pd.read_csv(table), level), figures)
+    save_figure(draw_effects(read_results(table), level), figures)
 
 
 if __name__ == "__main__":

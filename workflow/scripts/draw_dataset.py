@@ -1,13 +1,11 @@
 """The dataset: recordings, groups, segments and hours of each class and split."""
 
-import pandas as pd
-
 from yoho import job
-from yoho.plotting import draw_contents, save_figure
+from yoho.plotting import draw_contents, read_results, save_figure
 
 
 def draw_dataset(table, figures):
-    save_figure(draw_contents(pd.read_csv(table)), figures)
+    save_figure(draw_contents(read_results(table)), figures)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,18 @@ From the command line (`segment_audio.py --help`) and as the script of the rule 
 """
 
 import argparse
+import codecs
 import os
+import re
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+
+if __name__ == "__main__" and "snakemake" not in globals():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once while packages are loaded, with no traceback
 
 from tqdm import tqdm
 
@@ -16,7 +23,7 @@ from yoho import InputError, job
 from yoho.audio import ENCODINGS, SUFFIXES, AudioWarning, pcm_blocks, resampled, sound
 from yoho.page import write_page
 from yoho.segmenting import DECODINGS, best_run, load
-from yoho.writing import FORMS, names_files, read_events
+from yoho.writing import FORMS, named_after, names_files, read_events
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -97,13 +104,13 @@ def segment_file(file, name, true, network, form, output, page, classes):
         target = Path(output or "", name if output else name.name)
         if output is not None:
             target.parent.mkdir(parents=True, exist_ok=True)
-            path = Path(f"{target}.{FORMS[form].suffix}")
+            path = named_after(target, f".{FORMS[form].suffix}")
             path.write_text(FORMS[form].header + text, encoding="utf-8", errors="surrogateescape")
             text = ""
         if page:
             if true is not None and classes != segmenter.event_labels:
                 true = true[true["event_label"].isin(classes)]
-            write_page(Path(f"{target}.html"), file, events, classes, reference=true, title=file.name)
+            write_page(named_after(target, ".html"), file, events, classes, reference=true, title=file.name)
         return text, None
     except InputError as error:
         return "", str(error)
@@ -119,8 +126,10 @@ def find_audio(paths):
     for path in map(Path, paths):
         try:
             if path.is_dir():
-                inside = sorted(filter(partial(looks_like_audio, path), path.rglob("*")))
-                if not inside:
+                unread = []
+                inside = sorted(filter(partial(looks_like_audio, path), inside_of(path, unread.append)))
+                problems += [f"{error.filename}: {error.strerror}" for error in unread]
+                if not inside and not unread:
                     problems.append(f"{path}: no audio in this folder")
                 files |= {file.absolute(): file for file in inside}
             else:
@@ -129,6 +138,13 @@ def find_audio(paths):
         except OSError as error:  # not there, not allowed, too long a name
             problems.append(f"{path}: {error.strerror}")
     return list(files.values()), problems
+
+
+def inside_of(folder, unread):
+    """Yield what lies in a folder and below, but for hidden folders; `unread` gets the OSError of each other one."""
+    for root, folders, names in os.walk(folder, onerror=unread):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(root, name) for name in names)
 
 
 def looks_like_audio(folder, path):
@@ -143,19 +159,57 @@ def segment_stream(stream, network, *, encoding, channels, rate, form, classes=N
     blocks = sound(pcm_blocks(stream, encoding, channels), "standard input")
     print(FORMS[form].header, end="", flush=True)
     blocks = resampled(blocks, rate, segmenter.sample_rate)
-    for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
-        events = events[events["event_label"].isin(classes or segmenter.event_labels)]
-        print(FORMS[form].write("standard input", time, events), end="", flush=True)
+    with warnings.catch_warnings(action="always", category=AudioWarning):
+        warnings.showwarning = lambda message, *_: complain(message, "warning")
+        for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
+            events = events[events["event_label"].isin(classes or segmenter.event_labels)]
+            print(FORMS[form].write("standard input", time, events), end="", flush=True)
 
 
 def complain(problem, kind="error"):
     """Say in a line what cannot be done, or is done otherwise than one would think."""
-    tqdm.write(f"{kind}: {one_line(problem)}", file=sys.stderr)
+    tell(f"{kind}: {one_line(problem)}")
+
+
+def tell(line):
+    """Say something on standard error, or nowhere where that cannot be written."""
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError:
+        lead_nowhere(sys.stderr)
+
+
+def lead_nowhere(stream):
+    """Let a stream that cannot be written take what is left in it: Python writes that when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def one_line(what):
-    """Text without line breaks, which a file's name may hold."""
-    return str(what).replace("\n", "\\n")
+    """Text without line breaks and other signs that steer a terminal, which a file's name may hold."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda sign: repr(sign[0])[1:-1], str(what))
+
+
+def any_name(error):
+    """How a name goes into a stream: bytes that are no text as they are, what its encoding lacks as \\u9ce5."""
+    with suppress(UnicodeError):
+        return codecs.lookup_error("surrogateescape")(error)
+    return codecs.lookup_error("backslashreplace")(error)
+
+
+codecs.register_error("any_name", any_name)
+
+
+def settle_streams():
+    """Let standard output and error take any name; returns which standard streams are closed; they lead nowhere now."""
+    closed = [name for name in ("stdin", "stdout", "stderr") if getattr(sys, name) is None]
+    for name in closed:  # in this order: each gets the number that is its own
+        stream = open(os.devnull, "r" if name == "stdin" else "w")  # noqa: SIM115
+        os.set_inheritable(stream.fileno(), True)  # or a process that is started would take that number for a pipe
+        setattr(sys, name, stream)
+    job.TERMINAL = job.TERMINAL or sys.stderr
+    sys.stdout.reconfigure(errors="any_name")
+    sys.stderr.reconfigure(errors="backslashreplace")
+    return closed
 
 
 def arguments():
@@ -195,7 +249,7 @@ def share(text):
 
 def main(argv):
     """Do what the command line asks for; returns the exit code: 0, or 2 where anything could not be done."""
-    parser = arguments()
+    closed, parser = settle_streams(), arguments()
     given = vars(parser.parse_args(argv))
     raw = {name: given.pop(name) for name in ("encoding", "rate", "channels")}
     paths, weights = given.pop("paths"), given.pop("weights")
@@ -203,11 +257,14 @@ def main(argv):
         parser.error("--channels and --jobs must be positive")
     if given["reference"] and not given["page"]:
         parser.error("--reference is for --page")
-    sys.stdout.reconfigure(errors="surrogateescape")  # a file's name may be no text
     try:
+        if "stdin" in closed and "-" in paths:
+            raise InputError("standard input: is closed")
+        if "stdout" in closed and not given["output"]:
+            raise InputError("standard output: is closed; name a folder with --output")
         if weights is None:
-            weights = best_run(RESULTS)
-            print(f"network: {weights}", file=sys.stderr)
+            weights, why = best_run(RESULTS)
+            tell(f"network: {weights} ({why})")
         if "-" in paths:
             if paths != ["-"] or given["output"] or given["page"] or not FORMS[given["form"]].lines:
                 parser.error("standard input is segmented alone, to standard output, as text, dcase or audacity")
@@ -216,14 +273,15 @@ def main(argv):
             return 0
         done, failed = segment_audio(paths, str(weights), **given)
         if done + failed > 1:
-            print(f"{done} segmented, {failed} failed", file=sys.stderr)
+            tell(f"{done} segmented, {failed} failed")
         return 2 if failed else 0
     except InputError as error:
         complain(error)
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
+        if error.filename is None:
+            lead_nowhere(sys.stdout)
+        if isinstance(error, BrokenPipeError):  # whoever read our output has had enough
+            return 0
         complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
@@ -234,8 +292,9 @@ if __name__ == "__main__":
     if "snakemake" in globals():
         job.start(snakemake)
         folder, params = snakemake.output[0], snakemake.params
-        weights = str(params.weights or best_run("results"))
-        job.tell(f"network: {weights}")
+        weights, why = (params.weights, "as the config says") if params.weights else best_run("results")
+        weights = str(weights)
+        job.tell(f"network: {weights} ({why})")
         done, failed = segment_audio(
             snakemake.input, weights, form=params.form, output=folder, page=params.page, jobs=snakemake.threads
         )
@@ -243,4 +302,5 @@ if __name__ == "__main__":
             raise InputError("nothing could be segmented")
         job.tell(f"{done} segmented, {failed} failed: {folder}")
     else:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(main(sys.argv[1:]))

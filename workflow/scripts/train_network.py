@@ -80,7 +80,7 @@ def train_network(
     history.to_csv(made.history, index=False, float_format="%.9g")
     classwise.to_csv(made.classwise, index=False, float_format="%.9g")
     model.load_state_dict(weights)
-    outputs = predict(model, valid[0], precision=training["precision"]["score"], device=device).numpy()
+    outputs = predict(model, valid[0], device=device).numpy()
     sizes = {"train": len(train[0]), "valid": len(valid[0]), "test": len(Stored(files.test_features))}
     description = {
         "run": run,
@@ -110,8 +110,7 @@ def evaluate_network(files, made, *, scoring):
     network, description = load_network(Path(made.weights).parent)
     training, event_labels = description["training"], description["event_labels"]
     device = job.choose_device(training["device"], training["deterministic"])
-    precision = training["precision"]["score"]
-    outputs = predict(network.to(device), Stored(files.test_features), precision=precision, device=device).numpy()
+    outputs = predict(network.to(device), Stored(files.test_features), device=device).numpy()
     windows, reference, plan, recordings = (
         read_table(files[name]) for name in ("test_windows", "test_events", "test_plan", "recordings")
     )

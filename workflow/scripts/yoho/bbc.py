@@ -180,7 +180,7 @@ def join_tapes(table):
 def read_catalogue(path):
     """Number and name of the disc of each id, by id. Raises InputError where the file lacks them."""
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a table ({str(error).strip()})") from error
     if missing := {"id", "CDNumber", "CDName"} - set(table.columns):

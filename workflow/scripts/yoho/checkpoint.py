@@ -1,5 +1,6 @@
 """Checkpoints: the whole state of a training in one file, whole at every moment, refused where it does not fit."""
 
+import errno
 import fcntl
 import io
 import os
@@ -12,12 +13,16 @@ import torch
 
 from yoho import InputError
 
+# What a file system says that has no locks.
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+
 
 class Checkpoint:
     """The state of a training after its last full epoch, kept in a file beside the run.
 
     path: of the file; fingerprint: {name: what the state depends on: a setting, a digest of data or code}; say:
-    called with one line where a checkpoint is refused.
+    called with one line where a checkpoint is refused
+    or the run cannot be locked.
     """
 
     def __init__(self, path, fingerprint, say):
@@ -58,7 +63,10 @@ class Checkpoint:
 
     @contextmanager
     def alone(self, patience):
-        """Hold the run for this process; InputError where another one holds it still after `patience` seconds."""
+        """Hold the run for this process; InputError where another one holds it still after `patience` seconds.
+
+        Where the file system has no locks, `say` gets one line, and nothing keeps another process off.
+        """
         deadline = time.monotonic() + patience
         with open(self.path.with_suffix(".lock"), "w") as lock:
             while True:
@@ -71,6 +79,11 @@ class Checkpoint:
                             f"{self.path.parent}: another process trains this run; end it first"
                         ) from error
                     time.sleep(0.2)
+                except OSError as error:
+                    if error.errno not in NO_LOCKS:
+                        raise
+                    self.say(f"{lock.name}: this file system has no locks; see to it that one process trains this run")
+                    break
             yield
 
 

@@ -5,6 +5,7 @@ statistic with its two intervals: over seeds (the recordings held fixed) and ove
 counts only where both pass, so its p-value is the larger of the two.
 """
 
+import re
 from functools import partial
 from itertools import combinations
 from typing import NamedTuple
@@ -477,7 +478,12 @@ def claims_page(found, power, claims):
             p = "" if np.isnan(told.p) else f"{told.p:.3g}"
             why = f": {told.reason}" if isinstance(told.reason, str) and told.reason else ""
             lines.append(
-                f"| {told.statistic} | {estimate} | {reach} | {told.test} | {p} | {told.n_seeds or ''} "
-                f"| {told.n_recordings or ''} | {told.verdict}{why} |"
+                f"| {literal(told.statistic)} | {estimate} | {reach} | {told.test} | {p} | {told.n_seeds or ''} "
+                f"| {told.n_recordings or ''} | {told.verdict}{literal(why)} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def literal(text):
+    """Markdown that shows a text as it is: labels of networks and classes may hold its signs."""
+    return re.sub(r"([\\`*_<|])", r"\\\1", text)

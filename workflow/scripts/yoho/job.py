@@ -104,7 +104,8 @@ def spread(function, calls, threads, description):
 def choose_device(name, deterministic):
     """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU.
 
-    deterministic: on a GPU too, the same seed is to give the same bytes. On a CPU it does anyway.
+    On a GPU float32 is then float32 in convolutions too: PyTorch itself computes them in TF32. deterministic: on a GPU
+    too, the same seed is to give the same bytes. On a CPU it does anyway.
     """
     import torch
 
@@ -114,6 +115,7 @@ def choose_device(name, deterministic):
     if not present or name == "cpu":
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = not deterministic
+    torch.backends.cudnn.allow_tf32 = False
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
         torch.use_deterministic_algorithms(True)

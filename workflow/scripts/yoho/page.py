@@ -24,6 +24,7 @@ from yoho import InputError
 from yoho.audio import open_audio, opened, read_blocks
 from yoho.pages import data_uri
 from yoho.plotting import COLOURS
+from yoho.writing import named_after
 
 SELF_CONTAINED = 600 * 48_000  # samples up to which a page holds its audio: ten minutes at 48 kHz
 TAIL = 2**16  # samples of silence after the audio: in the last frames of a FLAC file Chromium cannot always seek
@@ -63,12 +64,12 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
     one, score in [0, 1]; event_labels: classes in the order of their lanes, to which unknown ones of the tables are
     added; reference: table of the true onset, offset, event_label; title: the file's name where there is none.
     The audio is mixed to mono, and silence added that is not played. More than `self_contained` samples are written
-    to NAME.page.flac beside NAME.html.
+    to NAME.page.flac beside NAME.html, where a name that becomes too long is shortened.
     Of a file no more is in memory at a time than a block, however long it is.
     Raises InputError where the audio cannot be read, or is the file that would be written beside the page.
     """
     target, audio = Path(target), Path(audio)
-    beside = target.with_name(f"{target.stem}.page.flac")
+    beside = named_after(target.with_suffix(""), ".page.flac")
     if beside.exists() and beside.samefile(audio):
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
     # Whole or not at all: the page and its audio take their places when both are written.

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+plt.rcParams["text.parse_math"] = False  # a dollar in a label is a dollar, also in what is made when a figure is saved
+
 # Okabe and Ito's colours, apart for every common colour blindness; marks and strokes tell them apart in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -35,10 +37,16 @@ STYLE = {
 }
 
 
+def read_results(path):
+    """A table of results, .csv; a label is text, whatever it looks like: a class may be called NA."""
+    labels = dict.fromkeys(("event_label", "difference"), str)
+    return pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=[""])
+
+
 def read_runs(files, runs):
     """One table of the runs' tables: files lie in folders named after their run; runs: list of (label, run)."""
     labels = {run: label for label, run in runs}
-    tables = [pd.read_csv(file).assign(run=Path(file).parent.name) for file in files]
+    tables = [read_results(file).assign(run=Path(file).parent.name) for file in files]
     return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
 
 
@@ -52,7 +60,7 @@ def draw_training(curves):
         finish(left, "epoch", "validation F1", unit=True)
         finish(right, "epoch", "loss per window")
         right.set_ylim(bottom=0)
-        left.legend(loc="best")
+        show_legend(left, left, loc="best")
         solid, dashed = (plt.Line2D([], [], color="0.3", linestyle=style) for style in ("-", "--"))
         right.legend([solid, dashed], ["validation", "training"], loc="best")
     return figure
@@ -75,8 +83,8 @@ def draw_classwise(curves, epochs):
                 finish(axis, "epoch" if last else "", label if axis is row[0] else "", unit=True)
         for axis, score in zip(axes[0], scores):
             axis.set_title({"f1": "F1"}.get(score, score))
-        handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 6))
+        names = curves["event_label"].nunique()
+        show_legend(figure, axes[0, 0], loc="outside lower center", ncols=min(names, 6))
     return figure
 
 
@@ -88,7 +96,7 @@ def draw_mask(curves):
         finish(axis, "epoch", "validation F1", unit=True)
         rates = curves.loc[curves["epoch"] == 1, "learning_rate"].unique()
         axis.set_title("learning rate " + ", ".join(f"{rate:g}" for rate in rates))
-        axis.legend(loc="best")
+        show_legend(axis, axis, loc="best")
     return figure
 
 
@@ -111,7 +119,7 @@ def draw_cells(curves):
             axis.set_title(cell)
         for axis in axes.flat[len(cells) :]:
             axis.set_visible(False)
-        axes[0, 0].legend(title="mask", loc="best")
+        show_legend(axes[0, 0], axes[0, 0], title="mask", loc="best")
     return figure
 
 
@@ -181,6 +189,12 @@ def draw_lines(axis, curves, score, **style):
             clip_on=False,
             **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
         )
+
+
+def show_legend(place, axis, **style):
+    """A legend of an axis's lines at a figure or axis; matplotlib's own leaves out a label that begins with _."""
+    lines = axis.get_lines()
+    place.legend(lines, [line.get_label() for line in lines], **style)
 
 
 def finish(axis, xlabel, ylabel, unit=False):

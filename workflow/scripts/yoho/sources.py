@@ -74,8 +74,8 @@ def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
     if not meta.is_file():
         raise InputError(f"{meta}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
     try:
-        table = pd.read_csv(meta, dtype=str, keep_default_na=False)
-    except ValueError as error:
+        table = pd.read_csv(meta, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         raise InputError(f"{meta}: cannot be read as a table ({str(error).strip()})") from error
     if missing := {"filename", "fold", "category", "src_file"} - set(table.columns):
         raise InputError(f"{meta}: no column {', '.join(sorted(missing))}; the ESC-50 layout has them")
@@ -88,7 +88,8 @@ def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
     split_of = {str(fold): split for split, members in folds.items() for fold in members}
     table = table.assign(event_label=table["category"].map(label_of), split=table["fold"].map(split_of))
     table = table.dropna(subset=["event_label", "split"])
-    return table.assign(
+    # Columns of the collection's own, a duration say, are none of ours.
+    return table[["event_label", "split"]].assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],
         group=table["src_file"],
@@ -131,13 +132,13 @@ def bbc_recordings(folder, spread, *, path):
     """Recordings of a manifest (see yoho.bbc), whose files lie in `downloads/` beside it."""
     table = read_manifest(path)
     paths = [str(Path(path).parent / "downloads" / name) for name in table["file"]]
-    return table.rename(columns={"id": "recording"})[["recording", "event_label", "group"]].assign(path=paths)
+    return table[["id", "event_label", "group"]].rename(columns={"id": "recording"}).assign(path=paths)
 
 
 def read_manifest(path):
     """A manifest, all of it text. Raises InputError where the file is none."""
     try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a manifest ({str(error).strip()})") from error
     if missing := set(MANIFEST) - set(table.columns):

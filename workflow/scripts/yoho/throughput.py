@@ -102,14 +102,13 @@ def both_loops(network, folder, settings, throughput, device):
         )
         for stage in ("training", "inference")
     }
-    score = settings["precision"]["score"]
     return {
         "training": (
             partial(train_epoch, step, train, 0, masks, settings["batch_size"], tqdm(disable=True), "throughput"),
             partial(plain_epoch, plain, plain_optimiser, loaders["training"], masks, settings["l2"], device),
         ),
         "inference": (
-            partial(predict, network, train[0], precision=score, device=device),
+            partial(predict, network, train[0], device=device),
             partial(plain_outputs, plain, loaders["inference"], device),
         ),
     }
@@ -124,12 +123,13 @@ def measure_network(description, folder, training, throughput, device):
     network = Network(**description)
     work = network_size(network, description["frames"], description["n_mels"])["multiply_accumulates"]
     precision = choose_precision(network, device, training["precision"])
+    formats = {"training": precision, "inference": "float32"}
     loops = both_loops(network, folder, training | {"precision": precision}, throughput, device)
     return [
-        {"stage": stage, "threads": throughput["threads"], "runs": 1, "precision": precision[use]}
+        {"stage": stage, "threads": throughput["threads"], "runs": 1, "precision": formats[stage]}
         | in_turn(*loops[stage], throughput["windows"][device.type], throughput["repeats"], device)
         | {"operations": passes * 2 * work}
-        for stage, use, passes in (("training", "train", 3), ("inference", "score", 1))
+        for stage, passes in (("training", 3), ("inference", 1))
     ]
 
 

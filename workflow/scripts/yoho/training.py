@@ -138,7 +138,7 @@ def validate(network, valid, held_out, seed, masks, settings, device):
 
     masks: what the windows held out are masked with, as released; None, as described: nothing.
     """
-    apply = partial(predict, network, precision=settings["precision"]["score"], device=device)
+    apply = partial(predict, network, device=device)
     outputs = apply(valid[0])
     loss = data_loss(outputs, valid[1][:].cpu()).mean().item()
     if masks is None and held_out is valid:
@@ -189,7 +189,7 @@ class Step:
     def run(self, features, targets):
         """The step itself."""
         self.network.train()
-        with autocast(self.device, self.settings["precision"]["train"]):
+        with autocast(self.device, self.settings["precision"]):
             outputs = self.network(features)
         fitted = data_loss(outputs, targets).mean()
         extra = penalty(self.network, self.settings["l2"])
@@ -270,15 +270,15 @@ def batches(arrays, parts, device, ahead=4):
 
 
 @torch.inference_mode()
-def predict(network, features, *, precision, device, at_once=AT_ONCE, augment=None):
+def predict(network, features, *, device, at_once=AT_ONCE, augment=None):
     """Outputs of windows (windows, frames, mel bands): (windows, bins, 3 * classes), on the CPU.
 
-    precision: "float32" or "bfloat16"; augment: called with each `at_once` windows before the network is.
+    They are computed in float32, whatever a network was trained in: a score says nothing about the device.
+    augment: called with each `at_once` windows before the network is.
     """
     network = folded(network, features[:1].to(device))
-    with autocast(device, precision):
-        chosen = (batch.to(device) for batch in blocks(features, at_once))
-        outputs = [network(augment(batch) if augment else batch).float() for batch in chosen]
+    chosen = (batch.to(device) for batch in blocks(features, at_once))
+    outputs = [network(augment(batch) if augment else batch) for batch in chosen]
     return torch.cat(outputs).cpu()
 
 
@@ -294,17 +294,16 @@ def epoch_seed(seed, epoch):
 
 
 def choose_precision(network, device, precision):
-    """The number formats to train and to score a network in: {"train", "score"}; "auto": the faster on this device.
+    """The number format to train a network in, "float32" or "bfloat16"; "auto": the faster on this device.
 
-    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but for training depthwise convolutions on a
-    CPU, which lose by it.
+    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but for depthwise convolutions on a CPU, which
+    lose by it.
     """
     if precision != "auto":
-        return {"train": precision, "score": precision}
-    native = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+        return precision
     dense = all(module.groups == 1 for module in network.modules() if isinstance(module, torch.nn.Conv2d))
-    fast = "bfloat16" if native else "float32"
-    return {"train": fast if dense or device.type == "cuda" else "float32", "score": fast}
+    native = dense and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return "bfloat16" if device.type == "cuda" or native else "float32"
 
 
 def autocast(device, precision):

@@ -5,8 +5,10 @@ lines; those of several files can follow each other.
 """
 
 import csv
+import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from yoho import InputError
 from yoho.events import COLUMNS, read_table, write_table
 
 DIGITS = 3  # of a second
+MARK = 8  # digits of the hash in a name that was shortened
 
 DCASE_HEADER = "\t".join(COLUMNS) + "\n"
 
@@ -96,6 +99,21 @@ FORMS = {
     "jams": Form(as_jams, "jams"),
     "rttm": Form(rttm, "rttm"),
 }
+
+
+def named_after(path, ending):
+    """The path with `ending` added to its name; where that is too long for a file's name there, its start is kept.
+
+    A hash of the whole name follows the start, so that no two names become one. The folder must exist.
+    """
+    name = os.fsencode(path.name)
+    if len(name) + len(ending) <= (most := os.pathconf(path.parent, "PC_NAME_MAX")):
+        return path.with_name(path.name + ending)
+    ending = f"~{hashlib.sha256(name).hexdigest()[:MARK]}{ending}"
+    end = most - len(ending)
+    while name[end] & 0b11000000 == 0b10000000:  # within a character
+        end -= 1
+    return path.with_name(os.fsdecode(name[:end]) + ending)
 
 
 def names_files(path):
