@@ -3,7 +3,8 @@
 "plain" is what the rest is measured against: features in double, the network in single precision, as trained. The
 fast paths take single precision for both and let a convolution do its activation on the way. "mixed" computes the
 convolutions of coarse maps, where most of the arithmetic is, in bfloat16: see COARSE. In fine maps it is not faithful:
-of YOHO's bin decisions, bfloat16 in the first convolution alone changes three in a thousand.
+of YOHO's bin decisions, bfloat16 in the first convolution alone changes three in a thousand. Whatever the network, a
+fast path is taken only if it is `proved`, in single precision, to compute the same as the plain one.
 """
 
 import copy
@@ -33,8 +34,9 @@ class Predictor:
     """A network applied to the windows of signals: (samples, first) to outputs (windows, bins, 3 * classes).
 
     network, description: as `load_network` gives them, on `device`; precision: "plain", "float32" or "mixed", or
-    "auto": the fastest that keeps to "plain". Each of some `threads` takes windows all the way from samples to
-    outputs; on CUDA it computes their features, and the device what the network makes of them.
+    "auto": the fastest that keeps to "plain"; "mixed" becomes "float32" if the fused network is not proved. Each of
+    some `threads` takes windows all the way from samples to outputs; on CUDA it computes their features, and the
+    device what the network makes of them.
     seconds: what each stage took so far, {"features", "network"}, summed over the threads.
     Raises InputError for "mixed" on a processor that has no way to compute in bfloat16.
     """
@@ -54,7 +56,7 @@ class Predictor:
             if device.type == "cpu" and hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
                 fast = fused(self.network, windows, coarse=0)
                 if not proved(fast, windows, map_and_outputs(network, windows)):
-                    self.precision = "float32"  # bfloat16 hides what is wrong
+                    self.precision = "float32"  # It stays folded: bfloat16 is for what was proved alone.
                 elif self.precision == "mixed":
                     self.network = fused(self.network, windows, COARSE.get(built["backbone"], 0))
                 else:
@@ -140,8 +142,8 @@ def low_and_high(mel):
 def fused(network, windows, coarse):
     """A copy of a folded network in which each convolution does the activation that alone reads its output.
 
-    windows: some that are sent through, to see which that is; coarse: frames of a map, at most, that is computed in
-    bfloat16.
+    windows: some that are sent through it, to find that activation; coarse: frames of a map, at most, that is
+    computed in bfloat16.
     """
     fast = copy.deepcopy(network)
     for name, (before, after, reader) in traced(network, windows, ACTIVATIONS)[0].items():

@@ -14,7 +14,6 @@ from timm.layers import BatchNormAct2d, Conv2dSame
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from yoho import InputError
@@ -28,7 +27,8 @@ CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 NORMS = (nn.BatchNorm2d, BatchNorm, BatchNormAct2d)
 # Largest difference between two forms of a network, in deviations of what they compute. Outputs lie in [0, 1], so their
 # deviation is at most 0.5, and times differ by at most 0.0025 of a bin, which is less than a millisecond. Rounding gave
-# up to 0.0008 in 40 networks with random weights, and 0.00003 after some training; wrong pairs gave 2 to 70.
+# up to 0.00003 in the paper's networks, trained on two datasets, and up to 0.001 in most untrained ones; wrong pairs
+# gave 2 to 70. Some untrained networks enlarge rounding beyond it: they are computed as they are, slower and right.
 TOLERANCE = 0.005
 
 
@@ -112,10 +112,11 @@ def folded(network, example):
     """A copy of a network in evaluation mode, each batch norm that follows a convolution folded into its weights.
 
     The copy computes the same, a tenth faster; if `proved` finds that it does not, the batch norms stay as they were.
-    Both are found out on the CPU, because a GPU may compute float32 convolutions in TF32. example: windows, of which
-    only the shape and the device matter.
+    example: windows, of which only the shape and the device matter.
     """
-    fast, windows = copy.deepcopy(network).eval().cpu(), random_windows(network, example.shape)
+    if example.device.type != "cpu":  # A GPU may compute float32 convolutions in TF32, which would prove nothing.
+        return folded(copy.deepcopy(network).cpu(), example.cpu()).to(example.device)
+    fast, windows = copy.deepcopy(network).eval(), random_windows(network, example.shape)
     uses, expected = traced(fast, windows, NORMS)
     readers = {name: use.reader for name, use in uses.items() if use.reader is not None}
     for name, reader in readers.items():
@@ -128,7 +129,7 @@ def folded(network, example):
         fast.set_submodule(reader, getattr(norm, "act", nn.Identity()))
     if readers and not proved(fast, windows, expected):
         fast = copy.deepcopy(network).eval()
-    return fast.to(example.device)
+    return fast
 
 
 class Use(NamedTuple):
@@ -152,7 +153,8 @@ class Reads(TorchDispatchMode):
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         """Count the arguments of an operation and do it."""
         kwargs = kwargs or {}
-        self.count.update(map(id, tree_leaves((args, kwargs))))
+        for argument in (*args, *kwargs.values()):
+            self.count.update(map(id, argument if isinstance(argument, list | tuple) else (argument,)))
         return operation(*args, **kwargs)
 
 
@@ -164,7 +166,8 @@ def traced(network, windows, readers):
     count only if they are called once, if nothing else reads their tensors, and if they have a single name under which
     they can be replaced. Convolutions that may change their weights before use (weight standardisation) do not count.
     """
-    names = Counter(module for _, module in network.named_modules(remove_duplicate=False))
+    modules = list(network.named_modules(remove_duplicate=False))
+    names = Counter(module for _, module in modules)
     calls, shapes, given, read_by, reads, hooks = Counter(), {}, {}, {}, Reads(), []
 
     def note_convolution(name, _, inputs, output):
@@ -182,7 +185,7 @@ def traced(network, windows, readers):
                 del given[id(output)]
 
     notes = dict.fromkeys(readers, note_reader) | dict.fromkeys(CONVOLUTIONS, note_convolution)
-    for name, module in network.named_modules():
+    for name, module in modules:
         if type(module) in notes and names[module] == 1:
             hooks.append(module.register_forward_hook(partial(notes[type(module)], name)))
     with reads:
@@ -195,7 +198,7 @@ def traced(network, windows, readers):
 
     def once(name):
         module = network.get_submodule(name)
-        tensors = *module.parameters(), *module.buffers()
+        tensors = *module.parameters(recurse=False), *module.buffers(recurse=False)
         return calls[name] == 1 and all(reads.count[id(tensor)] <= 1 for tensor in tensors)
 
     readers = {conv: reader for conv, reader in read_by.items() if once(reader)}
