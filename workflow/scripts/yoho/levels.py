@@ -6,7 +6,7 @@ A network is given windows that are each scaled to peak 1, so that it takes the 
 import numpy as np
 from scipy.signal import butter, lfilter, lfilter_zi
 
-CELL = 0.01  # s: the mean is followed from one piece of this length to the next, not sample by sample: six times faster
+CELL = 0.01  # s: the mean is followed from one piece of this length to the next; sample by sample takes longer
 
 # Half a step of 16 bits: floats that stay below it do not come from whole numbers, and have a full scale of their own.
 FAINTEST = 2.0**-16
