@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -42,11 +43,11 @@ LOW_FREQUENCY_OF_OGG = {6: 5, 7: 6, 8: 7}
 
 CANCELLED = 0.01  # where the mean of channels has less than this of the loudest one's power, they cancel (20 dB)
 
-# Silence where timestamps leave a gap, and from the beginning to the first of them. Those of Vorbis are off by up to a
-# block: with less than 46 ms of tolerance, whole files are torn.
-KEEP_TIMES = "aresample=async=1:min_hard_comp=0.05:first_pts=0"
-REMARKED = 0.1  # s of such silence that are remarked upon
-# Containers whose time begins at 0, whenever their sound does; a broadcast (TS) may begin at any hour.
+# Silence where timestamps leave a gap. Those of Vorbis are off by up to a block: with less than 46 ms of tolerance,
+# whole files are torn.
+KEEP_TIMES = "aresample=async=1:min_hard_comp=0.05"
+REMARKED = 0.1  # s of silence, in a gap or before the sound begins, that are remarked upon
+# Containers whose time begins at 0, whenever their first track does; a broadcast (TS) may begin at any hour.
 BEGIN_AT_ZERO = ("mov", "matroska")
 
 
@@ -159,8 +160,12 @@ def open_audio(path):
             else:
                 tell(f"{fault}; with ffmpeg installed, all of it is read")
                 found = found if file.format == "OGG" else found[:1]
-    if lost := sum(part.lost for part in found):
-        tell(f"is damaged; {lost:.1f} s of sound are lost, and silence here")
+    if (lost := sum(part.lost for part in found)) >= REMARKED:
+        tell(f"is damaged; about {lost:.1f} s of sound are lost, and silence here")
+    elif lost:
+        tell("is damaged; what can be read of it is used")
+    if found[-1].cut:
+        tell("is cut off; what there is of it is used")
     first, *others = [read(path, part if len(found) > 1 else None, file, tell) for part in found]
     rate = next(first)
 
@@ -278,9 +283,9 @@ def ffmpeg_blocks(path, part, file, tell):
     """
     # The name is that of a file whatever it looks like, and nothing in the file makes ffmpeg open an address.
     source = f"file:{path}" if part is None else f"subfile,,start,{part.start},end,{part.end},,:file:{path}"
+    number, begins = track(path) if part is None else (0, 0.0)
     command = ["ffmpeg", "-nostdin", "-nostats", "-hide_banner", "-loglevel", "level+verbose"]
-    command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source]
-    command += ["-map", "0:a:0"] if file else track(path)
+    command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source, "-map", f"0:a:{number}"]
     command += ["-af", KEEP_TIMES, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     length = 0
     # What ffmpeg says goes to a file: a pipe that nobody empties meanwhile would stop it once full.
@@ -292,6 +297,7 @@ def ffmpeg_blocks(path, part, file, tell):
                 process.stdout.read(start - 24)
                 pieces = iter(partial(process.stdout.read1, 4 * channels * BLOCK), b"")
                 yield rate
+                yield np.zeros(max(0, round(begins * rate)), np.float32)
                 for block in mono_blocks(pcm_frames(pieces, ">f4", channels), path):
                     length += len(block)
                     yield block
@@ -304,7 +310,7 @@ def ffmpeg_blocks(path, part, file, tell):
     if not length:
         problem = problems[0].removeprefix(f"{source}: ") if problems else "it holds no audio"
         raise InputError(f"{path}: cannot be read as audio ({problem})")
-    silence = sum(map(int, re.findall(r"adding (\d+) audio samples of silence", text))) / rate
+    silence = max(0, begins) + sum(map(int, re.findall(r"adding (\d+) audio samples of silence", text))) / rate
     if problems:
         tell(f"is damaged ({problems[0]}); what can be read of it is used")
     elif part is None and file and is_cut(file, length):
@@ -314,22 +320,25 @@ def ffmpeg_blocks(path, part, file, tell):
 
 
 def track(path):
-    """Options that make ffmpeg read a file's default sound track, or else its first, and keep the file's time.
+    """Number of a file's default sound track, or else of its first, and when its sound begins, s.
 
-    Others are left, with a warning.
+    Others are left, with a warning. InputError where there is none.
     """
-    entries = "format=format_name:stream=index:stream_disposition=default"
+    entries = "format=format_name,start_time:stream=start_time:stream_disposition=default"
     command = ["ffprobe", "-loglevel", "error", "-protocol_whitelist", "file,pipe", "-of", "json"]
     command += ["-select_streams", "a", "-show_entries", entries, f"file:{path}"]
     found = json.loads(subprocess.run(command, capture_output=True).stdout or "{}")
-    tracks = found.get("streams")
+    if not found.get("format"):
+        return 0, 0.0  # ffmpeg says why
+    tracks, container = found["streams"], found["format"]
     if not tracks:
-        return ["-map", "0:a:0"]  # of which ffmpeg says why not
+        raise InputError(f"{path}: cannot be read as audio (it holds no sound track)")
     number = next((number for number, each in enumerate(tracks) if each["disposition"]["default"]), 0)
     if len(tracks) > 1:
         warn(path, f"holds {len(tracks)} sound tracks; number {number + 1} is used, the others are left")
-    at_zero = set(BEGIN_AT_ZERO) & set(found["format"]["format_name"].split(","))
-    return ["-map", f"0:{tracks[number]['index']}", *(["-copyts"] if at_zero else [])]
+    at_zero = set(BEGIN_AT_ZERO) & set(container["format_name"].split(","))
+    zero = 0.0 if at_zero else float(container.get("start_time", 0))
+    return number, float(tracks[number].get("start_time", zero)) - zero
 
 
 # ---- samples of any kind ---------------------------------------------------------------------------------------------
@@ -372,13 +381,16 @@ def array_blocks(waveform):
     Raises InputError for another shape or type, 64-bit whole numbers among them: no sound has so many bits, and what a
     list of whole numbers counts in, it does not say.
     """
-    waveform = np.asarray(waveform)
-    if waveform.dtype.kind not in "fi" or waveform.dtype == np.int64:
+    try:
+        waveform = np.asarray(waveform)
+    except ValueError as error:
+        raise InputError(f"waveform: cannot be read as numbers ({error})") from error
+    if waveform.dtype.kind not in "fi" or waveform.dtype.kind == "i" and waveform.dtype.itemsize == 8:
         raise InputError(
             f"waveform: floats of full scale 1, or signed whole numbers of 8, 16 or 32 bits, are wanted, not "
             f"{waveform.dtype}; for 16-bit samples in a list, give numpy.int16(waveform)"
         )
-    if waveform.ndim not in (1, 2) or waveform.ndim == 2 and waveform.shape[1] > max(waveform.shape[0], 8):
+    if waveform.ndim not in (1, 2) or waveform.ndim == 2 and not 1 <= waveform.shape[1] <= max(len(waveform), 8):
         raise InputError(f"waveform: (samples,) or (samples, channels) is wanted, not {waveform.shape}")
     full_scale = -float(np.iinfo(waveform.dtype).min) if waveform.dtype.kind == "i" else 1
     blocks = (waveform[start : start + BLOCK] for start in range(0, len(waveform), BLOCK))
@@ -417,7 +429,7 @@ def resampled(blocks, rate, sample_rate):
 
     Raises InputError for a rate that is none.
     """
-    if not 1 <= rate <= 1e7:  # not a number is not either
+    if not isinstance(rate, Real) or not 1 <= rate <= 1e7:  # not a number is not either
         raise InputError(f"rate: {rate} is no sample rate in Hz")
     if rate == sample_rate:
         yield from blocks

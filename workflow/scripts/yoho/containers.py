@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
+
 UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's, of a file that does not tell
 
 MP3 = ("MP3", "MPEG")  # libsndfile's names
@@ -26,7 +28,7 @@ MAGIC = [
     (0, b".snd", "AU"),
     (0, b"caff", "CAF"),
     (0, b"fLaC", "FLAC"),
-    (0, b"OggS", "Ogg"),
+    (0, b"OggS", "OGG"),
     (0, b"ID3", "MP3"),
     (0, b"\x1a\x45\xdf\xa3", "MATROSKA"),
     (0, b"\x30\x26\xb2\x75", "WMA"),
@@ -61,15 +63,23 @@ def format_of(start):
 def follow_each_other(content, position, frame):
     """Whether three frames lie from a position on, one after another; frame: `mp3_frame` or `adts_frame`."""
     for _ in range(3):
-        length, _ = frame(content[position : position + 7])
+        length = frame(content[position : position + 7]).length
         position += length
         if not length or position > len(content):
             return False
     return True
 
 
+class Frame(NamedTuple):
+    """A frame of coded sound: its bytes (0: it is none), its duration (s), and what stays the same within a stream."""
+
+    length: int = 0
+    duration: float = 0.0
+    constant: tuple = ()
+
+
 def mp3_frame(header):
-    """(bytes, duration in s) of the MP3 frame that four bytes begin; (0, 0) where they begin none."""
+    """The frame of MP3 that four bytes begin."""
     return mp3_frame_of(header[:4])
 
 
@@ -77,10 +87,10 @@ def mp3_frame(header):
 def mp3_frame_of(header):
     """See `mp3_frame`."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2 or header[1] & 0x18 == 0x08:
-        return 0, 0
+        return Frame()
     version, number, rate = header[1] & 0x18, header[2] >> 4, header[2] >> 2 & 3
     if number in (0, 15) or rate == 3:
-        return 0, 0
+        return Frame()
     first = version == 0x18
     kilobits = (
         (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
@@ -89,16 +99,17 @@ def mp3_frame_of(header):
     )[number]
     sample_rate = (44100, 48000, 32000)[rate] // {0x18: 1, 0x10: 2, 0x00: 4}[version]
     samples = 1152 if first else 576
-    return samples // 8 * 1000 * kilobits // sample_rate + (header[2] >> 1 & 1), samples / sample_rate
+    length = samples // 8 * 1000 * kilobits // sample_rate + (header[2] >> 1 & 1)
+    return Frame(length, samples / sample_rate, (version, rate, header[3] >> 6 == 3))
 
 
 def adts_frame(header):
-    """(bytes, duration in s) of the ADTS frame (AAC) that seven bytes begin; (0, 0) where they begin none."""
+    """The ADTS frame (AAC) that seven bytes begin."""
     if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
-        return 0, 0
+        return Frame()
     rates = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
     length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-    return length, 1024 / rates[header[2] >> 2 & 15]
+    return Frame(length, 1024 / rates[header[2] >> 2 & 15], (header[2] & 0xFD, header[3] >> 6))
 
 
 FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
@@ -108,11 +119,15 @@ FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
 
 
 class Part(NamedTuple):
-    """Bytes of a file from start to end that can be decoded by themselves; lost: s of sound missing before them."""
+    """Bytes of a file from start to end that can be decoded by themselves.
+
+    lost: s of sound that is missing before them; cut: whether their end is missing.
+    """
 
     start: int
     end: int
     lost: float = 0.0
+    cut: bool = False
 
 
 def parts(path, kind):
@@ -124,24 +139,30 @@ def parts(path, kind):
     with mapped(path) as content:
         if kind in FRAMES:
             return whole_frames(path, content, kind) or [Part(0, len(content))]
-        starts = {"OGG": ogg_starts, "FLAC": flac_starts, "MATROSKA": matroska_starts, "MP4": mp4_starts}.get(kind)
-        starts = list(starts(content)) if starts else []
-        return [Part(start, end) for start, end in pairwise([0, *starts[1:], len(content)])]
+        starts = list(STARTS[kind](content)) if kind in STARTS else []
+        *others, (start, end) = pairwise([0, *starts[1:], len(content)])
+        cut = kind == "OGG" and any(page.position + page.length > end for page in ogg_pages(content))
+        return [*(Part(*each) for each in others), Part(start, end, cut=cut)]
 
 
 def whole_frames(path, content, kind):
-    """The runs of frames that follow each other, and how much is lost between them.
+    """The runs of frames that follow each other in one stream, and how much is lost between them.
 
-    An MP3 may announce its frames: then so many are lost as it lacks. Otherwise what is between runs was sound, as
-    many frames as its bytes hold on average; a tag was none.
+    A stream ends where the next one announces itself, or has another sample rate or number of channels. An MP3 may
+    announce its frames: then another file begins after so many, and so many are lost as it lacks. Otherwise what is
+    between runs was sound, as many frames as its bytes hold on average; a tag was none.
     """
     frame, runs = FRAMES[kind], []
+    announced = announced_mp3(path) if frame is mp3_frame else None
+    most = announced[1] + 1 if announced and announced[1] else None  # with the frame that announces them
     position = next_frames(content, 0, frame)
     while position is not None:
-        start, count = position, 0
-        while (found := frame(content[position : position + 7]))[0]:
-            position, duration, count = position + found[0], found[1], count + 1
-        runs.append((start, min(position, len(content)), count, duration))
+        start, count, first = position, 0, frame(content[position : position + 7])
+        while (found := frame(content[position : position + 7])).length and found.constant == first.constant:
+            if count and frame is mp3_frame and announces(content, position) or count == most and not runs:
+                break
+            position, count = position + found.length, count + 1
+        runs.append((start, position, count, first.duration))
         position = next_frames(content, position, frame)
     between = [
         0 if content[end : end + 8].startswith(TAGS) else following - end
@@ -149,11 +170,18 @@ def whole_frames(path, content, kind):
     ]
     count, size = sum(run[2] for run in runs), sum(run[1] - run[0] for run in runs)
     lost = [gap * count / size for gap in between]
-    announced = announced_mp3(path) if frame is mp3_frame else None
-    if announced and announced[1] and sum(lost):
-        lacking = max(0, announced[1] + 1 - count)  # and a frame that announces them
-        lost = [lacking * each / sum(lost) for each in lost]
-    return [Part(run[0], run[1], round(each) * run[3]) for run, each in zip(runs, [0, *lost])]
+    if most and sum(lost):
+        lost = [max(0, most - count) * each / sum(lost) for each in lost]
+    return [
+        Part(start, min(end, len(content)), round(frames) * duration, end > len(content))
+        for (start, end, _, duration), frames in zip(runs, [0, *lost])
+    ]
+
+
+def announces(content, position):
+    """Whether the frame of MP3 at a position is the first of a file, which tells what follows."""
+    header = content[position + 4 : position + 44]
+    return any(mark in header for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def next_frames(content, position, frame):
@@ -168,11 +196,10 @@ def next_frames(content, position, frame):
 def ogg_starts(content):
     """Where an Ogg file has a page that begins a stream, after one that does not."""
     begun = False
-    for position, flags, *_ in ogg_pages(content):
-        begins = bool(flags & 2)
-        if begins and not begun:
-            yield position
-        begun = begins
+    for page in ogg_pages(content):
+        if page.begins and not begun:
+            yield page.position
+        begun = page.begins
 
 
 def flac_starts(content):
@@ -195,15 +222,54 @@ def mp4_starts(content):
         position += {0: len(content), 1: large}.get(size, size) or len(content)
 
 
+def riff_starts(content):
+    """Where a WAV file begins: behind another one, where that ends by its own size."""
+    position = 0
+    while content[position : position + 4] == b"RIFF" and content[position + 8 : position + 12] == b"WAVE":
+        yield position
+        size = int.from_bytes(content[position + 4 : position + 8], "little")
+        position += 8 + size + size % 2
+
+
+STARTS = {
+    "OGG": ogg_starts,
+    "FLAC": flac_starts,
+    "MATROSKA": matroska_starts,
+    "MP4": mp4_starts,
+    "WAV": riff_starts,
+    "WAVEX": riff_starts,
+}
+
+
+class Page(NamedTuple):
+    """A page of Ogg: where it lies, its flags and numbers, and the lengths of the pieces that it holds, (pieces,)."""
+
+    position: int
+    flags: int
+    granule: int
+    serial: int
+    sequence: int
+    pieces: bytes
+
+    @property
+    def length(self):
+        """Bytes, of which the file's end may lack some."""
+        return 27 + len(self.pieces) + sum(self.pieces)
+
+    @property
+    def begins(self):
+        """Whether a stream begins here."""
+        return bool(self.flags & 2)
+
+
 def ogg_pages(content):
-    """Yield (position, flags, serial number, sequence number, length) of each page; what is none is passed over."""
+    """Yield each `Page`; bytes between them that are none are passed over."""
     position = content.find(b"OggS")
     while position >= 0 and position + 27 <= len(content):
-        flags, serial, sequence, segments = struct.unpack_from("<5xB8xII4xB", content, position)
-        table = content[position + 27 : position + 27 + segments]
-        length = 27 + segments + sum(table)
-        yield position, flags, serial, sequence, length
-        position = content.find(b"OggS", position + length)
+        *numbers, count = struct.unpack_from("<5xBqII4xB", content, position)
+        page = Page(position, *numbers, content[position + 27 : position + 27 + count])
+        yield page
+        position = content.find(b"OggS", position + page.length)
 
 
 def sound_bytes(path, kind):
@@ -292,9 +358,21 @@ def misread(path, file, found):
     """
     if file.format == "OGG":
         return fault_of_ogg(path)
+    if file.format == "FLAC" and begins_within(path):
+        return "begins in the middle of another"
     if file.frames == UNKNOWN_FRAMES or is_estimated(path, file.format):
         return "does not say how long it is, and may go on"
     return "is damaged, or joins several files" if file.format in MP3 and len(found) > 1 else ""
+
+
+def begins_within(path):
+    """Whether the first frame of a FLAC file has another number than 0, as where it was cut from another file."""
+    with mapped(path) as content:
+        position, last = content.find(b"fLaC") + 4, False
+        while not last and position + 4 <= len(content):
+            last = bool(content[position] & 0x80)
+            position += 4 + int.from_bytes(content[position + 1 : position + 4], "big")
+        return len(content) > position + 4 and content[position] == 0xFF and content[position + 4] != 0
 
 
 # ---- what is missing -------------------------------------------------------------------------------------------------
@@ -306,12 +384,8 @@ def is_cut(file, length):
     file: open in soundfile. WAV in all its forms, AIFF, AU, SVX, Ogg and MP3 with a header say so; of FLAC and CAF what
     is cut is an error.
     """
-    if file.format == "FLAC":
-        return False
-    if file.format == "OGG":
-        with mapped(file.name) as content:
-            *_, (position, _, _, _, size) = ogg_pages(content)
-            return position + size > len(content)
+    if file.format in ("FLAC", "OGG"):
+        return False  # see `parts` of Ogg
     if file.format in MP3:
         counted_too = 2 * 1152  # frames of the header and of the tag, by some encoders
         return not is_estimated(file.name, file.format) and length < file.frames - counted_too
@@ -326,17 +400,56 @@ def is_cut(file, length):
 
 
 def fault_of_ogg(path):
-    """What is wrong with an Ogg file, in words, or nothing; soundfile passes over it, and later sound is early."""
-    last, flags = {}, 0
+    """What is wrong with an Ogg file, in words, or nothing; soundfile passes over it, and later sound is early.
+
+    Pages are damaged where their checksum is wrong. Some are missing where their numbers leave one out, or where one
+    ends later than its packets last.
+    """
+    sequences, before, page = {}, None, None
     with mapped(path) as content:
-        for position, flags, serial, sequence, length in ogg_pages(content):
-            page = content[position : position + length]
-            if len(page) == length and checksum(page[:22] + bytes(4) + page[26:]) != page[22:26]:
+        for page in ogg_pages(content):
+            whole = content[page.position : page.position + page.length]
+            if len(whole) == page.length and checksum(whole[:22] + bytes(4) + whole[26:]) != whole[22:26]:
                 return "is damaged"
-            if not flags & 2 and sequence != last.get(serial, -1) + 1:
+            if page.begins:
+                if before is not None and before.begins:
+                    return "holds several tracks"
+                last, samples, lasting = None, 0, duration_of_packets(whole[27 + len(page.pieces) :])
+            elif page.sequence != sequences.get(page.serial, -1) + 1:
                 return "lacks parts"
-            last[serial] = sequence
-    return "" if flags & 4 else "does not say where it ends, and may go on"
+            sequences[page.serial], before = page.sequence, page
+            samples += lasting(whole, page.pieces)
+            if last and page.granule - last > samples + 2048:
+                return "lacks parts"
+            if page.granule >= 0:  # otherwise no packet ends here
+                last, samples = page.granule, 0
+    return "" if page.flags & 4 else "does not say where it ends, and may go on"
+
+
+def duration_of_packets(header):
+    """A function of a page's bytes and pieces that gives the samples of the packets that end there, at most.
+
+    header: a stream's first packet. Of codings but Opus and Vorbis nothing is known.
+    """
+    if header.startswith(b"OpusHead"):
+        return opus_samples
+    longest = 2 ** (header[28] >> 4) // 2 if header.startswith(b"\x01vorbis") else np.inf
+    return lambda page, pieces: longest * sum(piece < 255 for piece in pieces)
+
+
+def opus_samples(page, pieces):
+    """Samples, at 48 kHz, of the packets of Opus that begin in a page (RFC 6716, section 3.1)."""
+    total, position, begins = 0, 27 + len(pieces), not page[5] & 1
+    for piece in pieces:
+        if begins and position + 1 < len(page):
+            kind, count = page[position] >> 3, page[position] & 3
+            count = page[position + 1] & 63 if count == 3 else min(count, 1) + 1
+            if kind < 12:
+                total += count * (480, 960, 1920, 2880)[kind & 3]
+            else:
+                total += count * ((480, 960)[kind & 1] if kind < 16 else (120, 240, 480, 960)[kind & 3])
+        position, begins = position + piece, piece < 255
+    return total
 
 
 def checksum(page):
