@@ -196,11 +196,23 @@ def test_arrays_are_scaled_and_averaged():
         np.testing.assert_allclose(np.concatenate(list(array_blocks(waveform))), tone(), atol=1e-4)
 
 
-@pytest.mark.parametrize("waveform", [[0, 1000, -1000], np.arange(9), np.arange(9, dtype=np.uint16), [True, False]])
+@pytest.mark.parametrize(
+    "waveform",
+    [[0, 1000, -1000], np.arange(9), np.arange(9, dtype=">i8"), np.arange(9, dtype=np.uint16), [True, False]],
+)
 def test_whole_numbers_of_no_known_scale_are_refused(waveform):
     with pytest.raises(InputError, match="whole numbers of 8, 16 or 32 bits"):
         list(array_blocks(waveform))
     np.testing.assert_array_equal(*array_blocks([0.0, 0.5]), np.float32([0, 0.5]))
+
+
+def test_arrays_and_rates_that_are_none_are_refused():
+    for waveform in ([[1.0, 2.0], [3.0]], np.zeros((100, 0)), [], "a"):
+        with pytest.raises(InputError):
+            list(sound(array_blocks(waveform), "waveform"))
+    for rate in ("44100", None, 0, np.nan, -1):
+        with pytest.raises(InputError, match="no sample rate"):
+            list(resampled([np.zeros(9, np.float32)], rate, 8000))
 
 
 def test_sound_names_what_holds_none():

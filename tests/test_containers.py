@@ -50,7 +50,8 @@ def test_what_says_that_its_end_is_missing(tmp_path, kind, lost):
     for share, cut in ((0, False), (lost, True)):
         path.write_bytes(content[: len(content) - round(share * len(content))])
         with soundfile.SoundFile(path) as file:
-            assert is_cut(file, sum(map(len, read_blocks(file)))) == (cut and (kind != "MP3" or lost > 0.01))
+            told = parts(path, kind)[-1].cut or is_cut(file, sum(map(len, read_blocks(file))))
+        assert told == cut
 
 
 @pytest.mark.parametrize("size", [0, 1000, 300_000])
@@ -85,7 +86,7 @@ def test_frames_of_mp3_follow_each_other(tmp_path, rate, channels):
     soundfile.write(path, np.tile(tone(3, rate), (channels, 1)).T, rate)
     content, place, count = path.read_bytes(), 0, 0
     while place < len(content):
-        size, duration = mp3_frame(content[place : place + 4])
+        size, duration, _ = mp3_frame(content[place : place + 4])
         assert size and duration == pytest.approx((1152 if rate > 32000 else 576) / rate)
         place, count = place + size, count + 1
     assert place == len(content)
@@ -115,7 +116,7 @@ def test_what_the_header_of_an_mp3_announces(tmp_path):
         ("AU", "AU"),
         ("CAF", "CAF"),
         ("FLAC", "FLAC"),
-        ("OGG", "Ogg"),
+        ("OGG", "OGG"),
         ("MP3", "MP3"),
     ],
 )

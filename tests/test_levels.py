@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from yoho.levels import FAINTEST, Silence, offset_removed
+from yoho.levels import Silence, loudest, offset_removed
 
 RATE = 8000
 
@@ -67,8 +67,8 @@ def bins_of(*levels):
     return np.concatenate([np.resize([level, -level], 10) for level in levels]).astype(np.float32)
 
 
-def silent(signal, first=(0,), floats=False, limit=-80):
-    return Silence(limit, floats)(signal, np.array(first), SIZE, BINS).astype(int).tolist()
+def silent(signal, first=(0,), peak=None, limit=-80):
+    return Silence(limit, peak)(signal, np.array(first), SIZE, BINS).astype(int).tolist()
 
 
 def test_each_bin_is_judged_by_its_own_samples():
@@ -87,15 +87,30 @@ def test_bins_past_the_end_are_silent():
 def test_the_loudest_window_so_far_is_the_full_scale_of_floats_without_one():
     loud, faint = bins_of(*[1000] * 9), bins_of(*[0.05] * 9)
     both = np.concatenate([faint, loud, faint])
-    assert [sum(row) for row in silent(both, (0, 90, 180), floats=True)] == [0, 0, 9]
-    assert [sum(row) for row in silent(both, (0, 90, 180), floats=False)] == [0, 0, 0]
+    assert [sum(row) for row in silent(both, (0, 90, 180), peak=0.0)] == [0, 0, 9]
+    assert [sum(row) for row in silent(both, (0, 90, 180), peak=None)] == [0, 0, 0]
     both *= np.float32(1e-9)  # the loudest of the first window, 5e-11, is its full scale
-    assert FAINTEST > 1e-6
-    assert [sum(row) for row in silent(both, (0, 90, 180), floats=True)] == [0, 0, 9]
-    assert [sum(row) for row in silent(both, (0, 90, 180), floats=False)] == [9, 9, 9]
+    assert [sum(row) for row in silent(both, (0, 90, 180), peak=0.0)] == [0, 0, 9]
+    assert [sum(row) for row in silent(both, (0, 90, 180), peak=None)] == [9, 9, 9]
 
 
 def test_the_loudest_sample_is_kept_between_batches():
-    silence = Silence(-80, True)
+    silence = Silence(-80, 0.0)
     assert silence(bins_of(*[1000] * 9), np.array([0]), SIZE, BINS).sum() == 0
     assert silence(bins_of(*[0.05] * 9), np.array([0]), SIZE, BINS).sum() == 9
+
+
+def test_how_loud_floats_are_where_nobody_knows_their_scale():
+    sixteen = np.random.default_rng(0).integers(-(2**15), 2**15, 999) / np.float32(2**15)
+    assert loudest([sixteen[:100], sixteen[100:]]) is None
+    assert loudest([(sixteen[1:] + sixteen[:-1]) / 2]) is None  # the mean of two channels
+    assert loudest([np.zeros(9, np.float32)]) is None
+    assert loudest([np.float32([0.1, -0.3]), np.float32([0.2, np.nan])]) == pytest.approx(0.3)
+    assert loudest([np.float32([3, -1000])]) == 1000  # 16 bits that nobody divided
+
+
+def test_the_limit_sinks_with_floats_that_are_faint_throughout():
+    signal = bins_of(1, 1e-2, 2e-3, 5e-4, 5e-5, 0, 1, 1, 1)
+    assert silent(signal, peak=1.0) == [[0, 0, 0, 0, 1, 1, 0, 0, 0]]
+    for scale in (0.09, 1e-3, 1e-4, 2e-5, 1e-5, 1e-9):
+        assert silent(signal * np.float32(scale), peak=scale) == [[0, 0, 0, 1, 1, 1, 0, 0, 0]]

@@ -91,7 +91,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows, way):
 
 def test_every_window_is_computed_once():
     predictor = Drawn()
-    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]), True)
+    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]), None)
     assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
@@ -277,10 +277,19 @@ def test_silence_holds_no_event(waveform, rate, threshold, way):
 def test_silence_within_a_recording_holds_no_event():
     sound = (0.1 * np.random.default_rng(0).standard_normal(60 * RATE)).astype(np.float32)
     sound[20 * RATE : 40 * RATE] = 0
-    first, second = Segmenter(sounding, description(segmenting=SEGMENTING)).whole([sound], True).events.groupby("onset")
+    first, second = Segmenter(sounding, description(segmenting=SEGMENTING)).whole([sound], 0.0).events.groupby("onset")
     width = LENGTH / BINS
     assert first[0] == 0 and 20 <= first[1]["offset"].max() < 20 + width
     assert 40 - width < second[0] <= 40 and second[1]["offset"].max() == 60
+
+
+@pytest.mark.parametrize("scale", [0.1, 1e-2, 1e-3, 1e-4, 3e-5, 1e-5, 1e-7, 2**15])
+def test_floats_of_any_scale_are_segmented_alike(segmenter, scale, tmp_path):
+    wanted = segmenter(noise(10), 44100)
+    assert len(wanted)
+    pd.testing.assert_frame_equal(segmenter(noise(10) * np.float32(scale), 44100), wanted, atol=2e-3)
+    soundfile.write(tmp_path / "a.wav", noise(10) * np.float32(scale), 44100, subtype="FLOAT")
+    pd.testing.assert_frame_equal(segmenter.file(tmp_path / "a.wav").events, wanted, atol=2e-3)
 
 
 def test_what_is_just_louder_than_the_limit_sounds():
@@ -314,7 +323,7 @@ def test_a_stream_gives_what_a_file_gives(sizes, seconds, way):
     segmenter = Segmenter(loudness, description(segmenting=SEGMENTING | WAYS[way]), WAYS[way]["threshold"], way)
     times, tables = zip(*segmenter.stream(blocks_of(signal, sizes), floats=True))
     found = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
-    wanted = segmenter.whole([signal], True)
+    wanted = segmenter.whole([signal], 0.0)
     assert len(wanted.events) and times[-1] == wanted.duration == seconds
     pd.testing.assert_frame_equal(found, wanted.events, rtol=0, atol=1e-12)
 

@@ -52,7 +52,7 @@ BEGIN_AT_ZERO = ("mov", "matroska")
 
 
 class AudioWarning(UserWarning):
-    """What there is of a file is used, and something is missing, or is read otherwise than one would think."""
+    """A file is used, but something of it is missing, or it is read in an unusual way."""
 
 
 def warn(path, what):
@@ -116,7 +116,7 @@ def write_audio(path, samples, sample_rate):
 class Audio(NamedTuple):
     """A file's sample rate, Hz, and its mono blocks (samples,) float32.
 
-    floats: whether its samples are floats, and so nothing tells what full scale is.
+    floats: whether the file holds its samples as floats, whose scale nobody knows.
     """
 
     rate: int
@@ -133,9 +133,9 @@ def file_audio(path, sample_rate):
 def open_audio(path):
     """Open a file that soundfile or an installed ffmpeg reads: its `Audio`, of which the blocks are yet to be read.
 
-    soundfile reads what is whole and what it knows; ffmpeg reads the rest. Of a file that is cut or damaged all that
-    can be read is given, at its time, and a warning (AudioWarning), one for each file. Raises InputError, also from the
-    blocks, where the file is missing, a pipe or no audio, and where nothing of it can be read.
+    soundfile reads whole files of the formats that it knows; ffmpeg reads the rest. Where a file is cut or damaged, the
+    blocks hold everything that can be read, at its time, and the first fault is a warning (AudioWarning). Raises
+    InputError, also from the blocks, where the file is missing, a pipe or no audio, and where nothing can be read.
     """
     file, tell = None, Once(path)
     if not path.exists() or path.is_dir():
@@ -181,7 +181,7 @@ def open_audio(path):
 
 
 class Once:
-    """Warns of a file's first fault alone: one leads to others."""
+    """Warns of the first fault of a file alone, because the first one often causes the others."""
 
     def __init__(self, path):
         self.path, self.said = path, False
@@ -233,9 +233,11 @@ def soundfile_of(path, part, file, tell):
         except (RuntimeError, TypeError, ValueError):  # a coding that needs its header
             tell("holds more sound than its header announces, which is not used")
         else:
-            announced, there = file.frames / file.samplerate, raw.frames / raw.samplerate
-            tell(f"announces {announced:.3f} s and holds {there:.3f} s; all of it is used")
-            return raw
+            if raw.frames > file.frames + 1:
+                announced, there = file.frames / file.samplerate, raw.frames / raw.samplerate
+                tell(f"announces {announced:.3f} s and holds {there:.3f} s; all of it is used")
+                return raw
+            raw.close()  # libsndfile has found out by itself
     return soundfile.SoundFile(os.fsencode(path))
 
 
@@ -329,7 +331,7 @@ def track(path):
     command += ["-select_streams", "a", "-show_entries", entries, f"file:{path}"]
     found = json.loads(subprocess.run(command, capture_output=True).stdout or "{}")
     if not found.get("format"):
-        return 0, 0.0  # ffmpeg says why
+        return 0, 0.0  # ffmpeg will say what is wrong
     tracks, container = found["streams"], found["format"]
     if not tracks:
         raise InputError(f"{path}: cannot be read as audio (it holds no sound track)")
@@ -378,8 +380,8 @@ def pcm_frames(pieces, kind, channels):
 def array_blocks(waveform):
     """Mono blocks of an array (samples,) or (samples, channels), as soundfile reads it: floats, or whole numbers.
 
-    Raises InputError for another shape or type, 64-bit whole numbers among them: no sound has so many bits, and what a
-    list of whole numbers counts in, it does not say.
+    Raises InputError for another shape or type. Whole numbers of 64 bits are refused too: NumPy makes them of any list,
+    and their full scale is unknown.
     """
     try:
         waveform = np.asarray(waveform)

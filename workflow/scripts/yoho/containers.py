@@ -263,7 +263,7 @@ class Page(NamedTuple):
 
 
 def ogg_pages(content):
-    """Yield each `Page`; bytes between them that are none are passed over."""
+    """Yield each `Page`. Bytes between pages are skipped."""
     position = content.find(b"OggS")
     while position >= 0 and position + 27 <= len(content):
         *numbers, count = struct.unpack_from("<5xBqII4xB", content, position)

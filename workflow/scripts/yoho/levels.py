@@ -8,8 +8,10 @@ from scipy.signal import butter, lfilter, lfilter_zi
 
 CELL = 0.01  # s: the mean is followed from one piece of this length to the next; sample by sample takes longer
 
-# Half a step of 16 bits: floats that stay below it do not come from whole numbers, and have a full scale of their own.
-FAINTEST = 2.0**-16
+STEP = 2.0**-16  # half a step of 16 bits: the mean of two channels of 16 bits has such steps
+FAINT = (
+    0.1  # floats that stay below it (-20 dBFS) may have been scaled: what counts as silent among them sinks with them
+)
 
 
 def offset_removed(blocks, rate, cutoff):
@@ -58,12 +60,21 @@ def cut_to_cells(blocks, cell, least):
 class Silence:
     """Tells in which bins of a signal's windows nothing sounds, one batch of windows after another.
 
-    limit: dBFS (None: none is silent); floats: whether the samples came as floats, whose full scale nothing tells: it
-    is the loudest sample up to the end of the window where that is above 1 or below FAINTEST, and otherwise 1.
+    limit: dBFS (None: none is silent); loudest: of the signal's samples, where they came as floats, whose scale nobody
+    knows, see `loudest`; 0: it is found out as they come, up to the end of each window; None: full scale is 1.
     """
 
-    def __init__(self, limit, floats):
-        self.share, self.floats, self.loudest = None if limit is None else 10 ** (limit / 20), floats, 0.0
+    def __init__(self, limit, loudest):
+        self.share, self.loudest = None if limit is None else 10 ** (limit / 20), loudest
+        self.stepped = loudest == 0
+
+    def full_scale(self, window):
+        """What 0 dBFS is, up to the end of a window (samples,)."""
+        if self.loudest is None:
+            return 1.0
+        self.loudest = max(self.loudest, float(np.abs(window).max()))
+        self.stepped = self.stepped and self.loudest <= 1 and in_steps(window)
+        return 1.0 if self.stepped else self.loudest if self.loudest > 1 else min(1.0, self.loudest / FAINT)
 
     def __call__(self, samples, first, size, bins):
         """Which bins are silent, (windows, bins) bool: those whose samples are all within the limit of their mean.
@@ -80,8 +91,25 @@ class Silence:
             begins = edges[edges < len(window)]
             top, bottom = np.maximum.reduceat(window, begins), np.minimum.reduceat(window, begins)
             mean = np.add.reduceat(window, begins) / np.diff(begins, append=len(window))
-            self.loudest = max(self.loudest, float(top.max()), -float(bottom.min()))
-            own = self.floats and not FAINTEST <= self.loudest <= 1
+            limit = self.share * self.full_scale(window)
             row[:] = True
-            row[: len(begins)] = np.maximum(top - mean, mean - bottom) <= self.share * (self.loudest if own else 1)
+            row[: len(begins)] = np.maximum(top - mean, mean - bottom) <= limit
         return silent
+
+
+def loudest(blocks):
+    """The loudest sample of blocks (samples,) of floats; None where full scale is 1.
+
+    That is so where they are 16-bit samples divided by 2**15, or the means of two channels of such.
+    """
+    peak, stepped = 0.0, True
+    for block in blocks:
+        block = np.nan_to_num(block, posinf=0, neginf=0)
+        peak, stepped = max(peak, float(np.abs(block).max(initial=0))), stepped and in_steps(block)
+    return None if stepped and peak <= 1 else peak
+
+
+def in_steps(samples):
+    """Whether samples are multiples of STEP."""
+    steps = samples / np.float32(STEP)
+    return bool((steps == np.rint(steps)).all())

@@ -12,7 +12,7 @@ import pandas as pd
 
 from yoho import InputError
 from yoho.audio import mono_blocks, opened, read_blocks
-from yoho.containers import is_cut, is_estimated, unread
+from yoho.containers import is_cut, is_estimated, parts, unread
 
 LONG = 3600  # s, from which a recording's length is remarked upon
 SHOWN = 20  # bad recordings that an error lists; the log has all
@@ -73,7 +73,11 @@ def hear(path, trim_db, shortest, sample_rate):
             with warnings.catch_warnings(record=True, action="always") as said:
                 levels, length = frame_levels(file, frame, hop)
             rest = unread(path, file.format)
-            faults = {rest: rest, "holds no audio": not length, "is cut off": is_cut(file, length)}
+            faults = {
+                rest: rest,
+                "holds no audio": not length,
+                "is cut off": is_cut(file, length) or parts(path, file.format)[-1].cut,
+            }
             faults |= {"is in a coding in which one cannot seek": not file.seekable()}
             faults |= {"holds samples that are not numbers": not np.isfinite(levels).all()}
             faults |= {"is silent throughout": not levels.any()}

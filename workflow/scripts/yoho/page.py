@@ -22,6 +22,7 @@ from matplotlib.image import imsave
 
 from yoho import InputError
 from yoho.audio import open_audio, opened, read_blocks
+from yoho.levels import STEP, loudest
 from yoho.pages import data_uri
 from yoho.plotting import COLOURS
 from yoho.writing import named_after
@@ -104,9 +105,8 @@ def encode(audio, coded):
     """
     sound, scale = open_audio(audio), 1.0
     if sound.floats:
-        peak = max((np.abs(np.nan_to_num(block, posinf=0, neginf=0)).max() for block in sound.blocks), default=0)
-        if peak > 1 or 0 < peak < 2**-16:
-            scale = 1 / peak
+        peak = loudest(sound.blocks) or 1.0
+        scale = 1.0 if STEP <= peak <= 1 else 1 / peak
         sound = open_audio(audio)
     try:
         with soundfile.SoundFile(coded, "w", sound.rate, 1, format="FLAC", subtype="PCM_16") as file:

@@ -6,7 +6,6 @@ import numpy as np
 import soundfile
 import torch
 
-from yoho.audio import file_audio
 from yoho.segmenting import AT_ONCE
 from yoho.throughput import compare, duration
 
@@ -46,8 +45,7 @@ def stage_seconds(segmenter, path):
             yield batch
 
     start, busy = time.perf_counter(), time.thread_time()
-    audio = file_audio(path, segmenter.sample_rate)
-    segmenter.joined(read(segmenter.batches(audio.blocks, audio.floats, AT_ONCE)))
+    segmenter.joined(read(segmenter.batches(*segmenter.signal(path), AT_ONCE)))
     whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
     spent = segmenter.predictor.seconds - before
     stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}
@@ -64,7 +62,7 @@ def agreement(fast, plain, sounds):
     width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]
     for samples in sounds:
         fast_bins, plain_bins = (
-            np.concatenate([outputs for outputs, *_ in each.windows(each.batches([samples], False, at_once=32))])
+            np.concatenate([outputs for outputs, *_ in each.windows(each.batches([samples], None, at_once=32))])
             for each in (fast, plain)
         )
         fast_bins, plain_bins = (bins.reshape(*bins.shape[:2], -1, 3) for bins in (fast_bins, plain_bins))

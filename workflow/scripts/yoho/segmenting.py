@@ -21,7 +21,7 @@ from yoho.averaging import Averager
 from yoho.events import TOUCH
 from yoho.features import window_onsets
 from yoho.inference import Predictor
-from yoho.levels import CELL, Silence, offset_removed
+from yoho.levels import CELL, Silence, loudest, offset_removed
 from yoho.model import load_network
 from yoho.targets import decode_bins, join_bins, round_times
 
@@ -113,9 +113,9 @@ class Segmenter:
         score: mean presence of the bins, or of the averaged cells, that the event is joined from, in [0, 1].
         Raises InputError for a waveform that is empty, not finite, of another shape or type.
         """
-        waveform = np.asarray(waveform)
-        blocks = sound(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform")
-        return self.whole(blocks, waveform.dtype.kind == "f").events
+        blocks = list(sound(array_blocks(waveform), "waveform"))
+        peak = loudest(blocks) if np.asarray(waveform).dtype.kind == "f" else None
+        return self.whole(resampled(blocks, rate, self.sample_rate), peak).events
 
     def file(self, path):
         """Events and duration of a file that soundfile or an installed ffmpeg reads, in memory that does not grow
@@ -124,15 +124,20 @@ class Segmenter:
         Warns with AudioWarning where the file is cut off, damaged, or read otherwise than one would think.
         Raises InputError, naming the file, where it cannot be read.
         """
-        audio = file_audio(Path(path), self.sample_rate)
-        return self.whole(audio.blocks, audio.floats)
+        return self.whole(*self.signal(Path(path)))
 
-    def whole(self, blocks, floats):
+    def signal(self, path):
+        """Blocks (samples,) of a file at the network's rate, and how loud it is, if `Silence` needs to know."""
+        audio = file_audio(path, self.sample_rate)
+        peak = loudest(audio.blocks) if audio.floats else None
+        return (file_audio(path, self.sample_rate) if audio.floats else audio).blocks, peak
+
+    def whole(self, blocks, peak):
         """Events and duration of blocks (samples,) at the network's rate: read, computed, decoded side by side.
 
-        floats: whether the samples came as floats, see `Silence`.
+        peak: the loudest sample, see `Silence`.
         """
-        return self.joined(self.batches(blocks, floats, AT_ONCE))
+        return self.joined(self.batches(blocks, peak, AT_ONCE))
 
     def joined(self, batches):
         """Events and duration of all batches of a signal."""
@@ -142,12 +147,12 @@ class Segmenter:
     def stream(self, blocks, floats=True):
         """Give (time, events), one after another, for blocks (samples,) at the network's sample rate, as they come.
 
-        floats: whether the samples came as floats, see `Silence`.
+        floats: whether the samples came as floats, whose scale nobody knows, see `Silence`.
         events: those that became certain, a table of COLUMNS: nothing that follows can lengthen them. Every event
         that ends before `time`, s, has then been told; the last time is the duration. An event is told at most
         `delay` seconds of audio after its end.
         """
-        return self.decoded(self.windows(self.batches(blocks, floats, at_once=1)))
+        return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
 
     def decoded(self, windows):
         """Yield (time, events) for what `windows` yields; see `stream`."""
@@ -196,11 +201,11 @@ class Segmenter:
             outputs[..., ::3][silent] = 0
             yield outputs, onsets, limit, later
 
-    def batches(self, blocks, floats, at_once):
+    def batches(self, blocks, peak, at_once):
         """Yield a `Batch` of `at_once` windows after another, the last of what is left; see `stream`."""
         rate, windows, settings = self.sample_rate, self.description["windows"], self.settings
         hop, size = self.hop, round(windows["length"] * rate)
-        silence = Silence(settings["silence"], floats)
+        silence = Silence(settings["silence"], peak)
 
         def first(number):  # sample of a window
             return round(number * hop * rate)
