@@ -12,7 +12,7 @@ from signals import headless_mp3, tone
 
 from yoho import InputError
 from yoho.audio import pcm_blocks, read_blocks
-from yoho.containers import START, announced_mp3, format_of, is_cut, is_estimated, mp3_frame, parts, sound_bytes
+from yoho.containers import START, announced_frames, format_of, is_cut, is_estimated, mp3_frame, parts, sound_bytes
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
@@ -96,11 +96,11 @@ def test_frames_of_mp3_follow_each_other(tmp_path, rate, channels):
 def test_what_the_header_of_an_mp3_announces(tmp_path):
     path = tmp_path / "a.mp3"
     soundfile.write(path, tone(5), RATE, format="MP3", bitrate_mode="VARIABLE")
-    start, frames, size = announced_mp3(path)
-    assert (start, size) == (0, path.stat().st_size)
+    content = path.read_bytes()
+    frames = announced_frames(content)
     assert frames == pytest.approx(5 * RATE / 1152, abs=3)
-    path.write_bytes(b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000) + path.read_bytes())
-    assert announced_mp3(path) == (1010, frames, size)
+    assert announced_frames(b"ID3\x04\0\0\0\0\x07\x68" + bytes(1000) + content) == frames
+    assert announced_frames(content[content.index(b"\xff\xfb", 4) :]) is None
 
 
 # ---- a format by its first bytes -------------------------------------------------------------------------------------

@@ -277,7 +277,8 @@ def test_a_size_that_wrapped_or_was_never_written_is_passed_over(tmp_path, kind,
     path = tmp_path / "a.audio"
     resized(path, kind, round(share * SECONDS) * RATE * 2)
     path.write_bytes(path.read_bytes() + tail)
-    check(heard(path, "all of it is used"))
+    # libsndfile itself counts the samples of an AIFF file that announces no bytes.
+    check(heard(path, None if (kind, share) == ("AIFF", 0) else "all of it is used"))
 
 
 @pytest.mark.parametrize(

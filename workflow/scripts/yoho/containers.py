@@ -138,14 +138,14 @@ def parts(path, kind):
     """
     with mapped(path) as content:
         if kind in FRAMES:
-            return whole_frames(path, content, kind) or [Part(0, len(content))]
+            return whole_frames(content, kind) or [Part(0, len(content))]
         starts = list(STARTS[kind](content)) if kind in STARTS else []
         *others, (start, end) = pairwise([0, *starts[1:], len(content)])
         cut = kind == "OGG" and any(page.position + page.length > end for page in ogg_pages(content))
         return [*(Part(*each) for each in others), Part(start, end, cut=cut)]
 
 
-def whole_frames(path, content, kind):
+def whole_frames(content, kind):
     """The runs of frames that follow each other in one stream, and how much is lost between them.
 
     A stream ends where the next one announces itself, or has another sample rate or number of channels. An MP3 may
@@ -153,8 +153,8 @@ def whole_frames(path, content, kind):
     between runs was sound, as many frames as its bytes hold on average; a tag was none.
     """
     frame, runs = FRAMES[kind], []
-    announced = announced_mp3(path) if frame is mp3_frame else None
-    most = announced[1] + 1 if announced and announced[1] else None  # with the frame that announces them
+    announced = announced_frames(content) if frame is mp3_frame else None
+    most = announced + 1 if announced else None  # with the frame that announces them
     position = next_frames(content, 0, frame)
     while position is not None:
         start, count, first = position, 0, frame(content[position : position + 7])
@@ -318,30 +318,27 @@ def follow(content, position, order):
     return end - 1 <= len(content) < end + 8
 
 
-def announced_mp3(path):
-    """(start, frames, bytes) that the header of an MP3 announces, of the sound that begins at `start`.
-
-    frames, bytes: None where the header does not say. The result is None where there is no such header.
-    """
-    with mapped(path) as content:
-        start = 0
-        if content[:3] == b"ID3":  # a tag; its size has seven bits a byte
-            start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
-        found = re.search(rb"Xing|Info|VBRI", content[start : start + 256])
-        if not found:
-            return None
-        fields = content[start + found.end() : start + found.end() + 14].ljust(14, b"\0")
-        if found.group() == b"VBRI":
-            size, frames = struct.unpack(">6xII", fields)
-            return start, frames, size
-        flags, *values = struct.unpack(">III2x", fields)
-        frames = values.pop(0) if flags & 1 else None
-        return start, frames, values.pop(0) if flags & 2 else None
+def announced_frames(content):
+    """How many frames of sound the header of an MP3 announces; None where it does not say."""
+    start = 0
+    if content[:3] == b"ID3":  # a tag; its size has seven bits a byte
+        start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
+    found = re.search(rb"Xing|Info|VBRI", content[start : start + 256])
+    if not found:
+        return None
+    fields = content[start + found.end() : start + found.end() + 14].ljust(14, b"\0")
+    if found.group() == b"VBRI":
+        return struct.unpack_from(">I", fields, 10)[0]
+    flags, frames = struct.unpack_from(">II", fields)
+    return frames if flags & 1 else None
 
 
 def is_estimated(path, kind):
     """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
-    return kind in MP3 and announced_mp3(path) is None
+    if kind not in MP3:
+        return False
+    with mapped(path) as content:
+        return announced_frames(content) is None
 
 
 def unread(path, kind):
