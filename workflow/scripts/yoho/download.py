@@ -249,7 +249,7 @@ def download(web, files, folder, progress, check):
         try:
             futures = [pool.submit(fetch, web, file, folder, check, bar) for file in files]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in done:
+            for future in filter(done.__contains__, futures):  # of several failures the first file's
                 future.result()
         except BaseException as error:  # also where the user stops it
             web.ending.set()
