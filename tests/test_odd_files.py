@@ -463,6 +463,15 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
     np.testing.assert_allclose(found, apart.mean(axis=1), atol=1e-6)
 
 
+def test_of_channels_that_cancel_one_is_kept():
+    """The other one is its opposite: to change between them would click."""
+    wave = np.sin(np.arange(3000) / 10).astype(np.float32)
+    louder = np.repeat([1, 1.01, 1], 1000).astype(np.float32)
+    with pytest.warns(AudioWarning, match="cancel"):
+        found = np.concatenate(list(mono_blocks(np.split(np.stack([wave, -wave * louder], axis=1), 3), "a")))
+    np.testing.assert_allclose(found, wave)
+
+
 @pytest.mark.parametrize(
     ("kind", "coding", "floats"),
     [

@@ -407,7 +407,7 @@ def mono_blocks(blocks, name, low_frequency=LOW_FREQUENCY):
     there are. Where channels cancel each other, their mean is no sound, and the loudest of them is taken, with an
     AudioWarning that names where they come from.
     """
-    power, told = 0, False
+    power, taken = 0, None
     for block in blocks:
         if block.shape[1] == 1:
             yield block[:, 0]  # a mean of one takes its time
@@ -420,10 +420,11 @@ def mono_blocks(blocks, name, low_frequency=LOW_FREQUENCY):
         if power[-1] >= CANCELLED * power[:-1].max():
             yield mean
             continue
-        if not told:
+        if taken is None:
             warn(name, "its channels cancel each other where they are added; the loudest is used there")
-        told = True
-        yield block[:, power[:-1].argmax()].copy()
+        if taken is None or power[taken] < power[:-1].max() / 2:  # of two as loud one is kept: they may be opposite
+            taken = power[:-1].argmax()
+        yield block[:, taken].copy()
 
 
 def resampled(blocks, rate, sample_rate):
