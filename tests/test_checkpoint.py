@@ -162,7 +162,7 @@ def test_a_file_system_without_locks_is_said_in_a_line_and_trained_on(checkpoint
     with checkpoint.alone(patience=10):
         assert said == [
             f"{checkpoint.path.with_suffix('.lock')}: this file system has no locks; "
-            "see to it that one process trains this run"
+            "make sure that only one process trains this run"
         ]
 
 

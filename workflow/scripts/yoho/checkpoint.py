@@ -21,8 +21,7 @@ class Checkpoint:
     """The state of a training after its last full epoch, kept in a file beside the run.
 
     path: of the file; fingerprint: {name: what the state depends on: a setting, a digest of data or code}; say:
-    called with one line where a checkpoint is refused
-    or the run cannot be locked.
+    called with one line where a checkpoint is refused, or the run cannot be locked.
     """
 
     def __init__(self, path, fingerprint, say):
@@ -82,7 +81,9 @@ class Checkpoint:
                 except OSError as error:
                     if error.errno not in NO_LOCKS:
                         raise
-                    self.say(f"{lock.name}: this file system has no locks; see to it that one process trains this run")
+                    self.say(
+                        f"{lock.name}: this file system has no locks; make sure that only one process trains this run"
+                    )
                     break
             yield
 

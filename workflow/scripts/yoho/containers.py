@@ -179,7 +179,7 @@ def whole_frames(content, kind):
 
 
 def announces(content, position):
-    """Whether the frame of MP3 at a position is the first of a file, which tells what follows."""
+    """Whether the MP3 frame at a position is the header of a file: it holds no sound, but the number of frames."""
     header = content[position + 4 : position + 44]
     return any(mark in header for mark in (b"Xing", b"Info", b"VBRI"))
 
@@ -356,7 +356,7 @@ def misread(path, file, found):
     if file.format == "OGG":
         return fault_of_ogg(path)
     if file.format == "FLAC" and begins_within(path):
-        return "begins in the middle of another"
+        return "begins in the middle of another file"
     if file.frames == UNKNOWN_FRAMES or is_estimated(path, file.format):
         return "does not say how long it is, and may go on"
     return "is damaged, or joins several files" if file.format in MP3 and len(found) > 1 else ""
@@ -378,11 +378,11 @@ def begins_within(path):
 def is_cut(file, length):
     """Whether a file of which `length` samples could be read says that it has more, or lacks its end.
 
-    file: open in soundfile. WAV in all its forms, AIFF, AU, SVX, Ogg and MP3 with a header say so; of FLAC and CAF what
-    is cut is an error.
+    file: open in soundfile. WAV in all its forms, AIFF, AU, SVX and MP3 with a header say so. The end of Ogg and of MP3
+    frames is judged by `parts`; a cut FLAC or CAF file is an error of soundfile.
     """
     if file.format in ("FLAC", "OGG"):
-        return False  # see `parts` of Ogg
+        return False
     if file.format in MP3:
         counted_too = 2 * 1152  # frames of the header and of the tag, by some encoders
         return not is_estimated(file.name, file.format) and length < file.frames - counted_too

@@ -119,8 +119,8 @@ def encode(audio, coded):
         raise InputError(f"{coded}: cannot be written ({error}); is the disk full?") from error
 
 
-def blocks(path, samples=np.inf):
-    """The first `samples` of a file, or all, block by block, (samples, channels) float32."""
+def blocks(path, samples):
+    """The first `samples` of a file, block by block, (samples, channels) float32."""
     with opened(path) as file:
         yield from read_blocks(file, samples)
 

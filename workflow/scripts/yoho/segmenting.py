@@ -113,9 +113,9 @@ class Segmenter:
         score: mean presence of the bins, or of the averaged cells, that the event is joined from, in [0, 1].
         Raises InputError for a waveform that is empty, not finite, of another shape or type.
         """
-        blocks = list(sound(array_blocks(waveform), "waveform"))
-        peak = loudest(blocks) if np.asarray(waveform).dtype.kind == "f" else None
-        return self.whole(resampled(blocks, rate, self.sample_rate), peak).events
+        peak = loudest(array_blocks(waveform))  # refuses what is no waveform
+        blocks = sound(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform")
+        return self.whole(blocks, peak if np.asarray(waveform).dtype.kind == "f" else None).events
 
     def file(self, path):
         """Events and duration of a file that soundfile or an installed ffmpeg reads, in memory that does not grow
