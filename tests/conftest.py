@@ -9,7 +9,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 def pytest_addoption(parser):
-    """`--golden DIR`, for the parity with the released code."""
+    """`--golden DIR`, for the parity with the released code; `--device cpu`, to rehearse the tests of `tests/gpu`."""
+    parser.addoption("--device", choices=["cuda", "cpu"], default="cuda", help="where the tests of tests/gpu compute")
     parser.addoption("--golden", metavar="DIR", help="recorded inputs and outputs of the released code")
 
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,53 @@ def test_memory_layout_comes_back_too(checkpoint):
     weight = torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last)
     checkpoint.save({"weight": weight})
     assert checkpoint.load(CPU)["weight"].stride() == weight.stride()
+
+
+def test_what_is_saved_in_the_background_is_as_it_was_when_it_was_saved(checkpoint, monkeypatch):
+    """The training goes on meanwhile, and changes its tensors and lists in place."""
+    begun, go_on, kept = threading.Event(), threading.Event(), state()
+
+    def slow(path, data):
+        begun.set()
+        assert go_on.wait(20)
+        write_whole(path, data)
+
+    monkeypatch.setattr("yoho.checkpoint.write_whole", slow)
+    kept["network"]["conv"] = torch.ones(4, 3, 3, 3).to(memory_format=torch.channels_last)
+    with checkpoint.in_background() as save:
+        save(kept)
+        assert begun.wait(20) and not checkpoint.path.exists()
+        kept["network"]["weight"].zero_()
+        kept["done"]["history"].append({"epoch": 2})
+        go_on.set()
+    found = checkpoint.load(CPU)
+    assert torch.equal(found["network"]["weight"], state()["network"]["weight"])
+    assert found["done"] == state()["done"]
+    assert found["network"]["conv"].stride() == kept["network"]["conv"].stride()
+
+
+def test_of_states_saved_in_the_background_the_last_one_stays(checkpoint):
+    with checkpoint.in_background() as save:
+        for number in range(20):
+            save({"number": number})
+    assert checkpoint.load(CPU) == {"number": 19}
+
+
+@pytest.mark.parametrize("later", [0, 1])
+def test_what_cannot_be_written_in_the_background_is_an_error(checkpoint, monkeypatch, later):
+    """At the next save, or, if there is none, in the end."""
+    monkeypatch.setattr("yoho.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
+    with pytest.raises(FileNotFoundError), checkpoint.in_background() as save:
+        for _ in range(1 + later):
+            save(state())
+        assert not later, "the first error came too late"
+
+
+def test_what_ends_a_training_is_raised_after_its_last_state_is_in_the_file(checkpoint):
+    with pytest.raises(FloatingPointError), checkpoint.in_background() as save:
+        save(state())
+        raise FloatingPointError
+    assert checkpoint.load(CPU)["done"] == state()["done"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +146,10 @@ def test_a_changed_tensor_is_refused(checkpoint, said):
     assert said[0].startswith(f"{checkpoint.path}: cannot be read")
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "stale"), MemoryError(), torch.OutOfMemoryError("CUDA")])
+FULL = [torch.OutOfMemoryError("CUDA"), torch.AcceleratorError("CUDA error: out of memory")]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "stale"), MemoryError(), *FULL])
 def test_a_file_that_cannot_be_read_now_is_no_damaged_file(checkpoint, said, monkeypatch, error):
     """A network disk that is away, a GPU that others have filled: the run stops, the checkpoint stays."""
     checkpoint.save(state())

@@ -198,6 +198,57 @@ def test_gpu_is_taken_where_there_is_one():
     assert job.choose_device("auto", False).type == job.choose_device("cuda", False).type == "cuda"
 
 
+FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.19 GiB"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError(f"{FULL}\nMore lines."),
+        torch.AcceleratorError("CUDA error: out of memory\nSearch for it."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_full_gpu_is_one_line_that_says_what_to_do(monkeypatch, error, hidden):
+    """The end of a broken CUDA graph hides what broke it."""
+    log, terminal = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(job, "TERMINAL", terminal)
+    try:
+        try:
+            raise error
+        except RuntimeError:
+            if hidden:
+                raise RuntimeError("the capture was broken")  # noqa: B904 (as PyTorch does)
+            raise
+    except RuntimeError as raised:
+        job.report(log, type(raised), raised, raised.__traceback__)
+    (line,) = terminal.getvalue().strip().splitlines()
+    assert line.startswith("error: the GPU's memory is full; lower training.batch_size") and "gpu=" in line
+    assert line.endswith(str(error).partition("\n")[0]) and log.getvalue() == f"{line}\n"
+
+
+def test_other_errors_are_no_full_gpu():
+    for error in (
+        RuntimeError("CUDA error: illegal access"),
+        ValueError("CUDA out of memory"),
+        KeyError("x"),
+    ):
+        assert job.explained(error) is error
+
+
+@pytest.mark.parametrize("repeats, search, tries", [(False, True, True), (False, False, False), (True, True, False)])
+def test_cudnn_tries_its_algorithms_where_that_pays(monkeypatch, repeats, search, tries):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *_: None)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", not tries)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+    job.choose_device("auto", repeats, search)
+    assert torch.backends.cudnn.benchmark == tries
+
+
 @pytest.mark.parametrize("deterministic", [False, True])
 def test_float32_is_float32_on_a_gpu(monkeypatch, deterministic):
     """PyTorch itself would round what a convolution multiplies to TF32, ten bits."""

@@ -13,7 +13,6 @@ import torch
 
 from yoho import job, throughput
 from yoho.events import write_table
-from yoho.model import Network
 
 CPU = torch.device("cpu")
 FEATURES = {"n_fft": 512, "hop_length": 80, "win_length": 400, "n_mels": 8, "top_db": 80}
@@ -26,6 +25,9 @@ TRAINING = {
     "precision": "float32",
     "device": "cpu",
     "deterministic": False,
+    "graph": "step",
+    "compile": False,
+    "kept": "float32",
     "l2": {"first": 0.0, "pointwise": 0.0},
     "augmentation": {"draw": "window", "fill": "mean", "validation": False} | NO_MASKS,
 }
@@ -35,11 +37,13 @@ THROUGHPUT = {
     "workers": 0,
     "threads": 1,
     "at_once": [2],
+    "variants": [{"graph": "none"}, {"compile": False, "kept": "bfloat16"}],
     "seconds": 0.01,
     "mixes": 2,
     "matrix": {"cpu": 32, "cuda": 32},
     "repeats": 2,
 }
+STAGES = ["training", "inference", "training with graph: none", "training with compile: false, kept: bfloat16"]
 
 
 def windows(count=12):
@@ -55,9 +59,18 @@ def folder(tmp_path):
     return tmp_path
 
 
-def loops(folder, settings=THROUGHPUT):
+def training_loops(folder, batch_size=12):
+    """This project's and the plain one's, of one network."""
+    network, settings = network_of(folder), TRAINING | {"batch_size": batch_size}
+    return (
+        throughput.training_loop(network, folder, settings, CPU),
+        throughput.plain_training_loop(network, folder, settings, 0, CPU),
+    )
+
+
+def network_of(folder):
     torch.manual_seed(0)
-    return throughput.both_loops(Network(**NETWORK | SIZES), folder, TRAINING, settings, CPU)
+    return throughput.build_network(NETWORK | SIZES, folder)
 
 
 # ---- both sides do the same ------------------------------------------------------------------------------------------
@@ -65,7 +78,7 @@ def loops(folder, settings=THROUGHPUT):
 
 def test_both_training_loops_go_through_the_same_losses(folder):
     """A batch holds all windows, whose order then does not matter: three steps of each optimiser."""
-    ours, plain = loops(folder)["training"]
+    ours, plain = training_loops(folder)
     losses = [(ours()[0], plain()) for _ in range(3)]
     assert losses[0][0] != losses[1][0]
     for one, other in losses:
@@ -73,15 +86,15 @@ def test_both_training_loops_go_through_the_same_losses(folder):
 
 
 def test_both_loops_give_the_same_outputs_in_the_same_order(folder):
-    ours, plain = loops(folder, THROUGHPUT | {"batch_size": 5})["inference"]
+    ours, plain = throughput.inference_loops(network_of(folder), folder, THROUGHPUT | {"batch_size": 5}, CPU)
     assert ours().shape == (12, 2, 6)
     torch.testing.assert_close(ours(), plain(), atol=1e-5, rtol=0)
 
 
 def test_mean_loss_of_the_plain_loop_counts_windows_not_batches(folder):
-    _, whole = loops(folder)["training"]
+    _, whole = training_loops(folder)
     whole.args[1].param_groups[0]["lr"] = 0.0
-    _, parts = loops(folder, THROUGHPUT | {"batch_size": 5})["training"]
+    _, parts = training_loops(folder, batch_size=5)
     parts.args[1].param_groups[0]["lr"] = 0.0
     assert whole() == pytest.approx(parts(), rel=1e-5)
 
@@ -90,7 +103,7 @@ def test_the_plain_loop_is_plain(folder, monkeypatch):
     """One file per window, float32, NCHW, an optimiser as it comes."""
     for number, features in enumerate(windows()[0]):
         np.testing.assert_array_equal(np.load(folder / f"{number}.npy"), features)
-    _, plain = loops(folder)["training"]
+    _, plain = training_loops(folder)
     network, optimiser, loader, *_ = plain.args
     seen, load = [], np.load
     monkeypatch.setattr(np, "load", lambda path: seen.append(Path(path).name) or load(path))
@@ -203,11 +216,11 @@ def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
     )
     table = pd.read_csv(tmp_path / "throughput.csv")
     assert list(table.columns) == script.COLUMNS
-    assert table["stage"].tolist() == ["training", "inference", "trainings at once", "windows", "windows"]
-    assert table["runs"].tolist() == [1, 1, 2, 1, 1] and table["threads"].tolist() == [1, 1, 2, 1, 1]
+    assert table["stage"].tolist() == [*STAGES, "trainings at once", "windows", "windows"]
+    assert table["runs"].tolist() == [1, 1, 1, 1, 2, 1, 1] and table["threads"].tolist() == [1, 1, 1, 1, 2, 1, 1]
     assert table["hop"].dropna().tolist() == [0.1, 0.3]
     assert (table["ratio_low"] <= table["ratio"]).all() and (table["ratio"] <= table["ratio_high"]).all()
-    networks, features = table[:3], table[3:]
+    networks, features = table[:5], table[5:]
     assert (networks["network"] == "VGGish").all() and (networks["precision"] == "float32").all()
     assert networks["share_of_peak"].gt(0).all() and features["share_of_peak"].isna().all()
     assert features["max_difference_db"].lt(1e-3).all() and networks["max_difference_db"].isna().all()

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -10,20 +11,30 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from small import (
+    AUGMENTATION,
+    BINS,
+    CLASSES,
+    CPU,
+    NO_PENALTY,
+    RELEASED,
+    SETTINGS,
+    Bar,
+    Killed,
+    NothingKept,
+    Small,
+    bin_scores,
+    made_up,
+    same,
+)
 from torch import nn
 
 from yoho import checkpoint as checkpoint_module
-from yoho import job
-from yoho import training as training_module
-from yoho.backbones import penalised
 from yoho.checkpoint import Checkpoint
 from yoho.loss import data_loss, penalty
-from yoho.model import Network
 from yoho.scoring import SCORES
 from yoho.training import (
-    Step,
     Stored,
-    adam,
     autocast,
     batches,
     choose_precision,
@@ -34,105 +45,8 @@ from yoho.training import (
     predict,
 )
 
-FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
-CPU = torch.device("cpu")
-MASKS = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6}
-AUGMENTATION = {"draw": "window", "fill": "mean", "validation": False} | MASKS
-RELEASED = {"draw": "batch", "fill": 0, "validation": True}
-NO_PENALTY = {"first": 0.0, "pointwise": 0.0}
-SETTINGS = {
-    "epochs": 4,
-    "batch_size": 8,
-    "learning_rate": 0.01,
-    "schedule": "constant",
-    "step_every": 2,
-    "step_factor": 0.1,
-    "l2": NO_PENALTY,
-    "augmentation": AUGMENTATION,
-    "input": "standardised",
-    "precision": "float32",
-}
 HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
 HISTORY += ["valid_penalty", "valid_loss"]
-
-
-class Small(nn.Module):
-    """A network of the same form as the real ones: batch norm, dropout, (batch, 27, 8) to (batch, 9, 6)."""
-
-    backbone_name = "mobilenet"
-
-    def __init__(self, dropout=0.2):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(()))
-        self.register_buffer("deviation", torch.ones(()))
-        first = penalised(nn.Conv2d(1, 8, (3, 3), (3, 1), (0, 1)), "first")
-        self.features = nn.Sequential(first, nn.BatchNorm2d(8), nn.ReLU())
-        self.dropout = nn.Dropout(dropout)
-        self.head = penalised(nn.Conv1d(8 * BANDS, 3 * CLASSES, 1), "pointwise")
-
-    def standardise(self, mean, deviation):
-        self.mean.fill_(mean)
-        self.deviation.fill_(deviation)
-
-    def forward(self, windows):
-        features = self.features(((windows - self.mean) / self.deviation).unsqueeze(1))
-        features = self.dropout(features.permute(0, 3, 1, 2).flatten(1, 2))
-        return torch.sigmoid(self.head(features)).transpose(1, 2)
-
-
-def made_up(windows, seed):
-    """Windows whose first class sounds in the upper bands and whose second in the lower: (features, targets)."""
-    rng = np.random.default_rng(seed)
-    present = rng.random((windows, BINS, CLASSES)) < 0.4
-    features = rng.normal(-60, 3, (windows, BINS, 3, BANDS))
-    features[..., BANDS // 2 :] += 30 * present[:, :, None, :1]
-    features[..., : BANDS // 2] += 30 * present[:, :, None, 1:]
-    targets = np.zeros((windows, BINS, CLASSES, 3))
-    targets[..., 0] = targets[..., 2] = present
-    tensors = features.reshape(windows, FRAMES, BANDS), targets.reshape(windows, BINS, -1)
-    return tuple(torch.tensor(values, dtype=torch.float32) for values in tensors)
-
-
-class Bar:
-    """A progress bar that draws nothing and counts."""
-
-    def __init__(self, total, initial, unit):
-        self.total, self.count, self.shown = total, initial, []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def update(self):
-        self.count += 1
-
-    def set_postfix(self, **values):
-        self.shown.append(values)
-
-
-def bin_scores(targets):
-    """A score over bins: as `segment_scores`, without the decoding."""
-    truth = targets.numpy()[..., 0::3] > 0.5
-
-    def score(outputs):
-        guess = outputs[..., 0::3] >= 0.5
-        f1 = 2 * (guess & truth).sum((0, 1)) / np.maximum(guess.sum((0, 1)) + truth.sum((0, 1)), 1)
-        rows = pd.DataFrame({"event_label": ["high", "low"]} | dict.fromkeys(SCORES, f1))
-        return dict.fromkeys(SCORES, float(f1.mean())), rows
-
-    return score
-
-
-class NothingKept:
-    """A checkpoint that keeps nothing."""
-
-    def load(self, device):
-        return None
-
-    def save(self, state):
-        pass
 
 
 def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, **changes):
@@ -366,8 +280,8 @@ def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
     network, history, classwise, weights, best = train()
     other, other_history, other_classwise, other_weights, other_best = train(**changes)
     assert best == other_best
-    for one, same in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
-        assert all(torch.equal(one[name], same[name]) for name in one)
+    for one, again in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
+        assert all(torch.equal(one[name], again[name]) for name in one)
     pd.testing.assert_frame_equal(classwise, other_classwise, check_exact=True)
     moved = ["valid_data_loss", "valid_loss"]
     pd.testing.assert_frame_equal(history.drop(columns=moved), other_history.drop(columns=moved), check_exact=True)
@@ -507,19 +421,6 @@ def test_validation_loss_that_is_no_number_is_an_error_too():
 
 
 # ---- going on --------------------------------------------------------------------------------------------------------
-
-
-class Killed(BaseException):
-    """What no code of ours catches, as it cannot catch a SIGKILL."""
-
-
-def same(one, other):
-    """Whether two trainings gave the same histories, weights and best epoch, to the bit."""
-    (_, history, classwise, weights, best), (_, history2, classwise2, weights2, best2) = one, other
-    pd.testing.assert_frame_equal(history, history2, check_exact=True)
-    pd.testing.assert_frame_equal(classwise, classwise2, check_exact=True)
-    assert history.to_csv() == history2.to_csv() and classwise.to_csv() == classwise2.to_csv()
-    return best == best2 and all(torch.equal(weights[name], weights2[name]) for name in weights | weights2)
 
 
 def killed_at(moment, monkeypatch):
@@ -796,90 +697,36 @@ def test_a_whole_number_as_learning_rate_may_fall_below_one():
     assert same((None, history, again[2], weights, again[4]), again)
 
 
-# ---- on a GPU --------------------------------------------------------------------------------------------------------
-
-NEEDS_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
+# ---- as for a GPU ----------------------------------------------------------------------------------------------------
 
 
-def on_gpu(checkpoint=None, network=None, bar=Bar, **changes):
-    """Train the small network on a GPU, 12 whole batches and a smaller one an epoch."""
-    torch.manual_seed(0)
-    network, training, valid = network or Small(), made_up(100, 1), made_up(20, 2)
-    settings = SETTINGS | {"precision": "bfloat16"} | changes
-    score, checkpoint, cuda = bin_scores(valid[1]), checkpoint or NothingKept(), torch.device("cuda")
-    result = fit(network, training, valid, None, score, bar, checkpoint, settings=settings, seed=0, device=cuda)
-    return network, *result
+def test_while_outputs_are_computed_cudnn_tries_nothing(monkeypatch):
+    """Batches of validation windows have several sizes; it would try its algorithms for each."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    seen = []
+
+    class Seeing(Small):
+        def forward(self, windows):
+            seen.append(torch.backends.cudnn.benchmark)
+            return super().forward(windows)
+
+    outputs_of(Seeing(), made_up(3, 1)[0])
+    assert seen and not any(seen) and torch.backends.cudnn.benchmark
 
 
-@pytest.fixture
-def deterministic():
-    job.choose_device("cuda", True)
-    yield
-    torch.use_deterministic_algorithms(False)
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler is here")
+def test_a_compiled_training_learns_as_the_network_does_as_it_is(tmp_path):
+    """Without dropout the losses are the same but for rounding; its checkpoint is one of the network as it is."""
+    path = tmp_path / "checkpoint.pt"
 
+    def trained(**changes):
+        torch.manual_seed(0)
+        return train(network=Small(dropout=0.0), **changes)
 
-def kernel_by_kernel(patch):
-    """No CUDA graph."""
-    patch.setattr(training_module.Step, "__call__", training_module.Step.run)
-
-
-@NEEDS_GPU
-def test_a_cuda_graph_trains_as_its_kernels_do_one_by_one(monkeypatch, deterministic):
-    """Dropout included: the draws of a replay are those of the kernels."""
-    graph = on_gpu()
-    kernel_by_kernel(monkeypatch)
-    kernels = on_gpu()
-    columns = ["train_data_loss", "valid_data_loss"]
-    np.testing.assert_allclose(graph[1][columns], kernels[1][columns], rtol=1e-3)
-    assert graph[1]["train_data_loss"].iloc[-1] < 0.7 * graph[1]["train_data_loss"].iloc[0]
-
-
-@NEEDS_GPU
-def test_a_cuda_graph_reads_the_learning_rate_of_its_epoch():
-    """At next to none the weights stand still."""
-    network = Small(dropout=0.0)
-    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
-    _, history, *_ = on_gpu(network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5)
-    losses = history["valid_data_loss"]
-    assert losses[3] == pytest.approx(losses[4], rel=1e-2) and losses[0] != pytest.approx(losses[1], rel=1e-2)
-
-
-@NEEDS_GPU
-def test_the_same_seed_gives_the_same_bytes_on_a_gpu_where_that_is_asked_for(deterministic):
-    assert same(on_gpu(), on_gpu())
-
-
-@NEEDS_GPU
-def test_a_training_on_a_gpu_goes_on_where_it_was_killed(tmp_path, deterministic):
-    class Killing(Bar):
-        def update(self):
-            super().update()
-            if self.count == 2 * 13 + 7:
-                raise Killed
-
-    with pytest.raises(Killed):
-        on_gpu(Checkpoint(tmp_path / "checkpoint.pt", {}, pytest.fail), bar=Killing)
-    whole, resumed = on_gpu(), on_gpu(Checkpoint(tmp_path / "checkpoint.pt", {}, pytest.fail))
-    columns = ["train_data_loss", "valid_data_loss"]
-    np.testing.assert_allclose(whole[1][columns], resumed[1][columns], rtol=1e-3)
-
-
-@NEEDS_GPU
-def test_windows_that_do_not_fit_on_the_gpu_are_streamed(monkeypatch, deterministic):
-    there = on_gpu()
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 1000))
-    assert same(there, on_gpu())
-
-
-@NEEDS_GPU
-@pytest.mark.parametrize("backbone, mask", [("mobilenet", "none"), ("vggish", "none"), ("efficientnet", "backbone")])
-def test_the_networks_of_the_paper_train_as_cuda_graphs(backbone, mask):
-    cuda, generator = torch.device("cuda"), torch.Generator().manual_seed(0)
-    features = (torch.rand((16, 257, 40), generator=generator) * -80).to(cuda)
-    targets = torch.rand((16, 9, 18), generator=generator).to(cuda)
-    torch.manual_seed(0)
-    network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9).to(cuda, memory_format=torch.channels_last)
-    settings = SETTINGS | {"batch_size": 16, "precision": choose_precision(network, cuda, "auto")}
-    step = Step(network, adam(network, 1e-4, cuda), settings, cuda)
-    losses = [step(features, targets)[0].item() for _ in range(40)]
-    assert step.graph is not None and np.isfinite(losses).all() and losses[-1] < losses[0]
+    plain = trained(epochs=3)
+    compiled = trained(epochs=3, compile=True, checkpoint=Checkpoint(path, {}, pytest.fail))
+    np.testing.assert_allclose(compiled[1]["train_data_loss"], plain[1]["train_data_loss"], rtol=1e-4)
+    assert compiled[3].keys() == plain[3].keys()
+    longer = trained(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert longer[1]["epoch"].to_list() == [1, 2, 3, 4]

@@ -76,8 +76,8 @@ def uninterrupted(env, folder, config):
 
 def cancelled(env, folder, config):
     process = start(env, command(folder, HISTORY, config))
-    job, reached = under_way(env, folder)
-    call(env, "scancel", str(job))
+    reached = held(folder)
+    call(env, "scancel", str(trainings(env, folder)["job"].iloc[-1]))
     assert process.wait(300) == 0
     jobs = trainings(env, folder)
     assert jobs["state"].tolist() == ["CANCELLED", "COMPLETED"]
@@ -97,12 +97,9 @@ def over_its_memory(env, folder, config):
 
 
 def over_its_time_limit(env, folder, config):
-    """On a cluster without GPUs. The job is held so that the limit, a minute at least, comes before its end."""
+    """On a cluster without GPUs. The limit is a minute, the shortest that there is."""
     process = start(env, command(folder, HISTORY, config, runtime=1, gpu=0, slurm_partition="cpu"))
-    _, reached = under_way(env, folder)
-    for each in psutil.process_iter(["cmdline", "cwd"]):
-        if each.info["cwd"] == str(folder) and ".snakemake/scripts" in " ".join(each.info["cmdline"]):
-            each.suspend()
+    reached = held(folder)
     assert process.wait(300) == 0
     jobs = trainings(env, folder)
     assert jobs["state"].iloc[0] == "TIMEOUT" and jobs["state"].iloc[-1] == "COMPLETED"
@@ -116,7 +113,7 @@ def submitter_killed(env, folder, config):
         (folder / name).symlink_to(ROOT / name)
     make = ["make", "-C", folder, "--assume-old=.venv/installed.txt", f"PROFILE={edited(folder)}", f"CONFIG={config}"]
     process = start(env, [*make, f"TARGET={HISTORY}"])
-    _, reached = under_way(env, folder)
+    reached = held(folder)
     for each in psutil.Process(process.pid).children(recursive=True):
         if any(part.endswith("bin/snakemake") for part in each.cmdline()):
             each.kill()
@@ -166,18 +163,22 @@ def start(env, arguments):
     return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *arguments], env=env)
 
 
-def under_way(env, folder):
-    """Number of the training's job, and epochs done, once it has done two more than the folder began with."""
-    deadline = time.monotonic() + 180
-    while epochs_done(folder / RUN) < 4:
+def held(folder):
+    """Epochs done by the training in a folder, stopped (SIGSTOP) after one that it did: no fault comes too late for it.
+
+    Slurm lets a job go on (SIGCONT) when it ends it.
+    """
+    checkpoint, deadline = folder / RUN / "checkpoint.pt", time.monotonic() + 180
+    before = checkpoint.stat().st_mtime_ns
+    while checkpoint.stat().st_mtime_ns == before:
         assert time.monotonic() < deadline, "the training does not get on"
-        time.sleep(0.1)
-    return trainings(env, folder)["job"].iloc[-1], epochs_done(folder / RUN)
-
-
-def epochs_done(run):
-    """Epochs in a run's checkpoint."""
-    return len(torch.load(run / "checkpoint.pt", weights_only=True)["state"]["done"]["history"])
+        time.sleep(0.05)
+    for each in psutil.process_iter(["cmdline", "cwd"]):
+        if each.info["cwd"] == str(folder) and ".snakemake/scripts" in " ".join(each.info["cmdline"]):
+            each.suspend()
+    reached = len(torch.load(checkpoint, weights_only=True)["state"]["done"]["history"])
+    assert 2 < reached < EPOCHS
+    return reached
 
 
 def trainings(env, folder):

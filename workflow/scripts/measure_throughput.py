@@ -25,10 +25,9 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         sizes = {"pretrained": False, "classes": values // 3, "frames": frames, "n_mels": n_mels, "bins": bins}
         for label, run in job.progress(networks.items(), desc="networks"):
             call = (run["network"] | sizes, Path(folder), run["training"], throughput)
-            alone = measure_network(*call, chosen)
-            at_once = [alone[0] | together(runs, call) for runs in throughput["at_once"]]
-            for row in alone + at_once:
+            for row in network_rows(call, chosen):
                 rows.append({"network": label, "device": job.device_name(chosen)} | row)
+                print(rows[-1])
                 kind = row["precision"], row["threads"]
                 reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
                 peaks[kind] = max(reached, peaks.get(kind, 0))
@@ -44,6 +43,16 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
         rows.append({"hop": hop, "device": job.device_name(torch.device("cpu"))} | row)
     pd.DataFrame(rows)[COLUMNS].to_csv(table, index=False, float_format="%.4g")
+
+
+def network_rows(call, device):
+    """Yield the rows of a network: of one training, then of some at once."""
+    rows = measure_network(*call, device)
+    first = next(rows)
+    yield first
+    yield from rows
+    for runs in call[-1]["at_once"]:
+        yield first | together(runs, call)
 
 
 def together(runs, call):

@@ -117,7 +117,8 @@ def segment_file(file, name, true, network, form, output, page, classes):
     except OSError as error:
         return "", f"{error.filename or file}: {error.strerror or error}"
     except Exception as error:  # whatever a file may hold, the others are still done
-        return "", f"{file}: {type(error).__name__}: {error}"
+        error = job.explained(error)
+        return "", f"{file}: {'' if isinstance(error, InputError) else f'{type(error).__name__}: '}{error}"
 
 
 def find_audio(paths):

@@ -55,8 +55,9 @@ def train_network(
         "decoding": decoding,
         "resolution": scoring["resolution"],
     }
-    # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer.
-    depends = network | {key: value for key, value in training.items() if key != "epochs"}
+    # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer. Nor the graph: its
+    # kernels compute the same one by one.
+    depends = network | {key: value for key, value in training.items() if key not in ("epochs", "graph")}
     depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
     learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
     depends |= {"device": device.type, "data": job.digest(learned), "code": training_code}

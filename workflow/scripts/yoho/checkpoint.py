@@ -6,6 +6,8 @@ import io
 import os
 import time
 import zipfile
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,6 +38,24 @@ class Checkpoint:
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
         write_whole(self.path, buffer.getbuffer())
 
+    @contextmanager
+    def in_background(self):
+        """A function that saves a copy of a state while its caller goes on; in the end all of it is in the file.
+
+        A call waits for the one before it, and raises what that one raised.
+        """
+        with ThreadPoolExecutor(1) as writer:
+            writing = deque()
+
+            def save(state):
+                while writing:
+                    writing.popleft().result()
+                writing.append(writer.submit(self.save, copied(state)))
+
+            yield save
+            while writing:
+                writing.popleft().result()
+
     def load(self, device):
         """The kept state, its tensors on `device`; None where there is none, or none that fits, which `say` says."""
         if not self.path.exists():
@@ -46,7 +66,7 @@ class Checkpoint:
                     raise ValueError("a checksum does not fit")
             kept = torch.load(self.path, map_location=device, weights_only=True)
             state, fingerprint = kept["state"], dict(kept["fingerprint"])
-        except (OSError, MemoryError, torch.OutOfMemoryError):
+        except (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
             raise  # the file may well be whole
         except Exception as error:  # a damaged file can break its reader in any way
             reason = str(error).strip().partition("\n")[0]
@@ -86,6 +106,15 @@ class Checkpoint:
                     )
                     break
             yield
+
+
+def copied(state):
+    """A copy on the CPU of tensors, numbers and text in dictionaries and lists: no later training changes it."""
+    if torch.is_tensor(state):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: copied(value) for key, value in state.items()}
+    return [copied(value) for value in state] if isinstance(state, list) else state
 
 
 def differing(one, other):

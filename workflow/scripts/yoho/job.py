@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 import threading
@@ -17,6 +18,9 @@ from pathlib import Path
 from yoho import InputError
 
 TERMINAL = sys.stderr
+
+# What PyTorch, cuBLAS and cuDNN say where a GPU's memory is full.
+FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUDNN_STATUS_ALLOC_FAILED"
 
 
 def start(snakemake):
@@ -57,13 +61,26 @@ def end_with(parent):
 
 def report(log, kind, error, trace):
     """Say what went wrong, to the log and to the terminal."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        error = InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
+    error = explained(error)
     line = f"error: {error}" if isinstance(error, InputError) else f"error: {kind.__name__}: {error}"
     print(f"\n{line}\n", file=TERMINAL)  # first: the log may be on the disk that is full
     if not isinstance(error, InputError):
         traceback.print_exception(kind, error, trace, file=log)
     print(line, file=log)
+
+
+def explained(error):
+    """The error itself; of a full disk, and of a GPU whose memory is full, an InputError that says what to do."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
+    cause = error
+    while cause:  # the end of a broken CUDA graph hides what broke it
+        reason = str(cause).partition("\n")[0]
+        if isinstance(cause, RuntimeError) and re.search(FULL_GPU, reason):
+            todo = "lower training.batch_size, or let fewer trainings share it (gpu= of the profile)"
+            return InputError(f"the GPU's memory is full; {todo}: {reason}")
+        cause = cause.__context__
+    return error
 
 
 def tell(text):
@@ -101,11 +118,12 @@ def spread(function, calls, threads, description):
     print(f"{description}: {len(calls)} done by {threads} processes")
 
 
-def choose_device(name, deterministic):
+def choose_device(name, deterministic, search=True):
     """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU.
 
     On a GPU float32 is then float32 in convolutions too: PyTorch itself computes them in TF32. deterministic: on a GPU
-    too, the same seed is to give the same bytes. On a CPU it does anyway.
+    too, the same seed is to give the same bytes. On a CPU it does anyway. search: cuDNN tries its algorithms for each
+    size of batch, where it need not be deterministic; that pays where many batches have one size.
     """
     import torch
 
@@ -114,8 +132,8 @@ def choose_device(name, deterministic):
         raise InputError("device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu")
     if not present or name == "cpu":
         return torch.device("cpu")
-    torch.backends.cudnn.benchmark = not deterministic
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = search and not deterministic
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
         torch.use_deterministic_algorithms(True)

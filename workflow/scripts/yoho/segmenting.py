@@ -97,7 +97,7 @@ class Segmenter:
         each core.
         Raises InputError where the folder holds no network, or there is no such device.
         """
-        chosen = job.choose_device(device, deterministic=False)
+        chosen = job.choose_device(device, deterministic=False, search=False)
         network, description = load_network(folder, chosen)
         if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
             raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network anew")

@@ -79,58 +79,78 @@ def plain_outputs(network, loader, device):
     return torch.cat([network(features.to(device)).cpu() for features, _ in loader])
 
 
-def both_loops(network, folder, settings, throughput, device):
-    """Functions that go once over the windows in `folder`: {stage: (this project's, the plain one's)}.
+def build_network(description, folder):
+    """A network whose features are standardised by the windows in `folder`; description: what `Network` takes."""
+    network = Network(**description)
+    network.standardise(*mean_and_deviation(Stored(folder / "features.npy")))
+    return network
 
-    settings: of the run's training, its precision chosen. Both loops start from the weights of `network`.
+
+def training_loop(network, folder, settings, device):
+    """A function that trains a copy of a network once on the windows in `folder`, as this project does.
+
+    settings: of the run's training, its precision chosen.
     """
-    train = [Stored(folder / f"{name}.npy") for name in ("features", "targets")]
-    mean, deviation = mean_and_deviation(train[0])
-    network.standardise(mean, deviation)
-    plain = copy.deepcopy(network).to(device)
-    network = network.to(device, memory_format=torch.channels_last)
-    train, settings = to_device(train, device), settings | {"batch_size": throughput["batch_size"]}
-    masks, optimiser = masks_of(settings["augmentation"], mean), adam(network, settings["learning_rate"], device)
-    step = Step(network, optimiser, settings, device)
-    plain_optimiser = torch.optim.Adam(plain.parameters(), lr=settings["learning_rate"])
-    loaders = {
-        stage: torch.utils.data.DataLoader(
-            FilePerWindow(folder),
-            throughput["batch_size"],
-            shuffle=stage == "training",
-            num_workers=throughput["workers"],
-        )
-        for stage in ("training", "inference")
-    }
-    return {
-        "training": (
-            partial(train_epoch, step, train, 0, masks, settings["batch_size"], tqdm(disable=True), "throughput"),
-            partial(plain_epoch, plain, plain_optimiser, loaders["training"], masks, settings["l2"], device),
-        ),
-        "inference": (
-            partial(predict, network, train[0], device=device),
-            partial(plain_outputs, plain, loaders["inference"], device),
-        ),
-    }
+    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
+    masks = masks_of(settings["augmentation"], network.mean.item())
+    step = Step(network, adam(network, settings["learning_rate"], device), masks, settings, device)
+    train = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device, settings["kept"])
+    return partial(train_epoch, step, train, 0, tqdm(disable=True), "throughput")
+
+
+def plain_training_loop(network, folder, settings, workers, device):
+    """The same by the plain loop."""
+    network = copy.deepcopy(network).to(device)
+    masks = masks_of(settings["augmentation"], network.mean.item())
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
+    loader = files_loader(folder, settings["batch_size"], workers, shuffle=True)
+    return partial(plain_epoch, network, optimiser, loader, masks, settings["l2"], device)
+
+
+def inference_loops(network, folder, throughput, device):
+    """Functions that compute the outputs of the windows in `folder`: this project's, the plain one's."""
+    network = copy.deepcopy(network).to(device)
+    ours = copy.deepcopy(network).to(memory_format=torch.channels_last)
+    features, _ = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device)
+    loader = files_loader(folder, throughput["batch_size"], throughput["workers"], shuffle=False)
+    return partial(predict, ours, features, device=device), partial(plain_outputs, network, loader, device)
+
+
+def files_loader(folder, batch_size, workers, shuffle):
+    """The plain loop's windows, a file each."""
+    windows = FilePerWindow(folder)
+    return torch.utils.data.DataLoader(windows, batch_size, shuffle=shuffle, num_workers=workers)
 
 
 def measure_network(description, folder, training, throughput, device):
-    """A row for training and one for inference of a network; description: what `Network` takes.
+    """Yield rows for a network: training and inference against plain code, then training with other settings.
 
     operations: floating-point operations per window; a step takes three times those of the network's outputs.
     """
     torch.set_num_threads(throughput["threads"])
-    network = Network(**description)
-    work = network_size(network, description["frames"], description["n_mels"])["multiply_accumulates"]
+    network = build_network(description, folder)
+    work = 2 * network_size(network, description["frames"], description["n_mels"])["multiply_accumulates"]
+    settings = chosen_settings(network, training, throughput, device)
+
+    def row(stage, precision, operations, ours, plain):
+        rates = in_turn(ours, plain, throughput["windows"][device.type], throughput["repeats"], device)
+        same = {"threads": throughput["threads"], "runs": 1}
+        return {"stage": stage, "precision": precision, "operations": operations} | same | rates
+
+    train = training_loop(network, folder, settings, device)
+    plain = plain_training_loop(network, folder, settings, throughput["workers"], device)
+    yield row("training", settings["precision"], 3 * work, train, plain)
+    yield row("inference", "float32", work, *inference_loops(network, folder, throughput, device))
+    for variant in throughput["variants"]:
+        other = training_loop(network, folder, settings | variant, device)
+        told = ", ".join(f"{key}: {str(value).lower()}" for key, value in variant.items())
+        yield row(f"training with {told}", settings["precision"], 3 * work, other, train)
+
+
+def chosen_settings(network, training, throughput, device):
+    """A run's training settings as they are measured."""
     precision = choose_precision(network, device, training["precision"])
-    formats = {"training": precision, "inference": "float32"}
-    loops = both_loops(network, folder, training | {"precision": precision}, throughput, device)
-    return [
-        {"stage": stage, "threads": throughput["threads"], "runs": 1, "precision": formats[stage]}
-        | in_turn(*loops[stage], throughput["windows"][device.type], throughput["repeats"], device)
-        | {"operations": passes * 2 * work}
-        for stage, passes in (("training", 3), ("inference", 1))
-    ]
+    return training | {"precision": precision, "batch_size": throughput["batch_size"]}
 
 
 # ---- several runs at once --------------------------------------------------------------------------------------------
@@ -146,9 +166,8 @@ def train_together(number, meeting, runs, description, folder, training, through
     torch.set_num_threads(throughput["threads"])
     job.keep_memory()
     device = job.choose_device(training["device"], training["deterministic"])
-    network = Network(**description)
-    training = training | {"precision": choose_precision(network, device, training["precision"])}
-    once, _ = both_loops(network, folder, training, throughput, device)["training"]
+    network = build_network(description, folder)
+    once = training_loop(network, folder, chosen_settings(network, training, throughput, device), device)
     once()
 
     def measure(threads):

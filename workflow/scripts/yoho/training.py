@@ -5,8 +5,10 @@ Read from the top: `fit` is the whole of it, `train_epoch` an epoch, `Step` a ba
 to the loss. Figures behind the choices for speed: results/reference/throughput/README.md.
 """
 
+import copy
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -15,6 +17,7 @@ import torch
 
 from yoho.augment import spec_augment
 from yoho.backbones import RESCALING
+from yoho.checkpoint import copied
 from yoho.loss import data_loss, penalty
 from yoho.model import folded
 
@@ -48,19 +51,20 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     elif kept:
         network.load_state_dict(kept["network"])
         optimiser.load_state_dict(kept["optimiser"])
-        done = kept["done"]
+        done = copied(kept["done"])  # the best weights, too, lie on the CPU
         print(f"{checkpoint.path}: goes on after epoch {len(done['history'])}")
-    train, valid = to_device(train, device), to_device(valid, device)
+    train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
-    step = Step(network, optimiser, settings, device)
+    step = Step(network, optimiser, masks, settings, device)
     steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
-    with progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch") as bar:
+    bar = progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch")
+    with bar, checkpoint.in_background() as save:
         for epoch in range(first, settings["epochs"] + 1):
             rate = learning_rate(epoch, settings)
             for group in optimiser.param_groups:
                 group["lr"].fill_(rate)
             draws, name = epoch_seed(seed, epoch), f"epoch {epoch} at learning rate {rate:g}"
-            train_data_loss, train_penalty = train_epoch(step, train, draws, masks, settings["batch_size"], bar, name)
+            train_data_loss, train_penalty = train_epoch(step, train, draws, bar, name)
             outputs, scored_loss, valid_data_loss = validate(
                 network,
                 valid,
@@ -91,7 +95,7 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
             if done["best"] is None or rank > done["best"]["rank"]:
                 weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
                 done["best"] = {"rank": rank, "epoch": epoch, "weights": weights}
-            checkpoint.save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "done": done})
+            save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "done": done})
             bar.set_postfix(epoch=epoch, loss=f"{train_data_loss:.2f}", F1=f"{overall['f1']:.3f}")
             print(", ".join(f"{name} {value:.4g}" for name, value in row.items()))
     best = done["best"]
@@ -110,19 +114,18 @@ def adam(network, learning_rate, device):
     return torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
 
 
-def train_epoch(step, train, seed, masks, batch_size, bar, name):
+def train_epoch(step, train, seed, bar, name):
     """One pass over the training windows in random order; returns mean data loss and mean penalty.
 
-    masks: what `spec_augment` takes; name: of the epoch, for an error. Nothing here waits for the device
-    before the epoch's end.
+    name: of the epoch, for an error. Nothing here waits for the device before the epoch's end.
     """
     torch.manual_seed(seed)  # dropout and stochastic depth
-    generator = torch.Generator(step.device).manual_seed(seed)  # order and SpecAugment
-    order = torch.randperm(len(train[0]), generator=generator, device=step.device)
-    parts = order.split(batch_size)
+    step.generator.manual_seed(seed)
+    order = torch.randperm(len(train[0]), generator=step.generator, device=step.device)
+    parts = order.split(step.settings["batch_size"])
     losses = torch.zeros(len(parts), 2, device=step.device)
     for number, (features, targets) in enumerate(batches(train, parts, step.device)):
-        losses[number] = step(spec_augment(features, generator=generator, **masks), targets)
+        losses[number] = step(features, targets)
         bar.update()
     losses = losses.cpu()
     broken = (~losses.isfinite().all(dim=1)).nonzero()
@@ -155,42 +158,64 @@ class Step:
     """One step of the optimiser on a batch: (data loss, penalty), means per window, as a tensor on the device.
 
     On CUDA the steps of whole batches are one CUDA graph, captured once: hundreds of small kernels are started at
-    once. The first steps, which choose cuDNN's algorithms, and the last, smaller batch run kernel by kernel.
+    once. The first steps, which choose cuDNN's algorithms, and the last, smaller batch run kernel by kernel. What the
+    graph holds is `settings["graph"]`: "step", all of it; "network", all but SpecAugment; "none": there is no graph.
+    masks: what `spec_augment` takes; generator: of the order of the windows, and of SpecAugment.
     """
 
     warm_up = 3  # steps on a side stream before a capture, as PyTorch asks
 
-    def __init__(self, network, optimiser, settings, device):
+    def __init__(self, network, optimiser, masks, settings, device):
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
-        self.graph, self.eager_steps = None, 0
+        self.generator = torch.Generator(device)
+        self.augment = partial(spec_augment, generator=self.generator, **masks)
+        # It compiles for one size of batches: a smaller one is left to the network as it is.
+        self.whole = torch.compile(network, dynamic=False) if settings["compile"] else network
+        self.graph, self.side, self.eager_steps = None, None, 0
 
     def __call__(self, features, targets):
-        if self.device.type != "cuda" or len(features) != self.settings["batch_size"]:
+        """Learn from windows (batch, frames, mel bands) and targets (batch, bins, 3 * classes)."""
+        whole = len(features) == self.settings["batch_size"]
+        if self.settings["graph"] == "none" or not whole or self.device.type != "cuda":
             return self.run(features, targets)
+        if self.settings["graph"] == "network":
+            return self.captured(self.learn, self.augment(features.float()), targets)
+        return self.captured(self.run, features, targets)
+
+    def captured(self, action, features, targets):
+        """`action`, which is always the same one, of windows and targets, as a CUDA graph once it is warm."""
+        main = torch.cuda.current_stream(self.device)
+        self.side = self.side or torch.cuda.Stream(self.device)
         if self.eager_steps < self.warm_up:
             self.eager_steps += 1
-            side, main = torch.cuda.Stream(self.device), torch.cuda.current_stream(self.device)
-            side.wait_stream(main)
-            with torch.cuda.stream(side):
-                losses = self.run(features, targets)
-            main.wait_stream(side)
+            self.side.wait_stream(main)
+            with torch.cuda.stream(self.side):
+                losses = action(features, targets)
+            main.wait_stream(self.side)
             return losses
         if self.graph is None:
             self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
+            if torch.__version__ < "2.14":  # since then every generator that a capture draws from is registered
+                self.graph.register_generator_state(self.generator)
             self.optimiser.zero_grad(set_to_none=True)
             # "thread_local": another thread may be reading batches ahead meanwhile.
-            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
-                self.losses = self.run(self.features, self.targets)
+            with torch.cuda.graph(self.graph, stream=self.side, capture_error_mode="thread_local"):
+                self.losses = action(self.features, self.targets)
         self.features.copy_(features)
         self.targets.copy_(targets)
         self.graph.replay()
         return self.losses
 
     def run(self, features, targets):
-        """The step itself."""
+        """The step itself, kernel by kernel."""
+        return self.learn(self.augment(features.float()), targets)
+
+    def learn(self, features, targets):
+        """The step on windows that are augmented already."""
+        network = self.whole if len(features) == self.settings["batch_size"] else self.network
         self.network.train()
         with autocast(self.device, self.settings["precision"]):
-            outputs = self.network(features)
+            outputs = network(features)
         fitted = data_loss(outputs, targets).mean()
         extra = penalty(self.network, self.settings["l2"])
         self.optimiser.zero_grad(set_to_none=True)
@@ -230,14 +255,23 @@ def mean_and_deviation(features):
     return mean, ((square - mean**2) * count / (count - 1)) ** 0.5
 
 
-def to_device(arrays, device):
-    """Tensors on the device where they fill less than half of what is free there; on a CPU the arrays as they are."""
+def to_device(arrays, device, kept="float32"):
+    """Features and targets on the device where they fill less than half of what is free there, else as they are.
+
+    kept: number format of the features there; on a CPU they stay as they are.
+    """
     if (
         device.type == "cpu"
         or 4 * sum(np.prod(array.shape) for array in arrays) > torch.cuda.mem_get_info(device)[0] / 2
     ):
         return arrays
-    tensors = [torch.empty(tuple(array.shape), device=device) for array in arrays]
+    try:
+        tensors = [
+            torch.empty(tuple(array.shape), device=device, dtype=own)
+            for array, own in zip(arrays, (getattr(torch, kept), torch.float32))
+        ]
+    except torch.OutOfMemoryError:  # another training was faster
+        return arrays
     for tensor, array in zip(tensors, arrays):
         for there, here in zip(tensor.split(AT_ONCE), blocks(array)):
             there.copy_(here)
@@ -276,10 +310,23 @@ def predict(network, features, *, device, at_once=AT_ONCE, augment=None):
     They are computed in float32, whatever a network was trained in: a score says nothing about the device.
     augment: called with each `at_once` windows before the network is.
     """
-    network = folded(network, features[:1].to(device))
-    chosen = (batch.to(device) for batch in blocks(features, at_once))
-    outputs = [network(augment(batch) if augment else batch) for batch in chosen]
+    with without_search():
+        # On a GPU the folding takes longer than it saves.
+        network = folded(network, features[:1]) if device.type == "cpu" else copy.deepcopy(network).eval()
+        chosen = (batch.to(device) for batch in blocks(features, at_once))
+        outputs = [network(augment(batch) if augment else batch) for batch in chosen]
     return torch.cat(outputs).cpu()
+
+
+@contextmanager
+def without_search():
+    """Let cuDNN take the algorithms that it expects to be fast; to try them for every size of batch takes longer."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.benchmark = cudnn.benchmark, False
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
 
 
 def learning_rate(epoch, settings):

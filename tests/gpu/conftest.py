@@ -1,0 +1,26 @@
+"""The device of these tests: a GPU; or, with `--device cpu`, the processor, on which they rehearse themselves."""
+
+import os
+
+import pytest
+import torch
+
+from yoho import job
+
+# Read when cuBLAS starts, which the first test may do that is not deterministic.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@pytest.fixture
+def device(request):
+    name = request.config.getoption("--device")
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU is here; `--device cpu` rehearses these tests")
+    yield job.choose_device(name, deterministic=False)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def deterministic(device):
+    """The device, on which the same seed gives the same bytes."""
+    return job.choose_device(device.type, deterministic=True)

@@ -1,0 +1,248 @@
+"""Training on a GPU: as graphs, kernel by kernel, streamed, resumed, in every number format, side by side."""
+
+import copy
+import io
+import multiprocessing
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from small import AUGMENTATION, CPU, SETTINGS, Bar, Killed, NothingKept, Small, bin_scores, made_up, same
+from torch import nn
+
+from yoho import job
+from yoho.checkpoint import Checkpoint
+from yoho.model import Network
+from yoho.training import Step, adam, choose_precision, fit, masks_of, predict, to_device, train_epoch
+
+pytestmark = pytest.mark.gpu
+
+NETWORKS = [
+    ("mobilenet", "none"),
+    ("vggish", "none"),
+    ("vggish_linear", "none"),
+    ("efficientnet", "none"),
+    ("efficientnet", "backbone"),
+]
+BATCH, STEPS = 8, 20
+GRAPHS = ["step", "network"]
+
+
+def network_of(backbone, mask):
+    torch.manual_seed(0)
+    network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)
+    network.standardise(-40.0, 23.0)
+    return network
+
+
+def windows(count=BATCH):
+    """Features (windows, 257, 40), dB, and targets (windows, 9, 18)."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand((count, 257, 40), generator=generator) * -80, torch.rand((count, 9, 18), generator=generator)
+
+
+def step_of(network, device, **changes):
+    """A step of a copy of the network, which is left as it is."""
+    network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
+    settings = SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
+    masks = masks_of(AUGMENTATION | {"frequency_width": 8, "time_masks": 2, "time_width": 25}, -40.0)
+    return Step(network, adam(network, settings["learning_rate"], device), masks, settings, device)
+
+
+def losses(network, device, steps=STEPS, **changes):
+    """Losses of some steps on the same windows, and the weights after them."""
+    step, batch = step_of(network, device, **changes), [part.to(device) for part in windows()]
+    torch.manual_seed(0)
+    step.generator.manual_seed(0)
+    found = torch.stack([step(*batch).clone() for _ in range(steps)]).cpu()
+    if device.type == "cuda":
+        assert (step.graph is None) == (step.settings["graph"] == "none" or steps <= Step.warm_up)
+    return found, {name: tensor.cpu() for name, tensor in step.network.state_dict().items()}
+
+
+# ---- graphs ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone, mask, precision, graph):
+    """Twenty steps to the bit, three of them before the capture: dropout, stochastic depth and SpecAugment included."""
+    network = network_of(backbone, mask)
+    (eager, weights), (captured, same_weights) = (
+        losses(network, deterministic, precision=precision, graph=own) for own in ("none", graph)
+    )
+    assert eager.isfinite().all() and not torch.equal(eager[0], eager[1])
+    assert torch.equal(eager, captured), (eager - captured).abs().max()
+    assert all(torch.equal(weights[name], same_weights[name]) for name in weights)
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_a_graph_learns(device, backbone, mask):
+    """With the fastest algorithms, in the number format that trainings take, on the same windows again and again."""
+    network = network_of(backbone, mask)
+    found, _ = losses(network, device, steps=60, precision=choose_precision(network, device, "auto"))
+    assert found.isfinite().all() and found[-10:, 0].mean() < 0.9 * found[:10, 0].mean()
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backbone, mask):
+    network = network_of(backbone, mask)
+    (full, _), (half, _) = (losses(network, deterministic, precision=own) for own in ("float32", "bfloat16"))
+    assert half[0, 0] == pytest.approx(full[0, 0], rel=0.01)
+    assert half[-5:, 0].mean() == pytest.approx(full[-5:, 0].mean(), rel=0.05)
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_the_first_step_on_a_gpu_loses_what_it_loses_on_a_cpu(device, backbone, mask):
+    """Without dropout, stochastic depth and SpecAugment, whose draws differ."""
+    network = network_of(backbone, mask)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout | nn.Dropout2d):
+            module.p = 0.0
+        if hasattr(module, "drop_prob"):
+            module.drop_prob = 0.0
+    there, here = (step_of(network, own) for own in (device, CPU))
+    there, here = (step.learn(*(part.to(step.device) for part in windows())).cpu() for step in (there, here))
+    torch.testing.assert_close(there, here, rtol=1e-4, atol=0)
+
+
+def test_a_compiled_step_loses_what_the_network_as_it_is_loses(device):
+    if not shutil.which("cc") and not shutil.which("gcc"):
+        pytest.skip("no C compiler is here")
+    network = network_of("mobilenet", "none")
+    (plain, _), (compiled, _) = (losses(network, device, compile=own) for own in (False, True))
+    assert compiled[0, 0] == pytest.approx(plain[0, 0], rel=0.05)  # its dropout draws otherwise
+    assert compiled[-1, 0] < compiled[0, 0]
+
+
+# ---- trainings -------------------------------------------------------------------------------------------------------
+
+
+def train(device, checkpoint=None, network=None, bar=Bar, **changes):
+    """Train the small network, 12 whole batches and a smaller one an epoch."""
+    torch.manual_seed(0)
+    network, training, valid = network or Small(), made_up(100, 1), made_up(20, 2)
+    settings = SETTINGS | {"precision": "bfloat16"} | changes
+    score, checkpoint = bin_scores(valid[1]), checkpoint or NothingKept()
+    result = fit(network, training, valid, None, score, bar, checkpoint, settings=settings, seed=0, device=device)
+    return network, *result
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_a_smaller_last_batch_is_trained_between_replays(deterministic, graph):
+    assert same(train(deterministic, graph="none"), train(deterministic, graph=graph))
+
+
+def test_a_training_learns(device):
+    history = train(device, epochs=12, learning_rate=0.003)[1]
+    assert history["train_data_loss"].iloc[-1] < 0.5 * history["train_data_loss"].iloc[0]
+    assert history["f1"].iloc[-1] > 0.9
+
+
+def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
+    """At next to none the weights stand still."""
+    network = Small(dropout=0.0)
+    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
+    history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5)[1]
+    rates = history["valid_data_loss"]
+    assert rates[3] == pytest.approx(rates[4], rel=1e-2) and rates[0] != pytest.approx(rates[1], rel=1e-2)
+
+
+def test_the_same_seed_gives_the_same_bytes_where_that_is_asked_for(deterministic):
+    assert same(train(deterministic), train(deterministic))
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_an_epoch_of_each_network_gives_the_same_bytes_again(deterministic, backbone, mask):
+    """Three whole batches and a smaller one, in bfloat16."""
+    network, data = network_of(backbone, mask), windows(3 * BATCH + 2)
+
+    def epoch():
+        step = step_of(network, deterministic, precision="bfloat16")
+        found = train_epoch(step, to_device(data, deterministic), 0, Bar(0, 0, ""), "epoch 1")
+        return found, {name: tensor.cpu() for name, tensor in step.network.state_dict().items()}
+
+    (one, weights), (other, again) = epoch(), epoch()
+    assert one == other and all(torch.equal(weights[name], again[name]) for name in weights)
+
+
+def test_a_training_goes_on_where_it_was_killed(tmp_path, deterministic):
+    class Killing(Bar):
+        def update(self):
+            super().update()
+            if self.count == 2 * 13 + 7:
+                raise Killed
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        train(deterministic, Checkpoint(path, {}, pytest.fail), bar=Killing)
+    assert same(train(deterministic), train(deterministic, Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_checkpoint_can_be_read_where_there_is_no_gpu(tmp_path, device):
+    path = tmp_path / "checkpoint.pt"
+    network, *_ = train(device, Checkpoint(path, {}, pytest.fail))
+    kept = Checkpoint(path, {}, pytest.fail).load(CPU)
+    assert all(tensor.device == CPU for tensor in kept["network"].values())
+    here = Small()
+    here.load_state_dict(kept["network"])
+    optimiser = adam(here, 0.01, CPU)
+    optimiser.load_state_dict(kept["optimiser"])
+    features = made_up(20, 2)[0]
+    torch.testing.assert_close(
+        predict(here, features, device=CPU), predict(network, features, device=device), rtol=0, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("graph", [*GRAPHS, "none"])
+def test_windows_that_do_not_fit_on_the_gpu_are_streamed(monkeypatch, deterministic, graph):
+    there = train(deterministic, graph=graph)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 1000))
+    assert same(there, train(deterministic, graph=graph))
+
+
+def test_windows_kept_in_bfloat16_take_half_of_the_memory_and_train_as_well(deterministic):
+    data = windows()
+    kept, targets = to_device(data, deterministic, "bfloat16")
+    if deterministic.type == "cuda":
+        assert kept.dtype == torch.bfloat16 and kept.element_size() == 2 and targets.dtype == torch.float32
+    assert (kept.cpu().float() - data[0]).abs().max() <= 0.25  # dB: seven bits of up to 80
+    full, half = (train(deterministic, kept=own, precision="float32")[1] for own in ("float32", "bfloat16"))
+    np.testing.assert_allclose(full["train_data_loss"], half["train_data_loss"], rtol=0.05)
+
+
+def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
+    if device.type == "cpu":
+        pytest.skip("a processor's memory is another matter")
+    log, terminal = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(job, "TERMINAL", terminal)
+    with pytest.raises(RuntimeError) as raised:
+        torch.empty(2**50, dtype=torch.uint8, device=device)
+    job.report(log, raised.type, raised.value, raised.tb)
+    (line,) = terminal.getvalue().strip().splitlines()
+    assert line.startswith("error: the GPU's memory is full; lower training.batch_size")
+    assert log.getvalue() == f"{line}\n"
+
+
+def one_of_two(number, device, queue):
+    """A training in a process of its own."""
+    chosen = job.choose_device(device, deterministic=True)
+    _, history, _, weights, _ = train(chosen)
+    queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))
+
+
+def test_trainings_side_by_side_do_not_touch_each_other(deterministic):
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    processes = [context.Process(target=one_of_two, args=(number, deterministic.type, queue)) for number in range(2)]
+    for process in processes:
+        process.start()
+    found = [queue.get(timeout=240) for _ in processes]
+    for process in processes:
+        process.join()
+    _, history, _, weights, _ = train(deterministic)
+    for _, own, tensors in found:
+        assert own == history.to_csv()
+        assert all(np.array_equal(tensors[name], weights[name].numpy()) for name in weights)

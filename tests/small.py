@@ -1,0 +1,126 @@
+"""A small network, windows that it can learn, and what a training needs besides: what the tests of training share."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from yoho.backbones import penalised
+from yoho.scoring import SCORES
+
+FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
+CPU = torch.device("cpu")
+MASKS = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6}
+AUGMENTATION = {"draw": "window", "fill": "mean", "validation": False} | MASKS
+RELEASED = {"draw": "batch", "fill": 0, "validation": True}
+NO_PENALTY = {"first": 0.0, "pointwise": 0.0}
+SETTINGS = {
+    "epochs": 4,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+    "schedule": "constant",
+    "step_every": 2,
+    "step_factor": 0.1,
+    "l2": NO_PENALTY,
+    "augmentation": AUGMENTATION,
+    "input": "standardised",
+    "precision": "float32",
+    "graph": "step",
+    "compile": False,
+    "kept": "float32",
+}
+
+
+class Small(nn.Module):
+    """A network of the same form as the real ones: batch norm, dropout, (batch, 27, 8) to (batch, 9, 6)."""
+
+    backbone_name = "mobilenet"
+
+    def __init__(self, dropout=0.2):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+        self.register_buffer("deviation", torch.ones(()))
+        first = penalised(nn.Conv2d(1, 8, (3, 3), (3, 1), (0, 1)), "first")
+        self.features = nn.Sequential(first, nn.BatchNorm2d(8), nn.ReLU())
+        self.dropout = nn.Dropout(dropout)
+        self.head = penalised(nn.Conv1d(8 * BANDS, 3 * CLASSES, 1), "pointwise")
+
+    def standardise(self, mean, deviation):
+        self.mean.fill_(mean)
+        self.deviation.fill_(deviation)
+
+    def forward(self, windows):
+        features = self.features(((windows - self.mean) / self.deviation).unsqueeze(1))
+        features = self.dropout(features.permute(0, 3, 1, 2).flatten(1, 2))
+        return torch.sigmoid(self.head(features)).transpose(1, 2)
+
+
+def made_up(windows, seed):
+    """Windows whose first class sounds in the upper bands and whose second in the lower: (features, targets)."""
+    rng = np.random.default_rng(seed)
+    present = rng.random((windows, BINS, CLASSES)) < 0.4
+    features = rng.normal(-60, 3, (windows, BINS, 3, BANDS))
+    features[..., BANDS // 2 :] += 30 * present[:, :, None, :1]
+    features[..., : BANDS // 2] += 30 * present[:, :, None, 1:]
+    targets = np.zeros((windows, BINS, CLASSES, 3))
+    targets[..., 0] = targets[..., 2] = present
+    tensors = features.reshape(windows, FRAMES, BANDS), targets.reshape(windows, BINS, -1)
+    return tuple(torch.tensor(values, dtype=torch.float32) for values in tensors)
+
+
+class Bar:
+    """A progress bar that draws nothing and counts."""
+
+    def __init__(self, total, initial, unit):
+        self.total, self.count, self.shown = total, initial, []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def update(self):
+        self.count += 1
+
+    def set_postfix(self, **values):
+        self.shown.append(values)
+
+
+def bin_scores(targets):
+    """A score over bins: as `segment_scores`, without the decoding."""
+    truth = targets.numpy()[..., 0::3] > 0.5
+
+    def score(outputs):
+        guess = outputs[..., 0::3] >= 0.5
+        f1 = 2 * (guess & truth).sum((0, 1)) / np.maximum(guess.sum((0, 1)) + truth.sum((0, 1)), 1)
+        rows = pd.DataFrame({"event_label": ["high", "low"]} | dict.fromkeys(SCORES, f1))
+        return dict.fromkeys(SCORES, float(f1.mean())), rows
+
+    return score
+
+
+class NothingKept:
+    """A checkpoint that keeps nothing."""
+
+    def load(self, device):
+        return None
+
+    @contextmanager
+    def in_background(self):
+        yield lambda state: None
+
+
+class Killed(BaseException):
+    """What no code of ours catches, as it cannot catch a SIGKILL."""
+
+
+def same(one, other):
+    """Whether two trainings gave the same histories, weights and best epoch, to the bit."""
+    (_, history, classwise, weights, best), (_, history2, classwise2, weights2, best2) = one, other
+    pd.testing.assert_frame_equal(history, history2, check_exact=True)
+    pd.testing.assert_frame_equal(classwise, classwise2, check_exact=True)
+    assert history.to_csv() == history2.to_csv() and classwise.to_csv() == classwise2.to_csv()
+    return best == best2 and all(torch.equal(weights[name], weights2[name]) for name in weights | weights2)
