@@ -1,4 +1,5 @@
-# Reads the training windows and mixes of the configured dataset; makes results/tables/throughput.csv, not in `all`.
+# Reads the training windows and mixes of the configured dataset; makes results/tables/throughput.csv. Also
+# what a training step asks of a GPU, as results/tables/operators.csv, which reads no data. Neither is in `all`.
 
 
 rule measure_throughput:
@@ -29,3 +30,24 @@ rule measure_throughput:
         code=code_digest("measure_throughput"),
     script:
         "../scripts/measure_throughput.py"
+
+
+rule count_operators:
+    """Operators, arithmetic and bytes of a training step, and the most windows per second that a card allows."""
+    output:
+        "results/tables/operators.csv",
+    log:
+        "results/tables/logs/count_operators.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        networks={label: runs.named[run] for label, run in runs.studies["networks"]},
+        classes=len(event_labels(config["datasets"][DATASET])),
+        windows=config["windows"],
+        features=config["features"],
+        sample_rate=config["mixing"]["sample_rate"],
+        batch_size=config["throughput"]["batch_size"],
+        card=config["throughput"]["card"],
+        code=code_digest("count_operators"),
+    script:
+        "../scripts/count_operators.py"
