@@ -88,10 +88,12 @@ def test_a_graph_learns(device, backbone, mask):
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backbone, mask):
+    """Each convolution rounds to eight bits; in the first step their errors add up as the steps of a random walk."""
     network = network_of(backbone, mask)
     (full, _), (half, _) = (losses(network, deterministic, precision=own) for own in ("float32", "bfloat16"))
-    assert half[0, 0] == pytest.approx(full[0, 0], rel=0.01)
-    assert half[-5:, 0].mean() == pytest.approx(full[-5:, 0].mean(), rel=0.05)
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in network.modules())
+    torch.testing.assert_close(half[0], full[0], rtol=2**-8 * convolutions**0.5, atol=0)
+    torch.testing.assert_close(half[-5:].mean(dim=0), full[-5:].mean(dim=0), rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
@@ -113,7 +115,9 @@ def test_a_compiled_step_loses_what_the_network_as_it_is_loses(device):
         pytest.skip("no C compiler is here")
     network = network_of("mobilenet", "none")
     (plain, _), (compiled, _) = (losses(network, device, compile=own) for own in (False, True))
-    assert compiled[0, 0] == pytest.approx(plain[0, 0], rel=0.05)  # its dropout draws otherwise
+    torch.testing.assert_close(
+        compiled.mean(dim=0), plain.mean(dim=0), rtol=0.05, atol=0
+    )  # its dropout draws otherwise
     assert compiled[-1, 0] < compiled[0, 0]
 
 
@@ -228,6 +232,7 @@ def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
 
 def one_of_two(number, device, queue):
     """A training in a process of its own."""
+    torch.set_num_threads(1)
     chosen = job.choose_device(device, deterministic=True)
     _, history, _, weights, _ = train(chosen)
     queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))

@@ -93,13 +93,13 @@ def step_operators(description, settings):
         for kernel in (parameter for parameter in network.parameters() if parameter.ndim == 4):
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         optimiser = adam(network, settings["learning_rate"], cpu)
-        step = Step(network, optimiser, settings, cpu)
+        step = Step(network, optimiser, {}, settings | {"compile": False}, cpu)
         batch = [torch.zeros(settings["batch_size"], *shape) for shape in shapes]
-        step(*batch)  # Adam makes its moments in its first step.
+        step.learn(*batch)  # Adam makes its moments in its first step.
         optimiser.register_step_pre_hook(lambda *_: setattr(operators, "part", "optimiser"))
         optimiser.register_step_post_hook(lambda *_: setattr(operators, "part", "forward"))
         with operators:
-            step(*batch)
+            step.learn(*batch)
     return operators.called
 
 
