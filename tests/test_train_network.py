@@ -119,6 +119,12 @@ def test_more_epochs_go_on_and_the_same_ones_are_not_trained_again(files, made, 
     assert said == []
 
 
+def test_how_a_gpu_starts_its_kernels_is_no_reason_to_start_afresh(files, made, said):
+    """Whoever meets trouble with CUDA graphs turns them off, and goes on."""
+    train(files, made)
+    assert train(files, made, epochs=2, graph="none")["epoch"].tolist() == [1, 2] and said == []
+
+
 def spoil(path):
     """Change one value of a window."""
     array = np.load(path)

@@ -1,0 +1,95 @@
+"""What else computes on a GPU: the job that trains a run, the segmenter, the outputs, the throughput."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import test_throughput as small
+import torch
+from test_throughput import folder  # noqa: F401 (a fixture)
+from test_train_network import CONFIG, WINDOWS, evaluate_network, files, made, said, train  # noqa: F401 (fixtures)
+from untrained import noise, save_untrained
+
+from yoho import job, throughput
+from yoho.features import window_onsets
+from yoho.inference import Predictor
+from yoho.model import Network, load_network
+from yoho.segmenting import Segmenter
+from yoho.training import Stored, predict
+
+pytestmark = pytest.mark.gpu
+
+CPU = torch.device("cpu")
+NETWORKS = [("mobilenet", "none"), ("vggish", "none"), ("efficientnet", "backbone")]
+MILLISECOND = 0.001
+
+
+@pytest.mark.parametrize("graph", ["step", "network", "none"])
+def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(files, made, said, device, graph):  # noqa: F811
+    """Two whole batches an epoch: the graph is captured in the second one."""
+    history = train(files, made, device=device.type, epochs=4, graph=graph)
+    evaluate_network(files, made, scoring=CONFIG["scoring"])
+    network, description = load_network(Path(made.weights).parent)
+    assert history["epoch"].tolist() == [1, 2, 3, 4] and history.notna().all(axis=None) and said == []
+    assert description["made_with"]["device"] == job.device_name(device)
+    if device.type == "cuda":
+        assert description["training"]["precision"] == "bfloat16"
+    outputs = np.load(made.test_outputs)["outputs"]
+    assert outputs.shape[0] == WINDOWS
+    here = predict(network, Stored(files.test_features), device=CPU).numpy()
+    np.testing.assert_allclose(outputs, here, atol=1e-4, rtol=0)
+
+
+def test_a_run_goes_on_with_more_epochs(files, made, said, device):  # noqa: F811
+    first, second = (train(files, made, device=device.type, epochs=epochs) for epochs in (4, 6))
+    assert second.iloc[:4].equals(first) and len(second) == 6 and said == []
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_outputs_on_a_gpu_are_those_on_a_cpu(device, backbone, mask):
+    """Float32 is float32: TF32 would be off by a thousandth."""
+    torch.manual_seed(0)
+    network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9).eval()
+    network.standardise(-40.0, 23.0)
+    features = torch.rand((40, 257, 40), generator=torch.Generator().manual_seed(0)) * -80
+    here = predict(network, features, device=CPU)
+    there = predict(network.to(device, memory_format=torch.channels_last), features, device=device, at_once=16)
+    torch.testing.assert_close(there, here, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backbone, mask):
+    """In 99.9 % of all bins and classes: whether one sounds, and if so from when to when."""
+    run = save_untrained(tmp_path / "run", backbone, mask)
+    samples = noise(120)
+    first = np.round(window_onsets(120, 2.56, 1.96) * 44100).astype(int)
+    outputs = []
+    for own, precision in ((device, "float32"), (CPU, "plain")):
+        job.choose_device(own.type, deterministic=False, search=False)
+        network, description = load_network(run, own)
+        outputs.append(Predictor(network, description, own, precision, threads=2)(samples, first))
+    there, here = (part.reshape(-1, 3) for part in outputs)
+    sounds = here[:, 0] >= 0.5
+    near = (np.abs(there - here)[:, 1:] * 2.56 / 9 < MILLISECOND).all(axis=1)
+    assert 0 < sounds.mean() < 1
+    assert ((sounds == (there[:, 0] >= 0.5)) & (near | ~sounds)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("decoding", ["bins", "averaged"])
+def test_a_segmenter_on_a_gpu_gives_the_events_of_one_on_a_cpu(tmp_path, device, decoding):
+    run = save_untrained(tmp_path / "run")
+    segmenters = [Segmenter.load(run, threshold=0.45, decoding=decoding, device=name) for name in (device.type, "cpu")]
+    assert not torch.backends.cudnn.benchmark  # it would try its algorithms in every thread, for every size of batch
+    there, here = (segmenter(noise(60), 44100) for segmenter in segmenters)
+    assert len(here) > 2 and there["event_label"].tolist() == here["event_label"].tolist()
+    for time in ("onset", "offset"):
+        assert (abs(there[time] - here[time]) <= 1.5 * MILLISECOND).mean() >= 0.99
+
+
+def test_throughput_is_measured(folder, device, tmp_path_factory):  # noqa: F811
+    call = small.NETWORK | small.SIZES, folder, small.TRAINING | {"device": device.type, "precision": "auto"}
+    rows = list(throughput.measure_network(*call, small.THROUGHPUT, device))
+    assert [row["stage"] for row in rows] == small.STAGES and all(row["windows_per_s"] > 0 for row in rows)
+    rates = throughput.train_together(0, tmp_path_factory.mktemp("meeting"), 1, *call, small.THROUGHPUT)
+    assert (rates > 0).all()
+    assert throughput.peak(device, rows[0]["precision"], 1, 256, 2) > 0
