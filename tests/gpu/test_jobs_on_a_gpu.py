@@ -78,10 +78,10 @@ def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backb
 @pytest.mark.parametrize("decoding", ["bins", "averaged"])
 def test_a_segmenter_on_a_gpu_gives_the_events_of_one_on_a_cpu(tmp_path, device, decoding):
     run = save_untrained(tmp_path / "run")
-    segmenters = [Segmenter.load(run, threshold=0.45, decoding=decoding, device=name) for name in (device.type, "cpu")]
+    segmenters = [Segmenter.load(run, decoding=decoding, device=name) for name in (device.type, "cpu")]
     assert not torch.backends.cudnn.benchmark  # it would try its algorithms in every thread, for every size of batch
     there, here = (segmenter(noise(60), 44100) for segmenter in segmenters)
-    assert len(here) > 2 and there["event_label"].tolist() == here["event_label"].tolist()
+    assert len(here) and there["event_label"].tolist() == here["event_label"].tolist()
     for time in ("onset", "offset"):
         assert (abs(there[time] - here[time]) <= 1.5 * MILLISECOND).mean() >= 0.99
 
