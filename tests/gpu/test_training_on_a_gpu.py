@@ -25,7 +25,10 @@ NETWORKS = [
     ("efficientnet", "none"),
     ("efficientnet", "backbone"),
 ]
-BATCH, STEPS = 8, 20
+BATCH = 8
+# Of a loss in float32. An untrained YOHO enlarges rounding: on a CPU, summing in another order moves its loss by 0.0002.
+ROUNDING = 0.001
+STEPS = {"cuda": 20, "cpu": 3}  # a rehearsal takes fewer
 GRAPHS = ["step", "network"]
 
 
@@ -50,14 +53,15 @@ def step_of(network, device, **changes):
     return Step(network, adam(network, settings["learning_rate"], device), masks, settings, device)
 
 
-def losses(network, device, steps=STEPS, **changes):
+def losses(network, device, steps=None, **changes):
     """Losses of some steps on the same windows, and the weights after them."""
+    steps = steps or STEPS[device.type]
     step, batch = step_of(network, device, **changes), [part.to(device) for part in windows()]
     torch.manual_seed(0)
     step.generator.manual_seed(0)
     found = torch.stack([step(*batch).clone() for _ in range(steps)]).cpu()
     if device.type == "cuda":
-        assert (step.graph is None) == (step.settings["graph"] == "none" or steps <= Step.warm_up)
+        assert (step.graph is None) == (step.settings["graph"] == "none")
     return found, {name: tensor.cpu() for name, tensor in step.network.state_dict().items()}
 
 
@@ -81,6 +85,8 @@ def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_a_graph_learns(device, backbone, mask):
     """With the fastest algorithms, in the number format that trainings take, on the same windows again and again."""
+    if device.type == "cpu":
+        pytest.skip("it takes a processor minutes")
     network = network_of(backbone, mask)
     found, _ = losses(network, device, steps=60, precision=choose_precision(network, device, "auto"))
     assert found.isfinite().all() and found[-10:, 0].mean() < 0.9 * found[:10, 0].mean()
@@ -96,29 +102,31 @@ def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backb
     torch.testing.assert_close(half[-5:].mean(dim=0), full[-5:].mean(dim=0), rtol=0.05, atol=0)
 
 
-@pytest.mark.parametrize("backbone, mask", NETWORKS)
-def test_the_first_step_on_a_gpu_loses_what_it_loses_on_a_cpu(device, backbone, mask):
-    """Without dropout, stochastic depth and SpecAugment, whose draws differ."""
-    network = network_of(backbone, mask)
+def without_dropout(network):
+    """The same network without dropout and stochastic depth, whose draws differ."""
     for module in network.modules():
         if isinstance(module, nn.Dropout | nn.Dropout2d):
             module.p = 0.0
         if hasattr(module, "drop_prob"):
             module.drop_prob = 0.0
+    return network
+
+
+@pytest.mark.parametrize("backbone, mask", NETWORKS)
+def test_the_first_step_on_a_gpu_loses_what_it_loses_on_a_cpu(device, backbone, mask):
+    network = without_dropout(network_of(backbone, mask))
     there, here = (step_of(network, own) for own in (device, CPU))
     there, here = (step.learn(*(part.to(step.device) for part in windows())).cpu() for step in (there, here))
-    torch.testing.assert_close(there, here, rtol=1e-4, atol=0)
+    torch.testing.assert_close(there, here, rtol=ROUNDING, atol=0)
 
 
 def test_a_compiled_step_loses_what_the_network_as_it_is_loses(device):
     if not shutil.which("cc") and not shutil.which("gcc"):
         pytest.skip("no C compiler is here")
-    network = network_of("mobilenet", "none")
+    network = without_dropout(network_of("mobilenet", "none"))
     (plain, _), (compiled, _) = (losses(network, device, compile=own) for own in (False, True))
-    torch.testing.assert_close(
-        compiled.mean(dim=0), plain.mean(dim=0), rtol=0.05, atol=0
-    )  # its dropout draws otherwise
-    assert compiled[-1, 0] < compiled[0, 0]
+    torch.testing.assert_close(compiled[0], plain[0], rtol=ROUNDING, atol=0)
+    assert compiled.isfinite().all() and compiled[-1, 0] < compiled[0, 0]
 
 
 # ---- trainings -------------------------------------------------------------------------------------------------------
