@@ -26,7 +26,7 @@ NETWORKS = [
     ("efficientnet", "backbone"),
 ]
 BATCH = 8
-# Of a loss in float32. An untrained YOHO enlarges rounding: on a CPU, summing in another order moves its loss by 0.0002.
+# Of a loss in float32. An untrained YOHO enlarges rounding: on a CPU, sums in another order move its loss by 0.0002.
 ROUNDING = 0.001
 STEPS = {"cuda": 20, "cpu": 3}  # a rehearsal takes fewer
 GRAPHS = ["step", "network"]
