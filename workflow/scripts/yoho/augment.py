@@ -14,7 +14,7 @@ def spec_augment(windows, fill, generator, draw, frequency_masks, frequency_widt
     draws = {"window": batch, "batch": 1}[draw]
     hidden = stripes(draws, time_masks, time_width, frames, generator, windows.device)[:, :, None]
     hidden = hidden | stripes(draws, frequency_masks, frequency_width, bands, generator, windows.device)[:, None, :]
-    return torch.where(hidden, fill, windows)
+    return windows.masked_fill(hidden, fill)
 
 
 def stripes(batch, masks, widest, size, generator, device):
