@@ -16,6 +16,7 @@ from small import (
     BINS,
     CLASSES,
     CPU,
+    MASKS,
     NO_PENALTY,
     RELEASED,
     SETTINGS,
@@ -28,10 +29,15 @@ from small import (
     same,
 )
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from yoho import checkpoint as checkpoint_module
+from yoho.augment import spec_augment
 from yoho.checkpoint import Checkpoint
 from yoho.loss import data_loss, penalty
+from yoho.model import Network
 from yoho.scoring import SCORES
 from yoho.training import (
     Stored,
@@ -712,6 +718,39 @@ def test_while_outputs_are_computed_cudnn_tries_nothing(monkeypatch):
 
     outputs_of(Seeing(), made_up(3, 1)[0])
     assert seen and not any(seen) and torch.backends.cudnn.benchmark
+
+
+class NotOnTheGpu(TorchDispatchMode):
+    """Lists the operations that are given or give a tensor on the CPU: `found`."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        tensors = (leaf for leaf in tree_leaves((args, kwargs, result)) if torch.is_tensor(leaf))
+        if any(tensor.device == CPU for tensor in tensors):
+            self.found.append(str(operation))
+        return result
+
+
+@pytest.mark.parametrize(
+    "backbone, mask",
+    [("mobilenet", "none"), ("vggish", "none"), ("vggish_linear", "none"), ("efficientnet", "backbone")],
+)
+def test_a_step_leaves_nothing_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
+    """On tensors of a GPU without their content; to read one's value would be an error there."""
+    with FakeTensorMode(), torch.device("cuda"):
+        network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)
+        features, targets = torch.empty(8, 257, 40), torch.empty(8, 9, 18)
+        with NotOnTheGpu() as watch:
+            outputs = network(spec_augment(features, generator=None, draw="window", fill=-40.0, **MASKS))
+            losses = data_loss(outputs, targets).mean(), penalty(network, {"first": 0.001, "pointwise": 0.01})
+            torch.stack([loss.detach() for loss in losses])
+            assert watch.found == []
+            features.cpu()
+            assert watch.found != []
 
 
 @pytest.mark.slow
