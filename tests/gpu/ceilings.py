@@ -31,12 +31,12 @@ def main():
 
 def machine(device):
     cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    packages = ("torch", "triton", "timm", "numpy", "pandas", "scipy", "librosa", "snakemake")
+    packages = ("triton", "timm", "numpy", "pandas", "scipy", "librosa", "snakemake")
     found = {
         "cpu": next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "unknown"),
         "cores": torch.multiprocessing.cpu_count(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": {"torch": torch.__version__} | {name: version(name) for name in packages},
     }
     if device == "cuda":
         properties = torch.cuda.get_device_properties(0)

@@ -1,11 +1,11 @@
 """How many epochs fit into the minutes that are left. For tests/gpu/run.sh:
 
-    python tests/gpu/epochs.py setting KEY.KEY CONFIG...             # a setting of merged configs
-    python tests/gpu/epochs.py watch TIMES COMMAND...                # run a round; write down when each epoch ended
-    python tests/gpu/epochs.py next TIMES DONE SPENT LEFT MOST       # epochs to train to in the next round; 0: none fits
+    python tests/gpu/epochs.py setting KEY.KEY CONFIG...          # a setting of merged configs
+    python tests/gpu/epochs.py watch TIMES COMMAND...             # run a round; write down when each epoch ends
+    python tests/gpu/epochs.py next TIMES DONE SPENT LEFT MOST    # epochs to train to in the next round; 0: none fits
 
-A round trains every network to one number of epochs. TIMES has a line for each epoch: run, time (s).
-DONE: epochs that every network has had; SPENT: seconds that the last round took; LEFT: seconds until the end; MOST: epochs
+A round trains every network to one number of epochs. TIMES has a line for each epoch: the run, and when it ended (s).
+DONE: epochs that every network has had; SPENT, LEFT: seconds, that the last round took and until the end; MOST: epochs
 of the config.
 """
 
@@ -40,7 +40,9 @@ def watch(file, *command):
     signal.signal(signal.SIGTERM, lambda *_: None)  # of a time limit: the command gets it too, and is waited for
     start, seen = time.time(), {}
     with open(file, "w", buffering=1) as times, subprocess.Popen(command) as process:
-        while process.poll() is None:
+        ended = False
+        while not ended:
+            ended = process.poll() is not None  # asked first: the last epoch is not missed
             for path in Path(file).parent.glob("results/*/runs/*/checkpoint.pt"):
                 with suppress(FileNotFoundError):  # one that is refused is moved away
                     moment = path.stat().st_mtime

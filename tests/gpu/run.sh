@@ -39,7 +39,7 @@ cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
 wheels=${WHEELS:-.whl}
 mkdir -p "${OUT:=results/gpu}" && out=$(realpath "$OUT") && work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
 rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,results.tar.gz}
 mkdir "$work/kept"
 failed=0
@@ -60,6 +60,12 @@ most=$("${epochs_py[@]}" setting training.epochs config/config.yaml "${overlays[
 [[ $device == cpu ]] && on=(--device cpu) || on=()
 workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --nolock)
 workflow+=(--resources gpu=5 --configfile "${overlays[@]}")
+
+# How busy the GPU is, every second.
+if command -v nvidia-smi >/dev/null; then
+  timeout "$deadline" nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used,power.draw --format=csv --loop=1 \
+    >"$work/kept/gpu.csv" 2>&1 &
+fi
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
