@@ -13,6 +13,7 @@
 #   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU
 #   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, installed where there is no Snakemake (.whl)
 #   PYTHON   a Python that has PyTorch (python3)
+#   TMPDIR   where some 4 GB of audio and windows lie meanwhile (/tmp)
 #
 # OUT holds at every moment what was made until then: steps.tsv (exit code and seconds of every step), run.log,
 # ceilings.json, tests.xml, throughput.csv, and results.tar.gz with tables, figures, curves, scores and logs after each
@@ -120,7 +121,8 @@ for name in "${steps[@]}"; do
     ceilings) step ceilings ${limit[ceilings]} "$python" tests/gpu/ceilings.py "$out/ceilings.json" "${on[@]}" ;;
     tests) step tests ${limit[tests]} "$python" -m pytest -m gpu tests/gpu -rA --junitxml="$out/tests.xml" "${on[@]}" ;;
     data)
-      step data ${limit[data]} "$python" -m snakemake all --until make_windows draw_dataset count_networks "${workflow[@]}"
+      step data ${limit[data]} "$python" -m snakemake all --until make_windows draw_dataset count_networks \
+        --set-threads collect_recordings="$(nproc)" "${workflow[@]}"
       ;;
     throughput)
       step throughput ${limit[throughput]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}"
