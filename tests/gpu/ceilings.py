@@ -1,0 +1,101 @@
+"""What a machine is, and what it reaches at most: floating-point operations and bytes per second, as JSON.
+
+    python tests/gpu/ceilings.py ceilings.json [--device cpu]
+
+Every other rate of the machine can be read as a share of these. On a CPU the sizes are small: a rehearsal.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import time
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+
+import torch
+
+TURNS = 10
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
+    arguments = parser.parse_args()
+    found = machine(arguments.device) | ceilings(torch.device(arguments.device))
+    arguments.file.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+
+
+def machine(device):
+    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
+    packages = ("triton", "timm", "numpy", "pandas", "scipy", "librosa", "snakemake")
+    found = {
+        "cpu": next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "unknown"),
+        "cores": torch.multiprocessing.cpu_count(),
+        "python": platform.python_version(),
+        "versions": {"torch": torch.__version__} | {name: version(name) for name in packages},
+    }
+    if device == "cuda":
+        properties = torch.cuda.get_device_properties(0)
+        found |= {
+            "gpu": properties.name,
+            "gpu_memory": properties.total_memory,  # bytes
+            "multiprocessors": properties.multi_processor_count,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+            "nvidia_smi": said("nvidia-smi"),
+        }
+    return found
+
+
+def version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def said(*command):
+    """What a program prints, or why it prints nothing."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+
+
+def ceilings(device):
+    gpu = device.type == "cuda"
+    size, copied = (8192, 2**31) if gpu else (512, 2**24)  # rows and columns; bytes
+    rates = {}
+    for kind in (torch.bfloat16, torch.float32):
+        one, other = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
+        rate = 2 * size**3 / seconds(lambda one=one, other=other: one @ other, device)
+        rates[f"matrix_product_{str(kind).removeprefix('torch.')}"] = rate / 1e12  # 10^12 operations per second
+    here = torch.randint(256, (copied,), dtype=torch.uint8)
+    there, target = here.to(device), torch.empty_like(here, device=device)
+    # Bytes read and bytes written count alike.
+    rates["copy_on_device"] = 2 * copied / seconds(lambda: target.copy_(there), device) / 1e9  # GB/s
+    if gpu:
+        rates["copy_to_device_pageable"] = copied / seconds(lambda: target.copy_(here), device) / 1e9
+        pinned = here.pin_memory()
+        rates["copy_to_device_pinned"] = copied / seconds(lambda: target.copy_(pinned), device) / 1e9
+    return {"device": device.type, "tera_operations_and_gb_per_s": rates}
+
+
+def seconds(action, device):
+    """Median time of an action, after one that does not count."""
+    times = []
+    for _ in range(TURNS + 1):
+        start = time.perf_counter()
+        action()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return median(times[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Collect into .whl/ the wheels that a GPU machine without a package registry lacks, for Linux on x86-64:
+#   tests/gpu/collect_wheels.sh [PYTHON_VERSION]      # of that machine: 3.12 where nothing is said
+# wheels.txt names them, requirements.txt pins their versions. tests/gpu/run.sh installs them there.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+version=${1:-3.12}
+source_only='^(connection-pool|dcase-util|sed-eval)$' # pure Python, published without a wheel of this version
+
+platforms=(--platform any --platform manylinux1_x86_64 --platform manylinux2014_x86_64)
+for glibc in 5 12 17 24 27 28 31 34; do
+  platforms+=(--platform "manylinux_2_${glibc}_x86_64")
+done
+names=$(sed 's/#.*//' tests/gpu/wheels.txt | awk 'NF')
+rm -rf .whl
+python3 -m pip download --quiet --no-deps --only-binary=:all: --implementation cp --python-version "$version" \
+  "${platforms[@]}" --constraint requirements.txt --dest .whl $(grep -Ev "$source_only" <<<"$names")
+python3 -m pip wheel --quiet --no-deps --constraint requirements.txt --wheel-dir .whl $(grep -E "$source_only" <<<"$names")
+du -sh .whl

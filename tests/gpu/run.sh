@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# What is worth knowing of a machine with a GPU, within some minutes of it:
+#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all of them, in this order
+#
+#   ceilings     what the machine is, and the most operations and bytes per second that it reaches
+#   tests        pytest -m gpu tests/gpu
+#   data         recordings, mixes and windows of config/gpu-minutes.yaml
+#   throughput   results/tables/throughput.csv
+#   train        Figures 4-6: all networks for as many epochs as fit until MINUTES after the start
+#
+# Options, as environment variables:
+#   OUT      where results go; what a former run left there is replaced (results/gpu)
+#   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU
+#   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, installed where there is no Snakemake (.whl)
+#   PYTHON   a Python that has PyTorch (python3)
+#   TMPDIR   where some 4 GB of audio and windows lie meanwhile (/tmp)
+#
+# OUT holds at every moment what was made until then: steps.tsv (exit code and seconds of every step), run.log,
+# ceilings.json, tests.xml, throughput.csv, and results.tar.gz with tables, figures, curves, scores and logs after each
+# step. It holds neither weights nor audio: those are made in a temporary folder, and removed. The exit code is 0 where
+# every step succeeded, and 1 otherwise; a step that fails or takes too long does not stop those after it.
+set -uo pipefail
+steps=(ceilings tests data throughput train)
+declare -A limit=([ceilings]=40 [tests]=130 [data]=120 [throughput]=180) # seconds; `train` has what is left
+first_round=3 # epochs; the time of an epoch is measured between the ends of two
+
+usage() {
+  echo "$1; usage: tests/gpu/run.sh MINUTES [${steps[*]}]" >&2
+  exit 2
+}
+[[ ${1:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "MINUTES must be a number: '${1:-}'"
+deadline=$(awk "BEGIN {print int(60 * $1)}") # seconds after the start; SECONDS counts them
+shift
+for name in "$@"; do
+  [[ " ${steps[*]} " == *" $name "* ]] || usage "there is no step '$name'"
+done
+(($#)) && steps=("$@")
+
+cd "$(dirname "$0")/../.."
+python=${PYTHON:-python3}
+wheels=${WHEELS:-.whl}
+mkdir -p "${OUT:=results/gpu}" && out=$(realpath "$OUT") && work=$(mktemp -d) || exit 2
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
+rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,results.tar.gz}
+mkdir "$work/kept"
+failed=0
+
+# ---- packages and settings -------------------------------------------------------------------------------------------
+
+if ! "$python" -c 'import snakemake' 2>/dev/null; then
+  compgen -G "$wheels/*.whl" >/dev/null || usage "$python has no Snakemake, and there are no wheels in $wheels"
+  "$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --target "$work/site" "$wheels"/*.whl ||
+    usage "the wheels in $wheels cannot be installed"
+  export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} PATH=$work/site/bin:$PATH
+fi
+read -ra more <<<"${CONFIG:-}"
+overlays=(config/gpu-minutes.yaml "${more[@]}")
+epochs_py=("$python" tests/gpu/epochs.py)
+most=$("${epochs_py[@]}" setting training.epochs config/config.yaml "${overlays[@]}") &&
+  device=$("${epochs_py[@]}" setting training.device config/config.yaml "${overlays[@]}") || exit 2
+[[ $device == cpu ]] && on=(--device cpu) || on=()
+workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --nolock)
+workflow+=(--resources gpu=5 --configfile "${overlays[@]}")
+
+# How busy the GPU is, every second.
+if command -v nvidia-smi >/dev/null; then
+  timeout "$deadline" nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used,power.draw --format=csv --loop=1 \
+    >"$work/kept/gpu.csv" 2>&1 &
+fi
+
+# ---- steps -----------------------------------------------------------------------------------------------------------
+
+left() { echo $((deadline - SECONDS - 5)); } # the rest is for keeping what was made
+
+# step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then keep what it made.
+step() {
+  local name=$1 seconds=$2 begun=$SECONDS code=0
+  shift 2
+  ((seconds > $(left))) && seconds=$(left)
+  printf '\n==== %s, at most %s s: %s\n' "$name" "$seconds" "$*" >>"$out/run.log"
+  if ((seconds > 0)); then
+    timeout --kill-after=5 "$seconds" "$@" >>"$out/run.log" 2>&1 || code=$?
+  else
+    code=124 # no time is left: as if it had run into its limit
+  fi
+  ((code == 0)) || failed=1
+  printf '%s\t%s\t%s\n' "$name" "$code" $((SECONDS - begun)) | tee -a "$out/steps.tsv"
+  keep "$name"
+  return "$code"
+}
+
+# keep NAME: put all small files of the results into results.tar.gz, as NAME/. A round of training that is cut short has
+# a folder of its own there, and so leaves alone what the round before it made.
+keep() {
+  mkdir -p "$work/kept/$1" "$work/results"
+  (cd "$work/results" &&
+    find . -type d -regex '.*/\(recordings\|mixes\|windows\|examples\)' -prune -o \
+      -type f -regex '.*\.\(csv\|tsv\|json\|log\|pdf\|png\)' -exec cp --parents -t "$work/kept/$1" {} +)
+  cp -f "$work/results/tables/throughput.csv" "$out" 2>/dev/null
+  cp -f "$out"/{ceilings.json,tests.xml,run.log,steps.tsv} "$work/kept" 2>/dev/null
+  tar -czf "$out/results.tar.gz.part" -C "$work/kept" . && mv "$out/results.tar.gz.part" "$out/results.tar.gz"
+}
+
+# Rounds of training: in each all networks reach one number of epochs, so that their curves are equally long wherever the
+# time ends. A short one comes first, for figures in any case. Its epochs then tell how many more fit.
+train() {
+  local done=0 epochs=$((first_round < most ? first_round : most)) begun
+  while ((epochs > done)); do
+    begun=$SECONDS
+    echo "training: {epochs: $epochs}" >"$work/epochs.yaml"
+    step "train-$epochs" "$(left)" "${epochs_py[@]}" watch "$work/times.tsv" \
+      "$python" -m snakemake all "${workflow[@]}" "$work/epochs.yaml"
+    done=$epochs
+    epochs=$("${epochs_py[@]}" next "$work/times.tsv" $done $((SECONDS - begun)) "$(left)" "$most") || failed=1
+  done
+}
+
+printf 'step\texit\tseconds\n' | tee "$out/steps.tsv"
+for name in "${steps[@]}"; do
+  case $name in
+    ceilings) step ceilings ${limit[ceilings]} "$python" tests/gpu/ceilings.py "$out/ceilings.json" "${on[@]}" ;;
+    tests) step tests ${limit[tests]} "$python" -m pytest -m gpu tests/gpu -v --junitxml="$out/tests.xml" "${on[@]}" ;;
+    data)
+      step data ${limit[data]} "$python" -m snakemake all --until make_windows draw_dataset count_networks \
+        --set-threads collect_recordings="$(nproc)" "${workflow[@]}"
+      ;;
+    throughput)
+      step throughput ${limit[throughput]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}"
+      ;;
+    train) train ;;
+  esac
+done
+exit $failed

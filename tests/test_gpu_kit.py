@@ -1,0 +1,180 @@
+"""tests/gpu/run.sh without a GPU: a stand-in for Python answers in place of its steps."""
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+KIT = ROOT / "tests" / "gpu"
+EPOCHS = runpy.run_path(KIT / "epochs.py")
+
+# Each step does what its case says; epochs.py is the real one. A training ends one epoch after another.
+STAND_IN = """#!/usr/bin/env bash
+case "$*" in
+  "-c import snakemake") ;;
+  tests/gpu/epochs.py*) exec {python} "$@" ;;
+  tests/gpu/ceilings.py*) {ceilings} ;;
+  "-m pytest"*) {tests} ;;
+  "-m snakemake all --until"*) {data} ;;
+  "-m snakemake results/tables/throughput.csv"*) {throughput} ;;
+  "-m snakemake all"*) {train} ;;
+esac
+"""
+PUT = 'cd "$(sed -E "s/.*--directory ([^ ]+) .*/\\1/" <<<"$*")" && mkdir -p results/tables results/minutes/runs/one && '
+TRAIN = PUT + (
+    "for epoch in $(seq $(tr -dc 0-9 <epochs.yaml)); do date +%N >results/minutes/runs/one/checkpoint.pt; sleep 0.15; "
+    "echo $epoch >results/minutes/runs/one/history.csv; done"
+)
+STEPS = {
+    "ceilings": 'echo {{}} >"$2"',
+    "tests": "echo 2 passed",
+    "data": "true",
+    "throughput": PUT + "echo rates >results/tables/throughput.csv",
+    "train": TRAIN,
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run tests/gpu/run.sh with some steps replaced; returns (exit code, steps, names in the archive, the error)."""
+
+    def start(minutes, *names, epochs=100, **replaced):
+        stand_in, out = tmp_path / "python", tmp_path / "out"
+        stand_in.write_text(STAND_IN.format(python=sys.executable, **(STEPS | replaced)))
+        stand_in.chmod(0o755)
+        (tmp_path / "epochs.yaml").write_text(f"training: {{epochs: {epochs}}}\n")
+        env = {"OUT": out, "PYTHON": stand_in, "CONFIG": f"tests/config/rehearsal.yaml {tmp_path / 'epochs.yaml'}"}
+        (work := tmp_path / "work").mkdir()
+        env = os.environ | {"TMPDIR": str(work)} | {name: str(value) for name, value in env.items()}
+        done = subprocess.run([KIT / "run.sh", str(minutes), *names], capture_output=True, text=True, env=env)
+        assert not list(work.iterdir()), "the working folder is removed"
+        if not (out / "results.tar.gz").exists():
+            return done.returncode, {}, set(), done.stderr
+        assert len(list(out.iterdir())) <= 8
+        steps = dict(line.split("\t")[:2] for line in (out / "steps.tsv").read_text().splitlines()[1:])
+        with tarfile.open(out / "results.tar.gz") as archive:
+            files = {member.name.removeprefix("./") for member in archive if member.isfile()}
+        return done.returncode, steps, files, done.stderr
+
+    return start
+
+
+def test_every_step_leaves_what_it_made(run):
+    code, steps, files, error = run(9, epochs=5)
+    assert code == 0, error
+    assert steps == dict.fromkeys(["ceilings", "tests", "data", "throughput", "train-3", "train-5"], "0")
+    assert {"ceilings.json", "steps.tsv", "run.log", "throughput/tables/throughput.csv"} <= files
+    assert {f"train-{epochs}/minutes/runs/one/history.csv" for epochs in (3, 5)} <= files
+    assert not [name for name in files if name.endswith(".pt")]
+
+
+def test_a_failing_step_stops_no_other_and_is_told_by_the_exit_code(run):
+    code, steps, files, _ = run(9, "tests", "throughput", "train", epochs=3, tests="exit 3", throughput="kill -9 $$")
+    assert code == 1
+    assert steps["tests"] == "3" and steps["throughput"] == "137"
+    assert "train-3/minutes/runs/one/history.csv" in files
+
+
+def test_a_round_that_is_cut_short_leaves_alone_what_the_round_before_it_made(run):
+    slower = TRAIN + "; [ $epoch = 3 ] || sleep 60"
+    code, steps, files, _ = run(0.2, "train", train=slower)
+    (_, last) = steps
+    assert code == 1 and steps["train-3"] == "0" and steps[last] == "124"
+    assert "train-3/minutes/runs/one/history.csv" in files
+
+
+def test_without_time_nothing_is_started(run):
+    code, steps, files, _ = run(0)
+    assert code == 1
+    assert set(steps.values()) == {"124"} and "train-3" in steps
+
+
+@pytest.mark.parametrize(
+    "arguments, line",
+    [
+        (
+            ["9", "trian"],
+            "there is no step 'trian'; usage: tests/gpu/run.sh MINUTES [ceilings tests data throughput train]",
+        ),
+        (["soon"], "MINUTES must be a number: 'soon'; usage: "),
+        ([""], "MINUTES must be a number: ''; usage: "),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_one_line(run, arguments, line):
+    code, *_, error = run(*arguments)
+    assert code == 2
+    assert error.startswith(line) and error.count("\n") == 1
+
+
+def test_a_machine_without_snakemake_and_wheels_is_one_line(tmp_path):
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
+    env = os.environ | {"OUT": str(tmp_path), "WHEELS": str(tmp_path), "PYTHON": str(tmp_path / "python")}
+    done = subprocess.run([KIT / "run.sh", "1"], capture_output=True, text=True, env=env)
+    assert done.returncode == 2
+    assert "there are no wheels in" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "left, most, epochs",
+    [
+        (100, 100, 3 + 41),  # 12 s of overhead with its margin, then 2.1 s an epoch
+        (100, 20, 20),
+        (100, 3, 0),  # all are done
+        (14, 100, 0),  # no epoch fits
+    ],
+)
+def test_as_many_epochs_as_fit(left, most, epochs):
+    times = {"fast": [10.0, 11.0, 12.0], "slow": [10.0, 12.0, 14.0]}
+    assert EPOCHS["next_epochs"](times, 3, 16, left, most, at_once=2) == epochs
+
+
+def test_networks_that_wait_for_each_other_take_the_sum_of_their_times():
+    times = {name: [0.0, 1.0, 2.0] for name in "abcd"}
+    assert EPOCHS["next_epochs"](times, 3, 6, 21, 100, at_once=2) == 3 + 10
+
+
+def test_no_epoch_was_seen_and_none_is_planned():
+    assert EPOCHS["next_epochs"]({}, 3, 16, 100, 100, at_once=1) == 0
+
+
+def test_the_end_of_every_epoch_is_written_down(tmp_path):
+    run = tmp_path / "results/minutes/runs/one"
+    run.mkdir(parents=True)
+    (run / "checkpoint.pt").touch()
+    os.utime(run / "checkpoint.pt", (1, 1))  # of an earlier round: none of this one's epochs
+    epochs = f"for epoch in 1 2 3; do sleep 0.3; touch {run}/checkpoint.pt; done; exit 4"
+    assert EPOCHS["watch"](tmp_path / "times.tsv", "sh", "-c", epochs) == 4
+    (ends,) = EPOCHS["read_times"](tmp_path / "times.tsv").values()
+    assert len(ends) == 3 and ends == sorted(ends)
+
+
+def test_the_last_config_that_has_a_setting_counts():
+    configs = [ROOT / "config" / name for name in ("config.yaml", "gpu-minutes.yaml", "five-seeds.yaml")]
+    assert EPOCHS["setting"]("training.epochs", *configs) == 100
+    assert EPOCHS["setting"]("training.device", *configs) == "auto"
+
+
+def test_ceilings_of_a_processor():
+    ceilings = runpy.run_path(KIT / "ceilings.py")
+    assert min(ceilings["ceilings"](torch.device("cpu"))["tera_operations_and_gb_per_s"].values()) > 0
+    assert ceilings["machine"]("cpu")["versions"]["torch"] == torch.__version__
+
+
+def test_every_wheel_is_of_a_pinned_version():
+    pinned = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    names = [line for line in (KIT / "wheels.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert names and set(names) <= pinned
+
+
+@pytest.mark.parametrize("script", sorted(KIT.glob("*.sh")), ids=lambda path: path.name)
+def test_scripts_are_whole(script):
+    subprocess.run(["bash", "-n", script], check=True)
+    assert os.access(script, os.X_OK)
