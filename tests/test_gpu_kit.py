@@ -75,6 +75,12 @@ def test_every_step_leaves_what_it_made(run):
     assert not [name for name in files if name.endswith(".pt")]
 
 
+def test_compiled_steps_are_measured_where_that_is_asked_for(run):
+    code, steps, files, _ = run(9, "throughput", "compiled")
+    assert code == 0 and list(steps) == ["throughput", "compiled"]
+    assert {f"{name}/tables/throughput.csv" for name in steps} <= files
+
+
 def test_a_failing_step_stops_no_other_and_is_told_by_the_exit_code(run):
     code, steps, files, _ = run(9, "tests", "throughput", "train", epochs=3, tests="exit 3", throughput="kill -9 $$")
     assert code == 1
@@ -101,7 +107,7 @@ def test_without_time_nothing_is_started(run):
     [
         (
             ["9", "trian"],
-            "there is no step 'trian'; usage: tests/gpu/run.sh MINUTES [ceilings tests data throughput train]",
+            "there is no step 'trian'; usage: tests/gpu/run.sh MINUTES [ceilings tests data throughput train compiled]",
         ),
         (["soon"], "MINUTES must be a number: 'soon'; usage: "),
         ([""], "MINUTES must be a number: ''; usage: "),

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What is worth knowing of a machine with a GPU, within some minutes of it:
-#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all of them, in this order
+#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all but the last of them, in this order
 #
 #   ceilings     what the machine is, and the most operations and bytes per second that it reaches
 #   tests        pytest -m gpu tests/gpu
 #   data         recordings, mixes and windows of config/gpu-minutes.yaml
 #   throughput   results/tables/throughput.csv
 #   train        Figures 4-6: all networks for as many epochs as fit until MINUTES after the start
+#   compiled     results/tables/throughput.csv with torch.compile, which takes minutes: kept as compiled.csv
 #
 # Options, as environment variables:
 #   OUT      where results go; what a former run left there is replaced (results/gpu)
@@ -16,23 +17,24 @@
 #   TMPDIR   where some 4 GB of audio and windows lie meanwhile (/tmp)
 #
 # OUT holds at every moment what was made until then: steps.tsv (exit code and seconds of every step), run.log,
-# ceilings.json, tests.xml, throughput.csv, and results.tar.gz with tables, figures, curves, scores and logs after each
+# ceilings.json, tests.xml, throughput.csv, compiled.csv, and results.tar.gz with tables, figures, curves, scores and logs after each
 # step. It holds neither weights nor audio: those are made in a temporary folder, and removed. The exit code is 0 where
 # every step succeeded, and 1 otherwise; a step that fails or takes too long does not stop those after it.
 set -uo pipefail
-steps=(ceilings tests data throughput train)
+all=(ceilings tests data throughput train compiled)
+steps=("${all[@]::5}")
 declare -A limit=([ceilings]=40 [tests]=130 [data]=120 [throughput]=180) # seconds; `train` has what is left
 first_round=3 # epochs; the time of an epoch is measured between the ends of two
 
 usage() {
-  echo "$1; usage: tests/gpu/run.sh MINUTES [${steps[*]}]" >&2
+  echo "$1; usage: tests/gpu/run.sh MINUTES [${all[*]}]" >&2
   exit 2
 }
 [[ ${1:-} =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "MINUTES must be a number: '${1:-}'"
 deadline=$(awk "BEGIN {print int(60 * $1)}") # seconds after the start; SECONDS counts them
 shift
 for name in "$@"; do
-  [[ " ${steps[*]} " == *" $name "* ]] || usage "there is no step '$name'"
+  [[ " ${all[*]} " == *" $name "* ]] || usage "there is no step '$name'"
 done
 (($#)) && steps=("$@")
 
@@ -41,7 +43,7 @@ python=${PYTHON:-python3}
 wheels=${WHEELS:-.whl}
 mkdir -p "${OUT:=results/gpu}" && out=$(realpath "$OUT") && work=$(mktemp -d) || exit 2
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
-rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,results.tar.gz}
+rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,compiled.csv,results.tar.gz}
 mkdir "$work/kept"
 failed=0
 
@@ -96,7 +98,7 @@ keep() {
   (cd "$work/results" &&
     find . -type d -regex '.*/\(recordings\|mixes\|windows\|examples\)' -prune -o \
       -type f -regex '.*\.\(csv\|tsv\|json\|log\|pdf\|png\)' -exec cp --parents -t "$work/kept/$1" {} +)
-  cp -f "$work/results/tables/throughput.csv" "$out" 2>/dev/null
+  [[ $1 == throughput || $1 == compiled ]] && cp -f "$work/results/tables/throughput.csv" "$out/$1.csv" 2>/dev/null
   cp -f "$out"/{ceilings.json,tests.xml,run.log,steps.tsv} "$work/kept" 2>/dev/null
   tar -czf "$out/results.tar.gz.part" -C "$work/kept" . && mv "$out/results.tar.gz.part" "$out/results.tar.gz"
 }
@@ -128,6 +130,11 @@ for name in "${steps[@]}"; do
       step throughput ${limit[throughput]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}"
       ;;
     train) train ;;
+    compiled)
+      echo "throughput: {at_once: [], variants: [{compile: true}]}" >"$work/compiled.yaml"
+      step compiled ${limit[compiled]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}" \
+        "$work/compiled.yaml"
+      ;;
   esac
 done
 exit $failed
