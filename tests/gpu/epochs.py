@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-USED = 0.95  # of the time that is left: no two rounds are equally fast
+USED = 0.9  # of the time that is left: no two rounds are equally fast
 
 
 def setting(keys, *configs):

@@ -57,7 +57,8 @@ read -ra more <<<"${CONFIG:-}"
 overlays=(config/gpu-minutes.yaml "${more[@]}")
 setting() { "$python" tests/gpu/epochs.py setting "$1" config/config.yaml "${overlays[@]}"; }
 most=$(setting training.epochs) && device=$(setting training.device) || exit 2
-[[ $device == cpu ]] && on=(--device cpu) || on=()
+on=() pace=1
+[[ $device == cpu ]] && on=(--device cpu) pace=3 # a rehearsal may take three times as long
 workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --nolock)
 workflow+=(--resources gpu=5 --configfile "${overlays[@]}")
 
@@ -69,11 +70,11 @@ fi
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
-left() { echo $((deadline - SECONDS - 5)); } # the rest is for keeping what was made
+left() { echo $((deadline - SECONDS - 10)); } # the rest is for ending a command and for keeping what it made
 
 # step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then keep what it made.
 step() {
-  local name=$1 seconds=$2 begun=$SECONDS code=0
+  local name=$1 seconds=$(($2 * pace)) begun=$SECONDS code=0
   shift 2
   ((seconds > $(left))) && seconds=$(left)
   printf '\n==== %s, at most %s s: %s\n' "$name" "$seconds" "$*" >>"$out/run.log"
