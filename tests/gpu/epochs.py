@@ -1,27 +1,18 @@
-"""How many epochs fit into the minutes that are left. For tests/gpu/run.sh:
+"""How many epochs fit into the time that is left. For tests/gpu/run.sh:
 
-    python tests/gpu/epochs.py setting KEY.KEY CONFIG...          # a setting of merged configs
-    python tests/gpu/epochs.py watch TIMES COMMAND...             # run a round; write down when each epoch ends
-    python tests/gpu/epochs.py next TIMES DONE SPENT LEFT MOST    # epochs to train to in the next round; 0: none fits
+    python tests/gpu/epochs.py setting KEY.KEY CONFIG...    # a setting of merged configs
+    python tests/gpu/epochs.py next ROUNDS LEFT MOST        # epochs to train to in the next round; 0: no more fit
 
-A round trains every network to one number of epochs. TIMES has a line for each epoch: the run, and when it ended (s).
-DONE: epochs that every network has had; SPENT, LEFT: seconds, that the last round took and until the end; MOST: epochs
-of the config.
+A round trains every network to one number of epochs. ROUNDS is a file with a line for each round: that number, and the
+seconds that the round took; LEFT: seconds; MOST: epochs of the config.
 """
 
-import os
-import signal
-import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
-from statistics import median
 
 import yaml
 
-# Shares by which a round may cost more than its forecast: what comes before and after the epochs, and the epochs.
-OVERHEAD, EPOCHS = 1.2, 1.05
+USED = 0.9  # of the time that is left: no two rounds are equally fast
 
 
 def setting(keys, *configs):
@@ -35,55 +26,33 @@ def setting(keys, *configs):
     return found
 
 
-def watch(file, *command):
-    """Run a command, and append a line to a file whenever a checkpoint in results/ beside that file is replaced."""
-    signal.signal(signal.SIGTERM, lambda *_: None)  # of a time limit: the command gets it too, and is waited for
-    start, seen = time.time(), {}
-    with open(file, "w", buffering=1) as times, subprocess.Popen(command) as process:
-        ended = False
-        while not ended:
-            ended = process.poll() is not None  # asked first: the last epoch is not missed
-            for path in Path(file).parent.glob("results/*/runs/*/checkpoint.pt"):
-                with suppress(FileNotFoundError):  # one that is refused is moved away
-                    moment = path.stat().st_mtime
-                    if moment > seen.get(path, start):
-                        seen[path] = moment
-                        times.write(f"{path.parent.name}\t{moment:.3f}\n")
-            time.sleep(0.1)
-    return process.returncode
+def next_epochs(rounds, left, most):
+    """Epochs that every network can have had after one more round; 0 where not one more fits.
 
-
-def next_epochs(times, done, spent, left, most, at_once):
-    """Epochs that the networks can have had after one more round; 0 where not one more fits.
-
-    times: {run: times at which an epoch of it ended, s}; done: epochs of each network; spent: s, of the last round,
-    which trained as many epochs as `times` holds; left: s; at_once: networks that are trained at the same time.
+    rounds: [(epochs that every network has had after it, seconds that it took)]; left: seconds.
+    A round takes some time whatever it trains, and more with every epoch. After one round that time cannot be told from
+    the epochs' own: all of it is counted as theirs, which is too much. After two it can.
     """
-    lengths = [median(b - a for a, b in zip(ends, ends[1:])) for ends in times.values() if len(ends) > 1]
-    if not lengths:
-        return 0
-    epoch = max(max(lengths), sum(lengths) / at_once)
-    overhead = max(spent - epoch * max(map(len, times.values())), 0)
-    more = int((left - OVERHEAD * overhead) / (EPOCHS * epoch))
-    return 0 if more < 1 or done >= most else min(done + more, most)
+    reached = [0] + [epochs for epochs, _ in rounds]
+    trained = [after - before for before, after in zip(reached, reached[1:])]
+    took = [max(seconds, 1) for _, seconds in rounds]
+    each, whatever = took[-1] / trained[-1], 0.0
+    if len(rounds) > 1:
+        more, longer = trained[-1] - trained[-2], took[-1] - took[-2]
+        if more * longer > 0:  # of two rounds the one with more epochs took longer
+            each = min(each, longer / more)
+            whatever = took[-1] - each * trained[-1]
+    epochs = min(reached[-1] + int((USED * left - whatever) / each), most)
+    return epochs if epochs > reached[-1] else 0
 
 
-def read_times(file):
-    times = {}
-    for line in Path(file).read_text().splitlines():
-        run, moment = line.split("\t")
-        times.setdefault(run, []).append(float(moment))
-    return times
+def main(task, *arguments):
+    if task == "setting":
+        return setting(*arguments)
+    file, left, most = arguments
+    rounds = [tuple(map(int, line.split())) for line in Path(file).read_text().splitlines()]
+    return next_epochs(rounds, int(left), int(most))
 
 
 if __name__ == "__main__":
-    task, *arguments = sys.argv[1:]
-    if task == "setting":
-        print(setting(*arguments))
-    elif task == "watch":
-        sys.exit(watch(*arguments))
-    else:
-        times, *numbers = arguments
-        times = read_times(times)
-        at_once = min(len(times), len(os.sched_getaffinity(0))) or 1
-        print(next_epochs(times, *map(int, numbers), at_once=at_once))
+    print(main(*sys.argv[1:]))

@@ -7,7 +7,7 @@
 #   data         recordings, mixes and windows of config/gpu-minutes.yaml
 #   throughput   results/tables/throughput.csv
 #   train        Figures 4-6: all networks for as many epochs as fit until MINUTES after the start
-#   compiled     results/tables/throughput.csv with torch.compile, which takes minutes: kept as compiled.csv
+#   compiled     results/tables/throughput.csv with torch.compile, which takes minutes; it is kept as compiled.csv
 #
 # Options, as environment variables:
 #   OUT      where results go; what a former run left there is replaced (results/gpu)
@@ -16,15 +16,16 @@
 #   PYTHON   a Python that has PyTorch (python3)
 #   TMPDIR   where some 4 GB of audio and windows lie meanwhile (/tmp)
 #
-# OUT holds at every moment what was made until then: steps.tsv (exit code and seconds of every step), run.log,
-# ceilings.json, tests.xml, throughput.csv, compiled.csv, and results.tar.gz with tables, figures, curves, scores and logs after each
-# step. It holds neither weights nor audio: those are made in a temporary folder, and removed. The exit code is 0 where
-# every step succeeded, and 1 otherwise; a step that fails or takes too long does not stop those after it.
+# OUT holds steps.tsv (exit code and seconds of every step), run.log, ceilings.json, tests.xml, throughput.csv,
+# compiled.csv, curves.csv (every epoch of every training), and results.tar.gz: tables, figures, curves, scores and logs
+# as they were after each step. Where the script is killed, all that finished steps made is there, and of a training
+# every finished epoch. Weights and audio are made in a temporary folder, and removed. A step that fails or takes too
+# long does not stop those after it. The exit code is 0 if every step succeeded, and 1 otherwise.
 set -uo pipefail
 all=(ceilings tests data throughput train compiled)
 steps=("${all[@]::5}")
-declare -A limit=([ceilings]=40 [tests]=150 [data]=120 [throughput]=180 [compiled]=240) # seconds; `train`: what is left
-first_round=3 # epochs; the time of an epoch is measured between the ends of two
+declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; `train`: what is left
+first_round=4 # epochs
 
 usage() {
   echo "$1; usage: tests/gpu/run.sh MINUTES [${all[*]}]" >&2
@@ -43,7 +44,7 @@ python=${PYTHON:-python3}
 wheels=${WHEELS:-.whl}
 mkdir -p "${OUT:=results/gpu}" && out=$(realpath "$OUT") && work=$(mktemp -d) || exit 2
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$work"' EXIT
-rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,compiled.csv,results.tar.gz}
+rm -f "$out"/{steps.tsv,run.log,ceilings.json,tests.xml,throughput.csv,compiled.csv,curves.csv,results.tar.gz}
 mkdir "$work/kept"
 failed=0
 
@@ -51,18 +52,18 @@ failed=0
 
 if ! "$python" -c 'import snakemake' 2>/dev/null; then
   compgen -G "$wheels/*.whl" >/dev/null || usage "$python has no Snakemake, and there are no wheels in $wheels"
-  "$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --target "$work/site" "$wheels"/*.whl ||
-    usage "the wheels in $wheels cannot be installed"
+  "$python" -m pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --target "$work/site" \
+    "$wheels"/*.whl || usage "the wheels in $wheels cannot be installed"
   export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} PATH=$work/site/bin:$PATH
 fi
 read -ra more <<<"${CONFIG:-}"
 overlays=(config/gpu-minutes.yaml "${more[@]}")
-epochs_py=("$python" tests/gpu/epochs.py)
-most=$("${epochs_py[@]}" setting training.epochs config/config.yaml "${overlays[@]}") &&
-  device=$("${epochs_py[@]}" setting training.device config/config.yaml "${overlays[@]}") || exit 2
-[[ $device == cpu ]] && on=(--device cpu) || on=()
-workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --nolock)
-workflow+=(--resources gpu=5 --configfile "${overlays[@]}")
+setting() { "$python" tests/gpu/epochs.py setting "$1" config/config.yaml "${overlays[@]}"; }
+most=$(setting training.epochs) && device=$(setting training.device) || exit 2
+on=() pace=1
+[[ $device == cpu ]] && on=(--device cpu) pace=3 # a rehearsal may take three times as long
+workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --keep-incomplete --nolock)
+workflow+=(--set-threads collect_recordings="$(nproc)" --resources gpu=5 --configfile "${overlays[@]}")
 
 # How busy the GPU is, every second.
 if command -v nvidia-smi >/dev/null; then
@@ -72,16 +73,18 @@ fi
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
-left() { echo $((deadline - SECONDS - 5)); } # the rest is for keeping what was made
+left() { echo $((deadline - SECONDS - 10)); } # the rest is for ending a command and for keeping what it made
 
 # step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then keep what it made.
 step() {
-  local name=$1 seconds=$2 begun=$SECONDS code=0
+  local name=$1 seconds=$(($2 * pace)) begun=$SECONDS code=0 signal=TERM
   shift 2
+  [[ $name == tests ]] && signal=INT # then pytest still says what it found
+  rm -f "$work/results/tables/throughput.csv" # of an earlier step
   ((seconds > $(left))) && seconds=$(left)
   printf '\n==== %s, at most %s s: %s\n' "$name" "$seconds" "$*" >>"$out/run.log"
   if ((seconds > 0)); then
-    timeout --kill-after=5 "$seconds" "$@" >>"$out/run.log" 2>&1 || code=$?
+    timeout --signal=$signal --kill-after=5 "$seconds" "$@" >>"$out/run.log" 2>&1 || code=$?
   else
     code=124 # no time is left: as if it had run into its limit
   fi
@@ -91,29 +94,32 @@ step() {
   return "$code"
 }
 
-# keep NAME: put all small files of the results into results.tar.gz, as NAME/. A round of training that is cut short has
-# a folder of its own there, and so leaves alone what the round before it made.
+# keep NAME: put all small files of the results into results.tar.gz, as NAME/. Each round of training has a folder of
+# its own, so that a round that is cut short does not overwrite the one before.
 keep() {
   mkdir -p "$work/kept/$1" "$work/results"
   (cd "$work/results" &&
     find . -type d -regex '.*/\(recordings\|mixes\|windows\|examples\)' -prune -o \
       -type f -regex '.*\.\(csv\|tsv\|json\|log\|pdf\|png\)' -exec cp --parents -t "$work/kept/$1" {} +)
-  [[ $1 == throughput || $1 == compiled ]] && cp -f "$work/results/tables/throughput.csv" "$out/$1.csv" 2>/dev/null
-  cp -f "$out"/{ceilings.json,tests.xml,run.log,steps.tsv} "$work/kept" 2>/dev/null
+  cp -f "$work/results/tables/throughput.csv" "$out/$1.csv" 2>/dev/null
+  cp -f "$out"/{ceilings.json,tests.xml,run.log,steps.tsv,curves.csv} "$work/kept" 2>/dev/null
   tar -czf "$out/results.tar.gz.part" -C "$work/kept" . && mv "$out/results.tar.gz.part" "$out/results.tar.gz"
 }
 
-# Rounds of training: in each all networks reach one number of epochs, so that their curves are equally long wherever the
-# time ends. A short one comes first, for figures in any case. Its epochs then tell how many more fit.
+# Rounds of training: in each all networks reach one number of epochs, so that their curves are equally long wherever
+# the time ends. The first one is short, for figures in any case. From how long rounds
+# took follows how many epochs still fit.
 train() {
-  local done=0 epochs=$((first_round < most ? first_round : most)) begun
-  while ((epochs > done)); do
+  local epochs=$((first_round < most ? first_round : most)) begun
+  while ((epochs > 0)); do
     begun=$SECONDS
     echo "training: {epochs: $epochs}" >"$work/epochs.yaml"
-    step "train-$epochs" "$(left)" "${epochs_py[@]}" watch "$work/times.tsv" \
+    step "train-$epochs" "$(left)" "$python" tests/gpu/curves.py "$work/results" "$out/curves.csv" \
       "$python" -m snakemake all "${workflow[@]}" "$work/epochs.yaml"
-    done=$epochs
-    epochs=$("${epochs_py[@]}" next "$work/times.tsv" $done $((SECONDS - begun)) "$(left)" "$most") || failed=1
+    # Where no network has come that far, something is broken, or the time is up.
+    grep -qs "^$epochs," "$work"/results/*/runs/*/history.csv || return
+    echo "$epochs $((SECONDS - begun))" >>"$work/rounds.txt"
+    epochs=$("$python" tests/gpu/epochs.py next "$work/rounds.txt" "$(left)" "$most")
   done
 }
 
@@ -121,10 +127,13 @@ printf 'step\texit\tseconds\n' | tee "$out/steps.tsv"
 for name in "${steps[@]}"; do
   case $name in
     ceilings) step ceilings ${limit[ceilings]} "$python" tests/gpu/ceilings.py "$out/ceilings.json" "${on[@]}" ;;
-    tests) step tests ${limit[tests]} "$python" -m pytest -m gpu tests/gpu -v --junitxml="$out/tests.xml" "${on[@]}" ;;
+    tests)
+      step tests ${limit[tests]} "$python" -m pytest -m gpu tests/gpu -v -n "$(($(nproc) < 4 ? $(nproc) : 4))" \
+        --junitxml="$out/tests.xml" "${on[@]}"
+      ;;
     data)
       step data ${limit[data]} "$python" -m snakemake all --until make_windows draw_dataset count_networks \
-        --set-threads collect_recordings="$(nproc)" "${workflow[@]}"
+        "${workflow[@]}"
       ;;
     throughput)
       step throughput ${limit[throughput]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}"
