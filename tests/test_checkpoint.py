@@ -84,7 +84,7 @@ def test_of_states_saved_in_the_background_the_last_one_stays(checkpoint):
 
 @pytest.mark.parametrize("later", [0, 1])
 def test_what_cannot_be_written_in_the_background_is_an_error(checkpoint, monkeypatch, later):
-    """At the next save, or, if there is none, in the end."""
+    """It is raised at the next save, or on leaving if there is none."""
     monkeypatch.setattr("yoho.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
     with pytest.raises(FileNotFoundError), checkpoint.in_background() as save:
         for _ in range(1 + later):
@@ -97,6 +97,15 @@ def test_what_ends_a_training_is_raised_after_its_last_state_is_in_the_file(chec
         save(state())
         raise FloatingPointError
     assert checkpoint.load(CPU)["done"] == state()["done"]
+
+
+def test_a_state_that_cannot_be_written_hides_no_other_error(checkpoint, said, monkeypatch):
+    monkeypatch.setattr("yoho.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
+    with pytest.raises(FloatingPointError), checkpoint.in_background() as save:
+        save(state())
+        raise FloatingPointError
+    (line,) = said
+    assert line.startswith(f"{checkpoint.path}: the last state could not be written ([Errno 2]")
 
 
 @pytest.mark.parametrize(

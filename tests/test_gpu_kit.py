@@ -163,7 +163,7 @@ def test_as_many_epochs_as_fit(rounds, left, most, epochs):
 def test_the_last_config_that_has_a_setting_counts():
     configs = [ROOT / "config" / name for name in ("config.yaml", "gpu-minutes.yaml", "five-seeds.yaml")]
     assert EPOCHS["setting"]("training.epochs", *configs) == 100
-    assert EPOCHS["setting"]("training.device", *configs) == "auto"
+    assert EPOCHS["setting"]("training.device", *configs) == "cuda"
 
 
 def test_ceilings_of_a_processor():

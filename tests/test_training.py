@@ -49,6 +49,7 @@ from yoho.training import (
     learning_rate,
     mean_and_deviation,
     predict,
+    to_device,
 )
 
 HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
@@ -720,6 +721,17 @@ def test_while_outputs_are_computed_cudnn_tries_nothing(monkeypatch):
     assert seen and not any(seen) and torch.backends.cudnn.benchmark
 
 
+def test_windows_stay_where_they_are_if_another_training_was_faster_to_fill_the_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**12, 10**12))
+    data = made_up(4, 1)
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "empty", full)
+    assert to_device(data, torch.device("cuda")) is data
+
+
 class NotOnTheGpu(TorchDispatchMode):
     """Lists the operations that are given or give a tensor on the CPU: `found`."""
 
@@ -739,7 +751,7 @@ class NotOnTheGpu(TorchDispatchMode):
     "backbone, mask",
     [("mobilenet", "none"), ("vggish", "none"), ("vggish_linear", "none"), ("efficientnet", "backbone")],
 )
-def test_a_step_leaves_nothing_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
+def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
     """On tensors of a GPU without their content; to read one's value would be an error there."""
     with FakeTensorMode(), torch.device("cuda"):
         network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)

@@ -68,13 +68,13 @@ def said(*command):
 
 def ceilings(device):
     gpu = device.type == "cuda"
-    size, copied = (8192, 2**31) if gpu else (512, 2**24)  # rows and columns; bytes
+    size, copied = (8192, 2**30) if gpu else (512, 2**24)  # rows and columns; bytes
     rates = {}
     for kind in (torch.bfloat16, torch.float32):
         one, other = (torch.randn(size, size, device=device).to(kind) for _ in range(2))
         rate = 2 * size**3 / seconds(lambda one=one, other=other: one @ other, device)
         rates[f"matrix_product_{str(kind).removeprefix('torch.')}"] = rate / 1e12  # 10^12 operations per second
-    here = torch.randint(256, (copied,), dtype=torch.uint8)
+    here = torch.ones(copied, dtype=torch.uint8)
     there, target = here.to(device), torch.empty_like(here, device=device)
     # Bytes read and bytes written count alike.
     rates["copy_on_device"] = 2 * copied / seconds(lambda: target.copy_(there), device) / 1e9  # GB/s

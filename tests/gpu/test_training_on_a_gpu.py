@@ -252,7 +252,7 @@ def test_trainings_side_by_side_do_not_touch_each_other(deterministic):
     processes = [context.Process(target=one_of_two, args=(number, deterministic.type, queue)) for number in range(2)]
     for process in processes:
         process.start()
-    found = [queue.get(timeout=240) for _ in processes]
+    found = [queue.get(timeout=90) for _ in processes]
     for process in processes:
         process.join()
     _, history, _, weights, _ = train(deterministic)

@@ -164,7 +164,7 @@ def start(env, arguments):
 
 
 def held(folder):
-    """Epochs done by the training in a folder, stopped (SIGSTOP) after one that it did: no fault comes too late for it.
+    """Epochs done by the training in a folder, stopped (SIGSTOP) then, so that the fault comes before its end.
 
     Slurm lets a job go on (SIGCONT) when it ends it.
     """

@@ -27,13 +27,10 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
             call = (run["network"] | sizes, Path(folder), run["training"], throughput)
             for row in network_rows(call, chosen):
                 rows.append({"network": label, "device": job.device_name(chosen)} | row)
-                print(rows[-1])
                 kind = row["precision"], row["threads"]
                 reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
                 peaks[kind] = max(reached, peaks.get(kind, 0))
-    for row in rows:
-        most = peaks[row["precision"], row["threads"]]
-        row["share_of_peak"] = row["windows_per_s"] * row["operations"] / most
+                write(rows, peaks, table)
     plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[: throughput["mixes"]]
     length = windows["length"]
     for hop in windows["hop"].values():
@@ -42,7 +39,15 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         # In a process of its own with one thread, as the windows are made.
         (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
         rows.append({"hop": hop, "device": job.device_name(torch.device("cpu"))} | row)
-    pd.DataFrame(rows)[COLUMNS].to_csv(table, index=False, float_format="%.4g")
+        write(rows, peaks, table)
+
+
+def write(rows, peaks, table):
+    """Write the rows that there are; a measurement that is cut short leaves those before it."""
+    measured = pd.DataFrame(rows).reindex(columns=[*COLUMNS, "operations"])
+    most = [peaks.get((row.precision, row.threads)) for row in measured.itertuples()]
+    measured["share_of_peak"] = measured["windows_per_s"] * measured["operations"] / np.array(most, float)
+    measured[COLUMNS].to_csv(table, index=False, float_format="%.4g")
 
 
 def network_rows(call, device):

@@ -6,7 +6,6 @@ import io
 import os
 import time
 import zipfile
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,21 +39,28 @@ class Checkpoint:
 
     @contextmanager
     def in_background(self):
-        """A function that saves a copy of a state while its caller goes on; in the end all of it is in the file.
+        """A function that saves a copy of a state while its caller goes on. On leaving, the last state is in the file.
 
-        A call waits for the one before it, and raises what that one raised.
+        A call waits for the one before it, and raises what that one raised; so does leaving. Where an error of the
+        caller's ends it all, `say` gets a line if the last state could not be written.
         """
+        writing = None
         with ThreadPoolExecutor(1) as writer:
-            writing = deque()
 
             def save(state):
-                while writing:
-                    writing.popleft().result()
-                writing.append(writer.submit(self.save, copied(state)))
+                nonlocal writing
+                if writing:
+                    writing.result()
+                writing = writer.submit(self.save, copied(state))
 
-            yield save
-            while writing:
-                writing.popleft().result()
+            try:
+                yield save
+            except BaseException as raised:
+                if writing and (error := writing.exception()) not in (None, raised):
+                    self.say(f"{self.path}: the last state could not be written ({error})")
+                raise
+            if writing:
+                writing.result()
 
     def load(self, device):
         """The kept state, its tensors on `device`; None where there is none, or none that fits, which `say` says."""

@@ -20,7 +20,7 @@ from yoho import InputError
 TERMINAL = sys.stderr
 
 # What PyTorch, cuBLAS and cuDNN say where a GPU's memory is full.
-FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUDNN_STATUS_ALLOC_FAILED"
+FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUDNN_STATUS_.*ALLOC.*_FAILED"
 
 
 def start(snakemake):
@@ -70,7 +70,10 @@ def report(log, kind, error, trace):
 
 
 def explained(error):
-    """The error itself; of a full disk, and of a GPU whose memory is full, an InputError that says what to do."""
+    """The error itself, or, where its cause is known, an InputError that says what to do.
+
+    Known are a full disk, a GPU whose memory is full, and a compiler that is missing or fails.
+    """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
     cause = error
@@ -79,6 +82,8 @@ def explained(error):
         if isinstance(cause, RuntimeError) and re.search(FULL_GPU, reason):
             todo = "lower training.batch_size, or let fewer trainings share it (gpu= of the profile)"
             return InputError(f"the GPU's memory is full; {todo}: {reason}")
+        if type(cause).__module__.startswith(("torch._inductor", "torch._dynamo")):
+            return InputError(f"training.compile: torch.compile does not work here; set it to false ({reason})")
         cause = cause.__context__
     return error
 

@@ -1,12 +1,14 @@
 """Throughput: windows per second of training, inference and features, each against plain code in the same run.
 
-The plain loop is what one writes first: float32, NCHW, eager, a DataLoader over one .npy file per window,
+The plain loop is what one writes first: float32, on a GPU with PyTorch's own TF32, NCHW, eager, a DataLoader over one
+.npy file per window,
 `torch.optim.Adam` as it comes, the loss fetched after every batch. SpecAugment is part of both loops. The two sides
 of a ratio take turns, so that what else the machine does falls on both.
 """
 
 import copy
 import time
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +60,18 @@ class FilePerWindow:
         return np.load(self.folder / f"{number}.npy"), self.targets[number]
 
 
+@contextmanager
+def as_pytorch_comes():
+    """Let PyTorch compute convolutions in TF32 on a GPU, as it does for whoever sets nothing."""
+    cudnn = torch.backends.cudnn
+    before, cudnn.allow_tf32 = cudnn.allow_tf32, True
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32 = before
+
+
+@as_pytorch_comes()
 def plain_epoch(network, optimiser, loader, masks, l2, device):
     """One pass of the plain loop over the training windows; returns the mean data loss of a window."""
     network.train()
@@ -72,6 +86,7 @@ def plain_epoch(network, optimiser, loader, masks, l2, device):
     return total / len(loader.dataset)
 
 
+@as_pytorch_comes()
 @torch.no_grad()
 def plain_outputs(network, loader, device):
     """Outputs of the plain loop, (windows, bins, 3 * classes), on the CPU."""
@@ -143,8 +158,8 @@ def measure_network(description, folder, training, throughput, device):
     yield row("inference", "float32", work, *inference_loops(network, folder, throughput, device))
     for variant in throughput["variants"]:
         other = training_loop(network, folder, settings | variant, device)
-        told = ", ".join(f"{key}: {str(value).lower()}" for key, value in variant.items())
-        yield row(f"training with {told}", settings["precision"], 3 * work, other, train)
+        changes = ", ".join(f"{key}: {str(value).lower()}" for key, value in variant.items())
+        yield row(f"training with {changes}", settings["precision"], 3 * work, other, train)
 
 
 def chosen_settings(network, training, throughput, device):

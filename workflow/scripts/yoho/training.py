@@ -93,8 +93,7 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
             # Of two epochs with one F1 (both 0, say) the one with the lower loss on what was scored is better.
             rank = [overall["f1"], -scored_loss]
             if done["best"] is None or rank > done["best"]["rank"]:
-                weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-                done["best"] = {"rank": rank, "epoch": epoch, "weights": weights}
+                done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(network.state_dict())}
             save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "done": done})
             bar.set_postfix(epoch=epoch, loss=f"{train_data_loss:.2f}", F1=f"{overall['f1']:.3f}")
             print(", ".join(f"{name} {value:.4g}" for name, value in row.items()))
@@ -163,7 +162,7 @@ class Step:
     masks: what `spec_augment` takes; generator: of the order of the windows, and of SpecAugment.
     """
 
-    warm_up = 3  # steps on a side stream before a capture, as PyTorch asks
+    warm_up = 3  # steps before a capture; PyTorch's documentation wants some, on a side stream
 
     def __init__(self, network, optimiser, masks, settings, device):
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
@@ -183,7 +182,7 @@ class Step:
         return self.captured(self.run, features, targets)
 
     def captured(self, action, features, targets):
-        """`action`, which is always the same one, of windows and targets, as a CUDA graph once it is warm."""
+        """Run `action` on a batch: the first times kernel by kernel, then as a CUDA graph. It is always the same."""
         main = torch.cuda.current_stream(self.device)
         self.side = self.side or torch.cuda.Stream(self.device)
         if self.eager_steps < self.warm_up:
