@@ -13,6 +13,7 @@ import torch
 
 from yoho import job, throughput
 from yoho.events import write_table
+from yoho.model import Network
 
 CPU = torch.device("cpu")
 FEATURES = {"n_fft": 512, "hop_length": 80, "win_length": 400, "n_mels": 8, "top_db": 80}
@@ -114,6 +115,23 @@ def test_the_plain_loop_is_plain(folder, monkeypatch):
     assert optimiser.defaults["fused"] is None and loader.num_workers == 0
 
 
+def test_the_plain_loops_leave_tf32_as_pytorch_has_it(folder, monkeypatch):
+    """This project turns it off; what is compared with it was written by someone who sets nothing."""
+    seen = []
+
+    def noting(self, windows):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return forward(self, windows)
+
+    forward = Network.forward
+    monkeypatch.setattr(Network, "forward", noting)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    _, plain = training_loops(folder)
+    _, inference = throughput.inference_loops(network_of(folder), folder, THROUGHPUT | {"batch_size": 12}, CPU)
+    plain(), inference()
+    assert seen == [True, True] and not torch.backends.cudnn.allow_tf32
+
+
 def test_fewer_windows_than_asked_for_are_taken_again(tmp_path):
     features, targets = windows(5)
     throughput.write_windows(tmp_path, features, targets, 12)
@@ -192,21 +210,17 @@ def test_trainings_at_once_wait_for_each_other(folder, tmp_path_factory):
     assert (first > 0).all() and (second[0] == 0).all() and (second[1] > 0).all()
 
 
-def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
-    def threads(function, calls, *_):
-        with ThreadPoolExecutor(len(calls)) as pool:
-            yield from pool.map(function, *zip(*calls))
-
-    monkeypatch.setattr(job, "spread", threads)
+def measured(folder):
+    """Measure a network on one mix: the table."""
     for name, array in zip(("features", "targets"), windows()):
-        np.save(tmp_path / f"{name}.npy", array)
-    write_table(pd.DataFrame({"filename": [mix(tmp_path / "a.flac").name], "offset": [2.0]}), tmp_path / "plan.tsv")
+        np.save(folder / f"{name}.npy", array)
+    write_table(pd.DataFrame({"filename": [mix(folder / "a.flac").name], "offset": [2.0]}), folder / "plan.tsv")
     files = SimpleNamespace(
-        features=tmp_path / "features.npy", targets=tmp_path / "targets.npy", plan=tmp_path / "plan.tsv", audio=tmp_path
+        features=folder / "features.npy", targets=folder / "targets.npy", plan=folder / "plan.tsv", audio=folder
     )
     script.measure_throughput(
         files,
-        tmp_path / "throughput.csv",
+        folder / "throughput.csv",
         networks={"VGGish": {"network": NETWORK, "training": TRAINING}},
         device={"name": "cpu", "deterministic": False},
         windows={"length": LENGTH, "hop": {"train": 0.1, "score": 0.3}},
@@ -214,7 +228,29 @@ def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
         sample_rate=RATE,
         throughput=THROUGHPUT,
     )
-    table = pd.read_csv(tmp_path / "throughput.csv")
+    return pd.read_csv(folder / "throughput.csv")
+
+
+def test_a_measurement_that_is_cut_short_leaves_the_rows_before(tmp_path, monkeypatch):
+    def cut(*_):
+        yield {"stage": "training", "precision": "float32", "threads": 1, "windows_per_s": 3.0, "operations": 2e6}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script, "measure_network", cut)
+    monkeypatch.setattr(script, "peak", lambda *_: 1.2e7)
+    with pytest.raises(KeyboardInterrupt):
+        measured(tmp_path)
+    (row,) = pd.read_csv(tmp_path / "throughput.csv").to_dict("records")
+    assert (row["network"], row["stage"], row["share_of_peak"]) == ("VGGish", "training", 0.5)
+
+
+def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
+    def threads(function, calls, *_):
+        with ThreadPoolExecutor(len(calls)) as pool:
+            yield from pool.map(function, *zip(*calls))
+
+    monkeypatch.setattr(job, "spread", threads)
+    table = measured(tmp_path)
     assert list(table.columns) == script.COLUMNS
     assert table["stage"].tolist() == [*STAGES, "trainings at once", "windows", "windows"]
     assert table["runs"].tolist() == [1, 1, 1, 1, 2, 1, 1] and table["threads"].tolist() == [1, 1, 1, 1, 2, 1, 1]

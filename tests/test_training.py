@@ -33,6 +33,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from yoho import InputError, job
 from yoho import checkpoint as checkpoint_module
 from yoho.augment import spec_augment
 from yoho.checkpoint import Checkpoint
@@ -763,6 +764,19 @@ def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold
             assert watch.found == []
             features.cpu()
             assert watch.found != []
+
+
+@pytest.mark.slow
+def test_a_missing_compiler_is_one_line_that_says_what_to_set(monkeypatch):
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", ("/none/g++",))
+    monkeypatch.setattr(config, "force_disable_caches", True)
+    with pytest.raises(RuntimeError) as raised:
+        train(epochs=1, compile=True)
+    said = job.explained(raised.value)
+    assert isinstance(said, InputError) and "\n" not in str(said)
+    assert str(said).startswith("training.compile: torch.compile does not work here; set it to false (")
 
 
 @pytest.mark.slow
