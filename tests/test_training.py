@@ -40,18 +40,8 @@ from yoho.checkpoint import Checkpoint
 from yoho.loss import data_loss, penalty
 from yoho.model import Network
 from yoho.scoring import SCORES
-from yoho.training import (
-    Stored,
-    autocast,
-    batches,
-    choose_precision,
-    epoch_seed,
-    fit,
-    learning_rate,
-    mean_and_deviation,
-    predict,
-    to_device,
-)
+from yoho.step import autocast, choose_precision
+from yoho.training import Stored, batches, epoch_seed, fit, learning_rate, mean_and_deviation, predict, to_device
 
 HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
 HISTORY += ["valid_penalty", "valid_loss"]

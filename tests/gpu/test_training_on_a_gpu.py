@@ -14,7 +14,8 @@ from torch import nn
 from yoho import job
 from yoho.checkpoint import Checkpoint
 from yoho.model import Network
-from yoho.training import Step, adam, choose_precision, fit, masks_of, predict, to_device, train_epoch
+from yoho.step import Step, adam, choose_precision, masks_of
+from yoho.training import fit, predict, to_device, train_epoch
 
 pytestmark = pytest.mark.gpu
 

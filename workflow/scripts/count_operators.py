@@ -7,7 +7,7 @@ from yoho import job
 from yoho.features import frames
 from yoho.model import Network
 from yoho.operators import least_seconds, step_operators
-from yoho.training import choose_precision
+from yoho.step import choose_precision
 
 PARTS = ("forward", "backward", "optimiser")
 

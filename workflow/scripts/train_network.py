@@ -15,7 +15,8 @@ from yoho.evaluation import evaluate
 from yoho.events import read_table, write_table
 from yoho.model import Network, load_network, save_network
 from yoho.scoring import score_outputs, tune_thresholds
-from yoho.training import Stored, choose_precision, fit, predict
+from yoho.step import choose_precision
+from yoho.training import Stored, fit, predict
 
 
 def train_network(

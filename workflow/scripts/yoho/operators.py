@@ -14,7 +14,7 @@ from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from yoho.model import Network
-from yoho.training import Step, adam
+from yoho.step import Step, adam
 
 NO_KERNEL = ("empty", "new_empty", "empty_like", "_unsafe_view")  # beside what PyTorch marks as a view
 

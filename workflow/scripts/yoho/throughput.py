@@ -8,7 +8,6 @@ of a ratio take turns, so that what else the machine does falls on both.
 
 import copy
 import time
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -23,17 +22,8 @@ from yoho.augment import spec_augment
 from yoho.features import cut_windows, mix_features
 from yoho.loss import data_loss, penalty
 from yoho.model import Network, network_size
-from yoho.training import (
-    Step,
-    Stored,
-    adam,
-    choose_precision,
-    masks_of,
-    mean_and_deviation,
-    predict,
-    to_device,
-    train_epoch,
-)
+from yoho.step import Step, adam, choose_precision, masks_of
+from yoho.training import Stored, cudnn_with, mean_and_deviation, predict, to_device, train_epoch
 
 # ---- networks --------------------------------------------------------------------------------------------------------
 
@@ -60,18 +50,7 @@ class FilePerWindow:
         return np.load(self.folder / f"{number}.npy"), self.targets[number]
 
 
-@contextmanager
-def as_pytorch_comes():
-    """Let PyTorch compute convolutions in TF32 on a GPU, as it does for whoever sets nothing."""
-    cudnn = torch.backends.cudnn
-    before, cudnn.allow_tf32 = cudnn.allow_tf32, True
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32 = before
-
-
-@as_pytorch_comes()
+@cudnn_with(allow_tf32=True)  # as it comes: this project turns it off
 def plain_epoch(network, optimiser, loader, masks, l2, device):
     """One pass of the plain loop over the training windows; returns the mean data loss of a window."""
     network.train()
@@ -86,7 +65,7 @@ def plain_epoch(network, optimiser, loader, masks, l2, device):
     return total / len(loader.dataset)
 
 
-@as_pytorch_comes()
+@cudnn_with(allow_tf32=True)  # as it comes: this project turns it off
 @torch.no_grad()
 def plain_outputs(network, loader, device):
     """Outputs of the plain loop, (windows, bins, 3 * classes), on the CPU."""

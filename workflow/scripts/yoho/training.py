@@ -1,6 +1,6 @@
 """Training: Adam on the paper's loss, SpecAugment on training batches, the best epoch by validation F1 kept.
 
-Read from the top: `fit` is the whole of it, `train_epoch` an epoch, `Step` a batch. Both readings:
+Read from the top: `fit` is the whole of it, `train_epoch` an epoch, `yoho.step` a batch. Both readings:
 `settings["input"]`, `["augmentation"]` and `["l2"]` say how features enter, how they are masked and what is added
 to the loss. Figures behind the choices for speed: results/reference/throughput/README.md.
 """
@@ -20,6 +20,7 @@ from yoho.backbones import RESCALING
 from yoho.checkpoint import copied
 from yoho.loss import data_loss, penalty
 from yoho.model import folded
+from yoho.step import Step, adam, masks_of
 
 # Windows at once where nothing is learned: the outputs do not depend on it.
 AT_ONCE = 256
@@ -101,18 +102,6 @@ def fit(network, train, valid, held_out, score, progress, checkpoint, *, setting
     return pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"]
 
 
-def masks_of(augmentation, mean):
-    """What `spec_augment` takes, of a run's setting and the mean of its training features (dB)."""
-    masks = {key: value for key, value in augmentation.items() if key != "validation"}
-    return masks | {"fill": mean if masks["fill"] == "mean" else masks["fill"]}
-
-
-def adam(network, learning_rate, device):
-    """The optimiser. Its learning rate is a tensor, so that a captured step reads the one of its epoch."""
-    rate = torch.tensor(float(learning_rate), device=device)
-    return torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
-
-
 def train_epoch(step, train, seed, bar, name):
     """One pass over the training windows in random order; returns mean data loss and mean penalty.
 
@@ -151,76 +140,6 @@ def validate(network, valid, held_out, seed, masks, settings, device):
         augment = partial(spec_augment, generator=torch.Generator(device).manual_seed(seed), **masks)
         fitted = apply(held_out[0], at_once=settings["batch_size"], augment=augment)
     return outputs, loss, data_loss(fitted, held_out[1][:].cpu()).mean().item()
-
-
-class Step:
-    """One step of the optimiser on a batch: (data loss, penalty), means per window, as a tensor on the device.
-
-    On CUDA the steps of whole batches are one CUDA graph, captured once: hundreds of small kernels are started at
-    once. The first steps, which choose cuDNN's algorithms, and the last, smaller batch run kernel by kernel. What the
-    graph holds is `settings["graph"]`: "step", all of it; "network", all but SpecAugment; "none": there is no graph.
-    masks: what `spec_augment` takes; generator: of the order of the windows, and of SpecAugment.
-    """
-
-    warm_up = 3  # steps before a capture; PyTorch's documentation wants some, on a side stream
-
-    def __init__(self, network, optimiser, masks, settings, device):
-        self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
-        self.generator = torch.Generator(device)
-        self.augment = partial(spec_augment, generator=self.generator, **masks)
-        # It compiles for one size of batches: a smaller one is left to the network as it is.
-        self.whole = torch.compile(network, dynamic=False) if settings["compile"] else network
-        self.graph, self.side, self.eager_steps = None, None, 0
-
-    def __call__(self, features, targets):
-        """Learn from windows (batch, frames, mel bands) and targets (batch, bins, 3 * classes)."""
-        whole = len(features) == self.settings["batch_size"]
-        if self.settings["graph"] == "none" or not whole or self.device.type != "cuda":
-            return self.run(features, targets)
-        if self.settings["graph"] == "network":
-            return self.captured(self.learn, self.augment(features.float()), targets)
-        return self.captured(self.run, features, targets)
-
-    def captured(self, action, features, targets):
-        """Run `action` on a batch: the first times kernel by kernel, then as a CUDA graph. It is always the same."""
-        main = torch.cuda.current_stream(self.device)
-        self.side = self.side or torch.cuda.Stream(self.device)
-        if self.eager_steps < self.warm_up:
-            self.eager_steps += 1
-            self.side.wait_stream(main)
-            with torch.cuda.stream(self.side):
-                losses = action(features, targets)
-            main.wait_stream(self.side)
-            return losses
-        if self.graph is None:
-            self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
-            if torch.__version__ < "2.14":  # since then every generator that a capture draws from is registered
-                self.graph.register_generator_state(self.generator)
-            self.optimiser.zero_grad(set_to_none=True)
-            # "thread_local": another thread may be reading batches ahead meanwhile.
-            with torch.cuda.graph(self.graph, stream=self.side, capture_error_mode="thread_local"):
-                self.losses = action(self.features, self.targets)
-        self.features.copy_(features)
-        self.targets.copy_(targets)
-        self.graph.replay()
-        return self.losses
-
-    def run(self, features, targets):
-        """The step itself, kernel by kernel."""
-        return self.learn(self.augment(features.float()), targets)
-
-    def learn(self, features, targets):
-        """The step on windows that are augmented already."""
-        network = self.whole if len(features) == self.settings["batch_size"] else self.network
-        self.network.train()
-        with autocast(self.device, self.settings["precision"]):
-            outputs = network(features)
-        fitted = data_loss(outputs, targets).mean()
-        extra = penalty(self.network, self.settings["l2"])
-        self.optimiser.zero_grad(set_to_none=True)
-        (fitted + extra).backward()
-        self.optimiser.step()
-        return torch.stack([fitted.detach(), extra.detach()])
 
 
 class Stored:
@@ -309,7 +228,7 @@ def predict(network, features, *, device, at_once=AT_ONCE, augment=None):
     They are computed in float32, whatever a network was trained in: a score says nothing about the device.
     augment: called with each `at_once` windows before the network is.
     """
-    with without_search():
+    with cudnn_with(benchmark=False):  # to try its algorithms for every size of batch takes longer
         # On a GPU the folding takes longer than it saves.
         network = folded(network, features[:1]) if device.type == "cpu" else copy.deepcopy(network).eval()
         chosen = (batch.to(device) for batch in blocks(features, at_once))
@@ -318,14 +237,17 @@ def predict(network, features, *, device, at_once=AT_ONCE, augment=None):
 
 
 @contextmanager
-def without_search():
-    """Let cuDNN take the algorithms that it expects to be fast; to try them for every size of batch takes longer."""
+def cudnn_with(**flags):
+    """Let cuDNN work with other flags (`benchmark`, `allow_tf32`), and afterwards as before."""
     cudnn = torch.backends.cudnn
-    before, cudnn.benchmark = cudnn.benchmark, False
+    before = {name: getattr(cudnn, name) for name in flags}
     try:
+        for name, value in flags.items():
+            setattr(cudnn, name, value)
         yield
     finally:
-        cudnn.benchmark = before
+        for name, value in before.items():
+            setattr(cudnn, name, value)
 
 
 def learning_rate(epoch, settings):
@@ -337,21 +259,3 @@ def learning_rate(epoch, settings):
 def epoch_seed(seed, epoch):
     """A seed for every random draw of one epoch: an epoch repeats whatever ran before it."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
-
-
-def choose_precision(network, device, precision):
-    """The number format to train a network in, "float32" or "bfloat16"; "auto": the faster on this device.
-
-    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but for depthwise convolutions on a CPU, which
-    lose by it.
-    """
-    if precision != "auto":
-        return precision
-    dense = all(module.groups == 1 for module in network.modules() if isinstance(module, torch.nn.Conv2d))
-    native = dense and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return "bfloat16" if device.type == "cuda" or native else "float32"
-
-
-def autocast(device, precision):
-    """A context that computes networks in "float32" or "bfloat16"."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
