@@ -757,13 +757,13 @@ def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold
 
 
 @pytest.mark.slow
-def test_a_missing_compiler_is_one_line_that_says_what_to_set(monkeypatch):
+def test_a_missing_compiler_is_one_line_that_says_what_to_set():
     from torch._inductor import config
 
-    monkeypatch.setattr(config.cpp, "cxx", ("/none/g++",))
-    monkeypatch.setattr(config, "force_disable_caches", True)
-    with pytest.raises(RuntimeError) as raised:
+    missing = {"cpp.cxx": ("/none/g++",), "force_disable_caches": True}
+    with config.patch(missing), pytest.raises(RuntimeError) as raised:
         train(epochs=1, compile=True)
+    torch.compiler.reset()
     said = job.explained(raised.value)
     assert isinstance(said, InputError) and "\n" not in str(said)
     assert str(said).startswith("training.compile: torch.compile does not work here; set it to false (")
