@@ -134,7 +134,8 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(ends, fault):
     folder, reached = ends[fault].result()
     log = (folder / "results/tiny/logs/train_network_mobilenet-seed_0.log").read_text()
     (resumed,) = re.findall(r"checkpoint.pt: goes on after epoch (\d+)", log)
-    assert reached <= int(resumed) < EPOCHS
+    # On a busy machine the second attempt may meet the limit of a minute too, even after its last epoch.
+    assert reached <= int(resumed) <= EPOCHS
     for name in ("history.csv", "classwise.csv", "weights.safetensors", "model.json", "test_scores.json"):
         assert (folder / RUN / name).read_bytes() == (whole / RUN / name).read_bytes(), name
 
