@@ -226,8 +226,8 @@ def test_a_full_gpu_is_one_line_that_says_what_to_do(monkeypatch, error, hidden)
     except RuntimeError as raised:
         job.report(log, type(raised), raised, raised.__traceback__)
     (line,) = terminal.getvalue().strip().splitlines()
-    assert line.startswith("error: the GPU's memory is full; lower training.batch_size") and "gpu=" in line
-    assert line.endswith(str(error).partition("\n")[0]) and log.getvalue() == f"{line}\n"
+    assert line.startswith("error: the GPU's memory is full; let fewer jobs share it") and "training.batch_size" in line
+    assert line.endswith(f"({str(error).partition(chr(10))[0]})") and log.getvalue() == f"{line}\n"
 
 
 def test_other_errors_are_no_full_gpu():

@@ -1,20 +1,20 @@
 """What a machine is, and what it reaches at most: floating-point operations and bytes per second, as JSON.
 
-    python tests/gpu/ceilings.py ceilings.json [--device cpu]
+    PYTHONPATH=workflow/scripts python tests/gpu/ceilings.py ceilings.json [--device cpu]
 
 Every other rate of the machine can be read as a share of these. On a CPU the sizes are small: a rehearsal.
 """
 
 import argparse
 import json
-import platform
 import subprocess
 import time
-from importlib import metadata
 from pathlib import Path
 from statistics import median
 
 import torch
+
+from yoho import job
 
 TURNS = 10
 
@@ -30,13 +30,10 @@ def main():
 
 
 def machine(device):
-    cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
-    packages = ("triton", "timm", "numpy", "pandas", "scipy", "librosa", "snakemake")
     found = {
-        "cpu": next((line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")), "unknown"),
+        "cpu": job.device_name(torch.device("cpu")),
         "cores": torch.multiprocessing.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {"torch": torch.__version__} | {name: version(name) for name in packages},
+        "versions": job.versions() | {"torch": str(torch.__version__)},
     }
     if device == "cuda":
         properties = torch.cuda.get_device_properties(0)
@@ -49,13 +46,6 @@ def machine(device):
             "nvidia_smi": said("nvidia-smi"),
         }
     return found
-
-
-def version(package):
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "absent"
 
 
 def said(*command):

@@ -107,8 +107,7 @@ keep() {
 }
 
 # Rounds of training: in each all networks reach one number of epochs, so that their curves are equally long wherever
-# the time ends. The first one is short, for figures in any case. From how long rounds
-# took follows how many epochs still fit.
+# the time ends. The first one is short, for figures in any case. The times of the rounds say how many epochs still fit.
 train() {
   local epochs=$((first_round < most ? first_round : most)) begun
   while ((epochs > 0)); do
@@ -126,7 +125,10 @@ train() {
 printf 'step\texit\tseconds\n' | tee "$out/steps.tsv"
 for name in "${steps[@]}"; do
   case $name in
-    ceilings) step ceilings ${limit[ceilings]} "$python" tests/gpu/ceilings.py "$out/ceilings.json" "${on[@]}" ;;
+    ceilings)
+      step ceilings ${limit[ceilings]} env PYTHONPATH="workflow/scripts${PYTHONPATH:+:$PYTHONPATH}" \
+        "$python" tests/gpu/ceilings.py "$out/ceilings.json" "${on[@]}"
+      ;;
     tests)
       step tests ${limit[tests]} "$python" -m pytest -m gpu tests/gpu -v -n "$(($(nproc) < 4 ? $(nproc) : 4))" \
         --junitxml="$out/tests.xml" "${on[@]}"

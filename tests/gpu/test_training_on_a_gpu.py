@@ -235,7 +235,7 @@ def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
         torch.empty(2**50, dtype=torch.uint8, device=device)
     job.report(log, raised.type, raised.value, raised.tb)
     (line,) = terminal.getvalue().strip().splitlines()
-    assert line.startswith("error: the GPU's memory is full; lower training.batch_size")
+    assert line.startswith("error: the GPU's memory is full; let fewer jobs share it")
     assert log.getvalue() == f"{line}\n"
 
 

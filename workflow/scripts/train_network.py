@@ -56,8 +56,8 @@ def train_network(
         "decoding": decoding,
         "resolution": scoring["resolution"],
     }
-    # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer. Nor the graph: its
-    # kernels compute the same one by one.
+    # What the weights depend on. Not the epochs: more of them go on from the checkpoint of fewer. Nor the graph, whose
+    # kernels are the same as without it.
     depends = network | {key: value for key, value in training.items() if key not in ("epochs", "graph")}
     depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
     learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118

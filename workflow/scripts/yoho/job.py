@@ -80,8 +80,8 @@ def explained(error):
     while cause:  # the end of a broken CUDA graph hides what broke it
         reason = str(cause).partition("\n")[0]
         if isinstance(cause, RuntimeError) and re.search(FULL_GPU, reason):
-            todo = "lower training.batch_size, or let fewer trainings share it (gpu= of the profile)"
-            return InputError(f"the GPU's memory is full; {todo}: {reason}")
+            todo = "let fewer jobs share it (gpu= of the profile), or train with a lower training.batch_size"
+            return InputError(f"the GPU's memory is full; {todo} ({reason})")
         if type(cause).__module__.startswith(("torch._inductor", "torch._dynamo")):
             return InputError(f"training.compile: torch.compile does not work here; set it to false ({reason})")
         cause = cause.__context__
