@@ -1,9 +1,8 @@
 """Throughput: windows per second of training, inference and features, each against plain code in the same run.
 
 The plain loop is what one writes first: float32, on a GPU with PyTorch's own TF32, NCHW, eager, a DataLoader over one
-.npy file per window,
-`torch.optim.Adam` as it comes, the loss fetched after every batch. SpecAugment is part of both loops. The two sides
-of a ratio take turns, so that what else the machine does falls on both.
+.npy file per window, `torch.optim.Adam` as it comes, the loss fetched after every batch. SpecAugment is part of both
+loops. The two sides of a ratio take turns, so that what else the machine does falls on both.
 """
 
 import copy
