@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from yoho.backbones import penalised
-from yoho.scoring import SCORES
+from yoho.networks.backbones import penalised
+from yoho.scoring.segments import SCORES
 
 FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
 CPU = torch.device("cpu")

@@ -9,22 +9,12 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
-from signals import headless_mp3, tone
 
+from signals import headless_mp3, tone
 from yoho import InputError
 from yoho import audio as module
-from yoho.audio import (
-    AudioWarning,
-    array_blocks,
-    file_audio,
-    open_audio,
-    pcm_blocks,
-    read_audio,
-    read_blocks,
-    resampled,
-    sound,
-    write_audio,
-)
+from yoho.audio import AudioWarning, read_audio, read_blocks, resampled, sound, write_audio
+from yoho.segmenting.reading import array_blocks, file_audio, open_audio, pcm_blocks
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")

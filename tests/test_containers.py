@@ -8,11 +8,14 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile
-from signals import headless_mp3, tone
 
+from signals import headless_mp3, tone
 from yoho import InputError
-from yoho.audio import pcm_blocks, read_blocks
-from yoho.containers import START, announced_frames, format_of, is_cut, is_estimated, mp3_frame, parts, sound_bytes
+from yoho.audio import read_blocks
+from yoho.containers.frames import START, format_of, mp3_frame
+from yoho.containers.headers import announced_frames, is_estimated, sound_bytes
+from yoho.containers.parts import is_cut, parts
+from yoho.segmenting.reading import pcm_blocks
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")

@@ -16,6 +16,8 @@ import torch
 import yoho
 from yoho import InputError, job
 from yoho.audio import read_audio
+from yoho.networks.device import choose_device
+from yoho.provenance import digest
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_job_ends_when_its_parent_is_killed(tmp_path):
 
 
 def test_what_is_said_stands_on_the_terminal_and_in_the_log(in_job):
-    for text in in_job(lambda: job.tell("checkpoint.pt: cannot be read")):
+    for text in in_job(lambda: job.say("checkpoint.pt: cannot be read")):
         assert text.strip() == "checkpoint.pt: cannot be read"
 
 
@@ -169,13 +171,13 @@ def test_digest_changes_with_any_byte_and_with_the_order(tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     one.write_bytes(b"1" * 100)
     other.write_bytes(b"2" * 100)
-    first = job.digest([one, other])
-    assert first == job.digest([one, other]) != job.digest([other, one])
+    first = digest([one, other])
+    assert first == digest([one, other]) != digest([other, one])
     one.write_bytes(b"1" * 99 + b"0")
-    assert job.digest([one, other]) != first
+    assert digest([one, other]) != first
     one.write_bytes(b"1" * 99)
     other.write_bytes(b"1" + b"2" * 100)  # the same bytes, cut elsewhere
-    assert job.digest([one, other]) != first
+    assert digest([one, other]) != first
 
 
 # ---- settings and devices --------------------------------------------------------------------------------------------
@@ -183,19 +185,19 @@ def test_digest_changes_with_any_byte_and_with_the_order(tmp_path):
 
 def test_settings_are_the_params_without_the_digest():
     params = {"seed": 3, "code": "0123abcd", "duration": [1, 2]}
-    assert job.settings(SimpleNamespace(params=params)) == {"seed": 3, "duration": [1, 2]}
+    assert job.params(SimpleNamespace(params=params)) == {"seed": 3, "duration": [1, 2]}
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_gpu_that_is_asked_for_and_absent_is_an_error_that_says_what_to_do():
     with pytest.raises(InputError, match="device: cuda.*no GPU.*auto or cpu"):
-        job.choose_device("cuda", False)
-    assert job.choose_device("auto", True) == torch.device("cpu")
+        choose_device("cuda", False)
+    assert choose_device("auto", True) == torch.device("cpu")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
 def test_gpu_is_taken_where_there_is_one():
-    assert job.choose_device("auto", False).type == job.choose_device("cuda", False).type == "cuda"
+    assert choose_device("auto", False).type == choose_device("cuda", False).type == "cuda"
 
 
 FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.19 GiB"
@@ -246,7 +248,7 @@ def test_cudnn_tries_its_algorithms_where_that_pays(monkeypatch, repeats, search
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", not tries)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    job.choose_device("auto", repeats, search)
+    choose_device("auto", repeats, search)
     assert torch.backends.cudnn.benchmark == tries
 
 
@@ -258,12 +260,12 @@ def test_float32_is_float32_on_a_gpu(monkeypatch, deterministic):
     for name in ("benchmark", "allow_tf32"):
         monkeypatch.setattr(torch.backends.cudnn, name, name == "allow_tf32")
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    assert job.choose_device("auto", deterministic).type == "cuda"
+    assert choose_device("auto", deterministic).type == "cuda"
     assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_cpu_is_taken_where_it_is_asked_for():
-    assert job.choose_device("cpu", True) == torch.device("cpu")
+    assert choose_device("cpu", True) == torch.device("cpu")
 
 
 # ---- where nothing can be written ------------------------------------------------------------------------------------

@@ -14,14 +14,13 @@ import torch
 import yaml
 from torch import nn
 
-from yoho.backbones import RESCALING
+from places import ROOT
 from yoho.events import COLUMNS
-from yoho.features import cut_windows, log_mel, window_onsets
-from yoho.loss import data_loss
-from yoho.model import Network, network_size
-from yoho.targets import decode_outputs, encode_events, encode_events_as_released
-
-ROOT = Path(__file__).parents[1]
+from yoho.networks.backbones import RESCALING
+from yoho.networks.network import Network, network_size
+from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
+from yoho.windows.loss import data_loss
+from yoho.windows.targets import decode_outputs, encode_events, encode_events_as_released
 
 
 @pytest.fixture(scope="session")

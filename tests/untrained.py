@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from yoho.features import cut_windows, log_mel, window_onsets
-from yoho.model import Network, save_network
+from yoho.networks.network import Network, save_network
+from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
 
 DESCRIPTION = {
     "event_labels": ["rain", "car"],

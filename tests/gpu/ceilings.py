@@ -14,7 +14,8 @@ from statistics import median
 
 import torch
 
-from yoho import job
+from yoho.networks.device import device_name
+from yoho.provenance import versions
 
 TURNS = 10
 
@@ -31,9 +32,9 @@ def main():
 
 def machine(device):
     found = {
-        "cpu": job.device_name(torch.device("cpu")),
+        "cpu": device_name(torch.device("cpu")),
         "cores": torch.multiprocessing.cpu_count(),
-        "versions": job.versions() | {"torch": str(torch.__version__)},
+        "versions": versions() | {"torch": str(torch.__version__)},
     }
     if device == "cuda":
         properties = torch.cuda.get_device_properties(0)

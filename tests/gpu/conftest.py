@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from yoho import job
+from yoho.networks.device import choose_device
 
 # Read when cuBLAS starts, which the first test may do that is not deterministic.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -16,11 +16,11 @@ def device(request):
     name = request.config.getoption("--device")
     if name == "cuda" and not torch.cuda.is_available():
         pytest.skip("no GPU is here; `--device cpu` rehearses these tests")
-    yield job.choose_device(name, deterministic=False)
+    yield choose_device(name, deterministic=False)
     torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture
 def deterministic(device):
     """The device, on which the same seed gives the same bytes."""
-    return job.choose_device(device.type, deterministic=True)
+    return choose_device(device.type, deterministic=True)

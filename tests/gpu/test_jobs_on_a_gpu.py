@@ -8,14 +8,16 @@ import test_throughput as small
 import torch
 from test_throughput import folder  # noqa: F401 (a fixture)
 from test_train_network import CONFIG, WINDOWS, evaluate_network, files, made, said, train  # noqa: F401 (fixtures)
-from untrained import noise, save_untrained
 
-from yoho import job, throughput
-from yoho.features import window_onsets
-from yoho.inference import Predictor
-from yoho.model import Network, load_network
-from yoho.segmenting import Segmenter
-from yoho.training import Stored, predict
+from untrained import noise, save_untrained
+from yoho.benchmarks import throughput
+from yoho.networks.device import choose_device, device_name
+from yoho.networks.network import Network, load_network
+from yoho.segmenting.inference import Predictor
+from yoho.segmenting.segmenter import Segmenter
+from yoho.training.batches import Stored
+from yoho.training.prediction import predict
+from yoho.windows.front_ends import window_onsets
 
 pytestmark = pytest.mark.gpu
 
@@ -31,7 +33,7 @@ def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(
     evaluate_network(files, made, scoring=CONFIG["scoring"])
     network, description = load_network(Path(made.weights).parent)
     assert history["epoch"].tolist() == [1, 2, 3, 4] and history.notna().all(axis=None) and said == []
-    assert description["made_with"]["device"] == job.device_name(device)
+    assert description["made_with"]["device"] == device_name(device)
     if device.type == "cuda":
         assert description["training"]["precision"] == "bfloat16"
     outputs = np.load(made.test_outputs)["outputs"]
@@ -65,7 +67,7 @@ def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backb
     first = np.round(window_onsets(120, 2.56, 1.96) * 44100).astype(int)
     outputs = []
     for own, precision in ((device, "float32"), (CPU, "plain")):
-        job.choose_device(own.type, deterministic=False, search=False)
+        choose_device(own.type, deterministic=False, search=False)
         network, description = load_network(run, own)
         outputs.append(Predictor(network, description, own, precision, threads=2)(samples, first))
     there, here = (part.reshape(-1, 3) for part in outputs)

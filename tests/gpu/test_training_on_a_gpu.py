@@ -8,14 +8,17 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from small import AUGMENTATION, CPU, SETTINGS, Bar, Killed, NothingKept, Small, bin_scores, made_up, same
 from torch import nn
 
+from small import AUGMENTATION, CPU, SETTINGS, Bar, Killed, NothingKept, Small, bin_scores, made_up, same
 from yoho import job
-from yoho.checkpoint import Checkpoint
-from yoho.model import Network
-from yoho.step import Step, adam, choose_precision, masks_of
-from yoho.training import fit, predict, to_device, train_epoch
+from yoho.networks.device import choose_device
+from yoho.networks.network import Network
+from yoho.training.batches import to_device
+from yoho.training.checkpoint import Checkpoint
+from yoho.training.fit import fit, train_epoch
+from yoho.training.prediction import predict
+from yoho.training.step import Step, adam, choose_precision, masks_of
 
 pytestmark = pytest.mark.gpu
 
@@ -242,7 +245,7 @@ def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
 def one_of_two(number, device, queue):
     """A training in a process of its own."""
     torch.set_num_threads(1)
-    chosen = job.choose_device(device, deterministic=True)
+    chosen = choose_device(device, deterministic=True)
     _, history, _, weights, _ = train(chosen)
     queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))
 

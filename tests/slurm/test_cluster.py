@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -15,9 +14,10 @@ import torch
 import yaml
 from one_node import call, missing, one_node
 
+from places import ROOT
+
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
-ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests" / "config" / "tiny.yaml"
 PROFILE = ROOT / "workflow" / "profiles" / "slurm" / "config.yaml"
 RUN = "results/tiny/runs/mobilenet-seed_0"

@@ -1,13 +1,12 @@
 # Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
 import re
 
+from digest import SCRIPTS, WEIGHTS, code_digest
 from settings import (
     DATA_KEYS,
     NO_INPUT,
-    SCRIPTS,
     Runs,
     check_config,
-    code_digest,
     dataset_settings,
     event_labels,
     is_input,

@@ -32,7 +32,7 @@ rule fetch_recordings:
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
         # Snakemake runs nothing anew for what is worked out from `threads`: manners change no manifest.
         web=lambda wildcards, threads: {key: value for key, value in config["downloads"].items() if key != "unpacked"},
-        code=code_digest("fetch_recordings", leave_out={"synthesis"}),
+        code=code_digest("fetch_recordings"),
     script:
         "../scripts/fetch_recordings.py"
 

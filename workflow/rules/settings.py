@@ -4,7 +4,6 @@ Snakemake finds this module beside the rules. It imports no package of the jobs:
 environments of their own.
 """
 
-import ast
 import hashlib
 import re
 from pathlib import Path
@@ -14,7 +13,6 @@ from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 from snakemake.io import contains_wildcard
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 # Differences between the readings that make other training data; the others concern a run alone.
@@ -563,41 +561,3 @@ def study_runs(study):
             for mask in cell["masks"]
         ]
     return runs
-
-
-def code_digest(script, leave_out=frozenset()):
-    """Digest of a script and of the package modules that it imports, followed through their own imports.
-
-    Taken from the syntax trees without docstrings, so that a changed formula reruns the script's jobs and a
-    changed comment does not; `job`, which changes no result, is left out, and so are the modules in `leave_out`. A
-    template that lies beside its module counts as it is.
-    """
-    files, trees = [SCRIPTS / f"{script}.py"], {}
-    while files:
-        file = files.pop()
-        if file.name not in trees:
-            tree = ast.parse(file.read_text())
-            files += [SCRIPTS / "yoho" / f"{module}.py" for module in package_imports(tree) - leave_out]
-            trees[file.name] = ast.unparse(without_docstrings(tree))
-            if (template := file.with_suffix(".html")).exists():
-                trees[template.name] = template.read_text()
-    return hashlib.sha256(repr(sorted(trees.items())).encode()).hexdigest()[:12]
-
-
-def package_imports(tree):
-    """Names of the yoho modules that a syntax tree imports."""
-    modules = {"__init__"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "yoho":
-            modules |= {alias.name for alias in node.names if (SCRIPTS / "yoho" / f"{alias.name}.py").exists()}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("yoho."):
-            modules.add(node.module.split(".")[1])
-    return modules - {"job"}
-
-
-def without_docstrings(tree):
-    """The tree with every docstring emptied."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body[0].value.value = None
-    return tree

@@ -67,7 +67,7 @@ rule train_network:
             },
         },
         code=code_digest("train_network"),
-        training_code=code_digest("train_network", leave_out={"evaluation", "card"}),
+        training_code=code_digest(*WEIGHTS),
     script:
         "../scripts/train_network.py"
 

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from yoho import job
-from yoho.background import background_recordings
 from yoho.events import write_table
-from yoho.listening import listen
-from yoho.sources import BACKGROUND, COLUMNS, SOURCES, assign_splits, check_recordings, join_groups
+from yoho.recordings.background import background_recordings
+from yoho.recordings.listening import listen
+from yoho.recordings.sources import SOURCES
+from yoho.recordings.splits import BACKGROUND, COLUMNS, assign_splits, check_recordings, join_groups
 
 
 def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels, background):
@@ -19,17 +20,17 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
     recordings = SOURCES[source](made.audio, spread, **settings)
     if listening:
         for event_label in event_labels:
-            job.tell(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
+            job.say(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
         listed = len(recordings)
         recordings = listen(recordings, spread, **listening)
         if len(recordings) < listed:
-            job.tell(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
+            job.say(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
         recordings = join_groups(recordings, ["sha256"])
     if splitting:
         recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
     if background:
         quiet = background_recordings(made.audio, spread, **background)
-        job.tell(f"background: {len(quiet)} recordings")
+        job.say(f"background: {len(quiet)} recordings")
         recordings = pd.concat([recordings, quiet], ignore_index=True)
         event_labels = [*event_labels, BACKGROUND]
     write_table(check_recordings(recordings, event_labels)[COLUMNS], made.table)
@@ -37,4 +38,4 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
 
 if __name__ == "__main__":
     job.start(snakemake)
-    collect_recordings(snakemake.output, snakemake.threads, **job.settings(snakemake))
+    collect_recordings(snakemake.output, snakemake.threads, **job.params(snakemake))

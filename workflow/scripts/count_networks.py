@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import job
-from yoho.backbones import BACKBONES
-from yoho.features import frames
-from yoho.masking import MASKS
-from yoho.model import Network, mask_positions, network_size
-from yoho.pages import table_page
+from yoho.figures.tables import table_page
+from yoho.networks.backbones import BACKBONES
+from yoho.networks.masking import MASKS
+from yoho.networks.network import Network, mask_positions, network_size
+from yoho.windows.front_ends import frames
 
 
 def count_networks(table, *, backbones, classes, windows, features, sample_rate):
@@ -26,5 +26,5 @@ def count_networks(table, *, backbones, classes, windows, features, sample_rate)
 
 if __name__ == "__main__":
     job.start(snakemake)
-    count_networks(snakemake.output.table, **job.settings(snakemake))
+    count_networks(snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(table_page("The networks' sizes", snakemake.output.table))

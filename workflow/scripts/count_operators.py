@@ -4,10 +4,10 @@ import pandas as pd
 import torch
 
 from yoho import job
-from yoho.features import frames
-from yoho.model import Network
-from yoho.operators import least_seconds, step_operators
-from yoho.step import choose_precision
+from yoho.benchmarks.operators import least_seconds, step_operators
+from yoho.networks.network import Network
+from yoho.training.step import choose_precision
+from yoho.windows.front_ends import frames
 
 PARTS = ("forward", "backward", "optimiser")
 
@@ -47,4 +47,4 @@ def summary(operators, windows, card):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    count_operators(snakemake.output[0], **job.settings(snakemake))
+    count_operators(snakemake.output[0], **job.params(snakemake))

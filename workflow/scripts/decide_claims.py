@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import InputError, job
-from yoho.claims import claims_page, decide_claims, gather
+from yoho.claims.measures import gather
+from yoho.claims.page import claims_page
+from yoho.claims.verdicts import decide_claims
 from yoho.events import read_table
-from yoho.pages import markdown_page
+from yoho.figures.tables import markdown_page
 
 
 def decide_all(files, made, *, arms, networks, cells, claims, dataset, source, bins):
@@ -37,4 +39,4 @@ def decide_all(files, made, *, arms, networks, cells, claims, dataset, source, b
 
 if __name__ == "__main__":
     job.start(snakemake)
-    decide_all(snakemake.input, snakemake.output, **job.settings(snakemake))
+    decide_all(snakemake.input, snakemake.output, **job.params(snakemake))

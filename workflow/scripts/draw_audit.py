@@ -1,7 +1,7 @@
 """The audit: effect on test F1 and error rate of each difference between the readings."""
 
 from yoho import job
-from yoho.plotting import draw_effects, read_results, save_figure
+from yoho.figures.plots import draw_effects, read_results, save_figure
 
 
 def draw_audit(table, figures, *, level):
@@ -10,4 +10,4 @@ def draw_audit(table, figures, *, level):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_audit(snakemake.input[0], snakemake.output, **job.settings(snakemake))
+    draw_audit(snakemake.input[0], snakemake.output, **job.params(snakemake))

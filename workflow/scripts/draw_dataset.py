@@ -1,7 +1,7 @@
 """The dataset: recordings, groups, segments and hours of each class and split."""
 
 from yoho import job
-from yoho.plotting import draw_contents, read_results, save_figure
+from yoho.figures.plots import draw_contents, read_results, save_figure
 
 
 def draw_dataset(table, figures):

@@ -1,7 +1,7 @@
 """Figure 4: F1, training and validation loss of the three networks over the epochs."""
 
 from yoho import job
-from yoho.plotting import draw_training, read_runs, save_figure
+from yoho.figures.plots import draw_training, read_runs, save_figure
 
 
 def draw_fig4(files, figures, *, runs):
@@ -10,4 +10,4 @@ def draw_fig4(files, figures, *, runs):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_fig4(snakemake.input, snakemake.output, **job.settings(snakemake))
+    draw_fig4(snakemake.input, snakemake.output, **job.params(snakemake))

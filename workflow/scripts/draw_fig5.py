@@ -1,7 +1,7 @@
 """Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
 
 from yoho import job
-from yoho.plotting import draw_classwise, read_runs, save_figure
+from yoho.figures.plots import draw_classwise, read_runs, save_figure
 
 
 def draw_fig5(files, figures, *, runs, epochs):
@@ -10,4 +10,4 @@ def draw_fig5(files, figures, *, runs, epochs):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_fig5(snakemake.input, snakemake.output, **job.settings(snakemake))
+    draw_fig5(snakemake.input, snakemake.output, **job.params(snakemake))

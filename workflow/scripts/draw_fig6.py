@@ -1,7 +1,7 @@
 """Figure 6: F1 with and without the masking block over the epochs."""
 
 from yoho import job
-from yoho.plotting import draw_mask, read_runs, save_figure
+from yoho.figures.plots import draw_mask, read_runs, save_figure
 
 
 def draw_fig6(files, figures, *, runs):
@@ -10,4 +10,4 @@ def draw_fig6(files, figures, *, runs):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_fig6(snakemake.input, snakemake.output, **job.settings(snakemake))
+    draw_fig6(snakemake.input, snakemake.output, **job.params(snakemake))

@@ -1,7 +1,7 @@
 """The mask study: F1 over the epochs for every cell and position of the mask (paper 4.3.3)."""
 
 from yoho import job
-from yoho.plotting import draw_cells, read_runs, save_figure
+from yoho.figures.plots import draw_cells, read_runs, save_figure
 
 
 def draw_mask_study(files, figures, *, runs):
@@ -10,4 +10,4 @@ def draw_mask_study(files, figures, *, runs):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_mask_study(snakemake.input, snakemake.output, **job.settings(snakemake))
+    draw_mask_study(snakemake.input, snakemake.output, **job.params(snakemake))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from yoho import job
-from yoho.export import export
+from yoho.networks.export import export
 
 
 def export_network(files, target):

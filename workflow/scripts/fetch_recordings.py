@@ -8,16 +8,17 @@ import shutil
 from pathlib import Path
 
 from yoho import job
-from yoho.bbc import fetch_bbc, fetch_esc50
-from yoho.download import Web
 from yoho.events import write_table
+from yoho.recordings.bbc import fetch_bbc
+from yoho.recordings.esc50 import fetch_esc50
+from yoho.recordings.web import Web
 
 
 def fetch_recordings(manifest, *, source, settings, web):
     fetch = {"bbc": fetch_bbc, "esc50": fetch_esc50}[source]
     folder = Path(manifest).parent / "downloads"
     with Web(**web) as opened:
-        table = fetch(folder, opened, job.progress, job.tell, **settings)
+        table = fetch(folder, opened, job.progress, job.say, **settings)
     write_table(table, folder / "manifest.tsv.part")
     shutil.copyfile(folder / "manifest.tsv.part", manifest)
     (folder / "manifest.tsv.part").replace(folder / "manifest.tsv")
@@ -25,4 +26,4 @@ def fetch_recordings(manifest, *, source, settings, web):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    fetch_recordings(snakemake.output[0], **job.settings(snakemake))
+    fetch_recordings(snakemake.output[0], **job.params(snakemake))

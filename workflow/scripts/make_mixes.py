@@ -8,8 +8,10 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
-from yoho.mixing import Background, cut_segments, deal_segments, draw_segments, plan_mix, pool_recordings, render_mix
-from yoho.sources import BACKGROUND, SPLITS, check_recordings
+from yoho.mixes.clips import cut_segments, pool_recordings
+from yoho.mixes.planning import Background, deal_segments, draw_segments, plan_mix
+from yoho.mixes.rendering import render_mix
+from yoho.recordings.splits import BACKGROUND, SPLITS, check_recordings
 
 
 def make_mixes(
@@ -48,5 +50,5 @@ if __name__ == "__main__":
         snakemake.output,
         snakemake.wildcards.split,
         snakemake.threads,
-        **job.settings(snakemake),
+        **job.params(snakemake),
     )

@@ -6,8 +6,8 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import read_table, write_table
-from yoho.features import create_array, frames, mix_features, window_onsets
-from yoho.targets import ENCODINGS
+from yoho.windows.front_ends import create_array, frames, mix_features, window_onsets
+from yoho.windows.targets import ENCODINGS
 
 
 def make_windows(files, made, threads, *, event_labels, hop, length, bins, sample_rate, features, targets):
@@ -33,4 +33,4 @@ def make_windows(files, made, threads, *, event_labels, hop, length, bins, sampl
 
 if __name__ == "__main__":
     job.start(snakemake)
-    make_windows(snakemake.input, snakemake.output, snakemake.threads, **job.settings(snakemake))
+    make_windows(snakemake.input, snakemake.output, snakemake.threads, **job.params(snakemake))

@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from yoho import job
 from yoho.audio import read_audio
-from yoho.realtime import agreement, measure_file
-from yoho.segmenting import DECODINGS, Segmenter
+from yoho.benchmarks.realtime import agreement, measure_file
+from yoho.networks.device import device_name
+from yoho.segmenting.segmenter import DECODINGS, Segmenter
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")
 
@@ -32,7 +33,7 @@ def measure_segmenting(files, table, *, labels, audio, repeats):
             run = Path(description).parent
             fast = Segmenter.load(run, decoding=decoding, device="cpu", threads=threads)
             plain = Segmenter.load(run, decoding=decoding, device="cpu", precision="plain", threads=threads)
-            row = {"network": label, "decoding": decoding, "device": job.device_name(torch.device("cpu"))}
+            row = {"network": label, "decoding": decoding, "device": device_name(torch.device("cpu"))}
             row |= {"threads": threads, "precision": fast.predictor.precision, "audio_s": audio["whole"]}
             with threadpool_limits(1):  # each thread of either path computes alone
                 row |= measure_file(fast, whole, plain, part, repeats)
@@ -70,4 +71,4 @@ def clock(run, paths, *options):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    measure_segmenting(snakemake.input, snakemake.output[0], **job.settings(snakemake))
+    measure_segmenting(snakemake.input, snakemake.output[0], **job.params(snakemake))

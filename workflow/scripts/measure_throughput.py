@@ -8,16 +8,17 @@ import pandas as pd
 import torch
 
 from yoho import job
+from yoho.benchmarks.throughput import compare, measure_features, measure_network, peak, train_together, write_windows
 from yoho.events import read_table
-from yoho.features import window_onsets
-from yoho.throughput import compare, measure_features, measure_network, peak, train_together, write_windows
+from yoho.networks.device import choose_device, device_name
+from yoho.windows.front_ends import window_onsets
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
 
 
 def measure_throughput(files, table, *, networks, device, windows, features, sample_rate, throughput):
-    chosen, rows, peaks = job.choose_device(**device), [], {}
+    chosen, rows, peaks = choose_device(**device), [], {}
     with tempfile.TemporaryDirectory() as folder:
         arrays = [np.load(path, mmap_mode="r") for path in (files.features, files.targets)]
         write_windows(Path(folder), *arrays, throughput["windows"][chosen.type])
@@ -26,7 +27,7 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         for label, run in job.progress(networks.items(), desc="networks"):
             call = (run["network"] | sizes, Path(folder), run["training"], throughput)
             for row in network_rows(call, chosen):
-                rows.append({"network": label, "device": job.device_name(chosen)} | row)
+                rows.append({"network": label, "device": device_name(chosen)} | row)
                 kind = row["precision"], row["threads"]
                 reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
                 peaks[kind] = max(reached, peaks.get(kind, 0))
@@ -38,7 +39,7 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
         calls = [(path, begins, length, sample_rate, features) for path, begins in onsets.items()]
         # In a process of its own with one thread, as the windows are made.
         (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
-        rows.append({"hop": hop, "device": job.device_name(torch.device("cpu"))} | row)
+        rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)
         write(rows, peaks, table)
 
 
@@ -71,4 +72,4 @@ def together(runs, call):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    measure_throughput(snakemake.input, snakemake.output[0], **job.settings(snakemake))
+    measure_throughput(snakemake.input, snakemake.output[0], **job.params(snakemake))

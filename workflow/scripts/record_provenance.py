@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 from yoho import job
-from yoho.pages import text_page
+from yoho.figures.tables import text_page
+from yoho.provenance import commit, versions
 
 
 def record_provenance(made, *, config):
-    found = {"commit": job.commit(), "config": config, "versions": job.versions()}
+    found = {"commit": commit(), "config": config, "versions": versions()}
     text = json.dumps(found, indent=2) + "\n"
     Path(made.file).write_text(text)
     Path(made.page).write_text(text_page("Where these results come from", text))
@@ -16,4 +17,4 @@ def record_provenance(made, *, config):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    record_provenance(snakemake.output, **job.settings(snakemake))
+    record_provenance(snakemake.output, **job.params(snakemake))

@@ -20,10 +20,12 @@ if __name__ == "__main__" and "snakemake" not in globals():
 from tqdm import tqdm
 
 from yoho import InputError, job
-from yoho.audio import ENCODINGS, SUFFIXES, AudioWarning, pcm_blocks, resampled, sound
-from yoho.page import write_page
-from yoho.segmenting import DECODINGS, best_run, load
-from yoho.writing import FORMS, named_after, names_files, read_events
+from yoho.audio import AudioWarning, resampled, sound
+from yoho.segmenting.choice import best_run
+from yoho.segmenting.page import write_page
+from yoho.segmenting.reading import ENCODINGS, SUFFIXES, pcm_blocks
+from yoho.segmenting.segmenter import DECODINGS, load
+from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -295,13 +297,13 @@ if __name__ == "__main__":
         folder, params = snakemake.output[0], snakemake.params
         weights, why = (params.weights, "as the config says") if params.weights else best_run("results")
         weights = str(weights)
-        job.tell(f"network: {weights} ({why})")
+        job.say(f"network: {weights} ({why})")
         done, failed = segment_audio(
             snakemake.input, weights, form=params.form, output=folder, page=params.page, jobs=snakemake.threads
         )
         if not done:
             raise InputError("nothing could be segmented")
-        job.tell(f"{done} segmented, {failed} failed: {folder}")
+        job.say(f"{done} segmented, {failed} failed: {folder}")
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,7 @@ import soundfile
 
 from yoho import job
 from yoho.events import read_table
-from yoho.pages import mix_page
+from yoho.figures.mix_page import mix_page
 
 
 def show_mix(files, page, mix, *, runs, event_labels):
@@ -19,4 +19,4 @@ def show_mix(files, page, mix, *, runs, event_labels):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    show_mix(snakemake.input, snakemake.output[0], snakemake.wildcards.mix, **job.settings(snakemake))
+    show_mix(snakemake.input, snakemake.output[0], snakemake.wildcards.mix, **job.params(snakemake))

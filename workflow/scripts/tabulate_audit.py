@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from yoho import job
-from yoho.claims import difference, gather
+from yoho.claims.measures import difference, gather
+from yoho.claims.statistics import holm, interval, p_difference
 from yoho.events import read_table
-from yoho.pages import table_page
-from yoho.statistics import holm, interval, p_difference
-from yoho.tallies import field_recordings, recording_tallies
-from yoho.targets import decode_outputs
+from yoho.figures.tables import table_page
+from yoho.scoring.tallies import field_recordings, recording_tallies
+from yoho.windows.targets import decode_outputs
 
 
 def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, resolution):
@@ -48,7 +48,7 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_audit(snakemake.input, snakemake.output.table, **job.settings(snakemake))
+    tabulate_audit(snakemake.input, snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(
         table_page("Effect of each difference between the readings", snakemake.output.table)
     )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from yoho import job
 from yoho.events import read_table
-from yoho.mixing import describe_dataset
-from yoho.pages import table_page
+from yoho.figures.tables import table_page
+from yoho.mixes.clips import describe_dataset
 
 
 def tabulate_dataset(recordings, table, *, dataset, cutting, event_labels):
@@ -16,5 +16,5 @@ def tabulate_dataset(recordings, table, *, dataset, cutting, event_labels):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_dataset(snakemake.input[0], snakemake.output.table, **job.settings(snakemake))
+    tabulate_dataset(snakemake.input[0], snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(table_page("Recordings", snakemake.output.table))

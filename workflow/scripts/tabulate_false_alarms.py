@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import job
-from yoho.background import KINDS, TESTED, make_background
 from yoho.events import read_table
-from yoho.false_alarms import false_alarms
-from yoho.segmenting import Segmenter
-from yoho.sources import BACKGROUND, background_kind
+from yoho.recordings.background import KINDS, TESTED, make_background
+from yoho.recordings.splits import BACKGROUND, background_kind
+from yoho.scoring.false_alarms import false_alarms
+from yoho.segmenting.segmenter import Segmenter
 
 
 def tabulate_false_alarms(files, table, threads, *, labels, sample_rate, recordings, duration, level, seed):
@@ -35,4 +35,4 @@ def tabulate_false_alarms(files, table, threads, *, labels, sample_rate, recordi
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_false_alarms(snakemake.input, snakemake.output[0], snakemake.threads, **job.settings(snakemake))
+    tabulate_false_alarms(snakemake.input, snakemake.output[0], snakemake.threads, **job.params(snakemake))

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import job
-from yoho.claims import gather, overall
+from yoho.claims.measures import gather, overall
+from yoho.claims.statistics import epochs_to_converge, trained
 from yoho.events import read_table
-from yoho.pages import table_page
-from yoho.statistics import epochs_to_converge, trained
+from yoho.figures.tables import table_page
 
 
 def tabulate_mask_study(files, table, *, runs, bins, claims):
@@ -31,5 +31,5 @@ def tabulate_mask_study(files, table, *, runs, bins, claims):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_mask_study(snakemake.input, snakemake.output.table, **job.settings(snakemake))
+    tabulate_mask_study(snakemake.input, snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(table_page("The mask study, run by run", snakemake.output.table))

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from yoho import job
-from yoho.claims import power_table
-from yoho.pages import table_page
+from yoho.claims.verdicts import power_table
+from yoho.figures.tables import table_page
 
 
 def tabulate_power(table, *, claims, seeds):
@@ -13,5 +13,5 @@ def tabulate_power(table, *, claims, seeds):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_power(snakemake.output.table, **job.settings(snakemake))
+    tabulate_power(snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(table_page("What the seeds can decide", snakemake.output.table))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import job
-from yoho.pages import table_page
+from yoho.figures.tables import table_page
 
 
 def tabulate_scores(files, table, *, dataset, studies):
@@ -23,5 +23,5 @@ def tabulate_scores(files, table, *, dataset, studies):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    tabulate_scores(snakemake.input, snakemake.output.table, **job.settings(snakemake))
+    tabulate_scores(snakemake.input, snakemake.output.table, **job.params(snakemake))
     Path(snakemake.output.page).write_text(table_page("Test scores", snakemake.output.table))

@@ -9,14 +9,20 @@ import timm
 import torch
 
 from yoho import job
-from yoho.card import card_scores, model_card
-from yoho.checkpoint import Checkpoint, write_whole
-from yoho.evaluation import evaluate
 from yoho.events import read_table, write_table
-from yoho.model import Network, load_network, save_network
-from yoho.scoring import score_outputs, tune_thresholds
-from yoho.step import choose_precision
-from yoho.training import Stored, fit, predict
+from yoho.files import write_whole
+from yoho.networks.card import card_scores, model_card
+from yoho.networks.device import choose_device, device_name
+from yoho.networks.network import Network, load_network, save_network
+from yoho.provenance import commit, digest
+from yoho.scoring.evaluation import evaluate
+from yoho.scoring.segments import score_outputs
+from yoho.scoring.thresholds import tune_thresholds
+from yoho.training.batches import Stored
+from yoho.training.checkpoint import Checkpoint
+from yoho.training.fit import fit
+from yoho.training.prediction import predict
+from yoho.training.step import choose_precision
 
 
 def train_network(
@@ -36,7 +42,7 @@ def train_network(
     training_code,
 ):
     training, decoding, seed = settings["training"], settings["decoding"], settings["seed"]
-    device = job.choose_device(training["device"], training["deterministic"])
+    device = choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
     torch.manual_seed(seed)
     network = settings["network"] | {
@@ -61,9 +67,9 @@ def train_network(
     depends = network | {key: value for key, value in training.items() if key not in ("epochs", "graph")}
     depends |= {"event_labels": event_labels, "decoding": decoding, "resolution": scoring["resolution"], "seed": seed}
     learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
-    depends |= {"device": device.type, "data": job.digest(learned), "code": training_code}
+    depends |= {"device": device.type, "data": digest(learned), "code": training_code}
     depends |= {package.__name__: str(package.__version__) for package in (torch, timm)}
-    checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.tell)
+    checkpoint = Checkpoint(Path(made.weights).parent / "checkpoint.pt", depends, job.say)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
     # A job whose Snakemake was killed ends within a second or two.
     with checkpoint.alone(patience=10):
@@ -100,8 +106,8 @@ def train_network(
         "best_epoch": best,
         "validation": history.iloc[best - 1].to_dict(),
         "made_with": {
-            "commit": job.commit(),
-            "device": job.device_name(device),
+            "commit": commit(),
+            "device": device_name(device),
             "versions": {package.__name__: str(package.__version__) for package in (np, timm, torch)},
         },
     }
@@ -111,7 +117,7 @@ def train_network(
 def evaluate_network(files, made, *, scoring):
     network, description = load_network(Path(made.weights).parent)
     training, event_labels = description["training"], description["event_labels"]
-    device = job.choose_device(training["device"], training["deterministic"])
+    device = choose_device(training["device"], training["deterministic"])
     outputs = predict(network.to(device), Stored(files.test_features), device=device).numpy()
     windows, reference, plan, recordings = (
         read_table(files[name]) for name in ("test_windows", "test_events", "test_plan", "recordings")
@@ -144,6 +150,6 @@ def stored(files, use):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    params = job.settings(snakemake)
+    params = job.params(snakemake)
     train_network(snakemake.input, snakemake.output, snakemake.wildcards.run, **params)
     evaluate_network(snakemake.input, snakemake.output, scoring=params["scoring"])

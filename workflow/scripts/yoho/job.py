@@ -1,19 +1,14 @@
-"""What every job needs, whatever it computes: log, progress, parallel work, device, clear errors."""
+"""What every job needs, whatever it computes: log, progress, parallel work, clear errors."""
 
 import ctypes
 import errno
-import hashlib
 import os
-import platform
 import re
-import subprocess
 import sys
 import threading
 import time
 import traceback
 from functools import partial
-from importlib import metadata
-from pathlib import Path
 
 from yoho import InputError
 
@@ -88,7 +83,7 @@ def explained(error):
     return error
 
 
-def tell(text):
+def say(text):
     """Say something in the log and on the terminal."""
     print(text)
     print(text, file=TERMINAL)
@@ -123,66 +118,6 @@ def spread(function, calls, threads, description):
     print(f"{description}: {len(calls)} done by {threads} processes")
 
 
-def choose_device(name, deterministic, search=True):
-    """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU.
-
-    On a GPU float32 is then float32 in convolutions too: PyTorch itself computes them in TF32. deterministic: on a GPU
-    too, the same seed is to give the same bytes. On a CPU it does anyway. search: cuDNN tries its algorithms for each
-    size of batch, where it need not be deterministic; that pays where many batches have one size.
-    """
-    import torch
-
-    present = torch.cuda.is_available()
-    if name == "cuda" and not present:
-        raise InputError("device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu")
-    if not present or name == "cpu":
-        return torch.device("cpu")
-    torch.backends.cudnn.benchmark = search and not deterministic
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    if deterministic:
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
-        torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any
-    return torch.device("cuda")
-
-
-def device_name(device):
-    """The model of a GPU or of the processor."""
-    if device.type == "cuda":
-        import torch
-
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def commit():
-    """The commit of the workflow's code, as git describes it ("-dirty" where files differ from it), or "unknown"."""
-    describe = ["git", "-C", Path(__file__).parent, "describe", "--always", "--tags", "--dirty"]
-    try:
-        return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    except (OSError, subprocess.SubprocessError):  # no git, or a copy without its history
-        return "unknown"
-
-
-def versions():
-    """Version of Python and of every installed package, by name. Neither a clock nor a path: again gives the same."""
-    # Of two packages with one name the first on the path is imported.
-    found = {package.metadata["Name"]: package.version for package in reversed(list(metadata.distributions()))}
-    return {"python": platform.python_version()} | dict(sorted(found.items(), key=lambda item: item[0].lower()))
-
-
-def digest(paths):
-    """SHA-256 of some files' bytes, one after another."""
-    total = hashlib.sha256()
-    for path in paths:
-        with open(path, "rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
-
-
-def settings(snakemake):
+def params(snakemake):
     """A job's params by name, without the digest of its code."""
     return {name: value for name, value in snakemake.params.items() if name != "code"}

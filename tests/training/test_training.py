@@ -1,0 +1,790 @@
+"""Training: that it learns, repeats itself, keeps the best epoch, and leaves validation alone."""
+
+import errno
+import io
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from small import (
+    AUGMENTATION,
+    BINS,
+    CLASSES,
+    CPU,
+    MASKS,
+    NO_PENALTY,
+    RELEASED,
+    SETTINGS,
+    Bar,
+    Killed,
+    NothingKept,
+    Small,
+    bin_scores,
+    made_up,
+    same,
+)
+from yoho import InputError, job
+from yoho.networks.network import Network
+from yoho.scoring.segments import SCORES
+from yoho.training import checkpoint as checkpoint_module
+from yoho.training.batches import Stored, batches, mean_and_deviation, to_device
+from yoho.training.checkpoint import Checkpoint
+from yoho.training.fit import epoch_seed, fit, learning_rate
+from yoho.training.penalty import penalty
+from yoho.training.prediction import predict
+from yoho.training.step import autocast, choose_precision
+from yoho.windows.augment import spec_augment
+from yoho.windows.loss import data_loss
+
+HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
+HISTORY += ["valid_penalty", "valid_loss"]
+
+
+def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, **changes):
+    """Train a small network: (network, history, class-wise history, best weights, best epoch)."""
+    torch.manual_seed(seed)
+    network = network or Small()
+    training, valid = data or (made_up(30, 1), made_up(20, 2))
+    settings, score = SETTINGS | changes, score or bin_scores(valid[1])
+    checkpoint = checkpoint or NothingKept()
+    result = fit(network, training, valid, held_out, score, bar, checkpoint, settings=settings, seed=seed, device=CPU)
+    return network, *result
+
+
+def outputs_of(network, features, **changes):
+    """`predict` on the CPU."""
+    return predict(network, features, **{"device": CPU} | changes)
+
+
+def spying():
+    """A small network that notes what it sees: (network, {training or not: batches of windows})."""
+    seen = {True: [], False: []}
+
+    class Spy(Small):
+        def forward(self, windows):
+            if self.training or len(windows) > 1:  # one window alone: `folded` looks at how the network is wired
+                seen[self.training].append(windows.detach().clone())
+            return super().forward(windows)
+
+    return Spy(), seen
+
+
+# ---- learning --------------------------------------------------------------------------------------------------------
+
+
+def test_loss_falls_and_f1_rises():
+    _, history, _, _, _ = train(epochs=12, learning_rate=0.003)
+    assert history["train_data_loss"].iloc[-1] < 0.5 * history["train_data_loss"].iloc[0]
+    assert history["valid_data_loss"].iloc[-1] < 0.5 * history["valid_data_loss"].iloc[0]
+    assert history["f1"].iloc[-1] > 0.9 > history["f1"].iloc[0]
+
+
+def test_same_seed_same_history_and_weights():
+    _, history, classwise, weights, best = train(seed=3)
+    _, again, classwise_again, weights_again, best_again = train(seed=3)
+    pd.testing.assert_frame_equal(history, again, check_exact=True)
+    pd.testing.assert_frame_equal(classwise, classwise_again, check_exact=True)
+    assert best == best_again and weights.keys() == weights_again.keys()
+    assert all(torch.equal(weights[name], weights_again[name]) for name in weights)
+
+
+def test_other_seed_other_history_even_from_the_same_weights():
+    start = Small().state_dict()
+
+    def trained(seed):
+        network = Small()
+        network.load_state_dict(start)
+        training, valid = made_up(30, 1), made_up(20, 2)
+        score = bin_scores(valid[1])
+        history = train(seed, network, score, data=(training, valid))[1]
+        return history["train_data_loss"].to_list()
+
+    assert trained(0) == trained(0) != trained(1)
+
+
+def test_draws_of_the_caller_do_not_change_the_training():
+    """Once the network stands, what else draws random numbers meanwhile (a score, say) does not matter."""
+    training, valid = made_up(30, 1), made_up(20, 2)
+    score = bin_scores(valid[1])
+
+    def drawing(outputs):
+        torch.rand(7)
+        return score(outputs)
+
+    first, second = (train(score=own, data=(training, valid))[1] for own in (score, drawing))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+
+
+def test_epochs_differ_in_order_and_masks():
+    assert len({epoch_seed(seed, epoch) for seed in range(20) for epoch in range(1, 101)}) == 2000
+    assert epoch_seed(1, 2) == epoch_seed(1, 2)
+
+
+def test_weights_move_with_every_batch_of_an_epoch():
+    class Recorder(Bar):
+        seen = []
+
+        def update(self):
+            super().update()
+            self.seen.append(network.head.weight.detach().clone())
+
+    network = Small()
+    train(network=network, bar=Recorder, epochs=1)
+    assert len(Recorder.seen) == 4  # 30 windows in batches of 8
+    assert not any(torch.equal(one, other) for one, other in zip(Recorder.seen[:-1], Recorder.seen[1:], strict=True))
+
+
+# ---- what is kept ----------------------------------------------------------------------------------------------------
+
+
+def test_history_has_a_row_an_epoch_and_no_clock():
+    _, history, classwise, _, _ = train()
+    assert list(history.columns) == [*HISTORY, *SCORES]
+    assert history["epoch"].to_list() == [1, 2, 3, 4]
+    assert history.notna().all(axis=None)
+    assert set(classwise.columns) == {"epoch", "event_label", *SCORES}
+    assert classwise["epoch"].to_list() == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert classwise["event_label"].to_list() == ["high", "low"] * 4
+
+
+def scripted(f1s):
+    """A score that ignores the outputs and gives these F1s, one an epoch."""
+    values = iter(f1s)
+
+    def score(outputs):
+        f1 = next(values)
+        return dict.fromkeys(SCORES, f1), pd.DataFrame({"event_label": ["high"]} | dict.fromkeys(SCORES, [f1]))
+
+    return score
+
+
+@pytest.mark.parametrize(
+    "f1s, best",
+    [([0.1, 0.6, 0.5, 0.2], 2), ([0.9, 0.6, 0.5, 0.2], 1), ([0.1, 0.2, 0.3, 0.4], 4), ([0.3, 0.1, 0.31, 0.2], 3)],
+)
+def test_best_epoch_is_the_best_by_validation_f1(f1s, best):
+    _, history, _, _, found = train(score=scripted(f1s))
+    assert found == best == history["f1"].idxmax() + 1
+
+
+def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
+    """Here the learning rate rises a hundredfold after three epochs, and the loss with it."""
+    settings = {"epochs": 6, "learning_rate": 0.003, "schedule": "step", "step_every": 3, "step_factor": 100.0}
+    _, history, _, _, best = train(score=scripted([0.0] * 6), **settings)
+    assert best == history["valid_data_loss"].idxmin() + 1
+    assert 1 < best < 6
+
+
+def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
+    """`hop` and masked validation windows change the reported loss alone, never the epoch that is kept."""
+    settings = {"epochs": 6, "learning_rate": 0.2}
+    plain = train(score=scripted([0.5] * 6), **settings)
+    masked = train(score=scripted([0.5] * 6), augmentation=AUGMENTATION | {"validation": True}, **settings)
+    assert not np.allclose(plain[1]["valid_data_loss"], masked[1]["valid_data_loss"])
+    assert plain[4] == masked[4]
+
+
+@pytest.mark.parametrize("best", [1, 3, 6])
+def test_weights_returned_are_those_of_the_best_epoch(best):
+    """Recomputed from them, the validation loss is history's: nothing was augmented or dropped out there."""
+    f1s = [0.5] * 6
+    f1s[best - 1] = 0.9
+    valid = made_up(20, 2)
+    _, history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
+    network = Small()
+    network.load_state_dict(weights)
+    loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
+    assert found == best
+    assert loss == pytest.approx(history["valid_data_loss"][best - 1], rel=1e-5)
+    assert (history["valid_data_loss"].drop(best - 1) - loss).abs().min() > 1e-4
+
+
+def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features():
+    training = made_up(30, 1)
+    _, _, _, weights, _ = train(data=(training, made_up(20, 2)), epochs=1)
+    assert weights["mean"].item() == pytest.approx(training[0].mean().item(), rel=1e-5)
+    assert weights["deviation"].item() == pytest.approx(training[0].std().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("backbone, deviation", [("mobilenet", 1), ("vggish_linear", 1), ("efficientnet", 255)])
+def test_decibels_enter_as_they_are_or_by_255_as_released(backbone, deviation):
+    network = Small()
+    network.backbone_name = backbone
+    weights = train(network=network, epochs=1, input="decibels")[3]
+    assert (weights["mean"].item(), weights["deviation"].item()) == (0, deviation)
+
+
+# ---- SpecAugment and dropout -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fill, given", [("mean", "standardised"), ("mean", "decibels"), (0, "decibels"), (-7.5, "standardised")]
+)
+def test_specaugment_is_on_training_batches_alone(fill, given):
+    """Masked values in training, the very windows in validation."""
+    network, seen = spying()
+    training, valid = made_up(30, 1), made_up(20, 2)
+    augmentation = AUGMENTATION | {"fill": fill}
+    train(network=network, data=(training, valid), epochs=1, augmentation=augmentation, input=given)
+    assert torch.equal(torch.cat(seen[False]), valid[0])
+    batches = torch.cat(seen[True])
+    masked = (batches - (training[0].mean() if fill == "mean" else fill)).abs() < 1e-4
+    assert len(batches) == 30 and masked.flatten(1).any(1).sum() > 20
+    for window, kept in zip(batches, ~masked, strict=True):  # every training window, but for what is masked
+        assert sum(torch.equal(window[kept], other[kept]) for other in training[0]) == 1
+
+
+@pytest.mark.parametrize("draw, shared", [("window", False), ("batch", True)])
+def test_windows_of_a_batch_share_their_masks_where_they_are_drawn_for_the_batch(draw, shared):
+    network, seen = spying()
+    train(network=network, epochs=2, augmentation=AUGMENTATION | {"draw": draw, "fill": 0})
+    masks = [batch == 0 for batch in seen[True]]
+    assert [torch.equal(mask, mask[:1].expand_as(mask)) for mask in masks] == [shared] * 8
+    assert len({tuple(mask[0].flatten().tolist()) for mask in masks}) > 5  # each batch has others
+
+
+def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order():
+    network, seen = spying()
+    training = made_up(30, 1)
+    augmentation = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}
+    train(network=network, data=(training, made_up(20, 2)), epochs=2, augmentation=augmentation)
+    first, second = torch.cat(seen[True][:4]), torch.cat(seen[True][4:])
+    for epoch in (first, second):
+        assert torch.equal(epoch.flatten(1).sum(1).sort()[0], training[0].flatten(1).sum(1).sort()[0])
+    assert not torch.equal(first, second) and not torch.equal(first, training[0])
+
+
+# ---- what the validation loss is computed on -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"held_out": made_up(24, 9)},
+        {"augmentation": AUGMENTATION | {"validation": True}},
+        {"held_out": made_up(24, 9), "augmentation": AUGMENTATION | {"validation": True}},
+    ],
+    ids=["other windows", "masked", "both"],
+)
+def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
+    """Weights, F1 and training loss are the same to the bit; the score still gets the outputs for `valid`."""
+    network, history, classwise, weights, best = train()
+    other, other_history, other_classwise, other_weights, other_best = train(**changes)
+    assert best == other_best
+    for one, again in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
+        assert all(torch.equal(one[name], again[name]) for name in one)
+    pd.testing.assert_frame_equal(classwise, other_classwise, check_exact=True)
+    moved = ["valid_data_loss", "valid_loss"]
+    pd.testing.assert_frame_equal(history.drop(columns=moved), other_history.drop(columns=moved), check_exact=True)
+    assert ((history[moved] - other_history[moved]).abs() > 1e-3).all(axis=None)
+
+
+def test_validation_loss_is_that_of_the_held_out_windows():
+    held_out = made_up(24, 9)
+    network, history, _, _, _ = train(held_out=held_out)
+    loss = data_loss(outputs_of(network, held_out[0]), held_out[1]).mean().item()
+    assert history["valid_data_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_validation_masks_the_held_out_windows_as_released(other):
+    """The score's windows come first and whole, then those of the loss, with masks that are new in each epoch."""
+    network, seen = spying()
+    valid, held_out = made_up(20, 2), made_up(24, 9) if other else None
+    expected = (held_out or valid)[0]
+    augmentation = AUGMENTATION | RELEASED
+    train(network=network, data=(made_up(30, 1), valid), held_out=held_out, epochs=2, augmentation=augmentation)
+    epochs = torch.cat(seen[False]).split(20 + len(expected))
+    masks = []
+    for windows in epochs:
+        assert torch.equal(windows[:20], valid[0])
+        masks.append(windows[20:] == 0)
+        assert torch.equal(windows[20:][~masks[-1]], expected[~masks[-1]])
+        batches = masks[-1].split(SETTINGS["batch_size"])
+        assert all(torch.equal(mask, mask[:1].expand_as(mask)) for mask in batches)
+        assert not torch.equal(batches[0], batches[1])
+    assert len(masks) == 2 and all(mask.any() for mask in masks) and not torch.equal(*masks)
+
+
+def test_windows_of_the_loss_are_looked_at_once_where_they_are_those_of_the_score():
+    """As described; other windows as they are, after those of the score."""
+    valid, held_out = made_up(20, 2), made_up(24, 9)
+    for given, expected in ((None, [valid]), (held_out, [valid, held_out])):
+        network, seen = spying()
+        train(network=network, data=(made_up(30, 1), valid), held_out=given, epochs=1)
+        assert torch.equal(torch.cat(seen[False]), torch.cat([features for features, _ in expected]))
+
+
+# ---- loss and learning rate ------------------------------------------------------------------------------------------
+
+
+def test_losses_are_means_per_window_whatever_the_batches():
+    """With a learning rate of next to nothing, no dropout and no masks, the loss is that of the first weights."""
+    torch.manual_seed(5)
+    network = Small(dropout=0.0)
+    network.features[1] = nn.Identity()
+    training = made_up(30, 1)
+    start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    augmentation, l2 = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}, {"first": 0.1, "pointwise": 0.3}
+    settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": l2}
+    _, history, _, _, _ = train(network=network, data=(training, made_up(20, 2)), **settings)
+    first = Small(dropout=0.0)
+    first.features[1] = nn.Identity()
+    first.load_state_dict(start)
+    first.standardise(training[0].mean(), training[0].std())
+    expected = data_loss(outputs_of(first, training[0]), training[1]).mean().item()
+    row = history.iloc[0]
+    assert row["train_data_loss"] == pytest.approx(expected, rel=1e-4)
+    assert row["train_penalty"] == pytest.approx(penalty(first, l2).item(), rel=1e-4)
+
+
+def test_reported_loss_is_data_loss_and_penalty():
+    _, history, _, _, _ = train(l2={"first": 0.05, "pointwise": 0.05})
+    assert (history["train_penalty"] > 0).all()
+    np.testing.assert_allclose(history["train_loss"], history["train_data_loss"] + history["train_penalty"])
+    np.testing.assert_allclose(history["valid_loss"], history["valid_data_loss"] + history["valid_penalty"])
+    assert (history["valid_penalty"] > 0).all() and (history["valid_penalty"] != history["train_penalty"]).all()
+    _, without, _, _, _ = train()
+    assert (without["train_penalty"] == 0).all() and without["valid_loss"].equals(without["valid_data_loss"])
+
+
+def test_penalty_pulls_in_the_kernels_that_it_names():
+    names = {"first": "features.0.weight", "pointwise": "head.weight"}
+    plain = train(learning_rate=0.02)[3]
+    for pulled in names:
+        weights = train(learning_rate=0.02, l2=NO_PENALTY | {pulled: 1.0})[3]
+        for kernel, name in names.items():
+            assert (weights[name].norm() < 0.7 * plain[name].norm()) == (kernel == pulled)
+
+
+@pytest.mark.parametrize("epoch, steps", [(1, 0), (30, 0), (31, 1), (60, 1), (61, 2), (100, 3)])
+def test_step_schedule(epoch, steps):
+    settings = {"learning_rate": 0.001, "schedule": "step", "step_every": 30, "step_factor": 0.1}
+    assert learning_rate(epoch, settings) == pytest.approx(0.001 * 0.1**steps)
+    assert learning_rate(epoch, settings | {"schedule": "constant"}) == 0.001
+
+
+def test_optimiser_follows_the_schedule():
+    """From the third epoch on the rate is next to nothing, and so is what the weights still do."""
+    _, history, _, _, _ = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02)
+    np.testing.assert_allclose(history["learning_rate"], [0.02, 0.02, 2e-14, 2e-14])
+    steps = history["valid_data_loss"].diff().abs()
+    assert steps[1] > 1e-2
+    network = Small(dropout=0.0)
+    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
+    _, still, _, _, _ = train(network=network, schedule="step", step_every=2, step_factor=1e-12)
+    assert still["valid_data_loss"][2] == pytest.approx(still["valid_data_loss"][3], rel=1e-6)
+    assert still["valid_data_loss"][0] != pytest.approx(still["valid_data_loss"][1], rel=1e-4)
+
+
+# ---- what goes wrong -------------------------------------------------------------------------------------------------
+
+
+def test_loss_that_is_no_number_is_an_error_with_epoch_batch_and_learning_rate():
+    features, targets = made_up(30, 1)
+    features[3, 4, 5] = np.nan  # so the mean is, and with it every window
+    with pytest.raises(FloatingPointError, match=r"epoch 1 at learning rate 0\.01, batch 1 of 4: the loss is nan"):
+        train(data=((features, targets), made_up(20, 2)))
+
+
+@pytest.mark.parametrize("value, text", [(np.nan, "nan"), (np.inf, "(inf|nan)")])
+def test_loss_that_is_no_number_later_names_that_epoch_and_batch(value, text):
+    class Failing(Small):
+        passes = 0
+
+        def forward(self, windows):
+            self.passes += self.training
+            return super().forward(windows) * (value if self.passes == 10 and self.training else 1)
+
+    with pytest.raises(FloatingPointError, match=f"epoch 3 at learning rate 0.01, batch 2 of 4: the loss is {text}"):
+        train(network=Failing())
+
+
+def test_validation_loss_that_is_no_number_is_an_error_too():
+    """The last step of the last epoch can spoil the weights: no NaN may reach the history unnoticed."""
+
+    class Failing(Small):
+        def forward(self, windows):
+            return super().forward(windows) * (1 if self.training else np.nan)
+
+    with pytest.raises(FloatingPointError, match="epoch 1 at learning rate 0.01: the validation loss is nan"):
+        train(network=Failing(), epochs=1)
+
+
+# ---- going on --------------------------------------------------------------------------------------------------------
+
+
+def killed_at(moment, monkeypatch):
+    """Let the writing of the third checkpoint end at a moment, as by SIGKILL; returns a function to lift that."""
+    count = iter(range(100))
+
+    class Dying(io.FileIO):
+        def write(self, data):
+            super().write(data[: len(data) // 2])
+            raise Killed
+
+    def opening(path, mode):
+        now = next(count) == 2
+        if now and moment == "before the write":
+            raise Killed
+        if now and moment == "after the write":
+            monkeypatch.setattr(checkpoint_module.os, "fsync", dying)
+        if now and moment in ("before the rename", "after the rename"):
+            monkeypatch.setattr(checkpoint_module.Path, "replace", dying)
+        return Dying(path, mode) if now and moment == "during the write" else open(path, mode)
+
+    replace = Path.replace
+
+    def dying(part, path=None):
+        if moment == "after the rename":
+            replace(part, path)
+        raise Killed
+
+    monkeypatch.setattr(checkpoint_module, "open", opening, raising=False)
+
+
+MOMENTS = ["before the write", "during the write", "after the write", "before the rename", "after the rename"]
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_training_killed_around_its_checkpoint_goes_on_to_the_same_bits(tmp_path, monkeypatch, moment):
+    whole = train(epochs=5, schedule="step")
+    path = tmp_path / "checkpoint.pt"
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        killed_at(moment, patch)
+        train(epochs=5, schedule="step", checkpoint=Checkpoint(path, {"seed": 0}, pytest.fail))
+    done = 3 if moment == "after the rename" else 2
+    assert len(Checkpoint(path, {"seed": 0}, pytest.fail).load(CPU)["done"]["history"]) == done
+    bars = []
+
+    def bar(**settings):
+        bars.append(Bar(**settings))
+        return bars[-1]
+
+    resumed = train(epochs=5, schedule="step", checkpoint=Checkpoint(path, {"seed": 0}, pytest.fail), bar=bar)
+    assert same(whole, resumed)
+    assert [values["epoch"] for values in bars[0].shown] == list(range(done + 1, 6))
+    assert bars[0].count == bars[0].total == 20
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, batch):
+    whole = train(epochs=4)
+
+    class Killing(Bar):
+        def update(self):
+            super().update()
+            if self.count == 2 * 4 + batch + 1:
+                raise Killed
+
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing)
+    assert same(whole, train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_training_killed_again_and_again_goes_on_to_the_same_bits(tmp_path):
+    """In every epoch once."""
+    whole, path = train(epochs=4, seed=7), tmp_path / "checkpoint.pt"
+
+    for epoch in range(1, 4):
+
+        class Killing(Bar):
+            def update(self, last=4 * epoch + 2):
+                super().update()
+                if self.count == last:
+                    raise Killed
+
+        with pytest.raises(Killed):
+            train(epochs=4, seed=7, checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing)
+    assert same(whole, train(epochs=4, seed=7, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_finished_training_is_not_repeated_and_a_longer_one_goes_on_from_it(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    first = train(epochs=3, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert same(first, train(epochs=3, checkpoint=Checkpoint(path, {}, pytest.fail), score=pytest.fail))
+    assert same(train(epochs=6), train(epochs=6, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_longer_training_is_refused_and_a_shorter_one_starts_afresh(tmp_path):
+    path, said = tmp_path / "checkpoint.pt", []
+    train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert same(train(epochs=3), train(epochs=3, checkpoint=Checkpoint(path, {}, said.append)))
+    assert said == [f"{path}: holds more than 3 epochs; it is now checkpoint.pt.refused, and the run starts afresh"]
+    Path(f"{path}.refused").replace(path)  # nothing is lost
+    assert same(train(epochs=5), train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_good_state(tmp_path):
+    class Failing(Small):
+        passes = 0
+
+        def forward(self, windows):
+            self.passes += self.training
+            return super().forward(windows) * (np.nan if self.passes == 10 and self.training else 1)
+
+    path = tmp_path / "checkpoint.pt"
+    torch.manual_seed(0)
+    with pytest.raises(FloatingPointError, match="epoch 3"):
+        train(network=Failing(), checkpoint=Checkpoint(path, {}, pytest.fail))
+    kept = Checkpoint(path, {}, pytest.fail).load(CPU)
+    assert len(kept["done"]["history"]) == 2
+    assert all(tensor.isfinite().all() for tensor in kept["network"].values())
+    assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
+    path, count, fsync = tmp_path / "checkpoint.pt", iter(range(100)), os.fsync
+
+    def full(descriptor):
+        if next(count) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError) as raised:
+        patch.setattr(checkpoint_module.os, "fsync", full)
+        train(checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
+    assert len(Checkpoint(path, {}, pytest.fail).load(CPU)["done"]["history"]) == 2
+    assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
+
+
+# ---- batches ---------------------------------------------------------------------------------------------------------
+
+
+def stored(folder, arrays):
+    """The same arrays in files."""
+    paths = [folder / f"{number}.npy" for number in range(len(arrays))]
+    for path, array in zip(paths, arrays, strict=True):
+        np.save(path, array.numpy())
+    return [Stored(path) for path in paths]
+
+
+@pytest.mark.parametrize("size", [1, 8, 30, 64])
+def test_batches_that_are_read_ahead_are_those_cut_in_place(tmp_path, size):
+    tensors = made_up(30, 1)
+    parts = torch.randperm(30, generator=torch.Generator().manual_seed(1)).split(size)
+    in_place, ahead = (batches(arrays, parts, CPU) for arrays in (tensors, stored(tmp_path, tensors)))
+    for one, other, part in zip(in_place, ahead, parts, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+        assert torch.equal(one[0], tensors[0][part])
+
+
+def test_a_training_from_files_is_the_same_to_the_bit(tmp_path):
+    training, valid = made_up(30, 1), made_up(20, 2)
+    (tmp_path / "valid").mkdir()
+    from_files = stored(tmp_path, training), stored(tmp_path / "valid", valid)
+    assert same(train(data=(training, valid)), train(data=from_files, score=bin_scores(valid[1])))
+
+
+def test_few_batches_are_read_ahead():
+    """However many there are: memory stays flat."""
+
+    class Counting:
+        read = 0
+
+        def __getitem__(self, part):
+            self.read += 1
+            return torch.zeros(len(part))
+
+    counting = Counting()
+    reading = batches([counting], torch.arange(300).split(3), CPU, ahead=4)
+    for _ in range(10):
+        next(reading)
+    time.sleep(0.1)
+    assert counting.read <= 10 + 5
+    assert len(list(reading)) == 90 and counting.read == 100
+
+
+def test_an_error_while_reading_ahead_reaches_the_training(tmp_path):
+    arrays = stored(tmp_path, made_up(30, 1))
+    reading = batches(arrays, torch.arange(30).split(3), CPU)
+    arrays[0].path.unlink()
+    with pytest.raises(FileNotFoundError):
+        list(reading)
+
+
+@pytest.mark.parametrize("windows", [1, 30, 700])
+def test_mean_and_deviation_are_those_of_all_features(windows):
+    features = made_up(windows, 1)[0]
+    mean, deviation = mean_and_deviation(features)
+    assert mean == pytest.approx(features.double().mean().item(), rel=1e-9)
+    assert deviation == pytest.approx(features.double().std().item(), rel=1e-9)
+
+
+# ---- progress, precision ---------------------------------------------------------------------------------------------
+
+
+def test_progress_counts_batches_and_shows_epoch_loss_and_f1():
+    bars = []
+
+    def bar(**settings):
+        bars.append(Bar(**settings))
+        return bars[-1]
+
+    train(bar=bar)
+    assert bars[0].total == bars[0].count == 4 * 4
+    assert [values["epoch"] for values in bars[0].shown] == [1, 2, 3, 4]
+    assert all({"loss", "F1"} <= values.keys() for values in bars[0].shown)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 20, 100])
+def test_prediction_does_not_depend_on_how_many_windows_go_at_once(at_once):
+    torch.manual_seed(0)
+    network, features = Small(), made_up(20, 2)[0]
+    expected = outputs_of(network, features)
+    assert expected.shape == (20, BINS, 3 * CLASSES) and expected.dtype == torch.float32
+    torch.testing.assert_close(outputs_of(network, features, at_once=at_once), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_prediction_is_in_evaluation_mode_and_leaves_the_network_as_it_was():
+    network = Small(dropout=0.9).train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    first, second = (outputs_of(network, made_up(20, 2)[0]) for _ in range(2))
+    assert torch.equal(first, second) and network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+
+
+def test_precision_is_what_is_asked_for():
+    def format_of(precision):
+        with autocast(CPU, precision):
+            return nn.Linear(2, 2)(torch.ones(1, 2)).dtype
+
+    assert format_of("float32") == torch.float32
+    assert format_of("bfloat16") == torch.bfloat16
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_auto_takes_bfloat16_where_the_processor_has_it_but_not_for_depthwise_convolutions(monkeypatch, native):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
+    dense, depthwise, fast = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3, groups=4), "bfloat16" if native else "float32"
+    assert choose_precision(dense, CPU, "auto") == fast
+    assert choose_precision(depthwise, CPU, "auto") == "float32"
+    assert choose_precision(depthwise, torch.device("cuda"), "auto") == "bfloat16"
+    assert choose_precision(dense, CPU, "float32") == "float32"
+    assert choose_precision(depthwise, CPU, "bfloat16") == "bfloat16"
+
+
+def test_scores_are_computed_in_float32_whatever_is_trained_in():
+    network, formats = Small(), {True: set(), False: set()}
+    network.features[0].register_forward_hook(lambda layer, _, output: formats[layer.training].add(output.dtype))
+    held_out = made_up(20, 3)
+    train(network=network, held_out=held_out, precision="bfloat16", epochs=1)
+    assert formats == {True: {torch.bfloat16}, False: {torch.float32}}
+
+
+def test_bfloat16_trains_too():
+    _, history, _, weights, _ = train(precision="bfloat16", epochs=8)
+    assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
+    assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
+
+
+def test_a_whole_number_as_learning_rate_may_fall_below_one():
+    _, history, _, weights, _ = train(learning_rate=1, schedule="step", step_every=1, step_factor=1e-9, epochs=2)
+    again = train(learning_rate=1.0, schedule="step", step_every=1, step_factor=1e-9, epochs=2)
+    assert same((None, history, again[2], weights, again[4]), again)
+
+
+# ---- as for a GPU ----------------------------------------------------------------------------------------------------
+
+
+def test_while_outputs_are_computed_cudnn_tries_nothing(monkeypatch):
+    """Batches of validation windows have several sizes; it would try its algorithms for each."""
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    seen = []
+
+    class Seeing(Small):
+        def forward(self, windows):
+            seen.append(torch.backends.cudnn.benchmark)
+            return super().forward(windows)
+
+    outputs_of(Seeing(), made_up(3, 1)[0])
+    assert seen and not any(seen) and torch.backends.cudnn.benchmark
+
+
+def test_windows_stay_where_they_are_if_another_training_was_faster_to_fill_the_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (10**12, 10**12))
+    data = made_up(4, 1)
+
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch, "empty", full)
+    assert to_device(data, torch.device("cuda")) is data
+
+
+class NotOnTheGpu(TorchDispatchMode):
+    """Lists the operations that are given or give a tensor on the CPU: `found`."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        result = operation(*args, **(kwargs or {}))
+        tensors = (leaf for leaf in tree_leaves((args, kwargs, result)) if torch.is_tensor(leaf))
+        if any(tensor.device == CPU for tensor in tensors):
+            self.found.append(str(operation))
+        return result
+
+
+@pytest.mark.parametrize(
+    "backbone, mask",
+    [("mobilenet", "none"), ("vggish", "none"), ("vggish_linear", "none"), ("efficientnet", "backbone")],
+)
+def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
+    """On tensors of a GPU without their content; to read one's value would be an error there."""
+    with FakeTensorMode(), torch.device("cuda"):
+        network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)
+        features, targets = torch.empty(8, 257, 40), torch.empty(8, 9, 18)
+        with NotOnTheGpu() as watch:
+            outputs = network(spec_augment(features, generator=None, draw="window", fill=-40.0, **MASKS))
+            losses = data_loss(outputs, targets).mean(), penalty(network, {"first": 0.001, "pointwise": 0.01})
+            torch.stack([loss.detach() for loss in losses])
+            assert watch.found == []
+            features.cpu()
+            assert watch.found != []
+
+
+@pytest.mark.slow
+def test_a_missing_compiler_is_one_line_that_says_what_to_set():
+    from torch._inductor import config
+
+    missing = {"cpp.cxx": ("/none/g++",), "force_disable_caches": True}
+    with config.patch(missing), pytest.raises(RuntimeError) as raised:
+        train(epochs=1, compile=True)
+    torch.compiler.reset()
+    said = job.explained(raised.value)
+    assert isinstance(said, InputError) and "\n" not in str(said)
+    assert str(said).startswith("training.compile: torch.compile does not work here; set it to false (")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler is here")
+def test_a_compiled_training_learns_as_the_network_does_as_it_is(tmp_path):
+    """Without dropout the losses are the same but for rounding; its checkpoint is one of the network as it is."""
+    path = tmp_path / "checkpoint.pt"
+
+    def trained(**changes):
+        torch.manual_seed(0)
+        return train(network=Small(dropout=0.0), **changes)
+
+    plain = trained(epochs=3)
+    compiled = trained(epochs=3, compile=True, checkpoint=Checkpoint(path, {}, pytest.fail))
+    np.testing.assert_allclose(compiled[1]["train_data_loss"], plain[1]["train_data_loss"], rtol=1e-4)
+    assert compiled[3].keys() == plain[3].keys()
+    longer = trained(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail))
+    assert longer[1]["epoch"].to_list() == [1, 2, 3, 4]

@@ -1,0 +1,169 @@
+"""The conda environments: every line is understood, fits what is pinned, and gives each script what it imports."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+from digest import SCRIPTS
+from packaging.utils import canonicalize_name
+
+from places import ROOT
+from stand_in_conda import CONDA_NAMES, read_specs, set_up
+
+rattler = pytest.importorskip("rattler")
+
+ENVIRONMENTS = sorted(ROOT.glob("envs/*.yaml"))
+PIP_NAMES = {conda: pip for pip, conda in CONDA_NAMES.items()}
+# Where a package is imported under another name.
+PACKAGES = {"sed_eval": "sed-eval", "markdown_it": "markdown-it-py", "pyannote": "pyannote-core"}
+PINNED = {
+    canonicalize_name(name): version
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+}
+
+
+def rules():
+    """Every rule that runs a script: name, path of its environment, name of its script."""
+    for file in sorted(ROOT.glob("workflow/rules/*.smk")):
+        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.MULTILINE):
+            script = re.search(r'"\.\./scripts/(\w+)\.py"', body)
+            if script:
+                yield name, ROOT / "envs" / re.search(r'"\.\./\.\./envs/(\w+\.yaml)"', body)[1], script[1]
+
+
+def names(environment):
+    """Packages of an environment, by conda's names."""
+    return {re.split(r"[ <>=]", spec)[0] for spec in read_specs(environment)[1]}
+
+
+def imports(script):
+    """Packages that a script imports, followed through the modules of yoho.
+
+    An import within a function counts where some code here speaks of that function.
+    """
+    files, always, within, spoken_of = [SCRIPTS / f"{script}.py"], set(), [], set()
+    done = set()
+    while files:
+        file = files.pop()
+        if file in done:
+            continue
+        done.add(file)
+        tree = ast.parse(file.read_text())
+        spoken_of |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        spoken_of |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        for function in inner:
+            within += [(function.name, name) for name in imported(function)]
+        deferred = {id(node) for function in inner for node in ast.walk(function)}
+        for node in ast.walk(tree):
+            if id(node) not in deferred:
+                always |= imported_by(node)
+        found = {name for name in always | {name for _, name in within} if name.startswith("yoho")}
+        files += [path for name in found if (path := SCRIPTS / f"{name.replace('.', '/')}.py").exists()]
+    found = always | {name for function, name in within if function in spoken_of}
+    return {name.partition(".")[0] for name in found} - sys.stdlib_module_names - {"yoho"}
+
+
+def imported(tree):
+    """Modules that a tree imports, with their full names."""
+    return set().union(*(imported_by(node) for node in ast.walk(tree)))
+
+
+def imported_by(node):
+    """Modules that a node imports: of `from yoho import job` both yoho and yoho.job."""
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return set()
+
+
+# ---- the files -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda path: path.stem)
+def test_environment_takes_conda_forge_alone(environment):
+    assert list(yaml.safe_load(environment.read_text())) == ["channels", "dependencies"]
+    assert read_specs(environment)[0] == ["conda-forge", "nodefaults"]
+
+
+SPECS = [(environment.stem, spec) for environment in ENVIRONMENTS for spec in read_specs(environment)[1]]
+
+
+@pytest.mark.parametrize("environment, spec", SPECS)
+def test_pinned_version_is_within_the_range(environment, spec):
+    name, spec = re.split(r"[ <>=]", spec)[0], rattler.MatchSpec(spec, strict=True)
+    if name == "pip":  # no matter which
+        return
+    version = "3.11.0" if name == "python" else PINNED[PIP_NAMES.get(name, name)]
+    assert spec.version is not None and rattler.VersionSpec(spec.version).matches(rattler.Version(version))
+
+
+def test_every_environment_is_some_rule_s_and_every_rule_has_one():
+    assert {environment for _, environment, _ in rules()} == set(ENVIRONMENTS)
+    assert {script for _, _, script in rules()} == {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+@pytest.mark.parametrize("rule, environment, script", list(rules()))
+def test_environment_provides_what_the_script_imports(rule, environment, script):
+    packages = {PACKAGES.get(name, name) for name in imports(script)}
+    assert {CONDA_NAMES.get(name, name) for name in packages} <= names(environment)
+
+
+def test_environments_hold_nothing_that_no_script_imports():
+    for environment in ENVIRONMENTS:
+        used = set().union(*(imports(script) for _, own, script in rules() if own == environment))
+        used = {CONDA_NAMES.get(name, name) for name in (PACKAGES.get(name, name) for name in used)}
+        # sed_eval imports pkg_resources, of setuptools; pip installs it. PyTorch's exporter imports the ONNX packages.
+        assert names(environment) - used <= {"python", "setuptools", "pip", "onnx", "onnxscript"}
+
+
+def test_imports_are_followed_through_the_package():
+    assert {"torch", "timm", "sed_eval", "safetensors", "tqdm"} <= imports("train_network")
+    assert "torch" not in imports("make_mixes") | imports("draw_fig4")
+    assert imports("draw_fig4") >= {"matplotlib", "pandas"}
+
+
+# ---- --use-conda -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def conda(tmp_path_factory):
+    """Folder of a stand-in `conda` whose channel holds what the environments ask for."""
+    return set_up(tmp_path_factory.mktemp("conda"), ENVIRONMENTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rule, target",
+    [
+        ("collect_recordings", "results/tiny/recordings.tsv"),
+        ("draw_fig6", "results/figures/fig6.png"),
+        ("tabulate_power", "results/tables/power.csv"),
+    ],
+)
+def test_rule_runs_in_the_environment_that_conda_makes(conda, tmp_path, rule, target):
+    for run in ("efficientnet-mask_backbone", "efficientnet"):
+        folder = tmp_path / f"results/tiny/runs/{run}-lr_0.0001-schedule_constant-seed_0"
+        folder.mkdir(parents=True)
+        curve = {"epoch": [1, 2], "f1": [0.2, 0.4], "learning_rate": [0.0001, 0.0001]}
+        pd.DataFrame(curve).to_csv(folder / "history.csv", index=False)
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
+    command = [*snakemake, "--cores", "1", "--use-conda", "--configfile", ROOT / "tests/config/tiny.yaml"]
+    command += ["--allowed-rules", rule, "--", target]
+    path = f"{conda}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(list(map(str, command)), env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / target).exists()
+    # A conda job also sees the packages of the Snakemake that started it; without them everything is there too.
+    ((environment, script),) = [(file, script) for name, file, script in rules() if name == rule]
+    assert f"{environment.name} created" in done.stdout + done.stderr
+    (python,) = tmp_path.glob(".snakemake/conda/*/bin/python")
+    code = "\n".join(f"import {name}" for name in sorted(imports(script)))
+    subprocess.run([python, "-I", "-c", code], check=True)
+    assert subprocess.run([python, "-I", "-c", "import pytest"], capture_output=True).returncode != 0

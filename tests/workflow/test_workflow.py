@@ -1,0 +1,379 @@
+"""The whole workflow, run as a user runs it: from recordings to figures, again, after a kill, after bad input."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+import torch
+
+from places import ROOT
+
+TINY = ROOT / "tests" / "config" / "tiny.yaml"
+
+
+def command(folder, *arguments, config=TINY):
+    config = config if isinstance(config, list) else [config]
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    return [str(part) for part in [*snakemake, "--cores", 2, *arguments, "--configfile", *config]]
+
+
+def run(folder, *arguments, config=TINY):
+    done = subprocess.run(command(folder, *arguments, config=config), capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tiny")
+    code, text = run(folder, "all")
+    assert code == 0, text
+    return folder
+
+
+def test_it_makes_every_figure_and_table(finished):
+    for number in (4, 5, 6):
+        for kind in ("pdf", "png"):
+            assert (finished / f"results/figures/fig{number}.{kind}").stat().st_size > 5000
+    scores = pd.read_csv(finished / "results/tables/scores.csv")
+    assert len(scores) == 5 * 7
+    assert scores.notna().all(axis=None)
+    assert set(scores["dataset"]) == {"tiny"}
+    networks = pd.read_csv(finished / "results/tables/networks.csv").set_index(["backbone", "mask", "masking"])
+    assert networks.loc[("mobilenet", "none", "multiply"), "parameters"] == 3934290
+    assert (networks["output"] == "9x18").all()
+
+
+def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
+    run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
+    assert {file.name for file in run.iterdir()} == {
+        *("history.csv", "classwise.csv", "weights.safetensors", "model.json", "checkpoint.pt", "checkpoint.lock"),
+        *("test_outputs.npz", "test_events.tsv", "test_scores.json", "test_recordings.tsv"),
+    }
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].tolist() == [1, 2]
+    assert history["learning_rate"].tolist() == [0.0001, 0.0001]
+    windows = pd.read_csv(finished / "results/tiny/windows/test/score/windows.tsv", sep="\t")
+    with np.load(run / "test_outputs.npz") as outputs:
+        assert outputs["outputs"].shape == (len(windows), 9, 18)
+
+
+def test_mixes_of_a_split_hold_its_own_recordings_alone(finished):
+    recordings = pd.read_csv(finished / "results/tiny/recordings.tsv", sep="\t")
+    split_of = dict(zip(recordings["recording"], recordings["split"]))
+    for split in ("train", "valid", "test"):
+        plan = pd.read_csv(finished / f"results/tiny/mixes/{split}/plan.tsv", sep="\t")
+        assert set(plan["recording"].map(split_of)) == {split}
+
+
+def test_the_dataset_is_a_table_and_a_figure(finished):
+    table = pd.read_csv(finished / "results/tables/dataset.csv")
+    assert {"event_label", "split", "recordings", "groups", "segments", "hours"} <= set(table.columns)
+    assert (finished / "results/figures/dataset.png").stat().st_size > 5000
+    code, text = run(finished, "dataset", "--dry-run")
+    assert code == 0 and "Nothing to be done" in text
+
+
+def test_a_second_call_finds_nothing_to_do(finished):
+    code, text = run(finished, "all", "--dry-run")
+    assert code == 0
+    assert "Nothing to be done" in text
+
+
+def test_a_setting_reruns_only_what_it_touches(finished, tmp_path):
+    config = tmp_path / "overlay.yaml"
+    config.write_text(TINY.read_text() + "\nfigures: {classwise_epochs: 1}\n")
+    code, text = run(finished, "all", "--dry-run", config=config)
+    assert code == 0
+    assert "draw_fig5" in text
+    assert "train_network" not in text
+    assert "draw_fig4" not in text
+
+
+def test_the_averaged_decoding_scores_on_windows_of_its_own(finished, tmp_path):
+    config = tmp_path / "overlay.yaml"
+    config.write_text(TINY.read_text() + "\ndecoding: {method: averaged}\n")
+    code, text = run(finished, "all", "audit", "--dry-run", config=config)
+    assert code == 0
+    made = set(re.findall(r"windows/(\w+/\w+)/features.npy", text))
+    assert made >= {"valid/averaged", "test/averaged"}
+    assert "test/score" not in made
+    assert "test/averaged/windows.tsv" in text and "test/score/windows.tsv" not in text
+
+
+def test_an_unknown_run_is_no_traceback(tmp_path):
+    code, text = run(tmp_path, "results/tiny/runs/nonsense-seed_0/history.csv", "--dry-run")
+    assert code != 0
+    assert "nonsense-seed_0" in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_an_absent_gpu_is_one_line_that_says_what_to_set(finished, tmp_path):
+    config = tmp_path / "cuda.yaml"
+    config.write_text(TINY.read_text() + "  device: cuda\n")
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    code, text = run(folder, "results/tiny/runs/mobilenet-seed_0/history.csv", config=config)
+    assert code != 0
+    assert "error: device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu" in text
+    assert "Traceback" not in text
+
+
+def test_a_bad_recording_is_one_line_that_names_the_file(tmp_path):
+    audio, meta = tmp_path / "esc" / "audio", tmp_path / "esc" / "meta"
+    audio.mkdir(parents=True)
+    meta.mkdir()
+    (audio / "a.wav").write_bytes(b"RIFF, they said")
+    (meta / "esc50.csv").write_text(
+        "filename,fold,target,category,esc10,src_file,take\n"
+        + "".join(f"a.wav,{fold},0,{name},True,{fold}{name},A\n" for fold in (1, 2, 3) for name in ("dog", "rain"))
+    )
+    config = tmp_path / "bad.yaml"
+    config.write_text(f"""
+dataset: bad
+datasets:
+  bad:
+    source: esc50
+    recordings:
+      path: {tmp_path / "esc"}
+      classes: [{{event_label: dog, categories: [dog]}}, {{event_label: rain, categories: [rain]}}]
+      folds: {{train: [1], valid: [2], test: [3]}}
+      trim_db: 40
+    mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
+""")
+    code, text = run(tmp_path, "results/bad/recordings.tsv", config=config)
+    assert code != 0
+    assert sum(line.startswith(f"error: {audio / 'a.wav'}: cannot be read as audio") for line in text.splitlines()) == 1
+    assert "Traceback" not in text
+
+
+def test_names_in_braces_are_no_wildcards(tmp_path):
+    """Labels of networks, classes and weights; a file of such a name is refused."""
+    (tmp_path / "esc").mkdir()
+    (tmp_path / "a.wav").touch()
+    config = tmp_path / "braces.yaml"
+    config.write_text(f"""
+dataset: real
+datasets:
+  real:
+    source: esc50
+    recordings:
+      path: {tmp_path / "esc"}
+      classes: [{{event_label: "{{x}}", categories: [dog]}}, {{event_label: "{{y}}", categories: [rain]}}]
+      folds: {{train: [1], valid: [2], test: [3]}}
+      trim_db: 40
+    mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
+studies:
+  networks:
+    runs:
+      - {{label: "{{z}}", backbone: mobilenet, mask: none}}
+weights: "{{run}}"
+audio: {tmp_path / "a.wav"}
+""")
+    targets = ["all", "audit", "claims", "segment", "results/tables/segmenting.csv"]
+    code, text = run(tmp_path, *targets, "--dry-run", "--quiet", config=[TINY, config])
+    assert code == 0, text
+    config.write_text(config.read_text().replace("a.wav", "{a}.wav"))
+    code, text = run(tmp_path, "segment", "--dry-run", config=[TINY, config])
+    assert code != 0 and "{a}.wav': Snakemake reads no file of such a name" in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("epochs: 2", "epoch: 2", "training: unknown key epoch"),
+        ("epochs: 2", "epochs: two", "training.epochs: 'two' is not of type integer"),
+        ("dataset: tiny", "dataset: huge", "dataset: 'huge' is not in `datasets`"),
+    ],
+)
+def test_a_bad_config_is_one_line_that_names_the_key(tmp_path, old, new, message):
+    config = tmp_path / "bad.yaml"
+    config.write_text(TINY.read_text().replace(old, new))
+    code, text = run(tmp_path, "all", "--dry-run", config=config)
+    assert code != 0
+    assert message in text
+    assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("target", ["audit", "mask_study", "claims"])
+def test_audit_and_claims_are_targets_of_their_own(finished, target):
+    code, text = run(finished, target, "--dry-run")
+    assert code == 0
+    assert "Nothing to be done" not in text
+
+
+def test_everything_at_the_papers_scale_with_five_seeds_is_fewer_than_200_jobs(tmp_path):
+    config = [ROOT / "config" / name for name in ("paper.yaml", "five-seeds.yaml")]
+    code, text = run(tmp_path, "all", "audit", "mask_study", "claims", "--dry-run", config=config)
+    assert code == 0, text
+    jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    assert jobs["train_network"] == 140
+    assert jobs["total"] < 200
+
+
+def test_every_caption_of_the_report_is_there_and_used():
+    """Snakemake misses one only when it writes a report."""
+    rules = "".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("workflow/rules/*.smk")])
+    captions = {path.name for path in ROOT.glob("workflow/report/*.rst")}
+    assert captions == set(re.findall(r"report/(\w+\.rst)", rules))
+
+
+def test_the_readme_draws_the_rules_of_all_as_snakemake_does(tmp_path):
+    code, text = run(tmp_path, "all", "--rulegraph", "mermaid-js", config=ROOT / "config" / "config.yaml")
+    assert code == 0, text
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", text))
+    printed = {(names[start], names[end]) for start, end in re.findall(r"(id\d+) --> (id\d+)", text)}
+    (drawn,) = re.findall(r"```mermaid\nflowchart LR\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    arrows = [[side.strip().split(" & ") for side in line.split(" --> ")] for line in drawn.splitlines()]
+    assert {arrow for sides in arrows for arrow in product(*sides)} == printed
+
+
+@pytest.mark.slow
+def test_the_audit_and_the_claims_of_one_seed(finished, tmp_path):
+    folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    code, text = run(folder, "audit", "mask_study", "claims")
+    assert code == 0, text
+    tables = folder / "results/tables"
+    audit = pd.read_csv(tables / "audit.csv").set_index("difference")
+    assert list(audit.index) == ["shared segments", "training", "decode", "mask divided out"]
+    assert audit[["f1_effect", "error_rate_effect"]].notna().all(axis=None)
+    # One test recording of each class tells nothing of others.
+    assert audit[["f1_low", "f1_high", "f1_p"]].isna().all(axis=None)
+    assert (audit["n_seeds"] == 1).all() and audit["n_recordings"].between(1, 6).all()
+    # Decoding is a re-score: no run of its own. A leak is tested on the dataset's own test mixes.
+    assert not list(folder.glob("results/tiny/runs/*decode*"))
+    variant = "results/tiny-pool_released-slices_released-draw_released"
+    assert not (folder / variant / "mixes/test").exists()
+    splits = pd.read_csv(folder / "results/tiny/recordings.tsv", sep="\t").set_index("recording")["split"]
+    leaked = pd.read_csv(folder / variant / "mixes/train/plan.tsv", sep="\t")
+    assert "test" in set(leaked["recording"].map(splits))
+    assert (leaked.groupby("filename").size() == 12).all()
+    study = pd.read_csv(tables / "mask_study.csv")
+    assert study["mask"].tolist() == ["none", "backbone"]
+    assert not study["trained"].any()
+    claims = pd.read_csv(tables / "claims.csv")
+    verdicts = claims.groupby("claim")["claim_verdict"].first()
+    assert verdicts.to_dict() == {
+        **dict.fromkeys(["C1", "C2", "C3", "C5", "C6"], "undecided"),
+        "C4": "not testable here",
+        "C7": "contradicted",
+    }
+    page = (folder / "results/claims.md").read_text()
+    assert all(f"## {claim}: {verdict}" in page for claim, verdict in verdicts.items())
+    assert "nan" not in page
+    assert (folder / "results/figures/audit.png").stat().st_size > 5000
+    code, text = run(folder, "audit", "mask_study", "claims", "--dry-run")
+    assert "Nothing to be done" in text
+
+
+@pytest.mark.slow
+def test_a_training_killed_again_and_again_ends_with_the_same_bytes(finished, tmp_path):
+    """Its job by SIGKILL, by a scheduler's SIGTERM, then Snakemake itself: it goes on from its checkpoint."""
+    config = tmp_path / "longer.yaml"
+    config.write_text(TINY.read_text().replace("epochs: 2", "epochs: 9"))
+    folders = [shutil.copytree(finished, tmp_path / name, symlinks=True) for name in ("whole", "killed")]
+    runs = [folder / "results/tiny/runs/mobilenet-seed_0" for folder in folders]
+    target = "results/tiny/runs/mobilenet-seed_0/weights.safetensors"
+    for folder in runs:
+        shutil.rmtree(folder)
+    code, text = run(folders[0], target, config=config)
+    assert code == 0, text
+
+    def kill(process, signal_of):
+        """Once another epoch is done and the next is under way."""
+        before, deadline = epochs_done(runs[1]), time.time() + 120
+        while epochs_done(runs[1]) == before:
+            assert process.poll() is None and time.time() < deadline
+            time.sleep(0.05)
+        family = psutil.Process(process.pid).children(recursive=True)
+        (job,) = [member for member in family if ".snakemake/scripts" in " ".join(member.cmdline())]
+        signal_of(process, job)
+        process.wait(timeout=60)
+        psutil.wait_procs([job], timeout=20)
+        return epochs_done(runs[1])
+
+    reached = []
+    for signal_of in (
+        lambda process, job: job.kill(),
+        lambda process, job: job.terminate(),
+        lambda process, job: process.kill(),
+    ):
+        process = subprocess.Popen(
+            command(folders[1], target, "--rerun-incomplete", config=config),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        reached.append(kill(process, signal_of))
+        assert not (runs[1] / "history.csv").exists()
+        run(folders[1], target, "--unlock", config=config)
+    assert reached == sorted(set(reached)) and reached[-1] < 9
+    code, text = run(folders[1], target, "--rerun-incomplete", config=config)
+    assert code == 0, text
+    log = (folders[1] / "results/tiny/logs/train_network_mobilenet-seed_0.log").read_text()
+    assert f"checkpoint.pt: goes on after epoch {reached[-1]}" in log
+    for name in ("history.csv", "classwise.csv", "weights.safetensors", "model.json", "test_scores.json"):
+        assert (runs[0] / name).read_bytes() == (runs[1] / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("code", "works", "said"),
+    [(0, True, ""), (1, False, "make is already at work in this folder"), (71, True, "This file system has no locks")],
+)
+def test_make_goes_on_where_a_file_system_has_no_locks(tmp_path, code, works, said):
+    """What flock of util-linux ends with: 1 where another holds the lock, from 64 on where there is none to be had."""
+    for name, script in (("flock", f"exit {code}"), ("snakemake", "echo works")):
+        program = tmp_path / ".venv" / "bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").touch()
+    (tmp_path / ".venv" / "installed.txt").touch()
+    path = f"{tmp_path / '.venv' / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(["make", "-C", tmp_path], env={"PATH": path}, capture_output=True, text=True)
+    assert (done.returncode == 0, "works" in done.stdout) == (works, works)
+    assert said in done.stdout and ("lock" in done.stdout) == (code == 71)
+
+
+def epochs_done(folder):
+    """Epochs in a run's checkpoint."""
+    path = folder / "checkpoint.pt"
+    return len(torch.load(path, weights_only=True)["state"]["done"]["history"]) if path.exists() else 0
+
+
+@pytest.mark.slow
+def test_after_a_kill_make_goes_on_by_itself(finished, tmp_path):
+    """The killed Snakemake leaves its lock and half a run behind; its jobs end with it."""
+    if not (ROOT / ".venv" / "installed.txt").exists():
+        pytest.skip("no .venv here: make environment")
+    for name in ("Snakefile", "Makefile", "requirements.txt", "config", "workflow", "envs", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    make = ["make", "-C", str(tmp_path), "--assume-old=.venv/installed.txt", "CONFIG=tests/config/tiny.yaml"]
+    process = subprocess.Popen(make, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 300
+    while not list(tmp_path.glob("results/tiny/logs/train_network_*.log")) and time.time() < deadline:
+        time.sleep(0.2)
+    time.sleep(2)
+    assert process.poll() is None
+    family = psutil.Process(process.pid).children(recursive=True)
+    (snakemake,) = [member for member in family if any(part.endswith("bin/snakemake") for part in member.cmdline())]
+    jobs = [member for member in family if ".snakemake/scripts" in " ".join(member.cmdline())]
+    assert jobs
+    snakemake.kill()
+    assert process.wait() != 0
+    assert list(tmp_path.glob(".snakemake/locks/*")), "a killed run leaves its lock behind"
+    assert not psutil.wait_procs(jobs, timeout=20)[1], "a job goes on without its Snakemake"
+    assert not (tmp_path / "results/figures/fig4.pdf").exists()
+    again = subprocess.run(make, capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "results/figures/fig4.pdf" in again.stdout
+    for name in ("results/tables/scores.csv", "results/tiny/runs/mobilenet-seed_0/history.csv"):
+        assert (tmp_path / name).read_bytes() == (finished / name).read_bytes()

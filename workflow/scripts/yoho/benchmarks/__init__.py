@@ -1,0 +1,1 @@
+"""Benchmarks: how fast training and segmenting are."""

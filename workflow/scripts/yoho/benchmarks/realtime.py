@@ -1,0 +1,74 @@
+"""Segmenting against the clock: times real time, each stage's share, agreement of the fast path with the plain one."""
+
+import time
+
+import numpy as np
+import soundfile
+import torch
+
+from yoho.benchmarks.throughput import compare, duration
+from yoho.segmenting.segmenter import AT_ONCE
+
+
+def measure_file(fast, whole, plain, part, repeats):
+    """Times real time of two `Segmenter`s, the fast one on a whole file and the plain one on a part, in turn.
+
+    With each stage's share of the fast one's work: reading and resampling, features, network, decoding.
+    """
+    cpu, rates, stages = torch.device("cpu"), [], []
+    for _ in range(repeats + 1):
+        took, taken = stage_seconds(fast, whole)
+        seconds = took, duration(lambda: plain.file(part), cpu)
+        rates.append(np.divide([soundfile.info(path).duration for path in (whole, part)], seconds))
+        stages.append(np.array(list(taken.values())) / sum(taken.values()))
+    row = compare(*np.transpose(rates[1:]))  # the first turn warms up
+    names = {"windows_per_s": "times_real_time", "plain_windows_per_s": "plain_times_real_time"}
+    shares = dict(zip((f"{stage}_share" for stage in taken), np.median(stages[1:], axis=0)))
+    return {names.get(name, name): value for name, value in row.items()} | shares
+
+
+def stage_seconds(segmenter, path):
+    """Seconds that segmenting a file takes, and those of each stage, which run side by side, over all threads.
+
+    Reading includes resampling, and telling silence and offset.
+    """
+    reading, before = 0.0, segmenter.predictor.seconds.copy()
+
+    def read(batches):
+        nonlocal reading
+        while True:
+            start = time.perf_counter()
+            batch = next(batches, None)
+            reading += time.perf_counter() - start
+            if batch is None:
+                return
+            yield batch
+
+    start, busy = time.perf_counter(), time.thread_time()
+    segmenter.joined(read(segmenter.batches(*segmenter.signal(path), AT_ONCE)))
+    whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
+    spent = segmenter.predictor.seconds - before
+    stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}
+    return whole, stages
+
+
+def agreement(fast, plain, sounds):
+    """How far two `Segmenter`s decide alike on some sounds (samples,), bin by bin.
+
+    Share of bins and classes that both, or neither, call present; where both do, the share of onsets and offsets
+    within a millisecond and the largest difference, s.
+    """
+    alike, differences = [], []
+    width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]
+    for samples in sounds:
+        fast_bins, plain_bins = (
+            np.concatenate([outputs for outputs, *_ in each.windows(each.batches([samples], None, at_once=32))])
+            for each in (fast, plain)
+        )
+        fast_bins, plain_bins = (bins.reshape(*bins.shape[:2], -1, 3) for bins in (fast_bins, plain_bins))
+        present = [bins[..., 0] >= plain.thresholds for bins in (fast_bins, plain_bins)]
+        alike.append((present[0] == present[1]).ravel())
+        differences.append(width * np.abs(fast_bins - plain_bins)[present[0] & present[1]][:, 1:].ravel())
+    alike, differences = np.concatenate(alike), np.concatenate(differences)
+    largest = differences.max(initial=0)
+    return {"bins_alike": alike.mean(), "within_1_ms": (differences < 1e-3).mean(), "max_difference_s": largest}

@@ -1,0 +1,1 @@
+"""The paper's claims: statistics, measures, verdicts and the page that shows them."""

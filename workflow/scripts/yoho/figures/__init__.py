@@ -1,0 +1,1 @@
+"""Figures and tables as pages, made from the tables of results alone."""

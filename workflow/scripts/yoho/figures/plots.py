@@ -1,0 +1,211 @@
+"""Figures 4-6 of the paper, drawn from the runs' tables alone, in one style: print size, colour-blind safe.
+
+Every function takes curves = a table of the runs' rows with the columns `label` (of the run in the figure)
+and `run`, and returns a matplotlib figure.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from yoho.palette import COLOURS
+
+matplotlib.use("Agg")
+
+plt.rcParams["text.parse_math"] = False  # a dollar in a label is a dollar, also in what is made when a figure is saved
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
+STROKES = ("-", "--", ":", "-.")
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.5,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+    "pdf.fonttype": 42,
+}
+
+
+def read_results(path):
+    """A table of results, .csv; a label is text, whatever it looks like: a class may be called NA."""
+    labels = dict.fromkeys(("event_label", "difference"), str)
+    return pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=[""])
+
+
+def read_runs(files, runs):
+    """One table of the runs' tables: files lie in folders named after their run; runs: list of (label, run)."""
+    labels = {run: label for label, run in runs}
+    tables = [read_results(file).assign(run=Path(file).parent.name) for file in files]
+    return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
+
+
+def draw_training(curves):
+    """Figure 4: F1 at the left; training (dashed) and validation loss (solid) at the right."""
+    with plt.rc_context(STYLE):
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.9, 2.7))
+        draw_lines(left, curves, "f1")
+        draw_lines(right, curves, "valid_loss")
+        draw_lines(right, curves, "train_loss", linestyle="--", markerfacecolor="white")
+        finish(left, "epoch", "validation F1", unit=True)
+        finish(right, "epoch", "loss per window")
+        right.set_ylim(bottom=0)
+        show_legend(left, left, loc="best")
+        solid, dashed = (plt.Line2D([], [], color="0.3", linestyle=style) for style in ("-", "--"))
+        right.legend([solid, dashed], ["validation", "training"], loc="best")
+    return figure
+
+
+def draw_classwise(curves, epochs):
+    """Figure 5: a row per network, a column per score, a line per class, over the first `epochs` epochs."""
+    curves = curves[curves["epoch"] <= epochs]
+    labels = curves["label"].unique()
+    scores = ("precision", "recall", "f1")
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            len(labels), 3, figsize=(6.9, 1.8 * len(labels) + 0.5), sharex=True, sharey=True, squeeze=False
+        )
+        for row, label in zip(axes, labels):
+            for axis, score in zip(row, scores):
+                chosen = curves[curves["label"] == label]
+                draw_lines(axis, chosen.assign(label=chosen["event_label"]), score)
+                last = label == labels[-1]
+                finish(axis, "epoch" if last else "", label if axis is row[0] else "", unit=True)
+        for axis, score in zip(axes[0], scores):
+            axis.set_title({"f1": "F1"}.get(score, score))
+        names = curves["event_label"].nunique()
+        show_legend(figure, axes[0, 0], loc="outside lower center", ncols=min(names, 6))
+    return figure
+
+
+def draw_mask(curves):
+    """Figure 6: F1 with and without the masking block."""
+    with plt.rc_context(STYLE):
+        figure, axis = plt.subplots(figsize=(3.4, 2.5))
+        draw_lines(axis, curves, "f1")
+        finish(axis, "epoch", "validation F1", unit=True)
+        rates = curves.loc[curves["epoch"] == 1, "learning_rate"].unique()
+        axis.set_title("learning rate " + ", ".join(f"{rate:g}" for rate in rates))
+        show_legend(axis, axis, loc="best")
+    return figure
+
+
+def draw_cells(curves):
+    """The mask study: a panel per cell, a line per position of the mask. Labels read "cell, mask position"."""
+    parts = curves["label"].str.rsplit(", mask ", n=1, expand=True)
+    curves = curves.assign(cell=parts[0], label=parts[1])
+    cells = curves["cell"].unique()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(
+            -(-len(cells) // 2),
+            min(2, len(cells)),
+            figsize=(6.9, 2.3 * -(-len(cells) // 2)),
+            sharey=True,
+            squeeze=False,
+        )
+        for axis, cell in zip(axes.flat, cells):
+            draw_lines(axis, curves[curves["cell"] == cell], "f1")
+            finish(axis, "epoch", "validation F1" if axis in axes[:, 0] else "", unit=True)
+            axis.set_title(cell)
+        for axis in axes.flat[len(cells) :]:
+            axis.set_visible(False)
+        show_legend(axes[0, 0], axes[0, 0], title="mask", loc="best")
+    return figure
+
+
+def draw_effects(effects, level):
+    """The audit: a row per difference, its effect on F1 at the left and on the error rate at the right.
+
+    effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate, n_seeds and
+    interval_over; its intervals hold 1 - level. Where there is no interval a point stands alone.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
+        rows = range(len(effects))
+        for axis, score, name in zip(axes, ("f1", "error_rate"), ("F1", "error rate")):
+            effect = effects[f"{score}_effect"]
+            reach = [(effect - effects[f"{score}_low"]).fillna(0), (effects[f"{score}_high"] - effect).fillna(0)]
+            axis.axvline(0, color="0.3", linewidth=0.8)
+            axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
+            axis.set_xlabel(f"test {name}, released less described")
+        seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
+        hold = f"{100 * (1 - level):g} %"
+        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {hold} intervals over {units}", fontsize=8)
+        axes[0].set_yticks(rows, effects["difference"])
+        axes[0].invert_yaxis()
+    return figure
+
+
+def draw_contents(contents):
+    """The dataset: a panel per count, a bar per class, made up of its splits.
+
+    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, segments and hours.
+    """
+    total = contents[(contents["event_label"] == "overall") & (contents["split"] == "all")].iloc[0]
+    contents = contents[(contents["event_label"] != "overall") & (contents["split"] != "all")]
+    classes, splits = contents["event_label"].unique(), contents["split"].unique()
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.24 * len(classes) + 1.2), sharey=True)
+        for axis, count in zip(axes, ("recordings", "groups", "segments", "hours")):
+            start = np.zeros(len(classes))
+            for split, colour, hatch in zip(splits, COLOURS, ("", "////", "xxxx")):
+                sizes = contents.loc[contents["split"] == split, count].to_numpy()
+                axis.barh(classes, sizes, left=start, label=split, color=colour, hatch=hatch, edgecolor="white")
+                start += sizes
+            whole = count != "hours"
+            axis.set_xlabel(f"{count}\n({total[count]:{',.0f' if whole else '.3g'}} in all)")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=whole, nbins=4 if whole else 3))
+            axis.grid(visible=False, axis="y")
+            axis.set_axisbelow(True)
+        axes[0].invert_yaxis()
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(splits))
+    return figure
+
+
+def draw_lines(axis, curves, score, **style):
+    """A line per label: the score over the epochs; of several runs the mean, and a band from lowest to highest."""
+    for number, (label, members) in enumerate(curves.groupby("label", sort=False)):
+        rows = members.groupby("epoch")[score].agg(["mean", "min", "max"])
+        colour = COLOURS[number % len(COLOURS)]
+        if members["run"].nunique() > 1:
+            axis.fill_between(rows.index, rows["min"], rows["max"], color=colour, alpha=0.2, linewidth=0)
+        axis.plot(
+            rows.index,
+            rows["mean"],
+            label=label,
+            color=colour,
+            marker=MARKS[number % len(MARKS)],
+            markevery=max(1, len(rows) // 10),
+            clip_on=False,
+            **{"linestyle": STROKES[number // len(COLOURS) % 4]} | style,
+        )
+
+
+def show_legend(place, axis, **style):
+    """A legend of an axis's lines at a figure or axis; matplotlib's own leaves out a label that begins with _."""
+    lines = axis.get_lines()
+    place.legend(lines, [line.get_label() for line in lines], **style)
+
+
+def finish(axis, xlabel, ylabel, unit=False):
+    """Axis labels, whole epochs, and 0 to 1 for a score."""
+    axis.set_xlabel(xlabel)
+    axis.set_ylabel(ylabel)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    if unit:
+        axis.set_ylim(0, 1)
+
+
+def save_figure(figure, paths):
+    """Write the figure to every path; the format follows from its ending. The same figure gives the same bytes."""
+    for path in paths:
+        figure.savefig(path, dpi=200, metadata={"CreationDate": None} if str(path).endswith(".pdf") else None)
+    plt.close(figure)

@@ -1,0 +1,243 @@
+"""Fetching any number of files over HTTP, from servers that may be busy, broken or wrong.
+
+A file on its way is `NAME.part`, and `NAME.part.tag` holds the server's mark (ETag or Last-Modified) of the version
+it is part of: it is gone on with where that version is still the one offered, and begun again otherwise. Once whole
+and checked it takes its name. One that is whole but wrong is kept as `NAME.refused`.
+"""
+
+import errno
+import hashlib
+import re
+import shutil
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from yoho import InputError
+from yoho.recordings.web import FAILURES, PASSING, Unsteady, reason
+
+FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: it stays in its folder
+OWN = (".part", ".tag", ".refused")  # endings of names that are taken
+LATER = "just now; what has arrived is kept: run again later"
+
+
+class File(NamedTuple):
+    """A file to fetch."""
+
+    address: str
+    name: str
+    size: int | None = None  # bytes
+    sha256: str | None = None
+
+
+class Fetched(NamedTuple):
+    """What became of a file: either what arrived, or why it did not."""
+
+    name: str
+    address: str
+    size: int | None = None  # bytes
+    sha256: str | None = None
+    retrieved: str | None = None  # UTC, ISO 8601
+    error: str | None = None
+    passing: bool = False  # whether the error is of the server or the way to it, not of the file
+
+    @property
+    def fault(self):
+        """The error, in a line that names the file."""
+        return f"{self.name}, {self.address}: {self.error}"
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------
+
+
+def download(web, files, folder, progress, check):
+    """Fetch files into a folder; those there already, or in part, are not fetched again.
+
+    files: list of File; progress: `job.progress` or a function like it; check: function of a path that raises
+    InputError where the file there is not what it should be, such as `check_audio`.
+    Returns a list of Fetched, in that order: one file that cannot be had does not stop the others.
+    Raises InputError for a name that is none, two of one name, a disk that is full or would be; and, once all others
+    are there, for one that a server did not give just now.
+    """
+    folder = Path(folder)
+    check_names(files)
+    folder.mkdir(parents=True, exist_ok=True)
+    held = total = 0  # bytes; of unknown sizes no more than is there
+    for file in files:
+        if size_of(folder / file.name) != file.size:
+            part = size_of(folder / f"{file.name}.part")
+            held, total = held + part, total + (file.size or part)
+    if (free := shutil.disk_usage(folder).free) < total - held:
+        raise InputError(
+            f"{folder}: {(total - held) / 1e9:.1f} GB to fetch, {free / 1e9:.1f} GB free; "
+            "free some space, or fetch fewer or smaller files"
+        )
+    with (
+        progress(total=total, initial=held, desc="download", unit="B", unit_scale=True) as bar,
+        ThreadPoolExecutor(web.connections) as pool,
+    ):
+        try:
+            futures = [pool.submit(fetch, web, file, folder, check, bar) for file in files]
+            done, _ = wait(futures, return_when=FIRST_EXCEPTION)
+            for future in filter(done.__contains__, futures):  # of several failures the first file's
+                future.result()
+        except BaseException as error:  # also where the user stops it
+            web.ending.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(error, OSError):
+                raise InputError(f"{error.filename or folder}: cannot be written ({error.strerror})") from error
+            raise
+    fetched = [future.result() for future in futures]
+    if lost := [file.fault for file in fetched if file.passing]:
+        print(*lost, sep="\n")
+        raise InputError(f"{len(lost)} of {len(fetched)} files could not be had {LATER}. The first: {lost[0]}")
+    return fetched
+
+
+def check_names(files):
+    """Raise InputError unless each file has a name that stays in its folder and is no other's."""
+    names = set()
+    for file in files:
+        if not FILE_NAME.fullmatch(file.name) or file.name.lower().endswith(OWN):
+            raise InputError(f"{file.name!r}, {file.address}: not a plain file name")
+        if file.name.lower() in names:  # some file systems do not tell A from a
+            raise InputError(f"{file.name}, {file.address}: another file has that name")
+        names.add(file.name.lower())
+
+
+def check_audio(path):
+    """Raise InputError unless a file begins as audio does."""
+    try:
+        if not soundfile.info(path).frames:
+            raise InputError("holds no audio")
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"is no audio that can be read ({error.error_string})") from error
+
+
+def size_of(path):
+    """Bytes of a file, 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def fetch(web, file, folder, check, bar):
+    """Fetch one file, if need be, and give it its name once it is whole and checked; returns Fetched.
+
+    Raises OSError where it cannot be written, InputError where too many in a row fail for now.
+    """
+    target, part = folder / file.name, folder / f"{file.name}.part"
+    tag = folder / f"{file.name}.part.tag"
+    try:
+        return inspect(target, file, check)
+    except (InputError, FileNotFoundError):
+        pass
+    try:
+        web.insist(receive, web, file, part, tag, bar)
+        try:
+            fetched = inspect(part, file, check)
+            part.replace(target)
+        except InputError as error:
+            part.replace(folder / f"{file.name}.refused")
+            raise InputError(f"{error}; kept as {file.name}.refused") from error
+        finally:
+            tag.unlink(missing_ok=True)
+    except FAILURES as error:
+        passing = isinstance(error, PASSING)
+        fetched = Fetched(file.name, file.address, error=reason(error), passing=passing)
+    web.misses = web.misses + 1 if fetched.passing else 0
+    if web.misses >= web.give_up:
+        raise InputError(f"{web.give_up} files in a row could not be had {LATER}. The last: {fetched.fault}")
+    return fetched
+
+
+def inspect(path, file, check):
+    """Describe a file that has arrived whole. Raises InputError where it is not what was announced."""
+    stat = path.stat()
+    if not stat.st_size:
+        raise InputError("is empty")
+    if file.size not in (None, stat.st_size):
+        raise InputError(f"is {stat.st_size} bytes long, not {file.size}")
+    with open(path, "rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    if file.sha256 and file.sha256.lower() != digest:
+        raise InputError(f"has sha256 {digest}, not {file.sha256}")
+    check(path)
+    retrieved = datetime.fromtimestamp(stat.st_mtime, UTC).isoformat(timespec="seconds")
+    return Fetched(file.name, file.address, stat.st_size, digest, retrieved)
+
+
+def receive(web, file, part, tag, bar):
+    """Fetch, in one request, what is missing of a file.
+
+    Raises Unsteady where not all of it came, or where it is another file than it was; a failure of the connection;
+    InputError where it is not to be had; OSError where it cannot be written.
+    """
+    mark = tag.read_text() if tag.exists() else None
+    have = size_of(part) if mark else 0
+    if have and have == file.size:
+        return
+    headers = {"Range": f"bytes={have}-", "If-Range": mark} if have else {}
+    with web.open("GET", file.address, headers=headers) as response:
+        if response.status_code == 416 and response.headers.get("Content-Range") == f"bytes */{have}":
+            return
+        if response.status_code == 416 or (response.status_code == 206 and not fits(response, have, mark)):
+            tag.unlink(missing_ok=True)
+            raise Unsteady(f"what is there after byte {have} does not go with what came before")
+        check_head(response)
+        if response.status_code == 200:
+            have = 0
+        remaining = response.raw.length_remaining
+        whole = file.size if remaining is None else remaining
+        if have:
+            whole = int(response.headers["Content-Range"].rpartition("/")[2])
+        if file.size not in (None, whole):
+            raise InputError(f"is {whole} bytes long, not {file.size}")
+        if (free := shutil.disk_usage(part.parent).free) < (remaining or 0):
+            raise OSError(errno.ENOSPC, f"{remaining / 1e9:.1f} GB to come, {free / 1e9:.1f} GB free", str(part))
+        if not have:
+            advance(bar, file, -size_of(part))
+            tag.unlink(missing_ok=True)
+        with open(part, "ab" if have else "wb") as out:
+            if not have and version(response):
+                tag.write_text(version(response))
+            for piece in web.pieces(response):
+                out.write(piece)
+                have += len(piece)
+                advance(bar, file, len(piece))
+                if file.size and have > file.size:
+                    return  # a body that may never end
+    if not have if whole is None else have != whole:
+        raise Unsteady(f"ended after {have} of {whole or 'some'} bytes")
+
+
+def check_head(response):
+    """Raise InputError unless a response brings a file, as it is."""
+    if response.status_code not in (200, 206):
+        raise InputError(f"answered {response.status_code} {response.reason}")
+    kind = response.headers.get("Content-Type", "").lower()
+    if re.match(r"text/|.*(json|xml)", kind):
+        raise InputError(f"is {kind}, not the file asked for")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise InputError(f"is sent compressed ({response.headers['Content-Encoding']}), which was not asked for")
+
+
+def advance(bar, file, amount):
+    """Show that so many more bytes of a file are there; of one of unknown size, no others are expected."""
+    if not file.size:
+        bar.total += amount
+    bar.update(amount)
+
+
+def version(response):
+    """The server's mark of this version of a file; None where it has none that tells versions apart."""
+    etag = response.headers.get("ETag", "W/")
+    return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
+
+
+def fits(response, have, mark):
+    """Whether a partial response holds all after byte `have` of the version `mark`."""
+    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+    first, last, total = map(int, said.groups()) if said else (0, 0, 0)
+    return first == have > 0 and last + 1 == total and version(response) in (None, mark)

@@ -1,0 +1,174 @@
+"""Requests with manners: to servers that may be busy, broken or wrong."""
+
+import socket
+import threading
+import time
+from contextlib import suppress
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_when_event_set,
+    wait_exponential,
+    wait_random,
+)
+from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util import Retry
+
+from yoho import InputError
+
+HOPS = 5  # redirects in a row
+PIECE = 2**16  # bytes
+
+
+class Unsteady(InputError):
+    """Not to be had just now: worth another try."""
+
+
+# ValueError: InputError, and an address that cannot be parsed.
+FAILURES = (ValueError, requests.RequestException, HTTPError)
+PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
+
+
+# ---- requests --------------------------------------------------------------------------------------------------------
+
+
+class Web:
+    """Requests with manners, from any number of threads. Proxies are those of the environment.
+
+    connections: at most so many at a time
+    rate         requests per second, all connections together
+    attempts     how often a file or page is tried
+    backoff      [first, longest] wait between two of them, s: it doubles, and has a random part
+    retry_after  longest wait that a server can ask for, s; nothing is asked of any server meanwhile
+    timeouts     [to connect, between two arrivals], s
+    slowest      [bytes per second, span in s]: fewer over a span, and the connection counts as broken
+    give_up      so many files in a row that a server does not give just now are an outage, which ends the work
+    hosts        where else than to its own host a file may be redirected, as `host` or `host:port`
+    """
+
+    def __init__(self, *, connections, rate, attempts, backoff, retry_after, timeouts, slowest, give_up, hosts):
+        self.connections, self.timeouts, self.slowest, self.hosts = connections, tuple(timeouts), slowest, hosts
+        self.session = requests.Session()
+        self.session.headers["Accept-Encoding"] = "identity"  # compressed, lengths and ranges are not the file's
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, Adapter(pool_maxsize=connections))
+        self.ending = threading.Event()
+        first, longest = backoff
+        self.insist = Retrying(
+            retry=retry_if_exception_type(PASSING),
+            stop=stop_after_attempt(attempts) | stop_when_event_set(self.ending),
+            wait=wait_exponential(multiplier=first, max=longest) + wait_random(0, first),
+            sleep=sleep_using_event(self.ending),
+            reraise=True,
+        )
+        self.retry_after = retry_after
+        self.gap, self.next, self.quiet, self.lock = 1 / rate, 0.0, 0.0, threading.Lock()
+        self.give_up, self.misses = give_up, 0
+
+    def __enter__(self):
+        """For `with`."""
+        return self
+
+    def __exit__(self, *error):
+        """Close the connections."""
+        self.session.close()
+
+    def turn(self):
+        """Wait until the next request may be made."""
+        with self.lock:
+            while (delay := max(self.next, self.quiet) - time.monotonic()) > 0 and not self.ending.wait(delay):
+                pass
+            self.next = time.monotonic() + self.gap
+
+    def hold(self, response):
+        """Make no request for as long as a busy server asks for."""
+        try:
+            seconds = min(Retry().get_retry_after(response.raw) or 0, self.retry_after)
+        except (InvalidHeader, ValueError, OverflowError):
+            return
+        self.quiet = max(self.quiet, time.monotonic() + seconds)
+        print(f"{response.url}: answered {response.status_code}; no request for {seconds:.0f} s")
+
+    def open(self, method, address, **content):
+        """The response to one request, redirects followed, its body still to be read.
+
+        Raises Unsteady where the server is busy or broken, InputError for a redirect to a host that is not allowed.
+        """
+        for _ in range(HOPS):
+            self.turn()
+            response = self.session.request(
+                method, address, stream=True, timeout=self.timeouts, allow_redirects=False, **content
+            )
+            if not response.is_redirect:
+                break
+            response.close()
+            here, there = urlsplit(address), urlsplit(address := urljoin(address, response.headers["Location"]))
+            if there.netloc not in (here.netloc, *self.hosts) or there.scheme not in (here.scheme, "https"):
+                raise InputError(f"redirected to {address}; `hosts` does not allow it")
+        else:
+            raise InputError(f"redirected {HOPS} times in a row")
+        if response.status_code in (408, 429) or response.status_code >= 500:
+            self.hold(response)
+            response.close()
+            raise Unsteady(f"answered {response.status_code} {response.reason}")
+        return response
+
+    def pieces(self, response):
+        """The body of a response, bytes as they arrive. Raises Unsteady where they arrive too slowly."""
+        least, span = self.slowest
+        since, amount = time.monotonic(), 0
+        while piece := response.raw.read1(PIECE):
+            if self.ending.is_set():
+                raise InputError("stopped")
+            yield piece
+            amount += len(piece)
+            if (passed := time.monotonic() - since) >= span:
+                if amount < least * passed:
+                    raise Unsteady(f"{amount / passed:.0f} bytes per second; at least {least} are wanted")
+                since, amount = time.monotonic(), 0
+
+
+class Adapter(HTTPAdapter):
+    """Connections that are `Bounded`."""
+
+    def get_connection_with_tls_context(self, *args, **settings):
+        """The connections to a host."""
+        pool = super().get_connection_with_tls_context(*args, **settings)
+        if not issubclass(pool.ConnectionCls, Bounded):
+            pool.ConnectionCls = type("Connection", (Bounded, pool.ConnectionCls), {})
+        return pool
+
+
+class Bounded:
+    """A connection that ends where the head of an answer, however it drips, takes twice the timeout of an arrival."""
+
+    def getresponse(self):
+        """The head of an answer. Raises TimeoutError."""
+        began, patience = time.monotonic(), 2 * self.timeout
+        timer = threading.Timer(patience, hang_up, [self.sock])
+        timer.start()
+        try:
+            return super().getresponse()
+        finally:
+            timer.cancel()
+            if time.monotonic() - began >= patience:  # cut off, it can look whole
+                raise TimeoutError
+
+
+def hang_up(connection):
+    """End a connection, also while it is read from."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def reason(error):
+    """What went wrong, in one line; requests and urllib3 wrap it in errors of their own."""
+    while error.args and isinstance(inner := getattr(error.args[0], "reason", error.args[0]), Exception):
+        error = inner
+    return " ".join(str(error).split())

@@ -1,0 +1,41 @@
+"""Segment-based and event-based scores by sed_eval itself."""
+
+import numpy as np
+import pandas as pd
+
+from yoho.events import merge_events
+from yoho.scoring.segments import SCORES
+
+
+def sed_eval_scores(reference, estimated, durations, event_labels, resolution, collar, collar_share):
+    """Segment- and event-based scores by sed_eval itself: a row for "overall" and one per class.
+
+    collar: tolerance of onsets and offsets, s; collar_share: an offset may also be off by this share of
+    the event's length. Touching events of one class are merged first, in both tables.
+    """
+    import sed_eval
+
+    by_segment = sed_eval.sound_event.SegmentBasedMetrics(list(event_labels), time_resolution=resolution)
+    by_event = sed_eval.sound_event.EventBasedMetrics(
+        list(event_labels), t_collar=collar, percentage_of_length=collar_share, event_matching_type="optimal"
+    )
+    reference, estimated = merge_events(reference), merge_events(estimated)
+    for filename, duration in durations.items():
+        pair = [table[table["filename"] == filename].to_dict("records") for table in (reference, estimated)]
+        by_segment.evaluate(*pair, evaluated_length_seconds=duration)
+        by_event.evaluate(*pair)
+    rows = []
+    for name in ("overall", *event_labels):
+        row = {"event_label": name}
+        for kind, metrics in (("segment", by_segment), ("event", by_event)):
+            if name == "overall":
+                found, counts = metrics.results_overall_metrics(), metrics.overall
+            else:
+                found = metrics.results_class_wise_metrics()[name]
+                counts = found["count"]
+            scores = found["f_measure"] | found["error_rate"] | {"f1": found["f_measure"]["f_measure"]}
+            if not counts["Nref"]:  # sed_eval divides by the machine epsilon there
+                scores["error_rate"] = counts["Nsys"]
+            row |= {f"{kind}_{score}": float(np.nan_to_num(scores[score])) for score in SCORES}
+        rows.append(row)
+    return pd.DataFrame(rows)

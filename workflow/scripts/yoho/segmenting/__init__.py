@@ -1,0 +1,1 @@
+"""Segmenting: what sounds when in anyone's audio, by a trained network."""

@@ -1,0 +1,1 @@
+"""Training: from windows to weights (paper, section 3.2)."""
