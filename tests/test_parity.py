@@ -16,8 +16,8 @@ from torch import nn
 
 from places import ROOT
 from yoho.events import COLUMNS
-from yoho.networks.backbones import RESCALING
-from yoho.networks.network import Network, network_size
+from yoho.networks.network import Network
+from yoho.networks.sizes import network_size
 from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
 from yoho.windows.loss import data_loss
 from yoho.windows.targets import decode_outputs, encode_events, encode_events_as_released
@@ -256,16 +256,16 @@ def test_forward_pass(golden, name, backbone, mask):
     features = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
     frames, n_mels = 257, features["n_mels"]
     network = Network(
-        backbone,
-        mask,
-        "multiply_and_divide",
+        backbone=backbone,
+        mask=mask,
+        masking="multiply_and_divide",
         pretrained=False,
         classes=outputs.shape[2] // 3,
         frames=frames,
         n_mels=n_mels,
         bins=outputs.shape[1],
     ).eval()
-    network.standardise(0.0, RESCALING.get(backbone, 1.0))
+    network.standardise(0.0, network.divisor)
     generator, filled = fill(network, recorded)
     windows = np.float32(-80 + 100 * generator.random((len(outputs), frames, n_mels)))
     with torch.no_grad():

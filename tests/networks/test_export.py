@@ -1,4 +1,4 @@
-"""Export: an ONNX file computes from the waveform what features and network compute here, in ONNX Runtime."""
+"""Export: in ONNX Runtime the file computes from a waveform what front end and network compute here."""
 
 import json
 
@@ -10,9 +10,11 @@ import yaml
 from digest import SCRIPTS
 from torch import nn
 
+from small import paper_network
 from yoho import InputError
-from yoho.networks.export import LogMel, export
-from yoho.networks.network import Network, load_network, save_network
+from yoho.networks.export import LogMelLayer, export
+from yoho.networks.network import Network
+from yoho.networks.saving import load_network, save_network
 from yoho.windows.front_ends import log_mel
 
 CONFIG = yaml.safe_load((SCRIPTS.parents[1] / "config" / "config.yaml").read_text())
@@ -57,8 +59,8 @@ WAVEFORMS, NAMES = waveforms()
 def save(folder, backbone, mask):
     """A network with random weights whose outputs are far from all being alike."""
     torch.manual_seed(0)
-    sizes = {"classes": len(LABELS), "frames": 257, "n_mels": 40, "bins": 9, "pretrained": False}
-    network = Network(backbone=backbone, mask=mask, masking="multiply", **sizes)
+    arguments = paper_network(backbone, mask, classes=len(LABELS))
+    network = Network(**arguments)
     features = torch.from_numpy(log_mel(WAVEFORMS, RATE, **FEATURES))
     network.standardise(features.mean(), features.std())
     for module in network.modules():
@@ -67,8 +69,7 @@ def save(folder, backbone, mask):
     with torch.no_grad():
         network(features)
         network.head.weight.mul_(2 / torch.logit(network.eval()(features)).std())
-    settings = {"backbone": backbone, "mask": mask, "masking": "multiply"} | sizes
-    save_network(network.state_dict(), DESCRIPTION | {"network": settings}, folder)
+    save_network(network.state_dict(), DESCRIPTION | {"network": arguments}, folder)
 
 
 def session(path):
@@ -94,7 +95,7 @@ def exported(tmp_path_factory):
 def test_log_mel_is_that_of_the_windows(changes):
     settings = FEATURES | changes
     expected = log_mel(WAVEFORMS, RATE, **settings)
-    features = LogMel(RATE, **settings)(torch.from_numpy(WAVEFORMS)).numpy()
+    features = LogMelLayer(sample_rate=RATE, **settings)(torch.from_numpy(WAVEFORMS)).numpy()
     assert features.shape == expected.shape and features.dtype == expected.dtype
     assert dict(zip(NAMES, np.abs(features - expected).max(axis=(1, 2)))) == pytest.approx(
         dict.fromkeys(NAMES, 0), abs=5e-4
@@ -103,9 +104,8 @@ def test_log_mel_is_that_of_the_windows(changes):
 
 def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
     path = tmp_path / "log_mel.onnx"
-    torch.onnx.export(
-        LogMel(RATE, **FEATURES).eval(), (torch.zeros(10, SAMPLES),), path, dynamo=True, opset_version=18, verbose=False
-    )
+    layer, waveforms = LogMelLayer(sample_rate=RATE, **FEATURES).eval(), (torch.zeros(10, SAMPLES),)
+    torch.onnx.export(layer, waveforms, path, dynamo=True, opset_version=18, verbose=False)
     (features,) = session(path).run(None, {"waveform": WAVEFORMS})
     difference = np.abs(features - log_mel(WAVEFORMS, RATE, **FEATURES)).max(axis=(1, 2))
     assert dict(zip(NAMES, difference)) == pytest.approx(dict.fromkeys(NAMES, 0), abs=5e-4)

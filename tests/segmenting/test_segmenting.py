@@ -11,7 +11,7 @@ import torch
 
 from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
-from yoho.networks.network import load_network
+from yoho.networks.saving import load_network
 from yoho.segmenting.choice import best_run
 from yoho.segmenting.segmenter import COLUMNS, Segmenter, ahead
 from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
