@@ -1,4 +1,4 @@
-"""False alarms: what each network finds in silence, noise and room tone, where no class sounds."""
+"""Tabulate false alarms: what each network finds in silence, noise and room tone, in which no class sounds."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Put the test scores of the configured dataset's runs into one table."""
+"""Tabulate the test scores of a dataset's runs."""
 
 import json
 from pathlib import Path
