@@ -9,7 +9,7 @@ import sed_eval
 
 from yoho.events import COLUMNS
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.segments import COUNTS, SCORES, Scorer, activity, mix_durations, segment_counts, segment_scores
+from yoho.scoring.segments import COUNTS, SCORES, Scorer, activity, segment_counts, segment_scores
 from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["car", "clocks", "crowds"]
@@ -299,4 +299,4 @@ def test_end_counts_from_where_the_decoder_says(end_from, seconds):
 
 def test_length_of_each_mix_is_taken_from_its_windows():
     windows = pd.DataFrame({"filename": ["a", "a", "b"], "onset": [0, 1.96, 0], "mix_duration": [4.5, 4.5, 2.0]})
-    assert mix_durations(windows) == {"a": 4.5, "b": 2.0}
+    assert Scorer(windows, table(), None, 1.0).durations == {"a": 4.5, "b": 2.0}

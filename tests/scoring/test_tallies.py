@@ -9,7 +9,7 @@ import torch
 
 from yoho.claims.measures import gather
 from yoho.events import COLUMNS, merge_events, read_table, write_table
-from yoho.scoring.segments import COUNTS, Scorer, mix_durations, segment_scores
+from yoho.scoring.segments import COUNTS, Scorer, segment_scores
 from yoho.scoring.tallies import KINDS, OVERALL, field_recordings, recording_tallies, recordings_at
 from yoho.windows.loss import bin_losses
 from yoho.windows.targets import Decoder, encode_events
@@ -88,7 +88,7 @@ def sums(tallies, event_label=OVERALL):
 def test_summed_over_recordings_they_give_the_segment_based_scores(seed, resolution):
     plan, estimated, outputs = made_up(seed)
     tallies = tallies_of(plan, estimated, outputs, resolution)
-    durations = mix_durations(cut(plan))
+    durations = scorer(cut(plan), None).durations
     overall, per_class = segment_scores(merge_events(plan), estimated, durations, LABELS, resolution)
     rows = {OVERALL: overall} | {row["event_label"]: row for row in per_class.to_dict("records")}
     assert 0.1 < overall["f1"] < 0.9
@@ -239,7 +239,7 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
     rows = found.set_index(["recording", "event_label"])
     assert rows.loc[("b1", OVERALL), ["true_positives", "references", "predictions", "errors"]].tolist() == [0, 0, 2, 2]
     assert rows.loc[("b2", OVERALL), ["predictions", "errors"]].tolist() == [0, 0]
-    overall, _ = segment_scores(reference, estimated, mix_durations(windows), LABELS, 1.0)
+    overall, _ = segment_scores(reference, estimated, scorer(windows, reference).durations, LABELS, 1.0)
     assert 2 * sums(found)["true_positives"] / (sums(found)["references"] + sums(found)["predictions"]) == overall["f1"]
     text = io.StringIO()
     write_table(found, text)

@@ -13,7 +13,7 @@ TOUCH = 1.5e-6
 
 
 def read_table(path):
-    """Read a tab-separated table; names and labels stay text, even such as 007 or NA."""
+    """Read a tab-separated table; names and labels stay text, even 007 or NA."""
     text = ("filename", "event_label", "recording", "recording_label", "path", "group", "split")
     return pd.read_csv(path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False)
 

@@ -36,7 +36,7 @@ class Scorer:
     @property
     def durations(self):
         """{filename: length of the mix, s}."""
-        return mix_durations(self.windows)
+        return dict(zip(self.windows["filename"], self.windows["mix_duration"]))
 
 
 def activity(events, filenames, event_labels, resolution, segments):
@@ -101,8 +101,3 @@ def rates(true_positives, references, predictions, errors):
         "recall": true_positives / np.maximum(references, 1),
         "error_rate": errors / np.maximum(references, 1),
     }
-
-
-def mix_durations(windows):
-    """{filename: length of the mix, s}, from a table of windows."""
-    return dict(zip(windows["filename"], windows["mix_duration"]))

@@ -19,16 +19,16 @@ PRECISION = {"bin": np.float64, "onset": np.float32}
 SUMS = ("presence", "bins")
 
 
-def encode_events(events, window_onsets, event_labels, window_length, bins):
+def encode_events(events, onsets, event_labels, window_length, bins):
     """Targets of the windows of one mix, from its true events.
 
-    events: table with onset, offset (s) and event_label; window_onsets: (windows,), s; window_length: s.
+    events: table with onset, offset (s) and event_label; onsets: of the windows, (windows,), s; window_length: s.
     Returns (windows, bins, 3 * classes) float32. Each class, in the order of `event_labels`, has [presence, start,
     end]; start and end are fractions of the bin, and all three are 0 if the class is absent. If a class sounds twice
     within a bin, the bin holds the first start and the last end.
     """
     width = window_length / bins
-    edges = np.asarray(window_onsets)[:, None] + width * np.arange(bins)
+    edges = np.asarray(onsets)[:, None] + width * np.arange(bins)
     targets = np.zeros((len(edges), bins, len(event_labels), 3), np.float32)
     for index, event_label in enumerate(event_labels):
         sounding = events[events["event_label"] == event_label]
@@ -43,7 +43,7 @@ def encode_events(events, window_onsets, event_labels, window_length, bins):
     return targets.reshape(len(edges), bins, -1)
 
 
-def encode_events_as_released(events, window_onsets, event_labels, window_length, bins):
+def encode_events_as_released(events, onsets, event_labels, window_length, bins):
     """Targets as the released notebooks write them; arguments and result as in `encode_events`.
 
     There are four differences. Each window joins its events of one class in the order of the table (`join_in_order`).
@@ -53,8 +53,8 @@ def encode_events_as_released(events, window_onsets, event_labels, window_length
     """
     width = window_length / bins
     edges = width * np.arange(bins)
-    window_onsets = np.asarray(window_onsets)[:, None]
-    onset, offset = events["onset"].to_numpy(float) - window_onsets, events["offset"].to_numpy(float) - window_onsets
+    begins = np.asarray(onsets)[:, None]
+    onset, offset = (events[time].to_numpy(float) - begins for time in ("onset", "offset"))
     listed = events["event_label"].isin(event_labels).to_numpy()
     window, event = np.nonzero(listed & (offset > 0) & (onset <= window_length))
     sounding = pd.DataFrame(
@@ -71,11 +71,11 @@ def encode_events_as_released(events, window_onsets, event_labels, window_length
     row, position = np.nonzero((end > 0) & (start < 1))
     window = sounding["filename"].to_numpy()[row]
     label = pd.Index(event_labels).get_indexer(sounding["event_label"])[row]
-    targets = np.zeros((len(window_onsets), bins, len(event_labels), 3), np.float32)
+    targets = np.zeros((len(begins), bins, len(event_labels), 3), np.float32)
     targets[window, position, label, 0] = 1
     targets[window, position, label, 1] = start[row, position].clip(min=0).round(6)
     targets[window, position, label, 2] = end[row, position].clip(max=1).round(6)
-    return targets.reshape(len(window_onsets), bins, -1)
+    return targets.reshape(len(begins), bins, -1)
 
 
 def join_in_order(events, gap, sums=()):
