@@ -1,7 +1,5 @@
 """Tabulate how the test scores change when one difference alone is switched from described to released."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -9,7 +7,7 @@ from yoho import job
 from yoho.claims.measures import difference, gather
 from yoho.claims.statistics import holm, interval, p_difference
 from yoho.events import read_table
-from yoho.figures.tables import table_page
+from yoho.figures.tables import write_results
 from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.windows.targets import Decoder
@@ -43,12 +41,10 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
         rows.append(row | sizes | {"interval_over": units})
     # A reader searches all rows for differences: Holm's method adjusts the p-values of all of them together.
     adjusted = {name: holm([row[name] for row in rows]) for name in ("f1_p", "error_rate_p")}
-    pd.DataFrame(rows).assign(**adjusted).to_csv(table, index=False, float_format="%.6f")
+    title = "Effect of each difference between the readings"
+    write_results(table, pd.DataFrame(rows).assign(**adjusted), "%.6f", title=title)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     tabulate_audit(snakemake.input, snakemake.output.table, **job.params(snakemake))
-    Path(snakemake.output.page).write_text(
-        table_page("Effect of each difference between the readings", snakemake.output.table)
-    )

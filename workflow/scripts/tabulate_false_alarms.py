@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import job
 from yoho.events import read_table
+from yoho.figures.tables import write_results
 from yoho.recordings.background import KINDS, TESTED, make_background
 from yoho.recordings.splits import BACKGROUND, background_kind
 from yoho.scoring.false_alarms import false_alarms
@@ -30,7 +29,7 @@ def tabulate_false_alarms(files, table, threads, *, labels, sample_rate, recordi
         for label, segmenter in networks.items():
             found[label, "own"].append(segmenter.file(path))
     rows = [{"network": label, "kind": kind} | false_alarms(heard) for (label, kind), heard in found.items()]
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
+    write_results(table, rows, "%.5g")
 
 
 if __name__ == "__main__":
