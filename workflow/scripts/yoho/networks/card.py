@@ -1,5 +1,8 @@
 """The model card: what `model.json` says about a network in words and scores."""
 
+from yoho.networks.device import device_name
+from yoho.provenance import commit
+
 ABOUT = (
     "A YOHO network of the paper Referring Audio Segmentation (Shetty et al., 2023), rebuilt and trained by this "
     "workflow. It takes audio and reports when each of its classes sounds."
@@ -38,3 +41,9 @@ def model_card(event_labels, data, windows, sample_rate):
 def card_scores(scores):
     """The F1 of a table of scores as `sed_eval_scores` gives it: {"overall" or class: segment_f1 and event_f1}."""
     return scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
+
+
+def made_with(device, *packages):
+    """What made a network: the workflow's commit, the device's name and the versions of some imported packages."""
+    versions = {package.__name__: str(package.__version__) for package in packages}
+    return {"commit": commit(), "device": device_name(device), "versions": versions}

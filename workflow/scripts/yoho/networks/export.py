@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from yoho.networks.folding import folded
 from yoho.networks.saving import load_network
-from yoho.windows.front_ends import SILENCE
+from yoho.windows.front_ends import SILENCE, LogMel
 
 OPSET = 18  # the oldest that PyTorch's exporter writes without conversion
 
@@ -22,11 +22,11 @@ class LogMelLayer(nn.Module):
     precision a band far below a loud tone is off by 0.002 dB instead of 0.0001 dB, and the time is the same.
     """
 
-    def __init__(self, *, sample_rate, n_fft, hop_length, win_length, n_mels, top_db):
+    def __init__(self, front_end):
         super().__init__()
-        self.n_fft, self.hop_length, self.top_db = n_fft, hop_length, top_db
-        taper = librosa.util.pad_center(librosa.filters.get_window("hann", win_length), size=n_fft)
-        mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels).T
+        self.n_fft, self.hop_length, self.top_db = front_end.n_fft, front_end.hop_length, front_end.top_db
+        taper = librosa.util.pad_center(librosa.filters.get_window("hann", front_end.win_length), size=self.n_fft)
+        mel = librosa.filters.mel(sr=front_end.sample_rate, n_fft=self.n_fft, n_mels=front_end.n_mels).T
         self.register_buffer("taper", torch.tensor(taper))
         self.register_buffer("mel", torch.tensor(mel).double())
 
@@ -54,9 +54,10 @@ def export(folder, target):
     """
     network, description = load_network(folder)
     windows, decoding = description["windows"], description["decoding"]
-    features = LogMelLayer(sample_rate=description["sample_rate"], **description["features"])
+    front_end = LogMel(description["sample_rate"], **description["features"])
+    features = LogMelLayer(front_end)
     # Two windows, because the exporter takes a dimension of 1 for a constant.
-    waveform = torch.zeros(2, round(windows["length"] * description["sample_rate"]))
+    waveform = torch.zeros(2, front_end.size(windows["length"]))
     whole = nn.Sequential(features, folded(network, features(waveform))).eval()
     with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own code.
         program = torch.onnx.export(
