@@ -22,7 +22,7 @@ from tqdm import tqdm
 from yoho import InputError, job
 from yoho.audio import AudioWarning, resampled, sound
 from yoho.segmenting.choice import best_run
-from yoho.segmenting.page import write_page
+from yoho.segmenting.page import TRUTH, write_page
 from yoho.segmenting.reading import ENCODINGS, SUFFIXES, pcm_blocks
 from yoho.segmenting.segmenter import DECODINGS, load
 from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
@@ -112,7 +112,8 @@ def segment_file(file, name, true, network, form, output, page, classes):
         if page:
             if true is not None and classes != segmenter.event_labels:
                 true = true[true["event_label"].isin(classes)]
-            write_page(named_after(target, ".html"), file, events, classes, reference=true, title=file.name)
+            tracks = ({} if true is None else {TRUTH: true}) | {"found": events}
+            write_page(named_after(target, ".html"), file, tracks, classes, title=file.name)
         return text, None
     except InputError as error:
         return "", str(error)
