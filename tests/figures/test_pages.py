@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from record_provenance import record_provenance
 from show_mix import show_mix
 
 from yoho.events import write_table
 from yoho.figures.tables import markdown_page, table_page, text_page, write_results
-from yoho.provenance import commit, versions
 
 
 def cells(page):
@@ -84,26 +82,3 @@ def test_networks_of_the_config_are_counted_too(tmp_path, monkeypatch):
     found = pd.read_csv(tmp_path / "n.csv", keep_default_na=False)
     assert list(found["backbone"].unique()) == ["vggish", "resnet18"]
     assert found.loc[found["backbone"] == "resnet18", "mask"].nunique() == 4
-
-
-# ---- provenance ------------------------------------------------------------------------------------------------------
-
-
-def test_provenance_is_the_same_again_and_names_no_place(tmp_path):
-    texts = []
-    for name in ("one", "other"):
-        made = type("Made", (), {"file": tmp_path / f"{name}.json", "page": tmp_path / f"{name}.html"})
-        record_provenance(made, config={"dataset": "x"})
-        texts.append(made.file.read_text())
-    assert texts[0] == texts[1] and '"torch": ' in texts[0] and '"dataset": "x"' in texts[0]
-    assert not re.search(r'"/|[0-9]{2}:[0-9]{2}:', texts[0])
-
-
-def test_commit_is_unknown_without_git(monkeypatch):
-    assert re.fullmatch(r"[\w.-]+", commit())
-    monkeypatch.setenv("PATH", "")
-    assert commit() == "unknown"
-
-
-def test_versions_are_those_that_are_imported():
-    assert versions()["numpy"] == np.__version__

@@ -384,7 +384,7 @@ def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys
     assert main([name, "--weights", str(run), "--page"]) == 0
     out, err = capsys.readouterr()
     assert out
-    assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+    assert err == f"warning: {name}: is cut off; the sound before the cut is used\n"
 
 
 def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here, capsys):
@@ -403,7 +403,7 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
     call = (Path(file.name), None, (str(run), None, None, None), "text", None, True, ["car", "rain"])
-    assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; what there is of it is used"])
+    assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; the sound before the cut is used"])
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
@@ -423,7 +423,7 @@ def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
 def test_a_rate_that_is_none(run, capsys, monkeypatch, rate):
     monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))
     assert main(["-", "--weights", str(run), "--rate", rate]) == 2
-    assert "no sample rate" in capsys.readouterr().err
+    assert "not a sample rate" in capsys.readouterr().err
 
 
 def test_bad_files_are_a_line_each_and_the_others_are_done(song, run, capsys, here, wanted):
@@ -550,7 +550,7 @@ def test_processes_of_a_script(run, song, here):
     table = pd.read_csv(io.StringIO(done.stdout), sep="\t")
     assert set(table["filename"]) >= {"song.wav", "more/song.wav"}
     assert "error: text.wav: " in done.stderr
-    assert done.stderr.count("warning: cut.wav: is cut off; what there is of it is used\n") == 1
+    assert done.stderr.count("warning: cut.wav: is cut off; the sound before the cut is used\n") == 1
     assert done.stderr.endswith("3 segmented, 1 failed\n")
 
 

@@ -20,11 +20,11 @@ if __name__ == "__main__" and "snakemake" not in globals():
 from tqdm import tqdm
 
 from yoho import InputError, job
-from yoho.audio import AudioWarning, resampled, sound
+from yoho.audio import AudioWarning, checked_blocks, resampled
 from yoho.segmenting.choice import best_run
 from yoho.segmenting.page import TRUTH, write_page
-from yoho.segmenting.reading import ENCODINGS, SUFFIXES, pcm_blocks
-from yoho.segmenting.segmenter import DECODINGS, load
+from yoho.segmenting.samples import ENCODINGS, pcm_blocks
+from yoho.segmenting.segmenter import DECODINGS, cached_segmenter as load
 from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -160,7 +160,7 @@ def looks_like_audio(folder, path):
 def segment_stream(stream, network, *, encoding, channels, rate, form, classes=None):
     """Segment raw PCM from a binary stream: each event is a line on standard output as soon as it is certain."""
     segmenter = load(*network)
-    blocks = sound(pcm_blocks(stream, encoding, channels), "standard input")
+    blocks = checked_blocks(pcm_blocks(stream, encoding, channels), "standard input")
     print(FORMS[form].header, end="", flush=True)
     blocks = resampled(blocks, rate, segmenter.sample_rate)
     with warnings.catch_warnings(action="always", category=AudioWarning):
