@@ -13,15 +13,16 @@ import soundfile
 from signals import headless_mp3, tone
 from yoho import InputError
 from yoho import audio as module
-from yoho.audio import AudioWarning, read_audio, read_blocks, resampled, sound, write_audio
-from yoho.segmenting.reading import array_blocks, file_audio, open_audio, pcm_blocks
+from yoho.audio import AudioWarning, checked_blocks, read_audio, read_blocks, resampled, write_audio
+from yoho.segmenting.reading import open_audio, resampled_audio
+from yoho.segmenting.samples import array_blocks, pcm_blocks
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 
 
 def read(path, rate=RATE):
-    return np.concatenate(list(file_audio(path, rate).blocks))
+    return np.concatenate(list(resampled_audio(path, rate).blocks))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_a_playlist_opens_no_address(tmp_path):
 
 
 def test_without_ffmpeg_the_line_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     path = tmp_path / "a.m4a"
     path.write_bytes(b"not audio")
     with pytest.raises(InputError, match="ffmpeg is not installed"):
@@ -199,16 +200,16 @@ def test_whole_numbers_of_no_known_scale_are_refused(waveform):
 def test_arrays_and_rates_that_are_none_are_refused():
     for waveform in ([[1.0, 2.0], [3.0]], np.zeros((100, 0)), [], "a"):
         with pytest.raises(InputError):
-            list(sound(array_blocks(waveform), "waveform"))
+            list(checked_blocks(array_blocks(waveform), "waveform"))
     for rate in ("44100", None, 0, np.nan, -1):
-        with pytest.raises(InputError, match="no sample rate"):
+        with pytest.raises(InputError, match="not a sample rate"):
             list(resampled([np.zeros(9, np.float32)], rate, 8000))
 
 
-def test_sound_names_what_holds_none():
+def test_checked_blocks_name_what_holds_no_audio():
     with pytest.raises(InputError, match="microphone: holds no audio"):
-        list(sound([np.zeros(0)], "microphone"))
-    assert [len(block) for block in sound([np.zeros(0), np.zeros(2)], "microphone")] == [2]
+        list(checked_blocks([np.zeros(0)], "microphone"))
+    assert [len(block) for block in checked_blocks([np.zeros(0), np.zeros(2)], "microphone")] == [2]
 
 
 # ---- whole files and parts of them -----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from yoho.audio import read_blocks
 from yoho.containers.frames import START, format_of, mp3_frame
 from yoho.containers.headers import announced_frames, is_estimated, sound_bytes
 from yoho.containers.parts import is_cut, parts
-from yoho.segmenting.reading import pcm_blocks
+from yoho.segmenting.samples import pcm_blocks
 
 RATE = 44100
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")

@@ -12,7 +12,7 @@ import soundfile
 from yoho import InputError
 from yoho import audio as module
 from yoho.audio import AudioWarning, mono_blocks, read_audio
-from yoho.segmenting.reading import file_audio, open_audio
+from yoho.segmenting.reading import open_audio, resampled_audio
 
 RATE = 44100
 SECONDS = 18
@@ -23,7 +23,7 @@ no_ffmpeg = pytest.mark.usefixtures("without_ffmpeg")
 
 @pytest.fixture
 def without_ffmpeg(monkeypatch):
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
 
 
 def bursts(rate=RATE):
@@ -70,7 +70,7 @@ def made(tmp_path_factory):
 def heard(path, warned=None):
     """Onsets of a file's tones; `warned`: a part of the one thing that is said of it, None: nothing may be."""
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     texts = [str(each.message) for each in said if each.category is AudioWarning]
     assert len(texts) == (warned is not None), texts
     assert all(text.startswith(f"{path}: ") and warned in text for text in texts)
@@ -120,7 +120,7 @@ def test_a_hole_in_ogg_of_which_the_pages_have_no_gap(made, monkeypatch, codec, 
     far = np.abs(WANTED - 6) > 3.6
     np.testing.assert_allclose(found[far], WANTED[far], atol=0.05)
     assert np.isnan(found[~far]).any()
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     heard(path, "lacks parts")
 
 
@@ -150,7 +150,7 @@ def test_the_cut_of_what_has_no_length_is_told(made, tmp_path, name, options):
     path = tmp_path / name
     path.write_bytes(content[: len(content) // 2 + 5])
     with pytest.warns(AudioWarning, match="is cut off|is damaged"):
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     assert SECONDS / 3 < len(samples) / RATE < SECONDS / 1.5
 
 
@@ -189,7 +189,7 @@ def test_lost_pages_of_ogg(made, tmp_path, monkeypatch, codec, suffix):
     assert 1 <= np.isnan(found).sum() <= 3
     # What is on the first page after those stands where they were, and so may be early.
     assert (np.abs(found - WANTED) > 0.05).sum() <= 1
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     heard(path, "lacks parts")
 
 
@@ -226,7 +226,7 @@ def test_files_put_one_after_another_are_heard_as_one(made, tmp_path, suffix, co
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(b"".join((tmp_path / f"{number}.{suffix}").read_bytes() for number in (1, 2)))
     with warnings.catch_warnings(action="ignore"):
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     # AAC alone does not say how much its encoder put before and after the sound.
     assert len(samples) / RATE == pytest.approx(SECONDS, abs=0.15 if suffix == "aac" else 0.1)
     check(onsets(samples), within=0.1 if suffix == "aac" else 0.08)
@@ -246,7 +246,7 @@ def test_an_mp3_that_goes_on_after_what_its_header_announces(made, tmp_path):
     two = made("bare.mp3", "-c:a", "libmp3lame", "-id3v2_version", "0", "-write_xing", "0").read_bytes()
     (tmp_path / "a.mp3").write_bytes(one + two)
     with warnings.catch_warnings(action="ignore"):
-        samples = np.concatenate(list(file_audio(tmp_path / "a.mp3", RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(tmp_path / "a.mp3", RATE).blocks))
     assert len(samples) / RATE == pytest.approx(2 * SECONDS, abs=0.1)
     check(onsets(samples[SECONDS * RATE :]), within=0.08)
 
@@ -307,7 +307,7 @@ def test_of_several_tracks_the_default_one_is_taken_and_the_others_are_named(mad
     silence = ["-f", "lavfi", "-i", f"anullsrc=r=44100:cl=stereo:d={SECONDS}"]
     choice = ["-disposition:a:0", "0", "-disposition:a:1", "default"]
     ffmpeg(*silence, "-i", made.folder / "a.wav", "-map", "0", "-map", "1", "-c:a", "aac", *choice, path)
-    check(heard(path, "holds 2 sound tracks; number 2 is used"))
+    check(heard(path, "holds 2 audio tracks; only number 2 is used"))
 
 
 @needs_ffmpeg
@@ -316,7 +316,7 @@ def test_tracks_of_ogg_are_named_too(made):
     ffmpeg(
         "-i", made.folder / "a.wav", "-i", made.folder / "a.wav", "-map", "0", "-map", "1", "-c:a", "libvorbis", path
     )
-    check(heard(path, "holds 2 sound tracks; number 1 is used"))
+    check(heard(path, "holds 2 audio tracks; only number 1 is used"))
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_fifty_bytes_overwritten_lose_no_more_than_where_they_are(made, tmp_path
     content[start : start + 50] = np.random.default_rng(0).bytes(50)
     path.write_bytes(content)
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     assert len(said) <= 1  # of MP3 a decoder may conceal it
     found = onsets(samples)
     hit = np.abs(WANTED - place * SECONDS) < 1.5
@@ -384,7 +384,7 @@ def test_flac_is_read_beyond_its_damage_from_the_very_sample(made, tmp_path, mon
     content[len(content) // 2 : len(content) // 2 + 9] = b"not sound"
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged"):
-        samples = np.concatenate(list(file_audio(tmp_path / "a.flac", RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(tmp_path / "a.flac", RATE).blocks))
     whole, _ = soundfile.read(made("a.flac"), dtype="float32")
     assert len(samples) == len(whole)
     assert np.mean(samples != whole) < 0.02  # a frame of FLAC or two
@@ -397,7 +397,7 @@ def test_damaged_flac_without_ffmpeg_is_used_as_far_as_it_goes(made, tmp_path):
     content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged .*s are used"):
-        assert sum(map(len, file_audio(tmp_path / "a.flac", RATE).blocks)) > 0
+        assert sum(map(len, resampled_audio(tmp_path / "a.flac", RATE).blocks)) > 0
 
 
 @needs_ffmpeg
@@ -439,7 +439,7 @@ def test_low_frequency_effects_are_left_out_of_every_container(made, monkeypatch
     if tool == "soundfile":
         if path.suffix in (".m4a", ".mkv"):
             pytest.skip("soundfile reads no such file")
-        monkeypatch.setattr(module.shutil, "which", lambda name: None)
+        monkeypatch.setattr(shutil, "which", lambda name: None)
     check(heard(path))
 
 

@@ -1,4 +1,4 @@
-"""The command line: every form and fault of it, by the function that Snakemake's rule calls too."""
+"""The command line: its formats and its errors. The rule `segment` calls the same function."""
 
 import contextlib
 import csv
@@ -21,10 +21,13 @@ import pandas as pd
 import pytest
 import segment_audio
 import soundfile
-from segment_audio import main
 
 from untrained import noise, save_untrained
-from yoho.segmenting.segmenter import Segmenter, load
+from yoho.segmenting import command as module
+from yoho.segmenting.command import Options, main
+from yoho.segmenting.finding import find_audio
+from yoho.segmenting.segmenter import Segmenter, cached_segmenter
+from yoho.segmenting.writing import FORMS
 
 SCRIPT = Path(segment_audio.__file__)
 
@@ -38,7 +41,7 @@ def run(tmp_path_factory):
 def here(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
-    load.cache_clear()
+    cached_segmenter.cache_clear()
     return tmp_path
 
 
@@ -112,10 +115,10 @@ def test_decoding(song, run, capsys):
 
 
 def test_the_best_run_is_the_default(song, run, capsys, monkeypatch, here):
-    monkeypatch.setattr(segment_audio, "RESULTS", run.parents[2])
+    monkeypatch.setattr(module, "RESULTS", run.parents[2])
     assert main([song]) == 0
     assert capsys.readouterr().err == f"network: {run} (the best of dataset data by validation F1, 0.50)\n"
-    monkeypatch.setattr(segment_audio, "RESULTS", here)
+    monkeypatch.setattr(module, "RESULTS", here)
     assert main([song]) == 2
     assert "run `make`" in capsys.readouterr().err
 
@@ -188,7 +191,7 @@ def test_any_name(run, here, capfd, name):
             main(["--weights", str(run), "--page", "--output", "out", "--format", form, "--", name, str(here / name)])
             == 0
         )
-        assert Path("out", f"{name}.{segment_audio.FORMS[form].suffix}").stat().st_size
+        assert Path("out", f"{name}.{FORMS[form].suffix}").stat().st_size
     assert Path("out", f"{name}.html").stat().st_size
     assert main(["--weights", str(run), "--", name, "gone\n.wav"]) == 2
     out, err = capfd.readouterr()
@@ -203,12 +206,12 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
     twin = name[:-5] + ("y" if name[0] == "x" else "\udcfe" if name[0] > "鳥" else "島") + ".wav"
     for file in (name, twin):
         soundfile.write(os.fsencode(file), pcm(), 44100)
-    monkeypatch.setattr(segment_audio, "write_page", partial(segment_audio.write_page, self_contained=100))
-    forms = list(segment_audio.FORMS)
+    monkeypatch.setattr(module, "write_page", partial(module.write_page, self_contained=100))
+    forms = list(FORMS)
     for form in forms:
         assert main(["--weights", str(run), "--output", "out", "--format", form, "--", name, twin]) == 0
     assert main(["--weights", str(run), "--page", name, twin, "--format", "json"]) == 0
-    endings = [f".{segment_audio.FORMS[form].suffix}" for form in forms]
+    endings = [f".{FORMS[form].suffix}" for form in forms]
     made = [path.name for path in (*Path("out").iterdir(), *here.glob("*.html"), *here.glob("*.page.flac"))]
     for ending in (*endings, ".html", ".page.flac"):
         pair = [found for found in made if found.endswith(ending)]
@@ -220,7 +223,7 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
             assert name[0] > "鳥" or found.encode()  # no character is cut
     page = next(here.glob("*.html"))
     assert sum(quote(os.fsencode(found.name)) in page.read_text() for found in here.glob("*.page.flac")) == 1
-    assert segment_audio.find_audio([here])[0] == sorted(here / file for file in (name, twin))
+    assert find_audio([here])[0] == sorted(here / file for file in (name, twin))
 
 
 class Terminal(io.TextIOWrapper):
@@ -234,7 +237,7 @@ class Terminal(io.TextIOWrapper):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-@pytest.mark.parametrize("form", segment_audio.FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
     """Of a name and of a class."""
     folder = Path(shutil.copytree(run, here / "run"))
@@ -384,7 +387,7 @@ def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys
     assert main([name, "--weights", str(run), "--page"]) == 0
     out, err = capsys.readouterr()
     assert out
-    assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+    assert err == f"warning: {name}: is cut off; the sound before the cut is used\n"
 
 
 def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here, capsys):
@@ -402,18 +405,22 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
     file = here / "\udcff.wav"  # a name that is no text
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
-    call = (Path(file.name), None, (str(run), None, None, None), "text", None, True, ["car", "rain"])
-    assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; what there is of it is used"])
+    options = Options(str(run), "text", page=True, classes=["car", "rain"], jobs=1)
+    assert module.try_file(file, Path(file.name), None, options)[1:] == (
+        None,
+        [f"{file}: is cut off; the sound before the cut is used"],
+    )
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
-    decoded = segment_audio.load(str(run), None, None, None).decoded
+    segmenter = cached_segmenter(str(run), None, None, None)
+    decoded = segmenter.decoded
 
     def warn(windows):
         warnings.warn("numbers", RuntimeWarning, stacklevel=1)
         return decoded(windows)
 
-    monkeypatch.setattr(segment_audio.load(str(run), None, None, None), "decoded", warn)
+    monkeypatch.setattr(segmenter, "decoded", warn)
     with pytest.warns(RuntimeWarning, match="numbers"):
         assert main([song, "--weights", str(run)]) == 0
     assert "warning: numbers" not in capsys.readouterr().err
@@ -423,7 +430,7 @@ def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
 def test_a_rate_that_is_none(run, capsys, monkeypatch, rate):
     monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))
     assert main(["-", "--weights", str(run), "--rate", rate]) == 2
-    assert "no sample rate" in capsys.readouterr().err
+    assert "not a sample rate" in capsys.readouterr().err
 
 
 def test_bad_files_are_a_line_each_and_the_others_are_done(song, run, capsys, here, wanted):
@@ -550,7 +557,7 @@ def test_processes_of_a_script(run, song, here):
     table = pd.read_csv(io.StringIO(done.stdout), sep="\t")
     assert set(table["filename"]) >= {"song.wav", "more/song.wav"}
     assert "error: text.wav: " in done.stderr
-    assert done.stderr.count("warning: cut.wav: is cut off; what there is of it is used\n") == 1
+    assert done.stderr.count("warning: cut.wav: is cut off; the sound before the cut is used\n") == 1
     assert done.stderr.endswith("3 segmented, 1 failed\n")
 
 

@@ -13,7 +13,7 @@ from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
 from yoho.networks.saving import load_network
 from yoho.segmenting.choice import best_run
-from yoho.segmenting.segmenter import COLUMNS, Segmenter, ahead
+from yoho.segmenting.segmenter import COLUMNS, Segmenter, prefetched
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
 from yoho.windows.targets import Decoder
@@ -93,7 +93,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows, way):
 
 def test_every_window_is_computed_once():
     predictor = Drawn()
-    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]), None)
+    Segmenter(predictor, description()).segment_blocks(blocks_of(ramp(900), [4096]), None)
     assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
@@ -121,17 +121,17 @@ def test_an_event_is_told_within_the_stated_delay_and_never_changed(way, delay):
     )
 
 
-def test_ahead_keeps_order_and_errors():
+def test_prefetching_keeps_order_and_errors():
     def items():
         yield from range(5)
         raise InputError("no more")
 
     found = []
     with pytest.raises(InputError, match="no more"):
-        for item in ahead(items(), 3):
+        for item in prefetched(items(), 3):
             found.append(item)
     assert found == [0, 1, 2, 3, 4]
-    assert list(ahead([], 2)) == []
+    assert list(prefetched([], 2)) == []
 
 
 def test_score_is_the_mean_presence_of_the_bins():
@@ -279,7 +279,9 @@ def test_silence_holds_no_event(waveform, rate, threshold, way):
 def test_silence_within_a_recording_holds_no_event():
     sound = (0.1 * np.random.default_rng(0).standard_normal(60 * RATE)).astype(np.float32)
     sound[20 * RATE : 40 * RATE] = 0
-    first, second = Segmenter(sounding, description(segmenting=SEGMENTING)).whole([sound], 0.0).events.groupby("onset")
+    first, second = (
+        Segmenter(sounding, description(segmenting=SEGMENTING)).segment_blocks([sound], 0.0).events.groupby("onset")
+    )
     width = LENGTH / BINS
     assert first[0] == 0 and 20 <= first[1]["offset"].max() < 20 + width
     assert 40 - width < second[0] <= 40 and second[1]["offset"].max() == 60
@@ -325,7 +327,7 @@ def test_a_stream_gives_what_a_file_gives(sizes, seconds, way):
     segmenter = Segmenter(loudness, description(segmenting=SEGMENTING | WAYS[way]), WAYS[way]["threshold"], way)
     times, tables = zip(*segmenter.stream(blocks_of(signal, sizes), floats=True))
     found = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
-    wanted = segmenter.whole([signal], 0.0)
+    wanted = segmenter.segment_blocks([signal], 0.0)
     assert len(wanted.events) and times[-1] == wanted.duration == seconds
     pd.testing.assert_frame_equal(found, wanted.events, rtol=0, atol=1e-12)
 
@@ -399,23 +401,25 @@ def test_f1_is_compared_within_a_dataset_and_real_recordings_go_first(tmp_path):
 
     unknown = put_run(tmp_path, "old", 0.99, 9)
     assert taken() == (unknown, "0.99")
-    builtin = put_run(tmp_path, "builtin", 0.95, 8, source="synthetic")
-    assert taken() == (builtin, "0.95; it was preferred to old, which is made of recordings of an unknown source")
-    esc10 = put_run(tmp_path, "esc10", 0.7, 1, source="esc50", trained_on="esc10")
-    put_run(tmp_path, "esc10", 0.6, 3, source="esc50", trained_on="esc10")
-    put_run(tmp_path, "esc10", 0.8, 4, source="esc50", trained_on="esc10-pool_released")  # heard its test recordings
+    builtin = put_run(tmp_path, "builtin", 0.95, 8, origin="built-in recordings")
+    assert taken() == (builtin, "0.95; it was preferred to old, which consists of recordings of an unknown source")
+    esc10 = put_run(tmp_path, "esc10", 0.7, 1, origin="a collection's recordings", trained_on="esc10")
+    put_run(tmp_path, "esc10", 0.6, 3, origin="a collection's recordings", trained_on="esc10")
+    put_run(
+        tmp_path, "esc10", 0.8, 4, origin="a collection's recordings", trained_on="esc10-pool_released"
+    )  # heard its test recordings
     folder, why = taken()
     assert folder == esc10
     assert why.startswith(
-        "0.70; it was preferred to esc10-pool_released, which is a variant, and to builtin, which is "
+        "0.70; it was preferred to esc10-pool_released, which is a variant, and to builtin, which consists of "
     )
-    bbc = put_run(tmp_path, "bbc", 0.4, 5, source="bbc")
+    bbc = put_run(tmp_path, "bbc", 0.4, 5, origin="a collection's recordings")
     assert taken()[0] == bbc and "esc10, which is older" in taken()[1]
-    own = put_run(tmp_path, "own", 0.3, 1, source="folder")
-    assert taken()[0] == own and "builtin, which is made of built-in recordings" in taken()[1]
+    own = put_run(tmp_path, "own", 0.3, 1, origin="your own recordings")
+    assert taken()[0] == own and "builtin, which consists of built-in recordings" in taken()[1]
 
 
-@pytest.mark.parametrize("data", [None, [], "synthetic", {"source": ["folder"]}, {"trained_on": 3}])
+@pytest.mark.parametrize("data", [None, [], "synthetic", {"origin": ["your own recordings"]}, {"trained_on": 3}])
 def test_a_model_card_of_another_form_is_a_run_all_the_same(tmp_path, data):
     folder = put_run(tmp_path, "data", 0.5, 1)
     (folder / "model.json").write_text(json.dumps({"validation": {"f1": 0.5}, "data": data}))

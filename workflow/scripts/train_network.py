@@ -50,32 +50,21 @@ def train_network(
     device = choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
     torch.manual_seed(seed)
-    (_, frames, n_mels), (_, bins, _) = train[0].shape, train[1].shape
-    sizes = {"classes": len(event_labels), "frames": frames, "n_mels": n_mels, "bins": bins}
-    network = settings["network"] | {"pretrained": training["pretrained"]} | sizes
+    network = network_arguments(settings, event_labels, train)
     model = Network(**network)
     training = training | {"precision": choose_precision(model, device, training["precision"])}
     settings = settings | {"network": network, "training": training}  # and "decoding", "seed"
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
     scorer = Scorer(read_table(files.valid_windows), read_table(files.valid_events), decoder, scoring["resolution"])
-    depends = fingerprint(files, event_labels, settings, scoring["resolution"])
-    depends |= {"device": device.type, "code": training_code}
+    depends = {"device": device.type, "code": training_code} | fingerprint(files, scorer, settings)
     checkpoint = Checkpoint(Path(made.weights).with_name("checkpoint.pt"), depends, job.say)
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
+    held_out = None if files.held_out_features == files.valid_features else held_out
+    how = {"held_out": held_out, "score": scorer, "progress": partial(job.progress, desc=run)}
+    how |= {"settings": training, "seed": seed, "device": device}
     # A job whose Snakemake was killed ends within two seconds.
     with checkpoint.locked(patience=10):
-        fitted = fit(
-            model,
-            train,
-            valid,
-            checkpoint,
-            held_out=None if files.held_out_features == files.valid_features else held_out,
-            score=scorer,
-            progress=partial(job.progress, desc=run),
-            settings=training,
-            seed=seed,
-            device=device,
-        )
+        fitted = fit(model, train, valid, checkpoint, **how)
     fitted.history.to_csv(made.history, index=False, float_format="%.9g")
     fitted.classwise.to_csv(made.classwise, index=False, float_format="%.9g")
     model.load_state_dict(fitted.weights)
@@ -98,14 +87,22 @@ def train_network(
     save_network(fitted.weights, description, Path(made.weights).parent)
 
 
-def fingerprint(files, event_labels, settings, resolution):
-    """What a run's weights depend on, except for its device and code."""
+def network_arguments(settings, event_labels, train):
+    """Arguments of `Network`, from a run's settings, its classes and the shapes of its training windows."""
+    (_, frames, n_mels), (_, bins, _) = (array.shape for array in train)
+    sizes = {"classes": len(event_labels), "frames": frames, "n_mels": n_mels, "bins": bins}
+    return settings["network"] | {"pretrained": settings["training"]["pretrained"]} | sizes
+
+
+def fingerprint(files, scorer, settings):
+    """What a run's weights depend on, apart from the device and the code."""
     # A checkpoint of fewer epochs can be continued, and CUDA graphs run the same kernels.
     training = {key: value for key, value in settings["training"].items() if key not in ("epochs", "graph")}
-    scored = {"event_labels": event_labels, "decoding": settings["decoding"], "resolution": resolution}
+    scored = {"event_labels": scorer.decoder.event_labels, "resolution": scorer.resolution}
     learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
     versions = {package.__name__: str(package.__version__) for package in (torch, timm)}
-    return settings["network"] | training | scored | {"seed": settings["seed"], "data": digest(learned)} | versions
+    given = {key: settings[key] for key in ("decoding", "seed")}
+    return settings["network"] | training | scored | given | {"data": digest(learned)} | versions
 
 
 def evaluate_network(files, made, *, scoring):
