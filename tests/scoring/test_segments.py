@@ -52,7 +52,7 @@ def compare(reference, estimated, durations, labels=LABELS, resolution=1.0):
 
 
 def random_table(rng, count, durations, labels, grid):
-    """Random events, on a grid of times or off it; some reach past the end of their file, some last no time."""
+    """Random events, on a grid of times or off it. Some reach past the end of their file; some have no length."""
     names = rng.choice(list(durations), count)
     onset = rng.uniform(0, 1, count) * [durations[name] * 1.1 for name in names]
     length = rng.exponential(2, count) * (rng.random(count) > 0.1)
@@ -76,7 +76,7 @@ def test_random_tables_score_as_by_sed_eval(resolution, grid):
 
 
 def test_likely_prediction_scores_as_by_sed_eval():
-    """A reference with shifted edges, lost and false events: neither all right nor all wrong."""
+    """The estimate is the reference with shifted edges, missed events and false ones."""
     rng = np.random.default_rng(0)
     durations = {"a": 60.0, "b": 44.3}
     reference = random_table(rng, 40, durations, LABELS, None)
@@ -158,7 +158,7 @@ def test_shorter_file_is_not_scored_up_to_the_longest():
 
 
 def test_scores_by_hand():
-    """Ten seconds: car in seconds 0-4, found in 2-5; clocks in 5-9, found in 5-6 and, falsely, in 0."""
+    """Ten seconds: car sounds in seconds 0-4 and is found in 2-5; clocks in 5-9, found in 5-6 and, falsely, in 0."""
     reference = table((0, 5, "car"), (5, 10, "clocks"))
     estimated = table((2, 6, "car"), (5, 7, "clocks"), (0.5, 0.6, "clocks"))
     overall, per_class = segment_scores(reference, estimated, {"a": 10.0}, LABELS, 1.0)
@@ -177,7 +177,7 @@ def test_scores_by_hand():
 
 
 def test_counts_by_hand():
-    """The five seconds of one file, three of another; all classes together, then car, clocks and crowds."""
+    """Five seconds of one file and three of another; first all classes together, then car, clocks and crowds."""
     reference = table((0, 3, "car"), (2, 5, "clocks"), (0, 2, "crowds", "b"))
     estimated = table((0, 2, "car"), (1.5, 4, "crowds"), (1, 9, "crowds", "b"))
     counts = segment_counts(reference, estimated, {"a": 5.0, "b": 2.4}, LABELS, 1.0)

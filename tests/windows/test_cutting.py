@@ -1,4 +1,4 @@
-"""Where windows begin, what they hold, and the arrays that keep what is made of them."""
+"""Where windows begin, which samples they hold, and arrays on disk."""
 
 import errno
 import os

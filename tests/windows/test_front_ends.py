@@ -199,7 +199,7 @@ def test_what_lies_beside_a_window_is_not_in_it(tmp_path):
 
 
 def test_frames_are_as_many_where_librosa_leaves_out_the_last():
-    """Of a window of whole steps, librosa's frames with an odd n_fft are one fewer."""
+    """With an odd n_fft, librosa leaves out the last frame of a window of a whole number of hops."""
     window = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
     front_end = LogMel(8000, n_fft=511, hop_length=80, win_length=320, n_mels=13, top_db=80)
     found, expected = front_end(window[None])[0], by_librosa(window, front_end)

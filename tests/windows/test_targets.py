@@ -25,13 +25,13 @@ def windows_of(filename, duration, hop=HOP):
 
 
 def decode(outputs, duration=LENGTH, labels=("car", "clocks"), **changes):
-    """Events of the first windows of one mix."""
+    """Events decoded from outputs of the first windows of a mix."""
     windows = windows_of("m.flac", 1000.0).head(len(outputs)).assign(mix_duration=duration)
     return Decoder(labels, LENGTH, **DECODING | changes).events(outputs, windows)
 
 
 def blank(windows=1, classes=2):
-    """Outputs (windows, bins, classes, 3) that hold nothing, to be filled in."""
+    """Outputs (windows, bins, classes, 3) without any class, to be filled in."""
     return np.zeros((windows, BINS, classes, 3), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Where the windows of a signal begin, the samples they hold, and the arrays on disk that keep what is made of them."""
+"""Cutting a signal into windows, and arrays on disk for what is computed from them."""
 
 import os
 

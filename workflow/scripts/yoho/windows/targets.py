@@ -59,7 +59,7 @@ def encode_events_as_released(events, onsets, event_labels, window_length, bins)
     window, event = np.nonzero(listed & (offset > 0) & (onset <= window_length))
     sounding = pd.DataFrame(
         {
-            "filename": window,  # each window is joined as if it were a file of its own
+            "filename": window,  # Each window is joined as if it were a file.
             "onset": onset[window, event].clip(min=0),
             "offset": offset[window, event].clip(max=window_length),
             "event_label": events["event_label"].to_numpy()[event],
@@ -120,7 +120,7 @@ class Decoder:
         outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename, onset (s)
         and mix_duration (s), to which times are clipped.
         """
-        found = averaged_events(self, outputs, windows) if self.averaged else self.bins(outputs, windows)
+        found = self.bins(outputs, windows) if self.averaged is None else averaged_events(self, outputs, windows)
         return self.rounded(self.joined(found))[COLUMNS]
 
     def bins(self, outputs, windows):
