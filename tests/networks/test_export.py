@@ -7,9 +7,9 @@ import onnxruntime
 import pytest
 import torch
 import yaml
-from digest import SCRIPTS
 from torch import nn
 
+from digest import SCRIPTS
 from yoho import InputError
 from yoho.networks.export import LogMel, export
 from yoho.networks.network import Network, load_network, save_network
