@@ -178,6 +178,17 @@ def test_run_has_its_own_settings_over_those_of_the_training_section(studied):
     assert chosen["decoding"] == decoded(studied)
 
 
+def test_run_with_another_front_end_has_its_name(studied):
+    front_ends = studied["windows"]["front_ends"]
+    front_ends["coarse"] = front_ends["log_mel"] | {"n_mels": 20}
+    assert enter(copy.deepcopy(studied), front_end="log_mel")[1] == "efficientnet-mask_backbone-seed_0"
+    runs, name = enter(studied, front_end="coarse")
+    assert name == "efficientnet-mask_backbone-coarse-seed_0"
+    assert runs.front_ends() == ["log_mel", "coarse"]
+    assert runs.front_end(name) == {"name": "coarse", "sample_rate": 44100, **front_ends["coarse"]}
+    assert runs.front_end("mobilenet-seed_0")["n_mels"] == 40
+
+
 def decoded(config):
     """How a run's outputs are decoded: the candidates for other thresholds are not in it."""
     return {key: config["decoding"][key] for key in ("threshold", "merge_gap")} | {"end_from": "bin"}

@@ -53,6 +53,9 @@ def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
 MISTAKES = [
     ("windows.hop.score", 5.0, r"windows\.hop\.score: 5\.0 is more than windows\.length"),
     ("windows.hop.averaged", 5.0, r"windows\.hop\.averaged: 5\.0 is more than windows\.length"),
+    ("windows.front_end", "mel", r"windows\.front_end: 'mel' is not in windows\.front_ends"),
+    ("windows.front_ends", {}, r"windows\.front_ends: \{\}"),
+    ("studies.networks.runs.0.front_end", "mel", r"studies\.networks\.runs\[0\]\.front_end: 'mel' is not in"),
     ("decoding.method", "median", r"decoding\.method: 'median'.*'bins', 'averaged'"),
     ("decoding.averaged.edge", 0, r"decoding\.averaged\.edge: 0 .*minimum"),
     ("segmenting.decoding", "tuned", r"segmenting\.decoding: 'tuned'.*'bins', 'averaged'"),
@@ -237,7 +240,7 @@ def test_folder_without_classes_is_named(own, path, line):
         ("duration", [1, 11], r"background\.duration: \[1, 11\] .* mixes\.longest_clip"),
         ("path", "nowhere", r"background\.path: no such folder: .*/nowhere; set it"),
         ("path", "quiet/a.wav", r"background\.path: no such folder: .*/quiet/a\.wav; set it"),
-        ("path", "own/rain", r"background\.path: .*/own/rain lies in the folder of recordings.*move it"),
+        ("path", "own/rain", r"background\.path: .*/own/rain holds recordings of a class; keep"),
         ("kinds", ["room"], r"background: unknown key kinds; known are share"),
     ],
 )

@@ -53,15 +53,15 @@ def source_files(dataset):
     return source_of(dataset).files(dataset["recordings"])
 
 
-def is_fetched(dataset):
+def is_fetched(config, name):
     """Whether the recordings of a dataset are downloaded."""
-    return source_of(dataset).fetch_settings(dataset["recordings"]) is not None
+    return fetch_settings(config, name) is not None
 
 
 def recording_files(config, name):
     """The files that the recordings of a dataset are collected from."""
     dataset = config["datasets"][name]
-    files = [f"results/{name}/manifest.tsv"] if is_fetched(dataset) else source_files(dataset)
+    files = [f"results/{name}/manifest.tsv"] if is_fetched(config, name) else source_files(dataset)
     if background := dataset.get("background"):
         own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
         files += [str(file) for file in own if file.is_file()]
@@ -69,9 +69,9 @@ def recording_files(config, name):
 
 
 def fetch_settings(config, name):
-    """The settings of the job that downloads the recordings of a dataset."""
+    """The settings of the job that downloads the recordings of a dataset; None if nothing is downloaded."""
     dataset = config["datasets"][name]
-    return source_of(dataset).fetch_settings(dataset["recordings"]) | {"bad": config["recordings"]["bad"]}
+    return source_of(dataset).fetch_settings(dataset["recordings"], config["recordings"])
 
 
 def collect_settings(config, name):
@@ -82,9 +82,7 @@ def collect_settings(config, name):
     """
     dataset, background = config["datasets"][name], background_settings(config, name)
     source, recordings = source_of(dataset), dataset["recordings"]
-    settings = source.collect_settings(recordings, f"results/{name}")
-    if source.unpacks:
-        settings["unpacked"] = config["recordings"]["downloads"]["unpacked"]
+    settings = source.collect_settings(recordings, f"results/{name}", config["recordings"])
     listening = listening_settings(config) | {"trim_db": recordings["trim_db"]} if source.listens else None
     splitting = {key: recordings[key] for key in ("splits", "seed")} if source.splits else None
     return {"settings": settings, "listening": listening, "splitting": splitting, "background": background}

@@ -25,7 +25,7 @@ rule fetch_recordings:
     log:
         "results/{base}/logs/fetch_recordings.log",
     wildcard_constraints:
-        base="|".join(re.escape(name) for name, entry in config["datasets"].items() if is_fetched(entry)) or "(?!)",
+        base="|".join(re.escape(name) for name in config["datasets"] if is_fetched(config, name)) or "(?!)",
     conda:
         "../../envs/fetch.yaml"
     resources:

@@ -82,11 +82,11 @@ def check_background(config):
         yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
     if background["path"] is None:
         return
-    path, classes = Path(background["path"]).resolve(), source_of(dataset).class_folder(dataset["recordings"])
+    path = Path(background["path"]).resolve()
     if not path.is_dir():
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
-    elif classes and path.is_relative_to(Path(classes).resolve()):
-        yield f"{where}.path: {path} lies in the folder of recordings, where each folder is a class; move it elsewhere"
+    elif any(Path(file).resolve().is_relative_to(path) for file in source_files(dataset)):
+        yield f"{where}.path: {path} holds recordings of a class; keep those of no class elsewhere"
 
 
 def check_range(where, pair, meant):
