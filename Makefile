@@ -1,4 +1,4 @@
-# `make`: environment, then Figures 4-6 of the default config. `make test`: environment, then tests.
+# `make` installs the environment and makes Figures 4-6 of the default config. `make test` runs the tests.
 # Another config: `make CONFIG=config/esc10.yaml`. Another target: `make TARGET=claims`.
 # On a Slurm cluster: `make PROFILE=workflow/profiles/slurm`.
 PYTHON ?= python3
@@ -9,18 +9,18 @@ BIN := .venv/bin
 READY := .venv/installed.txt
 SNAKEMAKE := $(BIN)/snakemake $(TARGET) $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete \
   $(if $(CONFIG),--configfile $(CONFIG))
-# Jobs that Snakemake submitted to Slurm from this folder: its comment on each begins with rule_.
+# Jobs that Snakemake submitted to Slurm from this folder: Snakemake gives each a comment that begins with rule_.
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
 .PHONY: figures environment test slow slurm lint
-# A killed run leaves Snakemake's lock behind, and on a cluster its jobs, which nobody awaits. Both are lifted only under
-# a lock of our own, which ends with its holder.
+# A killed run leaves Snakemake's lock behind and, on a cluster, jobs that nobody waits for. `make` removes both while it
+# holds a lock of its own, which the system releases when its holder ends.
 figures: $(READY)
 	@exec 9>.snakemake.lock; \
 	if command -v flock >/dev/null; then flock --nonblock 9; case $$? in \
 	  0) ;; \
 	  1) echo "make is already at work in this folder"; exit 1;; \
-	  *) echo "This file system has no locks: see to it that make runs here once at a time";; \
+	  *) echo "This file system has no locks: make sure that only one make runs here at a time";; \
 	esac; fi; \
 	if ls .snakemake/locks/* >/dev/null 2>&1; then \
 	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \

@@ -14,12 +14,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/recordings.smk"
 include: "workflow/rules/mixes.smk"
 include: "workflow/rules/windows.smk"
+include: "workflow/rules/networks.smk"
 include: "workflow/rules/training.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/scoring.smk"
 include: "workflow/rules/claims.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/segmenting.smk"
+include: "workflow/rules/benchmarks.smk"
 
 
 rule all:

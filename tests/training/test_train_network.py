@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from settings import Runs, segmenting_settings
 from snakemake.iocontainers import InputFiles, OutputFiles
 from train_network import evaluate_network, train_network
 
 from places import ROOT
-from settings import Runs, segmenting_settings
 from yoho import job
 from yoho.events import write_table
 from yoho.networks.card import SOURCES, model_card

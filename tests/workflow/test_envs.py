@@ -9,9 +9,9 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from digest import SCRIPTS
 from packaging.utils import canonicalize_name
 
+from digest import SCRIPTS
 from places import ROOT
 from stand_in_conda import CONDA_NAMES, read_specs, set_up
 

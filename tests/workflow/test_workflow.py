@@ -13,6 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+import yaml
 
 from places import ROOT
 
@@ -75,7 +76,7 @@ def test_mixes_of_a_split_hold_its_own_recordings_alone(finished):
 
 def test_the_dataset_is_a_table_and_a_figure(finished):
     table = pd.read_csv(finished / "results/tables/dataset.csv")
-    assert {"event_label", "split", "recordings", "groups", "segments", "hours"} <= set(table.columns)
+    assert {"event_label", "split", "recordings", "groups", "clips", "hours"} <= set(table.columns)
     assert (finished / "results/figures/dataset.png").stat().st_size > 5000
     code, text = run(finished, "dataset", "--dry-run")
     assert code == 0 and "Nothing to be done" in text
@@ -102,10 +103,25 @@ def test_the_averaged_decoding_scores_on_windows_of_its_own(finished, tmp_path):
     config.write_text(TINY.read_text() + "\ndecoding: {method: averaged}\n")
     code, text = run(finished, "all", "audit", "--dry-run", config=config)
     assert code == 0
-    made = set(re.findall(r"windows/(\w+/\w+)/features.npy", text))
+    made = set(re.findall(r"windows/(\w+/\w+)/log_mel/features.npy", text))
     assert made >= {"valid/averaged", "test/averaged"}
     assert "test/score" not in made
     assert "test/averaged/windows.tsv" in text and "test/score/windows.tsv" not in text
+
+
+def test_a_run_with_another_front_end_adds_features_beside_the_others(tmp_path):
+    config = yaml.safe_load(TINY.read_text())
+    coarse = {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 20, "top_db": 80}
+    config["windows"] = {"front_ends": {"coarse": coarse}}
+    run_of_it = {"label": "coarse", "backbone": "mobilenet", "mask": "none", "front_end": "coarse"}
+    config["studies"]["networks"] = {"runs": [run_of_it, run_of_it | {"label": "fine", "front_end": "log_mel"}]}
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(config))
+    code, text = run(tmp_path, "results/figures/fig4.pdf", "--dry-run", config=tmp_path / "overlay.yaml")
+    assert code == 0, text
+    assert "results/tiny/runs/mobilenet-coarse-seed_0/history.csv" in text
+    for path in ("train/train/coarse/features.npy", "train/train/log_mel/features.npy", "train/train/targets.npy"):
+        assert f"results/tiny/windows/{path}" in text
+    assert re.search(r"^make_windows +3$", text, re.MULTILINE)
 
 
 def test_an_unknown_run_is_no_traceback(tmp_path):
@@ -242,7 +258,7 @@ def test_the_audit_and_the_claims_of_one_seed(finished, tmp_path):
     assert code == 0, text
     tables = folder / "results/tables"
     audit = pd.read_csv(tables / "audit.csv").set_index("difference")
-    assert list(audit.index) == ["shared segments", "training", "decode", "mask divided out"]
+    assert list(audit.index) == ["shared recordings", "training", "decode", "mask divided out"]
     assert audit[["f1_effect", "error_rate_effect"]].notna().all(axis=None)
     # One test recording of each class tells nothing of others.
     assert audit[["f1_low", "f1_high", "f1_p"]].isna().all(axis=None)

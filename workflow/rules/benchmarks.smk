@@ -1,11 +1,11 @@
-# Reads the training windows and mixes of the configured dataset; makes results/tables/throughput.csv. Also
-# what a training step asks of a GPU, as results/tables/operators.csv, which reads no data. Neither is in `all`.
+# Measures training and segmenting on the configured dataset, as results/tables/throughput.csv and segmenting.csv, and counts
+# the operators of a training step, as results/tables/operators.csv. None of these is part of `all`.
 
 
 rule measure_throughput:
     """Windows per second of training, inference and features, against plain code for the same work."""
     input:
-        features=f"results/{DATASET}/windows/train/train/features.npy",
+        features=f"results/{DATASET}/windows/train/train/{config['windows']['front_end']}/features.npy",
         targets=f"results/{DATASET}/windows/train/train/targets.npy",
         plan=f"results/{mixes_of(DATASET)}/mixes/train/plan.tsv",
         audio=f"results/{mixes_of(DATASET)}/mixes/train/audio",
@@ -15,18 +15,17 @@ rule measure_throughput:
         "results/tables/logs/measure_throughput.log",
     conda:
         "../../envs/train.yaml"
-    threads: config["throughput"]["threads"] * max(config["throughput"]["at_once"], default=1)
+    threads: config["benchmarks"]["threads"] * max(config["benchmarks"]["at_once"], default=1)
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        networks={label: runs.named[run] for label, run in runs.studies["networks"]},
+        networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
         device={"name": config["training"]["device"], "deterministic": config["training"]["deterministic"]},
-        windows=config["windows"],
-        features=config["features"],
-        sample_rate=config["mixing"]["sample_rate"],
-        throughput=config["throughput"],
+        windows=WINDOWS,
+        front_end=front_end(config, config["windows"]["front_end"]),
+        benchmarks={key: value for key, value in config["benchmarks"].items() if key != "audio"},
         code=code_digest("measure_throughput"),
     script:
         "../scripts/measure_throughput.py"
@@ -41,13 +40,36 @@ rule count_operators:
     conda:
         "../../envs/train.yaml"
     params:
-        networks={label: runs.named[run] for label, run in runs.studies["networks"]},
+        networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
         classes=len(event_labels(config["datasets"][DATASET])),
-        windows=config["windows"],
-        features=config["features"],
-        sample_rate=config["mixing"]["sample_rate"],
-        batch_size=config["throughput"]["batch_size"],
-        card=config["throughput"]["card"],
+        windows=WINDOWS,
+        front_end=front_end(config, config["windows"]["front_end"]),
+        batch_size=config["benchmarks"]["batch_size"],
         code=code_digest("count_operators"),
     script:
         "../scripts/count_operators.py"
+
+
+rule measure_segmenting:
+    """Measure how many times faster than real time each network segments a file, and whether the fast path agrees."""
+    input:
+        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
+        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
+        audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
+    output:
+        "results/tables/segmenting.csv",
+    log:
+        "results/tables/logs/measure_segmenting.log",
+    conda:
+        "../../envs/segment.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        labels=lambda wildcards: list(SHOWN),
+        audio=config["benchmarks"]["audio"],
+        repeats=config["benchmarks"]["repeats"],
+        code=code_digest("measure_segmenting"),
+    script:
+        "../scripts/measure_segmenting.py"

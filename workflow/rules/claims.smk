@@ -1,5 +1,5 @@
-# Reads the runs of the audit, the mask study and the claims; makes results/tables/{audit,mask_study,power,claims}.csv,
-# results/figures/{audit,mask_study}.* and results/claims.md. None of it is in `all`.
+# Makes results/tables/{audit,mask_study,power,claims}.csv, results/figures/{audit,mask_study}.* and results/claims.md from the
+# runs of the audit, the mask study and the claims. None of these is part of `all`.
 
 
 rule audit:
@@ -136,7 +136,7 @@ rule draw_mask_study:
 
 
 rule tabulate_power:
-    """What the seeds can decide, from the config alone: to be read before any result."""
+    """The power of the configured seeds, from the config alone: to be read before any result."""
     output:
         table="results/tables/power.csv",
         page=report(

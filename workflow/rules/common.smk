@@ -1,20 +1,25 @@
-# Helpers of the rule files - the checked config, the runs of its studies, file names - and nothing else.
+# Helpers of the rule files: the checked config, the runs of its studies, and file names.
 import re
+import sys
 
-from digest import SCRIPTS, WEIGHTS, code_digest
-from settings import (
+sys.path.append(str(workflow.current_basedir / "../scripts"))  # The sources of recordings are records of the package.
+
+from datasets import (
     DATA_KEYS,
     NO_INPUT,
-    Runs,
-    check_config,
     dataset_settings,
     event_labels,
+    front_end,
     is_input,
     portable,
     read_as,
     scored_windows,
     source_files,
+    source_of,
 )
+from digest import SCRIPTS, WEIGHTS, code_digest
+from runs import Runs
+from validate import check_config
 
 check_config(config)
 
@@ -24,10 +29,16 @@ runs = Runs(config)
 SCORED = scored_windows(config)
 BASES = "|".join(map(re.escape, config["datasets"]))
 
-# What the report plays: the first test mixes, with what the first seed of each network found there.
+# The report plays the first test mixes, with the events that the first seed of each network found there.
 EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
 SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
+
+# The settings of windows that do not concern their images.
+WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
+
+# The front ends that some run needs.
+FRONT_ENDS = runs.front_ends()
 
 # A run may train on a variant of a dataset: builtin-pool_released.
 VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
@@ -48,7 +59,7 @@ def dataset(wildcards):
 
 
 def reading(key):
-    """How the dataset that a path names reads one difference."""
+    """The value of one difference between the readings, for the dataset that a path names."""
     return lambda wildcards: read_as(config, dataset(wildcards))[key]
 
 
@@ -58,22 +69,22 @@ def labels(wildcards):
 
 
 def shown_labels(wildcards):
-    """Classes of the configured dataset. A function: in texts of `params` Snakemake takes {name} for a wildcard."""
+    """Classes of the configured dataset, as a function: Snakemake would take {name} in a text of `params` for a wildcard."""
     return event_labels(config["datasets"][DATASET])
 
 
 def base(wildcards):
-    """The dataset of which a path names a variant."""
+    """The dataset that a path names, or names a variant of."""
     return wildcards.dataset.partition("-")[0]
 
 
 def mixes_of(data):
-    """The dataset, or variant, whose mixes the windows of another are cut from: targets alone make no mixes."""
+    """The dataset, or the variant, that the windows of another are cut from: other targets need no other mixes."""
     return re.sub("-targets_[a-z]+", "", data)
 
 
 def windows_of(use, file):
-    """Path of windows that a run needs: to train on, to score, to compute the validation loss on."""
+    """Path of the windows that a run trains on, scores, or computes the validation loss on; file: may hold {front_end}."""
 
     def path(wildcards):
         data = runs.training_data(wildcards.dataset, wildcards.run)
@@ -82,26 +93,27 @@ def windows_of(use, file):
             "valid": f"valid/{SCORED}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
-        return f"results/{data}/windows/{folder[use]}/{file}"
+        own = file.format(front_end=runs.named[wildcards.run].front_end)
+        return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path
 
 
 def statistics(*keys):
-    """The slice of the claims' settings that a table uses."""
+    """The settings of the claims that a table uses."""
     return {key: config["claims"][key] for key in keys}
 
 
 def of_runs(file, *studies):
-    """A file of every run that some studies of the configured dataset need."""
+    """One file of every run that some studies of the configured dataset need."""
     return expand("results/{dataset}/runs/{run}/{file}", dataset=DATASET, run=runs.of(*studies), file=file)
 
 
 def audio_to_segment(wildcards):
     """Files and folders that the config names."""
     if not config.get("audio"):
-        raise WorkflowError("segment: name what is to be segmented, a file or a folder: --config audio=PATH")
+        raise WorkflowError("segment: name a file or a folder to be segmented: --config audio=PATH")
     paths = [config["audio"]] if isinstance(config["audio"], str) else config["audio"]
     if refused := [path for path in paths if not is_input(path)]:
-        raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or give it to segment_audio.py")
+        raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or segment it with segment_audio.py")
     return paths

@@ -7,59 +7,64 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-# Modules that change no result: a log, and how the state of a training is kept.
+# Modules that change no result: the log, and the file that keeps the state of a training.
 NO_RESULT = {"yoho.job", "yoho.training.checkpoint"}
 
-# Modules that shape a run's weights: the training, and the score by which its best epoch is chosen.
+# Modules that shape a run's weights: the training, and the score that chooses its best epoch.
 WEIGHTS = ("yoho.training.fit", "yoho.scoring.segments")
 
 
 def code_digest(*names):
-    """Digest of scripts or modules, by their names below `SCRIPTS`, and of all that they import of the package.
+    """Digest of scripts or modules, by their names below `SCRIPTS`, and of everything that they import of the package.
 
-    It is taken from the syntax trees without docstrings and prints: a changed formula runs the script's jobs anew, and
-    a changed comment or line of a log does not. A template that lies beside its module counts as it is.
+    It is taken from the syntax trees without docstrings and prints: a changed formula reruns the script's jobs, and a
+    changed comment or line of a log does not. A template beside its module counts as it is.
     """
-    texts, waiting = {}, list(names)
+    texts = [(name, read(SCRIPTS, name)[0]) for name in sorted(followed(*names))]
+    return hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
+
+
+def followed(*names):
+    """The names of scripts or modules, and of the package's modules that they import, directly or indirectly."""
+    found, waiting = set(), list(names)
     while waiting:
         name = waiting.pop()
-        if name not in texts and name not in NO_RESULT:
-            texts[name], imports = module(name)
-            waiting += imports
-    return hashlib.sha256(repr(sorted(texts.items())).encode()).hexdigest()[:12]
+        if name not in found | NO_RESULT:
+            found.add(name)
+            waiting += read(SCRIPTS, name)[1]
+    return found
 
 
 @cache
-def module(name):
-    """What a module says, docstrings and prints aside, and the names of the package's modules that it imports."""
-    path = place(name)
+def read(scripts, name):
+    """The content of a module without docstrings and prints, and the names of the package's modules that it imports."""
+    path = place(scripts, name)
     tree = ast.parse(path.read_text())
-    imports = sorted(set(imported(tree)))
+    imports = set(imported(scripts, tree))
     template = path.with_suffix(".html")
-    said = [template.read_text()] if template.exists() else []
-    return (ast.dump(Silent().visit(tree)), *said), imports
+    return (ast.dump(Silent().visit(tree)), template.read_text() if template.exists() else ""), imports
 
 
-def place(name):
+def place(scripts, name):
     """The file of a module."""
-    path = SCRIPTS / name.replace(".", "/")
+    path = scripts / name.replace(".", "/")
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def imported(tree):
-    """Names of the package's modules that a syntax tree imports, wherever in it."""
+def imported(scripts, tree):
+    """Yield the names of the package's modules that a syntax tree imports, inside functions too."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "yoho":
             yield node.module
             inside = (f"{node.module}.{alias.name}" for alias in node.names)
-            yield from (name for name in inside if place(name).exists())
+            yield from (name for name in inside if place(scripts, name).exists())
 
 
 class Silent(ast.NodeTransformer):
     """Removes docstrings and prints from a syntax tree."""
 
     def visit_Expr(self, node):  # noqa: N802
-        """Leave out a text, and a call of print."""
+        """Replace a text or a call of print by `pass`."""
         value = node.value
         text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"

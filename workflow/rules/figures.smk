@@ -1,4 +1,4 @@
-# Reads the curves of the configured dataset's runs; makes results/figures/.
+# Draws results/figures/ from the curves of the configured dataset's runs, and records where all results come from.
 
 
 rule draw_fig4:
@@ -72,3 +72,27 @@ rule draw_fig6:
         code=code_digest("draw_fig6"),
     script:
         "../scripts/draw_fig6.py"
+
+
+rule record_provenance:
+    """Record the whole config, the commit of the code and the versions of all packages.
+
+    Every change of config or code makes this file anew, so that it describes all results that are up to date.
+    """
+    output:
+        file="results/provenance.json",
+        page=report(
+            "results/provenance.html",
+            caption="../report/provenance.rst",
+            category="Provenance",
+            labels={"result": "Config, commit, versions"},
+        ),
+    log:
+        "results/tables/logs/record_provenance.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        config=portable(config),
+        code=[code_digest(script.stem) for script in sorted(SCRIPTS.glob("*.py"))],
+    script:
+        "../scripts/record_provenance.py"

@@ -1,5 +1,5 @@
 # Reads results/{dataset}/recordings.tsv; makes results/{dataset}/mixes/{split}/.
-from settings import stretch_settings
+from datasets import stretch_settings
 
 
 rule make_mixes:
@@ -24,8 +24,8 @@ rule make_mixes:
     params:
         mixes=lambda wildcards: dataset(wildcards)["mixes"][wildcards.split],
         seed=lambda wildcards: dataset(wildcards)["mixes"]["seed"],
-        sample_rate=config["mixing"]["sample_rate"],
-        mixing={key: value for key, value in config["mixing"].items() if key != "sample_rate"},
+        sample_rate=config["mixes"]["sample_rate"],
+        mixing={key: value for key, value in config["mixes"].items() if key != "sample_rate"},
         pool=reading("pool"),
         one_size=lambda wildcards: wildcards.dataset != base(wildcards),
         slices=reading("slices"),

@@ -1,18 +1,23 @@
-# Reads the user's audio, or fetches recordings, or neither; makes results/{base}/recordings.tsv; of recordings that are
-# fetched results/{base}/manifest.tsv and downloads/, which is kept whatever happens; where audio is made or unpacked,
-# results/{base}/recordings/. Also what the configured dataset holds, as a table and a figure.
-from settings import collect_settings, fetch_settings, is_fetched, recording_files
+# Makes results/{base}/recordings.tsv from built-in, downloaded or the user's recordings. Downloads are listed in
+# results/{base}/manifest.tsv and lie in downloads/ beside it, which Snakemake never deletes; audio that is made or unpacked
+# lies in results/{base}/recordings/. Also makes a table and a figure of the configured dataset.
+from datasets import collect_settings, fetch_settings, is_fetched, recording_files
+
+
+def source_digest(script, name):
+    """Digest of a script, and of the source of a dataset, which the script imports by its name."""
+    return code_digest(script, f"yoho.recordings.{config['datasets'][name]['source']}")
 
 
 rule dataset:
-    """What the configured dataset holds."""
+    """The table and the figure of the configured dataset."""
     input:
         "results/tables/dataset.csv",
         multiext("results/figures/dataset", ".pdf", ".png"),
 
 
 rule fetch_recordings:
-    """Fetch recordings that lie elsewhere, and list what arrived (paper 4.1)."""
+    """Download recordings, and list those that arrived (paper 4.1)."""
     input:
         lambda wildcards: source_files(config["datasets"][wildcards.base]),
     output:
@@ -20,19 +25,21 @@ rule fetch_recordings:
     log:
         "results/{base}/logs/fetch_recordings.log",
     wildcard_constraints:
-        base="|".join(re.escape(name) for name, entry in config["datasets"].items() if is_fetched(entry)) or "(?!)",
+        base="|".join(re.escape(name) for name in config["datasets"] if is_fetched(config, name)) or "(?!)",
     conda:
         "../../envs/fetch.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        # Not more with every attempt: what has arrived is kept.
+        # The same for every attempt: what has arrived is kept.
         runtime=1440,
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
-        # Snakemake runs nothing anew for what is worked out from `threads`: manners change no manifest.
-        web=lambda wildcards, threads: {key: value for key, value in config["downloads"].items() if key != "unpacked"},
-        code=code_digest("fetch_recordings"),
+        # These change no manifest. Snakemake does not rerun a job because of a param that is computed from `threads`.
+        web=lambda wildcards, threads: {
+            key: value for key, value in config["recordings"]["downloads"].items() if key != "unpacked"
+        },
+        code=lambda wildcards: source_digest("fetch_recordings", wildcards.base),
     script:
         "../scripts/fetch_recordings.py"
 
@@ -61,13 +68,13 @@ rule collect_recordings:
         splitting=lambda wildcards: collect_settings(config, wildcards.base)["splitting"],
         background=lambda wildcards: collect_settings(config, wildcards.base)["background"],
         event_labels=lambda wildcards: event_labels(config["datasets"][wildcards.base]),
-        code=code_digest("collect_recordings"),
+        code=lambda wildcards: source_digest("collect_recordings", wildcards.base),
     script:
         "../scripts/collect_recordings.py"
 
 
 rule tabulate_dataset:
-    """Recordings, groups, segments and hours of each class and split."""
+    """Recordings, groups, clips and hours of each class and split."""
     input:
         f"results/{DATASET}/recordings.tsv",
     output:
@@ -86,8 +93,8 @@ rule tabulate_dataset:
     params:
         dataset=DATASET,
         cutting={
-            "longest": config["mixing"]["longest_segment"],
-            "shortest": config["mixing"]["shortest_segment"],
+            "longest": config["mixes"]["longest_clip"],
+            "shortest": config["mixes"]["shortest_clip"],
             "slices": read_as(config, config["datasets"][DATASET])["slices"],
         },
         event_labels=shown_labels,

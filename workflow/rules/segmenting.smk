@@ -1,10 +1,11 @@
-# Reads the user's audio (config: audio) and a trained network; makes results/segments/. Also how fast that is, as
-# results/tables/segmenting.csv, and what networks find where nothing sounds, as results/tables/false_alarms.csv. None of it is in `all`.
-from settings import trained_networks
+# Segments the user's audio (config: audio) with a trained network, into results/segments/. Also makes the audio examples of
+# the report, and results/tables/false_alarms.csv: the events that networks find in background. Only the examples are part of
+# `all`.
+from datasets import trained_networks
 
 
 rule segment:
-    """What sounds when in audio of the user's: a file of events and a page for each file."""
+    """Segment the user's audio: a file of events and a page for each file."""
     input:
         audio_to_segment,
     output:
@@ -27,33 +28,8 @@ rule segment:
         "../scripts/segment_audio.py"
 
 
-rule measure_segmenting:
-    """How many times faster than real time each network segments a file, and whether the fast path decides alike."""
-    input:
-        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
-        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
-        audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
-    output:
-        "results/tables/segmenting.csv",
-    log:
-        "results/tables/logs/measure_segmenting.log",
-    conda:
-        "../../envs/segment.yaml"
-    threads: config["throughput"]["audio"]["threads"]
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        labels=lambda wildcards: list(SHOWN),
-        audio=config["throughput"]["audio"],
-        repeats=config["throughput"]["repeats"],
-        code=code_digest("measure_segmenting"),
-    script:
-        "../scripts/measure_segmenting.py"
-
-
 rule tabulate_false_alarms:
-    """False alarms: what each network finds in silence, noise and room tone, where no class sounds."""
+    """Count false alarms: events that each network finds in silence, noise and room tone."""
     input:
         runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
         weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
@@ -70,11 +46,37 @@ rule tabulate_false_alarms:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         labels=list(SHOWN),
-        sample_rate=config["mixing"]["sample_rate"],
-        recordings=config["false_alarms"]["recordings"],
-        duration=config["false_alarms"]["duration"],
-        level=config["false_alarms"]["level"],
-        seed=config["false_alarms"]["seed"],
+        sample_rate=config["mixes"]["sample_rate"],
+        recordings=config["segmenting"]["false_alarms"]["recordings"],
+        duration=config["segmenting"]["false_alarms"]["duration"],
+        level=config["segmenting"]["false_alarms"]["level"],
+        seed=config["segmenting"]["false_alarms"]["seed"],
         code=code_digest("tabulate_false_alarms"),
     script:
         "../scripts/tabulate_false_alarms.py"
+
+
+rule show_mix:
+    """A page to hear a test mix, with its true events and the events that each network found."""
+    input:
+        audio=f"results/{DATASET}/mixes/test/audio",
+        events=f"results/{DATASET}/mixes/test/events.tsv",
+        found=expand("results/{dataset}/runs/{run}/test_events.tsv", dataset=DATASET, run=SHOWN.values()),
+    output:
+        report(
+            "results/figures/examples/{mix}.html",
+            caption="../report/example.rst",
+            category="Dataset",
+            subcategory="Audio examples",
+            labels={"result": "Mix {mix}"},
+        ),
+    log:
+        "results/figures/logs/show_{mix}.log",
+    conda:
+        "../../envs/audio.yaml"
+    params:
+        runs=SHOWN,
+        event_labels=shown_labels,
+        code=code_digest("show_mix"),
+    script:
+        "../scripts/show_mix.py"

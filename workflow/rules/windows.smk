@@ -1,14 +1,15 @@
-# Reads results/{dataset}/mixes/{split}/; makes results/{dataset}/windows/{split}/{use}/.
+# Cuts results/{dataset}/mixes/{split}/ into results/{dataset}/windows/{split}/{use}/: targets, and below them the features of
+# every front end that some run needs.
 
 
 rule make_windows:
-    """Cut the mixes of a split into windows: log-mel features and targets (paper 4.2)."""
+    """Cut the mixes of a split into windows: features and targets (paper 4.2)."""
     input:
         plan=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/plan.tsv",
         events=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/events.tsv",
         audio=lambda wildcards: f"results/{mixes_of(wildcards.dataset)}/mixes/{wildcards.split}/audio",
     output:
-        features="results/{dataset}/windows/{split}/{use}/features.npy",
+        features=[f"results/{{dataset}}/windows/{{split}}/{{use}}/{name}/features.npy" for name in FRONT_ENDS],
         targets="results/{dataset}/windows/{split}/{use}/targets.npy",
         windows="results/{dataset}/windows/{split}/{use}/windows.tsv",
     log:
@@ -26,8 +27,7 @@ rule make_windows:
         hop=lambda wildcards: config["windows"]["hop"][wildcards.use],
         length=config["windows"]["length"],
         bins=config["windows"]["bins"],
-        sample_rate=config["mixing"]["sample_rate"],
-        features=config["features"],
+        front_ends={name: front_end(config, name) for name in FRONT_ENDS},
         targets=reading("targets"),
         code=code_digest("make_windows"),
     script:

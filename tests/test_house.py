@@ -1,0 +1,115 @@
+"""The house as CONTRIBUTING.md draws it: which room knows which, and how large a module and a function may be."""
+
+import ast
+from graphlib import TopologicalSorter
+
+import pytest
+
+from places import ROOT
+
+PACKAGE = ROOT / "workflow" / "scripts" / "yoho"
+
+# The rooms, and the rooms that each of them knows; what the package has at its root may be known by all.
+KNOWS = {
+    "recordings": set(),
+    "mixes": {"recordings"},
+    "windows": set(),
+    "networks": {"windows"},
+    "training": {"networks", "windows"},
+    "scoring": {"windows"},
+    "claims": {"scoring"},
+    "figures": set(),
+    "segmenting": {"networks", "windows"},
+    "benchmarks": {
+        "recordings",
+        "mixes",
+        "windows",
+        "networks",
+        "training",
+        "scoring",
+        "claims",
+        "figures",
+        "segmenting",
+    },
+}
+SHARED = {"audio", "containers", "events", "files", "job", "palette", "provenance"}
+
+MOST_LINES = 350  # of a module
+MOST_LINES_OF_A_FUNCTION = 60
+MOST_POSITIONAL = 5  # parameters of a function
+
+# Functions that may be longer, or take more positional parameters, and why.
+REASONS = {}
+
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in sorted(PACKAGE.rglob("*.py"))}
+CODE = [
+    path
+    for folder in ("workflow/scripts", "workflow/rules", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+    if "__pycache__" not in path.parts
+]
+
+
+def imports(path):
+    """Names, without "yoho.", of the package's modules that a file imports, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("yoho."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "yoho":
+            own = node.module.partition(".")[2]
+            for alias in node.names:
+                name = f"{own}.{alias.name}".lstrip(".")
+                yield name if name in MODULES or name in KNOWS else own
+
+
+def room_of(name):
+    """The room of a module, or the name of what lies at the package's root."""
+    return name.partition(".")[0]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_imports_only_rooms_below_its_own(name):
+    room = room_of(name)
+    allowed = {room, ""} | SHARED | KNOWS.get(room, set())
+    assert {room_of(other) for other in imports(MODULES[name])} <= allowed
+
+
+def test_every_folder_and_module_of_the_package_is_a_room_or_shared():
+    assert {room_of(name) for name in MODULES} == {"__init__"} | set(KNOWS) | SHARED
+
+
+def test_no_module_is_part_of_a_circle():
+    graph = {name: {other for other in imports(path) if other in MODULES} for name, path in MODULES.items()}
+    order = list(TopologicalSorter(graph).static_order())  # CycleError where there is one
+    assert set(MODULES) <= set(order)
+
+
+@pytest.mark.parametrize("room", KNOWS)
+def test_every_room_has_rules_and_tests_of_its_name(room):
+    assert (ROOT / "workflow" / "rules" / f"{room}.smk").exists()
+    assert list((ROOT / "tests" / room).glob("test_*.py"))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_are_small(path):
+    text = path.read_text()
+    functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    is_test = path.is_relative_to(ROOT / "tests")
+    too_large = [] if is_test or len(text.splitlines()) <= MOST_LINES else [path.name]
+    for node in functions:
+        positional = [argument.arg for argument in node.args.posonlyargs + node.args.args]
+        count = len([name for name in positional if name not in ("self", "cls")])
+        long = node.end_lineno - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+        if (long or count > MOST_POSITIONAL and not is_test) and (path.stem, node.name) not in REASONS:
+            too_large.append(f"{node.name}: {node.end_lineno - node.lineno + 1} lines, {count} positional parameters")
+    assert not too_large
+
+
+def test_every_exception_is_still_needed():
+    functions = {
+        (path.stem, node.name)
+        for path in CODE
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert set(REASONS) <= functions and all(REASONS.values())

@@ -1,0 +1,156 @@
+"""When code counts as changed: for a job, and for the weights of a run."""
+
+import re
+import runpy
+import shutil
+import sys
+
+import pytest
+
+import digest
+from digest import NO_RESULT, WEIGHTS, code_digest, followed
+
+SCRIPT_NAMES = sorted(path.stem for path in digest.SCRIPTS.glob("*.py"))
+
+
+@pytest.fixture
+def scripts(tmp_path, monkeypatch):
+    """A copy of the scripts and the package, of which digests are taken."""
+    shutil.copytree(digest.SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(digest, "SCRIPTS", tmp_path / "scripts")
+    return tmp_path / "scripts"
+
+
+@pytest.fixture
+def edit(scripts):
+    """A function that replaces a text in a module of the package, once, or in a script."""
+
+    def replace(file, old, new):
+        path = scripts / (file if file.endswith("_network.py") else f"yoho/{file}")
+        text = path.read_text()
+        assert old in text, f"{old!r} is no longer in {file}: choose another line for this test"
+        path.write_text(text.replace(old, new, 1))
+        digest.read.cache_clear()
+
+    return replace
+
+
+def test_digest_is_short_and_the_same_for_the_same_code(scripts):
+    first = code_digest("make_mixes")
+    assert re.fullmatch("[0-9a-f]{12}", first) and first == code_digest("make_mixes") != code_digest("draw_fig4")
+
+
+def test_comments_docstrings_and_blank_lines_do_not_change_the_digest(scripts, edit):
+    before = code_digest("train_network")
+    for path in (scripts / "yoho").rglob("*.py"):
+        path.write_text("# A comment.\n\n\n" + path.read_text() + "\n\n# Another.\n")
+    edit("training/penalty.py", '"""L2 penalty', '"""The L2 penalty')
+    assert code_digest("train_network") == before
+
+
+def test_changed_formula_changes_the_digest(edit):
+    before = code_digest("train_network")
+    edit("windows/loss.py", "** 2", "** 3")
+    assert code_digest("train_network") != before
+
+
+def test_changed_formula_of_a_module_that_is_imported_indirectly_changes_the_digest(scripts, edit):
+    """train_network imports scoring, which imports targets, which imports events."""
+    assert "yoho.events import merge" not in (scripts / "train_network.py").read_text()
+    before = code_digest("train_network")
+    edit("events.py", "1.5e-6", "2.5e-6")
+    assert code_digest("train_network") != before
+
+
+def test_changed_script_changes_its_own_digest_alone(edit):
+    before = code_digest("train_network"), code_digest("make_mixes")
+    edit("train_network.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)")
+    assert code_digest("train_network") != before[0]
+    assert code_digest("make_mixes") == before[1]
+
+
+def test_changed_text_that_is_no_docstring_changes_the_digest(edit):
+    before = code_digest("train_network")
+    edit("networks/masking.py", '"backbone", "middle"', '"backbone", "centre"')
+    assert code_digest("train_network") != before
+
+
+def test_module_that_a_script_does_not_use_does_not_change_its_digest(scripts):
+    before = code_digest("train_network")
+    (scripts / "yoho" / "figures" / "plots.py").write_text("COLOURS = ()\n")
+    digest.read.cache_clear()
+    assert code_digest("train_network") == before
+
+
+def test_template_beside_a_module_counts(edit):
+    before = code_digest("segment_audio")
+    edit("segmenting/page.html", "<html", "<html ")
+    assert code_digest("segment_audio") != before
+
+
+def test_fetching_follows_its_own_source_alone():
+    for source, own in (("bbc", "bbc_search"), ("esc50", "archives")):
+        names = followed("fetch_recordings", f"yoho.recordings.{source}")
+        assert f"yoho.recordings.{own}" in names and not any("synthesis" in name for name in names)
+    assert "yoho.recordings.synthesis.signals" in followed("collect_recordings", "yoho.recordings.synthetic")
+
+
+@pytest.fixture
+def own_modules():
+    """The package's modules are loaded anew within the test, and are as before afterwards."""
+    before = {name: module for name, module in sys.modules.items() if name.split(".")[0] == "yoho"}
+    forget_package()
+    yield
+    forget_package()
+    sys.modules.update(before)
+
+
+def forget_package():
+    for name in [name for name in sys.modules if name.split(".")[0] == "yoho"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("script", SCRIPT_NAMES)
+def test_digest_follows_all_modules_that_a_script_loads(own_modules, script):
+    runpy.run_path(str(digest.SCRIPTS / f"{script}.py"), run_name="loaded")
+    loaded = {name for name in sys.modules if name.split(".")[0] == "yoho"}
+    rooms = {name for name in loaded if digest.place(digest.SCRIPTS, name).name == "__init__.py"} - {"yoho"}
+    assert loaded - rooms - NO_RESULT <= followed(script)
+
+
+# ---- the weights of a run --------------------------------------------------------------------------------------------
+
+SHAPE_NO_WEIGHTS = [
+    ("networks/card.py", "rebuilt and trained by this", "rebuilt by this"),  # the model card
+    ("scoring/events.py", "results_overall_metrics", "results_class_wise_average_metrics"),  # a test score
+    ("scoring/tallies.py", "+ 0.5", "+ 0.25"),
+    ("scoring/thresholds.py", "abs(", "float("),
+    ("training/checkpoint.py", "starts afresh", "starts again"),
+    ("job.py", "the disk is full", "no space is left"),
+    ("files.py", ".part", ".new"),
+    ("train_network.py", "threads", "cores"),  # a line of the log
+    ("training/fit.py", "goes on after epoch", "resumes after epoch"),
+]
+SHAPE_WEIGHTS = [
+    ("windows/loss.py", "** 2", "** 3"),
+    ("windows/augment.py", "+ 1,", "+ 2,"),
+    ("networks/masking.py", "(64, 16, 8)", "(64, 16, 4)"),
+    ("networks/backbones.py", "eps=1e-4", "eps=1e-3"),
+    ("training/step.py", "fused=True", "fused=False"),
+    ("training/fit.py", "- 1) // settings", "- 2) // settings"),
+    ("scoring/segments.py", '"f1": 2 *', '"f1": 3 *'),  # it chooses the best epoch
+]
+
+
+@pytest.mark.parametrize("file, old, new", SHAPE_NO_WEIGHTS, ids=lambda text: text[:24])
+def test_what_shapes_no_weights_refuses_no_checkpoint(edit, file, old, new):
+    before = code_digest(*WEIGHTS)
+    edit(file, old, new)
+    assert code_digest(*WEIGHTS) == before
+
+
+@pytest.mark.parametrize("file, old, new", SHAPE_WEIGHTS, ids=lambda text: text[:24])
+def test_what_shapes_weights_refuses_a_checkpoint(edit, file, old, new):
+    before = code_digest(*WEIGHTS)
+    edit(file, old, new)
+    assert code_digest(*WEIGHTS) != before

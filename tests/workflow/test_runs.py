@@ -1,0 +1,415 @@
+"""The runs of a config: their names, their settings and the studies that they belong to."""
+
+import copy
+import re
+
+import pytest
+
+from configs import RELEASED
+from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows
+from runs import Runs
+from validate import check_config
+
+TRAINING = {
+    "learning_rate": 0.001,
+    "schedule": "constant",
+    "step_every": 30,
+    "step_factor": 0.1,
+    "epochs": 10,
+    "batch_size": 16,
+    "pretrained": False,
+}
+
+
+LOW = {"backbone": "efficientnet", "learning_rate": 0.0001}
+
+
+YOHO = {"label": "YOHO", "backbone": "mobilenet", "mask": "none"}
+
+
+STUDIES = {
+    "networks": {
+        "seeds": [0],
+        "runs": [
+            YOHO,
+            {"label": "VGGish", "backbone": "vggish", "mask": "none"},
+            {"label": "EfficientNet + mask", "backbone": "efficientnet", "mask": "backbone"},
+        ],
+    },
+    "mask": {
+        "seeds": [0],
+        "runs": [{"label": "with mask", "mask": "backbone"} | LOW, {"label": "without mask", "mask": "none"} | LOW],
+    },
+    "mask_study": {
+        "seeds": [0],
+        "backbone": "efficientnet",
+        "cells": [{"learning_rate": 0.0001, "schedule": "constant", "masks": ["none", "head"]}],
+    },
+    "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
+}
+
+
+NAMES = {
+    "networks": ["mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0"],
+    "mask": ["efficientnet-mask_backbone-lr_0.0001-seed_0", "efficientnet-lr_0.0001-seed_0"],
+    "mask_study": ["efficientnet-lr_0.0001-seed_0", "efficientnet-mask_head-lr_0.0001-seed_0"],
+    "claims": [
+        *("mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0", "efficientnet-seed_0"),
+        *("mobilenet-l2_released-seed_0", "efficientnet-mask_backbone-l2_released-seed_0"),
+    ],
+    "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
+}
+
+
+ALL_NAMES = {name for names in NAMES.values() for name in names}
+
+
+@pytest.fixture
+def studied(config):
+    """The default config with a training section and studies that stay as they are."""
+    return config | {"training": config["training"] | TRAINING, "studies": copy.deepcopy(STUDIES)}
+
+
+def enter(config, **own):
+    """A run more in the study `networks`: (runs, its name)."""
+    run = {"label": "new", "backbone": "efficientnet", "mask": "backbone"} | own
+    config["studies"]["networks"]["runs"].append(run)
+    check_config(config)
+    runs = Runs(config)
+    label, name = runs.studies["networks"][-1]
+    assert label == "new" and re.fullmatch(r"[\w.+-]+", name) and len(name) < 80
+    return runs, name
+
+
+def test_names_of_runs_are_short_and_stable(studied):
+    check_config(studied)
+    runs = Runs(studied)
+    assert {study: runs.of(study) for study in NAMES} == NAMES
+    assert set(runs.named) == ALL_NAMES
+    assert all(re.fullmatch(r"[\w.+-]+", name) for name in runs.named)  # what the rules take as a run
+
+
+def test_new_default_neither_renames_nor_adds_a_run(studied):
+    studied["training"]["label_smoothing"] = 0.0
+    for reading in ("described", "released"):
+        studied["readings"][reading]["gain"] = reading
+    runs = Runs(studied)
+    assert {study: runs.of(study) for study in NAMES} == NAMES
+
+
+def test_setting_that_says_what_is_the_default_does_not_rename(studied):
+    studied["studies"]["networks"]["runs"][0]["learning_rate"] = studied["training"]["learning_rate"]
+    studied["studies"]["networks"]["runs"][0]["pretrained"] = False
+    assert Runs(studied).of("networks") == NAMES["networks"]
+
+
+@pytest.mark.parametrize("key", RELEASED)
+def test_reading_key_that_says_what_is_the_default_does_not_rename(studied, key):
+    studied["studies"]["networks"]["runs"][0][key] = "described"
+    assert Runs(studied).of("networks") == NAMES["networks"]
+
+
+@pytest.mark.parametrize("own", [{"reading": "described"}, {"reading": "described", "l2": "described"}])
+def test_described_reading_does_not_rename(studied, own):
+    studied["studies"]["networks"]["runs"][0] |= own
+    assert Runs(studied).of("networks") == NAMES["networks"]
+
+
+def test_key_that_says_what_the_run_s_reading_says_does_not_rename(studied):
+    _, name = enter(copy.deepcopy(studied), reading="released")
+    assert enter(studied, reading="released", l2="released")[1] == name
+
+
+def test_order_of_a_run_s_settings_does_not_rename(studied):
+    first = {"label": "a", "backbone": "mobilenet", "mask": "head", "epochs": 7, "l2": "released", "hop": "released"}
+    studied["studies"]["mask"]["runs"] = [first, dict(reversed(first.items())) | {"label": "b"}]
+    assert len(Runs(studied).of("mask")) == 1
+
+
+def test_run_that_two_studies_share_is_one_run_with_a_label_in_each(studied):
+    studied["studies"]["mask"]["runs"].append({"label": "at 0.001", "backbone": "efficientnet", "mask": "backbone"})
+    runs = Runs(studied)
+    assert set(runs.named) == ALL_NAMES
+    assert runs.of("networks", "mask") == [*NAMES["networks"], *NAMES["mask"]]
+    shared = "efficientnet-mask_backbone-seed_0"
+    assert ("EfficientNet + mask", shared) in runs.studies["networks"] and ("at 0.001", shared) in runs.studies["mask"]
+
+
+def test_every_seed_is_a_run(studied):
+    studied["studies"]["mask"]["seeds"] = [0, 1, 12]
+    runs = Runs(studied)
+    assert len(runs.of("mask")) == 6
+    assert {runs.named[name].settings["seed"] for name in runs.of("mask")} == {0, 1, 12}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"learning_rate": 0.0005},
+        {"learning_rate": 1e-5},
+        {"epochs": 3},
+        {"batch_size": 4},
+        {"schedule": "step"},
+        {"schedule": "step", "step_every": 7},
+        {"step_factor": 0.5},
+        {"pretrained": True},
+        {"mask": "middle"},
+        {"mask": "head"},
+        {"backbone": "mobilenet"},
+    ],
+)
+def test_run_with_another_setting_has_another_name_and_that_setting(studied, own):
+    runs, name = enter(studied, **own)
+    assert name not in ALL_NAMES
+    chosen = runs.named[name].settings
+    for key, value in own.items():
+        assert (chosen["network"] | chosen["training"])[key] == value
+
+
+def test_run_has_its_own_settings_over_those_of_the_training_section(studied):
+    runs = Runs(studied)
+    chosen = runs.named["efficientnet-mask_backbone-lr_0.0001-seed_0"].settings
+    assert chosen["network"] == {"backbone": "efficientnet", "mask": "backbone", "masking": "multiply"}
+    described = studied["readings"]["described"]
+    augmentation = studied["training"]["augmentation"] | described["augmentation"]
+    expected = studied["training"] | {"augmentation": augmentation, "input": "standardised", "l2": described["l2"]}
+    assert chosen["training"] == expected | {"learning_rate": 0.0001}
+    assert runs.named["mobilenet-seed_0"].settings["training"] == expected
+    assert chosen["decoding"] == decoded(studied)
+
+
+def test_run_with_another_front_end_has_its_name(studied):
+    front_ends = studied["windows"]["front_ends"]
+    front_ends["coarse"] = front_ends["log_mel"] | {"n_mels": 20}
+    assert enter(copy.deepcopy(studied), front_end="log_mel")[1] == "efficientnet-mask_backbone-seed_0"
+    runs, name = enter(studied, front_end="coarse")
+    assert name == "efficientnet-mask_backbone-coarse-seed_0"
+    assert runs.front_ends() == ["log_mel", "coarse"]
+    assert runs.front_end(name) == {"name": "coarse", "sample_rate": 44100, **front_ends["coarse"]}
+    assert runs.front_end("mobilenet-seed_0")["n_mels"] == 40
+
+
+def decoded(config):
+    """How a run's outputs are decoded: the candidates for other thresholds are not in it."""
+    return {key: config["decoding"][key] for key in ("threshold", "merge_gap")} | {"end_from": "bin"}
+
+
+def test_what_tells_a_run_from_others(studied):
+    name = "efficientnet-mask_head-lr_0.0001-seed_0"
+    assert Runs(studied).summary(name) == {
+        **{"run": name, "backbone": "efficientnet", "mask": "head", "masking": "multiply"},
+        **{"learning_rate": 0.0001, "schedule": "constant", "epochs": 10, "seed": 0},
+    }
+
+
+def places(runs, name):
+    """Where each reading key of a run ends up: {key: value}."""
+    run = runs.named[name].settings
+    augmentation = {key: run["training"]["augmentation"][key] for key in RELEASED["augmentation"]}
+    return {
+        "hop": runs.held_out(name),
+        "augmentation": augmentation,
+        **{key: run["training"][key] for key in ("input", "l2")},
+        "vggish": run["network"]["backbone"],
+        "masking": run["network"]["masking"],
+        "decode": run["decoding"]["end_from"],
+    }
+
+
+@pytest.mark.parametrize("key", RELEASED)
+def test_released_key_is_in_the_name_and_reaches_its_place_alone(studied, key):
+    runs, name = enter(studied, backbone="vggish", mask="none", **{key: "released"})
+    assert name == f"vggish-{key}_released-seed_0"
+    expected = {place: studied["readings"]["described"][place] for place in places(runs, name)}
+    data = key in ("pool", "slices", "draw", "targets")
+    assert places(runs, name) == expected | ({} if data else {key: RELEASED[key]})
+    assert runs.training_data("builtin", name) == (f"builtin-{key}_released" if data else "builtin")
+
+
+def test_released_run_takes_all_keys_but_those_it_says_otherwise(studied):
+    runs, name = enter(copy.deepcopy(studied), backbone="vggish", mask="none", reading="released")
+    assert name == "vggish-reading_released-seed_0"
+    assert places(runs, name) == {key: RELEASED[key] for key in places(runs, name)}
+    widths = studied["training"]["augmentation"]
+    assert runs.named[name].settings["training"]["augmentation"] == widths | RELEASED["augmentation"]
+    runs, other = enter(studied, backbone="vggish", mask="none", reading="released", l2="described")
+    assert other == "vggish-reading_released-l2_described-seed_0"
+    expected = places(runs, other) | {"l2": RELEASED["l2"]}
+    assert places(runs, other)["l2"] == {"first": 0.0, "pointwise": 0.0}
+    assert expected == {key: RELEASED[key] for key in expected}
+
+
+def test_linear_vggish_is_vggish_alone(studied):
+    runs, name = enter(studied, vggish="released")
+    assert runs.named[name].settings["network"]["backbone"] == "efficientnet"
+
+
+def test_data_keys_of_a_run_make_a_variant_of_the_dataset_it_trains_on(studied):
+    runs, name = enter(studied, targets="released", hop="released", pool="released")
+    assert runs.training_data("builtin", name) == "builtin-pool_released-targets_released"
+    assert runs.training_data("builtin", "mobilenet-seed_0") == "builtin"
+
+
+def test_run_on_a_released_dataset_trains_on_it_and_on_a_variant_where_it_says_described(studied):
+    studied["datasets"]["builtin"] |= {"reading": "released", "slices": "described"}
+    runs, name = enter(studied, pool="released", slices="released", draw="described", epochs=3)
+    assert runs.training_data("builtin", name) == "builtin-slices_released-draw_described"
+    assert runs.training_data("builtin", "mobilenet-seed_0") == "builtin"
+    read = read_as(studied, dataset_settings(studied, "builtin-slices_released-draw_described"))
+    assert (read["pool"], read["slices"], read["draw"], read["targets"]) == ("shared", "last", "deal", "rounded")
+
+
+def test_runs_that_train_on_different_data_are_different_runs(studied):
+    studied["datasets"]["builtin"]["reading"] = "released"
+    runs, name = enter(studied, backbone="mobilenet", mask="none", pool="described")
+    data = {run: runs.training_data("builtin", run) for run in ("mobilenet-seed_0", name)}
+    assert data == {"mobilenet-seed_0": "builtin", name: "builtin-pool_described"}
+
+
+def test_released_run_trains_on_released_data(studied):
+    runs, name = enter(studied, reading="released")
+    read = read_as(studied, dataset_settings(studied, runs.training_data("builtin", name)))
+    assert {key: read[key] for key in DATA_KEYS} == {key: RELEASED[key] for key in DATA_KEYS}
+
+
+def test_claims_of_networks_that_are_not_there_ask_for_no_runs(studied):
+    """The figures do not need them; the target `claims` says what is missing."""
+    studied["claims"]["networks"]["baseline"] = "Yoho"
+    check_config(studied)
+    assert Runs(studied).arms() == {}
+
+
+def test_audit_on_a_released_dataset_still_compares_described_with_released(studied):
+    studied["datasets"]["builtin"]["reading"] = "released"
+    runs = audited(studied, 0, pool="released")
+    (row,) = runs.audit
+    assert (row["described"], row["released"]) == ("mobilenet-pool_described-seed_0", "mobilenet-seed_0")
+    assert runs.training_data("builtin", row["described"]) == "builtin-pool_described"
+
+
+def audited(config, *seeds, **own):
+    config["studies"]["audit"] = {"seeds": list(seeds), "runs": [YOHO | {"label": "switch"} | own]}
+    check_config(config)
+    return Runs(config)
+
+
+def test_audit_pairs_a_run_with_itself_as_described_seed_by_seed(studied):
+    runs = audited(studied, 0, 4, targets="released", learning_rate=0.0001)
+    decoding = decoded(studied)
+    assert runs.audit == [
+        {
+            "label": "switch",
+            "seed": seed,
+            "described": f"mobilenet-lr_0.0001-seed_{seed}",
+            "described_decoding": decoding,
+            "released": f"mobilenet-lr_0.0001-targets_released-seed_{seed}",
+            "released_decoding": decoding,
+        }
+        for seed in (0, 4)
+    ]
+    assert runs.of("audit") == [row[reading] for row in runs.audit for reading in ("described", "released")]
+    assert set(runs.of("audit")) <= set(runs.named)
+
+
+def test_hop_is_audited_without_training_anew(studied):
+    """It changes the validation loss that is reported, and no weights."""
+    (row,) = audited(studied, 0, hop="released").audit
+    assert row["described"] == row["released"] == "mobilenet-seed_0"
+
+
+def test_the_averaged_decoding_comes_with_its_constants_and_its_windows(studied):
+    """The default's runs depend on none of it: their slices are as they would be without."""
+    assert all(
+        run.settings["decoding"].keys() == {"threshold", "merge_gap", "end_from"}
+        for run in Runs(studied).named.values()
+    )
+    assert scored_windows(studied) == Runs(studied).held_out("mobilenet-seed_0") == "score"
+    studied["decoding"]["method"] = "averaged"
+    runs, name = enter(studied, hop="released")
+    assert all(run.settings["decoding"]["averaged"] == studied["decoding"]["averaged"] for run in runs.named.values())
+    assert scored_windows(studied) == runs.held_out("mobilenet-seed_0") == "averaged"
+    assert runs.held_out(name) == "train"
+
+
+def test_decoding_is_audited_without_training_anew(studied):
+    runs = audited(studied, 0, decode="released")
+    (row,) = runs.audit
+    assert row["described"] == row["released"] == "mobilenet-seed_0"
+    assert (row["described_decoding"]["end_from"], row["released_decoding"]["end_from"]) == ("bin", "onset")
+    assert runs.of("audit") == ["mobilenet-seed_0"]
+    assert runs.named["mobilenet-seed_0"].settings["decoding"]["end_from"] == "bin"
+    assert set(runs.named) == ALL_NAMES - {"mobilenet-targets_released-seed_0"}
+
+
+def test_whole_reading_can_be_audited(studied):
+    (row,) = audited(studied, 0, reading="released").audit
+    assert row["described"] == "mobilenet-seed_0"
+    assert row["released"] == "mobilenet-reading_released-hop_described-decode_described-seed_0"
+    assert (row["described_decoding"]["end_from"], row["released_decoding"]["end_from"]) == ("bin", "onset")
+
+
+def test_default_audit_switches_every_difference_once(config):
+    runs = Runs(config)
+    rows = [row for row in runs.audit if row["seed"] == 0]
+    switched = [set(run) - {"label", "backbone", "mask", *TRAINING} for run in config["studies"]["audit"]["runs"]]
+    assert sorted(key for keys in switched for key in keys) == sorted(RELEASED)
+    assert len(rows) == len(RELEASED) and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
+
+
+def test_mask_study_compares_every_place_with_none_within_its_cell(studied):
+    study = studied["studies"]["mask_study"]
+    study["seeds"] = [3, 1]
+    masks = ["middle", "none", "backbone"]
+    study["cells"].append({"learning_rate": 0.001, "schedule": "step", "epochs": 3, "masks": masks})
+    check_config(studied)
+    first, *others = Runs(studied).mask_cells()
+    low, high = "lr 0.0001, schedule constant, mask", "lr 0.001, schedule step, epochs 3, mask"
+    assert first == {
+        "label": f"{low} head",
+        "masked": {
+            "label": f"{low} head",
+            "runs": [f"efficientnet-mask_head-lr_0.0001-seed_{seed}" for seed in (3, 1)],
+        },
+        "plain": {"label": f"{low} none", "runs": [f"efficientnet-lr_0.0001-seed_{seed}" for seed in (3, 1)]},
+    }
+    assert [cell["label"] for cell in others] == [f"{high} middle", f"{high} backbone"]
+    for cell, mask in zip(others, ("middle", "backbone"), strict=True):
+        assert cell["masked"]["runs"][1] == f"efficientnet-mask_{mask}-epochs_3-schedule_step-seed_1"
+        assert cell["plain"]["runs"] == [f"efficientnet-epochs_3-schedule_step-seed_{seed}" for seed in (3, 1)]
+
+
+def test_claims_compare_the_networks_the_config_names_and_others_derived_from_them(studied):
+    studied["studies"]["networks"]["seeds"] = [0, 5]
+    studied["studies"]["networks"]["runs"][2] |= {"label": "ours", "epochs": 7}
+    studied["claims"]["networks"] |= {"proposed": "ours", "unmasked": "ours, bare"}
+    check_config(studied)
+    runs = Runs(studied)
+    proposed = "efficientnet-mask_backbone-epochs_7"
+    expected = {
+        "baseline": ("YOHO", "mobilenet"),
+        "vggish": ("VGGish", "vggish"),
+        "proposed": ("ours", proposed),
+        "unmasked": ("ours, bare", "efficientnet-epochs_7"),
+        "penalised_baseline": ("YOHO with L2", "mobilenet-l2_released"),
+        "penalised_proposed": ("ours with L2", f"{proposed}-l2_released"),
+    }
+    assert runs.arms() == {
+        role: {"label": label, "runs": [f"{name}-seed_{seed}" for seed in (0, 5)]}
+        for role, (label, name) in expected.items()
+    }
+    assert runs.named[f"{proposed}-l2_released-seed_5"].settings["training"]["l2"] == RELEASED["l2"]
+    assert runs.named[f"{proposed}-seed_5"].settings["training"]["l2"] == {"first": 0.0, "pointwise": 0.0}
+
+
+def test_sizes_of_the_networks_that_the_claims_compare_are_looked_up_by_what_they_are(studied):
+    studied["studies"]["networks"]["runs"][1]["vggish"] = "released"
+    sizes = Runs(studied).sizes()
+    assert sizes["baseline"] == ["mobilenet", "none", "multiply"]
+    assert sizes["vggish"] == ["vggish_linear", "none", "multiply"]
+    assert sizes["proposed"] == ["efficientnet", "backbone", "multiply"]
+
+
+def test_seeds_behind_each_equivalence(studied):
+    studied["studies"]["networks"]["seeds"] = [0, 5]
+    studied["studies"]["mask_study"]["seeds"] = [0, 1, 2]
+    assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2}

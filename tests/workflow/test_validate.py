@@ -1,0 +1,452 @@
+"""The config: every mistake is one clear line that names the key and the value."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from configs import ESC50, mistakes, put, remove
+from datasets import event_labels, portable, source_files
+from places import ROOT
+from runs import Runs
+from validate import check_config
+
+OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
+
+
+def test_default_config_is_right(config):
+    check_config(config)
+
+
+def test_real_recordings_are_right(real):
+    check_config(real)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
+def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_path):
+    changes = yaml.safe_load(overlay.read_text())
+    for dataset in changes.get("datasets", {}).values():
+        if "path" in dataset["recordings"]:
+            (tmp_path / "dog").mkdir()
+            dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
+    update_config(config, changes)
+    check_config(config)
+    assert config["dataset"] in changes.get("datasets", config["datasets"])
+    assert (
+        config["studies"] and config["windows"]["front_ends"]["log_mel"]["n_fft"] == 2048
+    )  # what an overlay leaves alone stays
+
+
+@pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_large_100", "convnext_atto", "resnet18.a1_in1k"])
+def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
+    run = {"label": "another", "backbone": name, "mask": "middle", "pretrained": True}
+    config["studies"]["networks"]["runs"].append(run)
+    config["studies"]["mask_study"]["backbone"] = name
+    check_config(config)
+    runs = Runs(config)
+    assert runs.named[f"{name}-mask_middle-pretrained_True-seed_0"].settings["network"]["backbone"] == name
+
+
+MISTAKES = [
+    ("windows.hop.score", 5.0, r"windows\.hop\.score: 5\.0 is more than windows\.length"),
+    ("windows.hop.averaged", 5.0, r"windows\.hop\.averaged: 5\.0 is more than windows\.length"),
+    ("windows.front_end", "mel", r"windows\.front_end: 'mel' is not in windows\.front_ends"),
+    ("windows.front_ends", {}, r"windows\.front_ends: \{\}"),
+    ("studies.networks.runs.0.front_end", "mel", r"studies\.networks\.runs\[0\]\.front_end: 'mel' is not in"),
+    ("decoding.method", "median", r"decoding\.method: 'median'.*'bins', 'averaged'"),
+    ("decoding.averaged.edge", 0, r"decoding\.averaged\.edge: 0 .*minimum"),
+    ("segmenting.decoding", "tuned", r"segmenting\.decoding: 'tuned'.*'bins', 'averaged'"),
+    ("segmenting.silence", 3, r"segmenting\.silence: 3 .*maximum"),
+    ("segmenting.high_pass", "2 Hz", r"segmenting\.high_pass: '2 Hz' is not of type"),
+    ("windows.bins", 8, r"windows\.bins: 8 bins for 257 frames .* must be 9"),
+    ("windows.front_ends.log_mel.hop_length", 882, r"windows\.bins: 9 bins for 129 frames .* must be 5"),
+    ("mixes.shortest_clip", 20, r"mixes\.shortest_clip: 20 is more than longest_clip"),
+    ("datasets.builtin.recordings.per_class", 2, r"recordings\.per_class: 2 is fewer than the three splits need"),
+    ("studies.networks.runs.1.pretrained", True, r"studies\.networks\.runs\[1\]\.pretrained: "),
+    # what is set to what, and what the line names
+    ("epochs", 3, "unknown key epochs; known are dataset, datasets"),
+    ("training.momentum", 0.9, "training: unknown key momentum; known are epochs, batch_size"),
+    ("training.augmentation.mask", 1, "training.augmentation: unknown key mask"),
+    ("studies.networks.runs.1.dropout", 0.5, r"studies\.networks\.runs\[1\]: unknown key dropout"),
+    ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known are networks, mask"),
+    ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
+    ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
+    ("training.epochs", "ten", r"training\.epochs: 'ten' is not of type integer"),
+    ("training.epochs", 2.5, r"training\.epochs: 2\.5 is not of type integer"),
+    ("training.epochs", True, r"training\.epochs: True is not of type integer"),
+    ("training.pretrained", "yes", r"training\.pretrained: 'yes' is not of type boolean"),
+    ("mixes", None, "mixes: None is not of type object"),
+    ("studies.mask.seeds", 0, r"studies\.mask\.seeds: 0 is not of type array"),
+    ("training.epochs", 0, r"training\.epochs: 0 .*minimum"),
+    ("training.learning_rate", 0, r"training\.learning_rate: 0 .*minimum"),
+    ("training.learning_rate", -0.1, r"training\.learning_rate: -0\.1 .*minimum"),
+    ("decoding.threshold", 1.5, r"decoding\.threshold: 1\.5 .*maximum"),
+    ("decoding.thresholds", 0.3, r"decoding\.thresholds: 0\.3 is not of type array"),
+    ("decoding.thresholds", [], r"decoding\.thresholds: \[\] "),
+    ("decoding.thresholds", [0.3, 0.3], r"decoding\.thresholds: \[0\.3, 0\.3\]"),
+    ("decoding.thresholds", [0.3, 30], r"decoding\.thresholds\[1\]: 30 .*maximum"),
+    ("training.schedule", "cosine", r"training\.schedule: 'cosine'.*'constant', 'step'"),
+    ("training.device", "gpu", r"training\.device: 'gpu'.*'auto', 'cpu', 'cuda'"),
+    ("studies.networks.runs.0.backbone", "ResNet 18", r"studies\.networks\.runs\[0\]\.backbone: 'ResNet 18'"),
+    ("studies.mask_study.backbone", "../resnet18", r"studies\.mask_study\.backbone: '\.\./resnet18'"),
+    ("studies.networks.runs.0.mask", "front", r"studies\.networks\.runs\[0\]\.mask: 'front'.*'middle'"),
+    ("studies.networks.runs.1.mask", "middle", r"studies\.networks\.runs\[1\]\.mask: 'middle'.*'none', 'backbone'"),
+    ("studies.networks.runs.1.mask", "head", r"studies\.networks\.runs\[1\]\.mask: 'head'.*'none', 'backbone'"),
+    ("studies.mask.seeds", [1, 1], r"studies\.mask\.seeds: \[1, 1\]"),
+    ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
+    ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
+    ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*something else"),
+    ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
+    ("dataset", "nature", "dataset: 'nature'.*builtin"),
+    ("dataset", 7, "dataset: 7 is not of type string"),
+    ("datasets.builtin.source", "bbc-archive", r"datasets\.builtin\.source: 'bbc-archive'.*'synthetic'"),
+    ("datasets.builtin.recordings.event_labels", ["car", "dog"], r"event_labels\[1\]: 'dog'.*'rainforest'"),
+    ("datasets.builtin.recordings.event_labels", ["car", "car"], r"recordings\.event_labels: \['car', 'car'\]"),
+    ("datasets.builtin.recordings.duration", [9, 3], r"datasets\.builtin\.recordings\.duration: \[9, 3\]"),
+    ("datasets.builtin.recordings.level", [-10, -30], r"datasets\.builtin\.recordings\.level: \[-10, -30\]"),
+    ("datasets.builtin.recordings.snr", [30, 6], r"datasets\.builtin\.recordings\.snr: \[30, 6\]"),
+    ("datasets.builtin.recordings.sample_rate", 4000, r"datasets\.builtin\.recordings\.sample_rate: 4000 .*minimum"),
+    ("datasets.builtin.recordings.duration", [3], r"datasets\.builtin\.recordings\.duration: \[3\]"),
+    ("datasets.builtin.recordings.duration", [3, 4, 5], r"datasets\.builtin\.recordings\.duration: "),
+    ("datasets.builtin.recordings.splits.test", 0, r"recordings\.splits\.test: 0 "),
+    ("datasets.builtin.mixes.test", 0, r"datasets\.builtin\.mixes\.test: 0 "),
+    ("datasets.figures", copy.deepcopy(ESC50), "datasets: 'figures'"),
+    ("datasets.my data", copy.deepcopy(ESC50), "datasets: 'my data'"),
+    ("mixes.duration", [127, 55], r"mixes\.duration: \[127, 55\]"),
+    ("windows.front_ends.log_mel.win_length", 4096, r"windows\.front_ends\.log_mel\.win_length: 4096.*n_fft"),
+    # A mix ends with the segment that makes it long enough, so the range must leave room for the longest one.
+    ("mixes.duration", [55, 60], r"mixes\.duration: \[55, 60\].*longest_clip"),
+    ("recordings.bad", "ignore", r"recordings\.bad: 'ignore'.*'stop', 'leave_out'"),
+    ("recordings.downloads.connections", 100, r"recordings\.downloads\.connections: 100 .*maximum"),
+    ("recordings.downloads.rate", 0, r"recordings\.downloads\.rate: 0 .*minimum"),
+    ("recordings.downloads.timeouts", [10], r"recordings\.downloads\.timeouts: \[10\]"),
+    ("recordings.downloads.backoff", [60, 1], r"recordings\.downloads\.backoff: \[60, 1\] must be \[first, longest\]"),
+    ("recordings.downloads.proxy", "x", "recordings.downloads: unknown key proxy; known are connections, rate"),
+    # readings
+    ("mixes.drawn_clips", 0, r"mixes\.drawn_clips: 0 .*minimum"),
+    ("training.l2", 0.1, "training: unknown key l2"),
+    ("training.augmentation.fill", 0, "training.augmentation: unknown key fill"),
+    ("decoding.end_from", "bin", "decoding: unknown key end_from"),
+    ("readings.measured", {}, "readings: unknown key measured; known are described, released"),
+    ("readings.described.crossfade", 0.1, "readings.described: unknown key crossfade; known are pool, slices"),
+    ("readings.released.pool", "own", r"readings\.released\.pool: 'own'.*'split', 'shared'"),
+    ("readings.released.draw", "deal all", r"readings\.released\.draw: .*'deal', 'replace'"),
+    ("readings.released.hop", 1.0, r"readings\.released\.hop: 1\.0.*'score', 'train'"),
+    ("readings.released.l2", 0.01, r"readings\.released\.l2: 0\.01 is not of type object"),
+    ("readings.released.l2.first", -1, r"readings\.released\.l2\.first: -1 .*minimum"),
+    ("readings.described.augmentation.fill", "median", r"readings\.described\.augmentation\.fill: 'median'"),
+    ("readings.released.decode", "window", r"readings\.released\.decode: 'window'.*'bin', 'onset'"),
+    ("studies.networks.runs.0.l2", 0.01, r"studies\.networks\.runs\[0\]\.l2: 0\.01.*'described', 'released'"),
+    ("studies.audit.runs.0.reading", "both", r"studies\.audit\.runs\[0\]\.reading: 'both'.*'released'"),
+    ("datasets.builtin.pool", "shared", r"datasets\.builtin\.pool: 'shared'.*'described', 'released'"),
+    ("datasets.builtin.l2", "released", r"datasets\.builtin: unknown key l2; known are source"),
+    # the mask study
+    ("studies.mask_study.runs", [], "studies.mask_study: unknown key runs; known are seeds, backbone, cells"),
+    ("studies.mask_study.cells", [], r"studies\.mask_study\.cells: \[\]"),
+    ("studies.mask_study.cells.0.mask", "none", r"studies\.mask_study\.cells\[0\]: unknown key mask"),
+    ("studies.mask_study.cells.0.masks", ["none"], r"studies\.mask_study\.cells\[0\]\.masks: \['none'\]"),
+    ("studies.mask_study.cells.0.masks", ["head", "middle"], r"cells\[0\]\.masks: \['head', 'middle'\].*contain"),
+    ("studies.mask_study.cells.0.masks", ["none", "none"], r"cells\[0\]\.masks: \['none', 'none'\]"),
+    ("studies.mask_study.cells.0.masks", ["none", "tail"], r"cells\[0\]\.masks\[1\]: 'tail'.*'middle'"),
+    # the claims
+    ("claims.C8", {}, "claims: unknown key C8"),
+    ("claims.level", 0, r"claims\.level: 0 .*minimum"),
+    ("claims.level", 5, r"claims\.level: 5 .*maximum"),
+    ("claims.replicates", 10, r"claims\.replicates: 10 .*minimum"),
+    ("claims.trained.floor", 50, r"claims\.trained\.floor: 50 .*maximum"),
+    ("claims.expected_deviation.f1", 0, r"claims\.expected_deviation\.f1: 0 .*minimum"),
+    ("claims.C1.margin", 0, r"claims\.C1\.margin: 0 .*minimum"),
+    ("claims.C2.margin", 0.01, "claims.C2: unknown key margin; known are claim, statistic"),
+    ("claims.C5.margin", 0.01, r"claims\.C5\.margin: 0\.01 is not of type object"),
+    ("claims.C5.margin.epochs", -1, r"claims\.C5\.margin\.epochs: -1 .*minimum"),
+    ("claims.networks.rival", "YOHO", "claims.networks: unknown key rival"),
+    # false alarms
+    ("segmenting.false_alarms.recordings", 0, r"segmenting\.false_alarms\.recordings: 0 .*minimum"),
+    ("segmenting.false_alarms.level", [-60, 0], r"segmenting\.false_alarms\.level\[1\]: 0 .*maximum"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", MISTAKES)
+def test_mistake_is_one_line_that_names_key_and_value(config, keys, value, line):
+    put(config, keys, value)
+    (found,) = mistakes(config)
+    assert re.search(line, found), found
+
+
+REAL_MISTAKES = [
+    ("path", "/no/such/folder", r"recordings\.path: no such folder or \.zip: /no/such/folder"),
+    ("path", "", r"recordings\.path: ''"),
+    ("folds", {"train": [1, 2], "valid": [2], "test": [4]}, r"recordings\.folds: .*twice.*\[1, 2\]"),
+    ("folds", {"train": [1, 2], "valid": [3], "test": []}, r"recordings\.folds\.test: \[\]"),
+    ("folds", {"train": [1, 2], "valid": [3], "test": ["four"]}, r"recordings\.folds\.test\[0\]: 'four'"),
+    ("classes", [], r"recordings\.classes: "),
+    ("classes.1.event_label", "dog", r"recordings\.classes: .*event_label.*twice"),
+    ("classes.1.categories", ["dog", "rain"], r"recordings\.classes: .*category.*twice"),
+    ("classes.1.categories", [], r"recordings\.classes\[1\]\.categories: \[\]"),
+    ("trim_db", "40 dB", r"recordings\.trim_db: '40 dB' is not of type number"),
+    ("seed", 0, r"datasets\.builtin\.recordings: unknown key seed"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", REAL_MISTAKES)
+def test_mistake_about_real_recordings_is_one_line_that_names_key_and_value(real, keys, value, line):
+    put(real, f"datasets.builtin.recordings.{keys}", value)
+    (found,) = mistakes(real)
+    assert re.search(line, found), found
+
+
+def test_path_of_a_zip_that_is_not_there_is_named(real, tmp_path):
+    real["datasets"]["builtin"]["recordings"]["path"] = str(tmp_path / "esc.zip")
+    assert f"{tmp_path}/esc.zip" in mistakes(real)[0]
+    (tmp_path / "esc.zip").touch()
+    check_config(real)
+
+
+@pytest.mark.parametrize("given", [["path", "address"], []])
+def test_esc50_has_either_a_path_or_an_address(real, given):
+    recordings = real["datasets"]["builtin"]["recordings"]
+    path = recordings.pop("path")
+    recordings |= {key: {"path": path, "address": "https://example.org/esc.zip"}[key] for key in given}
+    (found,) = mistakes(real)
+    assert found.startswith("datasets.builtin.recordings: give path, where ESC-50 lies, or address")
+
+
+@pytest.mark.parametrize(
+    "path, line",
+    [
+        ("nowhere", r"recordings\.path: no such folder: .*/nowhere; set it"),
+        ("own/rain", r"recordings\.path: no folder in .*/own/rain; each class is a folder"),
+        ("own/README.txt", r"recordings\.path: no such folder: .*/README.txt; set it"),
+    ],
+)
+def test_folder_without_classes_is_named(own, path, line):
+    put(own, "datasets.builtin.recordings.path", path)
+    (found,) = mistakes(own)
+    assert re.search(line, found), found
+
+
+@pytest.mark.parametrize(
+    "key, value, line",
+    [
+        ("share", 0, r"background\.share: 0 .*minimum"),
+        ("share", 1, r"background\.share: 1 .*maximum"),
+        ("per_kind", 2, r"background\.per_kind: 2 .*minimum of 3"),
+        ("level", [-60, -3], r"background\.level\[1\]: -3 .*maximum of -14"),
+        ("level", [-25, -60], r"background\.level: \[-25, -60\] must be \[smallest, largest\]"),
+        ("duration", [8, 1], r"background\.duration: \[8, 1\] must be \[smallest, largest\]"),
+        ("duration", [1, 11], r"background\.duration: \[1, 11\] .* mixes\.longest_clip"),
+        ("path", "nowhere", r"background\.path: no such folder: .*/nowhere; set it"),
+        ("path", "quiet/a.wav", r"background\.path: no such folder: .*/quiet/a\.wav; set it"),
+        ("path", "own/rain", r"background\.path: .*/own/rain holds recordings of a class; keep"),
+        ("kinds", ["room"], r"background: unknown key kinds; known are share"),
+    ],
+)
+def test_mistake_about_background_is_one_line_that_names_key_and_value(quiet, key, value, line):
+    put(quiet, f"datasets.builtin.background.{key}", value)
+    (found,) = mistakes(quiet)
+    assert re.search(line, found), found
+
+
+def test_class_that_is_called_background_too_is_named(quiet):
+    Path("own/background").mkdir()
+    (found,) = mistakes(quiet)
+    assert re.search(
+        r"builtin\.background: a class is called background too; .* belong in .*background\.path", found
+    ), found
+    del quiet["datasets"]["builtin"]["background"]
+    check_config(quiet)
+
+
+@pytest.mark.parametrize(
+    "file, line",
+    [
+        ("two\nlines/a.wav", r"recordings: class 'two\\nlines' .*line break"),
+        ("overall/a.wav", r"recordings: class 'overall' .*something else"),
+        ("x" * 90 + "/a.wav", r"recordings: class 'x+' has 90 characters; at most 80"),
+        ("rain/{a}.wav", r"recordings: 'own/rain/\{a\}\.wav': Snakemake .*rename it"),
+        ("rain/{a,b+}.wav", r"recordings: 'own/rain/\{a,b\+\}\.wav': Snakemake .*rename it"),
+        ("rain/\udcff.wav", r"recordings: 'own/rain/\\udcff\.wav': Snakemake .*rename it"),
+    ],
+)
+def test_name_in_a_folder_that_cannot_work_is_a_line(own, file, line):
+    Path("own", file).parent.mkdir(exist_ok=True)
+    Path("own", file).touch()
+    (found,) = mistakes(own)
+    assert re.search(line, found), found
+    assert "\n" not in found
+    found.encode()
+
+
+@pytest.mark.parametrize("name", ["~me", "a b", "{", "{}", "100 %", "'\"", "$x", "_hidden", "鳥", "*?[a]", "NA"])
+def test_name_in_a_folder_that_can_work_does(own, name):
+    Path("own", name).mkdir()
+    Path("own", name, f"{name}.wav").touch()
+    check_config(own)
+    assert event_labels(own["datasets"]["builtin"]) == sorted(["dog", "rain", name])
+
+
+LIBRARY_MISTAKES = [
+    ("accept_licence", "yes", r"recordings\.accept_licence: 'yes' is not of type boolean"),
+    ("format", "flac", r"recordings\.format: 'flac'.*'wav', 'mp3'"),
+    ("max_per_class", 2, r"recordings\.max_per_class: 2 "),
+    ("page_size", 20000, r"recordings\.page_size: 20000 .*maximum"),
+    ("search", "example.org", r"recordings\.search: 'example\.org'"),
+    ("manifest", "kept.tsv", r"recordings\.manifest: no such manifest\.tsv: .*/kept\.tsv"),
+    ("catalogue", "discs.csv", r"recordings\.catalogue: no such table: .*/discs\.csv"),
+    ("classes.1.event_label", "crowds", r"recordings\.classes: .*event_label.*twice"),
+    ("classes.1.rules", [], r"classes\[1\]\.rules: \[\]"),
+    ("classes.1.rules.0.pattern", "(car", r"recordings\.classes: '\(car' is no regular expression"),
+    ("classes.1.rules.0.fields", ["title"], r"rules\[0\]\.fields\[0\]: 'title'.*'cd_name'"),
+    ("classes.2.rules.0.pattern", "crowd", r"classes\[2\]\.rules\[0\]: 'fields' is a dependency of 'pattern'"),
+    ("classes.2.rules.0.word", "crowd", r"classes\[2\]\.rules\[0\]: unknown key word; known are category, query"),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", LIBRARY_MISTAKES)
+def test_mistake_about_the_library_is_one_line_that_names_key_and_value(library, keys, value, line):
+    put(library, f"datasets.builtin.recordings.{keys}", value)
+    (found,) = mistakes(library)
+    assert re.search(line, found), found
+
+
+def test_manifest_to_read_is_not_the_one_that_is_made(library):
+    kept = Path("results/builtin/manifest.tsv")
+    kept.parent.mkdir(parents=True)
+    kept.touch()
+    put(library, "datasets.builtin.recordings.manifest", str(kept.resolve()))
+    (found,) = mistakes(library)
+    assert re.search(r"recordings\.manifest: .* is made anew; keep the one to read elsewhere", found), found
+    kept.rename("kept.tsv")
+    put(library, "datasets.builtin.recordings.manifest", "kept.tsv")
+    check_config(library)
+    assert source_files(library["datasets"]["builtin"]) == ["kept.tsv"]
+
+
+@pytest.mark.parametrize(
+    "keys, line",
+    [
+        ("dataset", "'dataset'"),
+        ("recordings.bad", "recordings: 'bad'"),
+        ("recordings.downloads.unpacked.ratio", "recordings.downloads.unpacked: 'ratio'"),
+        ("training.epochs", "training: 'epochs'"),
+        ("studies.mask", "studies: 'mask'"),
+        ("datasets.builtin.mixes", "datasets.builtin: 'mixes'"),
+        ("datasets.builtin.recordings.seed", "datasets.builtin.recordings: 'seed'"),
+        ("datasets.builtin.source", "datasets.builtin: 'source'"),
+        ("readings.released.hop", "readings.released: 'hop'"),
+        ("studies.audit", "studies: 'audit'"),
+        ("studies.mask_study.cells", "studies.mask_study: 'cells'"),
+        ("claims.C7", "claims: 'C7'"),
+        ("claims.C4.slight", "claims.C4: 'slight'"),
+        ("claims.C5.margin.data_loss", "claims.C5.margin: 'data_loss'"),
+        ("claims.trained.rise", "claims.trained: 'rise'"),
+    ],
+)
+def test_missing_key_is_one_line_that_names_it(config, keys, line):
+    remove(config, keys)
+    (found,) = mistakes(config)
+    assert found.startswith(line) and "required" in found
+
+
+def test_run_without_a_backbone_is_one_line(config):
+    config["studies"]["networks"]["runs"][0] = {"label": "YOHO", "mask": "middle"}
+    (found,) = mistakes(config)
+    assert found.startswith("studies.networks.runs[0]: 'backbone'")
+
+
+@pytest.mark.parametrize("keys", ["training.epochs", "training.batch_size", "datasets.builtin.mixes.train"])
+def test_whole_number_written_with_a_point_is_a_mistake(config, keys):
+    """`epochs: 10.0` passes a plain JSON schema as an integer, and would fail as range(10.0) in the job."""
+    put(config, keys, 10.0)
+    (found,) = mistakes(config)
+    assert found == f"{keys}: 10.0 is not of type integer"
+
+
+@pytest.mark.parametrize("key", [True, 2024, 1.5])
+def test_key_that_is_no_text_is_named(config, key):
+    """YAML reads `on:` as True and `2024:` as a number."""
+    config["training"][key] = 1
+    (found,) = mistakes(config)
+    assert found.startswith(f"training: unknown key {key}")
+
+
+def test_dataset_whose_name_is_no_text_is_named(config):
+    config["datasets"][2024] = copy.deepcopy(ESC50)
+    (found,) = mistakes(config)
+    assert found.startswith("datasets") and "2024" in found
+
+
+@pytest.mark.parametrize(
+    "study, twin",
+    [
+        ("networks", {}),
+        ("networks", {"learning_rate": 0.001}),  # what `training` says already
+        ("networks", {"reading": "described"}),
+        ("mask", {}),
+        ("audit", {}),
+        ("audit", {"l2": "described"}),
+    ],
+)
+def test_two_labels_for_one_run_in_a_study_are_a_mistake(config, study, twin):
+    """The figure could show one of them only."""
+    config["training"]["learning_rate"] = 0.001
+    runs = config["studies"][study]["runs"]
+    runs.append(runs[0] | twin | {"label": "again"})
+    (found,) = mistakes(config)
+    key, first = f"studies.{study}.runs", runs[0]["label"]
+    assert found.startswith(f"{key}[{len(runs) - 1}]: 'again' is the same run as {first!r}, {key}[0];")
+
+
+def test_audited_differences_of_one_released_run_are_two(config):
+    """On a dataset that is released in `pool` the runs are the same; what they are compared with is not."""
+    config["datasets"]["builtin"]["pool"] = "released"
+    run = {"backbone": "mobilenet", "mask": "none", "l2": "released"}
+    config["studies"]["audit"]["runs"] = [run | {"label": "L2"}, run | {"label": "L2 and pool", "pool": "released"}]
+    check_config(config)
+
+
+@pytest.mark.parametrize("again", [{}, {"epochs": 6}])
+def test_two_cells_with_the_same_settings_are_a_mistake(config, again):
+    """Their networks could not be told apart by label, or are the same networks."""
+    cells, config["training"]["epochs"] = config["studies"]["mask_study"]["cells"], 6
+    cells.append(cells[0] | {"masks": ["none", "head"]} | again)
+    (found,) = mistakes(config)
+    assert found.startswith("studies.mask_study.cells[4]: ")
+    assert ("is the same run as 'lr 0.0001, schedule constant, mask none'" if again else "twice") in found
+    assert "studies.mask_study.cells[0]" in found
+
+
+@pytest.mark.parametrize(
+    "label", ["~2x", "~", "/", "{seed}", "}{", "100 %", "'\"", "$x", r"$\foo$", "_", "鳥", "*?[a]"]
+)
+def test_any_label_of_one_line_will_do(config, label):
+    config["studies"]["networks"]["runs"][1]["label"] = label
+    check_config(config)
+    assert portable(config)["studies"] == config["studies"]
+
+
+def test_unmasked_network_of_the_claims_needs_no_run_of_its_own(config):
+    config["claims"]["networks"]["unmasked"] = "plain"
+    check_config(config)
+
+
+def test_mask_study_of_vggish_with_a_mask_in_its_neck_is_a_mistake(config):
+    config["studies"]["mask_study"]["backbone"] = "vggish"
+    assert "middle" in mistakes(config)[0]
+
+
+def test_every_mistake_has_a_line_of_its_own(config):
+    put(config, "training.epochs", 0)
+    put(config, "training.batch_size", "many")
+    put(config, "scoring.unit", "s")
+    lines = mistakes(config)
+    assert len(lines) == 3
+    assert {line.split(":")[0] for line in lines} == {"training.epochs", "training.batch_size", "scoring"}
+
+
+def test_audit_of_a_run_without_a_released_key_is_a_mistake(config):
+    config["studies"]["audit"]["runs"][1] = {"label": "nothing", "backbone": "mobilenet", "mask": "none"}
+    assert mistakes(config)[0].startswith("studies.audit.runs[1]: 'nothing' has no released key")

@@ -1,0 +1,181 @@
+"""The slices of the config that the jobs of a dataset get."""
+
+import re
+from pathlib import Path
+
+from snakemake.io import contains_wildcard
+
+from yoho.recordings.sources import SOURCES
+
+# Differences between the readings that make other training data; the others concern a run alone.
+DATA_KEYS = ("pool", "slices", "draw", "targets")
+
+# Keys whose value is a file or a folder of the user.
+PATHS = ("path", "manifest", "catalogue", "audio", "weights")
+
+NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a name in braces; rename it"
+
+
+# ---- readings --------------------------------------------------------------------------------------------------------
+
+
+def read_as(config, entry):
+    """The value of every difference between the readings, {key: value}, for a dataset or a run."""
+    return {key: config["readings"][column_of(entry, key)][key] for key in config["readings"]["described"]}
+
+
+def column_of(entry, key):
+    """The reading, `described` or `released`, that a dataset or a run takes for one difference."""
+    return entry.get(key, entry.get("reading", "described"))
+
+
+def dataset_settings(config, name):
+    """Settings of a dataset or of a variant of one: `builtin-pool_released` is `builtin` with that key released."""
+    base, *switches = name.split("-")
+    return config["datasets"][base] | dict(switch.rsplit("_", 1) for switch in switches)
+
+
+# ---- recordings ------------------------------------------------------------------------------------------------------
+
+
+def source_of(dataset):
+    """The source of a dataset's recordings."""
+    return SOURCES[dataset["source"]]
+
+
+def event_labels(dataset):
+    """The classes of a dataset, in the order of the targets."""
+    return source_of(dataset).event_labels(dataset["recordings"])
+
+
+def source_files(dataset):
+    """The user's files that a dataset is made from: a change in one of them makes it anew."""
+    return source_of(dataset).files(dataset["recordings"])
+
+
+def is_fetched(config, name):
+    """Whether the recordings of a dataset are downloaded."""
+    return fetch_settings(config, name) is not None
+
+
+def recording_files(config, name):
+    """The files that the recordings of a dataset are collected from."""
+    dataset = config["datasets"][name]
+    files = [f"results/{name}/manifest.tsv"] if is_fetched(config, name) else source_files(dataset)
+    if background := dataset.get("background"):
+        own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
+        files += [str(file) for file in own if file.is_file()]
+    return files
+
+
+def fetch_settings(config, name):
+    """The settings of the job that downloads the recordings of a dataset; None if nothing is downloaded."""
+    dataset = config["datasets"][name]
+    return source_of(dataset).fetch_settings(dataset["recordings"], config["recordings"])
+
+
+def collect_settings(config, name):
+    """The settings of the job that collects the recordings of a dataset.
+
+    Returns {"settings" of the source, "listening", "splitting", "background"}; each of the last three is None for a
+    dataset that does without it.
+    """
+    dataset, background = config["datasets"][name], background_settings(config, name)
+    source, recordings = source_of(dataset), dataset["recordings"]
+    settings = source.collect_settings(recordings, f"results/{name}", config["recordings"])
+    listening = listening_settings(config) | {"trim_db": recordings["trim_db"]} if source.listens else None
+    splitting = {key: recordings[key] for key in ("splits", "seed")} if source.splits else None
+    return {"settings": settings, "listening": listening, "splitting": splitting, "background": background}
+
+
+def listening_settings(config):
+    """Settings for the examination of any real recordings."""
+    mixes = config["mixes"]
+    return {
+        "bad": config["recordings"]["bad"],
+        "shortest": mixes["shortest_clip"],
+        "sample_rate": mixes["sample_rate"],
+    }
+
+
+def background_settings(config, name):
+    """Settings for collecting the background of a dataset; None for a dataset without background."""
+    background = config["datasets"][name].get("background")
+    if not background:
+        return None
+    own = {key: value for key, value in background.items() if key != "share"}
+    sample_rate, longest = config["mixes"]["sample_rate"], max(background["duration"])
+    return own | {"duration": longest, "listening": listening_settings(config), "sample_rate": sample_rate}
+
+
+def stretch_settings(dataset):
+    """Settings for the stretches of background in a dataset's mixes; None for a dataset without background."""
+    background = dataset.get("background")
+    return {key: background[key] for key in ("share", "duration")} if background else None
+
+
+# ---- windows ---------------------------------------------------------------------------------------------------------
+
+
+def front_end(config, name):
+    """The settings of a front end: the sample rate of the mixes, Hz, and how a window becomes an image."""
+    return {"sample_rate": config["mixes"]["sample_rate"], **config["windows"]["front_ends"][name]}
+
+
+def window_frames(config, name):
+    """Frames of a window's image by a front end: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
+    settings = front_end(config, name)
+    return round(config["windows"]["length"] * settings["sample_rate"]) // settings["hop_length"] + 1
+
+
+def scored_windows(config):
+    """The windows that scores are computed on: a key of `windows.hop`."""
+    return {"bins": "score", "averaged": "averaged"}[config["decoding"]["method"]]
+
+
+# ---- segmenting ------------------------------------------------------------------------------------------------------
+
+
+def segmenting_settings(config):
+    """How audio is segmented with a run, as its model.json states it."""
+    settings = {key: config["segmenting"][key] for key in ("decoding", "silence", "high_pass")}
+    return settings | {"averaged": config["decoding"]["averaged"]}
+
+
+def trained_networks(weights):
+    """The weights that audio can be segmented with, and when each was written: a change segments the audio anew.
+
+    weights: the folder of a run, or None for all runs.
+    """
+    folders = [Path(weights)] if weights else Path("results").glob("*/runs/*")
+    files = [folder / "weights.safetensors" for folder in folders]
+    return {str(file): file.stat().st_mtime_ns for file in sorted(files) if file.is_file()}
+
+
+# ---- names of files --------------------------------------------------------------------------------------------------
+
+
+def is_input(path):
+    """Whether Snakemake accepts a path as an input: it takes {name} for a wildcard, and writes paths as UTF-8."""
+    return not contains_wildcard(path) and is_text(path)
+
+
+def is_text(name):
+    """Whether the name of a file is valid text: Python reads invalid bytes as surrogates."""
+    return not re.search("[\ud800-\udfff]", name)
+
+
+def portable(value):
+    """A config, or a part of one, in which every absolute path is replaced by its last name."""
+    if isinstance(value, dict):
+        return {key: without_place(part) if key in PATHS else portable(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [portable(part) for part in value]
+    return value
+
+
+def without_place(value):
+    """A path, or each of several, without its folders if it is absolute or begins at home."""
+    if isinstance(value, list):
+        return [without_place(part) for part in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value

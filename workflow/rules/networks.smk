@@ -1,0 +1,44 @@
+# Counts what the networks are made of, as results/tables/networks.csv, and exports a trained one as network.onnx on demand.
+
+
+rule count_networks:
+    """Count parameters and multiply-accumulates of the paper's networks and of the config's own (claim of 4.4.2)."""
+    output:
+        table="results/tables/networks.csv",
+        page=report(
+            "results/tables/networks.html",
+            caption="../report/networks.rst",
+            category="Tables",
+            labels={"result": "Sizes of the networks"},
+        ),
+    log:
+        "results/tables/logs/count_networks.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        backbones=sorted({run.settings["network"]["backbone"] for run in runs.named.values()}),
+        classes=len(event_labels(config["datasets"][DATASET])),
+        windows=WINDOWS,
+        front_end=front_end(config, config["windows"]["front_end"]),
+        code=code_digest("count_networks"),
+    script:
+        "../scripts/count_networks.py"
+
+
+rule export_network:
+    """Export a trained network, from waveform to outputs, its log-mel included, for other programs: one ONNX file."""
+    input:
+        weights="results/{dataset}/runs/{run}/weights.safetensors",
+        description="results/{dataset}/runs/{run}/model.json",
+    output:
+        "results/{dataset}/runs/{run}/network.onnx",
+    log:
+        "results/{dataset}/logs/export_network_{run}.log",
+    wildcard_constraints:
+        dataset=BASES,
+    conda:
+        "../../envs/train.yaml"
+    params:
+        code=code_digest("export_network"),
+    script:
+        "../scripts/export_network.py"

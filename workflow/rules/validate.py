@@ -1,0 +1,182 @@
+"""The config, checked before anything else: by its schema, and for mistakes that a schema cannot see."""
+
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, validators
+from snakemake.exceptions import WorkflowError
+
+from datasets import NO_INPUT, event_labels, front_end, is_input, source_files, source_of, window_frames
+from runs import audit_sides, make_run, released_keys, study_runs
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+# Names in tables and pages that stand for all classes together, and for the true events.
+OVERALL, TRUE = "overall", "true"
+
+LONGEST_LABEL = 80  # characters; a figure has no room for more
+
+# A plain JSON schema accepts 10.0 as an integer.
+WHOLE = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
+Validator = validators.extend(Draft202012Validator, type_checker=WHOLE)
+
+
+def check_config(config):
+    """Raise WorkflowError with one line for each mistake in the config, which names the key and the value."""
+    schema = Validator(yaml.safe_load(SCHEMA.read_text()))
+    mistakes = [explain(error) for error in schema.iter_errors(config)]
+    if not mistakes and config["dataset"] not in config["datasets"]:
+        mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
+    if not mistakes:
+        for check in (check_dataset, check_background, check_mixes, check_windows, check_studies):
+            mistakes += check(config)
+    if mistakes:
+        raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
+
+
+def explain(error):
+    """One line for a schema error: the key, the value, and what is allowed."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
+    prefix = f"{key}: " if key else ""
+    if error.validator == "additionalProperties":
+        unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
+        return f"{prefix}unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"
+    if error.validator == "type":
+        return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
+    return f"{prefix}{error.message}"
+
+
+# ---- the chosen dataset ----------------------------------------------------------------------------------------------
+
+
+def check_dataset(config):
+    """Mistakes in the recordings of the chosen dataset."""
+    name = config["dataset"]
+    dataset = config["datasets"][name]
+    where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
+    found = list(source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv")))
+    yield from found
+    for key in ("duration", "level", "snr"):
+        if key in recordings:
+            yield from check_range(f"{where}.{key}", recordings[key], "[smallest, largest]")
+    if found:
+        return  # The classes and files of such a dataset may be unknown.
+    for event_label in event_labels(dataset):
+        yield from check_label(f"{where}: class", event_label, OVERALL)
+    if refused := [file for file in source_files(dataset) if not is_input(file)]:
+        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        yield f"{where}: {refused[0]!r}{more}: {NO_INPUT}"
+
+
+def check_background(config):
+    """Mistakes in the background of the chosen dataset, if it has one."""
+    dataset = config["datasets"][config["dataset"]]
+    where, background = f"datasets.{config['dataset']}.background", dataset.get("background")
+    if not background:
+        return
+    for key in ("duration", "level"):
+        yield from check_range(f"{where}.{key}", background[key], "[smallest, largest]")
+    if background["duration"][1] > config["mixes"]["longest_clip"]:
+        yield f"{where}.duration: {background['duration']} reaches beyond mixes.longest_clip"
+    if "background" in event_labels(dataset):
+        yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
+    if background["path"] is None:
+        return
+    path = Path(background["path"]).resolve()
+    if not path.is_dir():
+        yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
+    elif any(Path(file).resolve().is_relative_to(path) for file in source_files(dataset)):
+        yield f"{where}.path: {path} holds recordings of a class; keep those of no class elsewhere"
+
+
+def check_range(where, pair, meant):
+    """A line if a pair of numbers is in the wrong order; meant: what the pair should be."""
+    if pair[0] > pair[1]:
+        yield f"{where}: {pair} must be {meant}"
+
+
+def check_label(where, label, taken):
+    """Mistakes in a label that stands in tables, figures and pages; taken: the label that has another meaning there."""
+    if not label.isprintable():
+        yield f"{where} {label!r} holds a character that cannot be shown, such as a line break; rename it"
+    elif len(label) > LONGEST_LABEL:
+        yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
+    elif label == taken:
+        yield f"{where} {label!r} means something else in tables and pages; rename it"
+
+
+# ---- mixes, windows, studies -----------------------------------------------------------------------------------------
+
+
+def check_mixes(config):
+    """Mistakes in `recordings` and `mixes`."""
+    mixes = config["mixes"]
+    yield from check_range(
+        "recordings.downloads.backoff", config["recordings"]["downloads"]["backoff"], "[first, longest]"
+    )
+    if mixes["duration"][0] > mixes["duration"][1]:
+        yield f"mixes.duration: {mixes['duration']} must be [shortest, longest]"
+    elif mixes["duration"][1] - mixes["duration"][0] < mixes["longest_clip"]:
+        yield f"mixes.duration: {mixes['duration']} must span at least longest_clip"
+    if mixes["shortest_clip"] > mixes["longest_clip"]:
+        yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than longest_clip"
+
+
+def check_windows(config):
+    """Mistakes in `windows`."""
+    windows = config["windows"]
+    for use, hop in windows["hop"].items():
+        if hop > windows["length"]:
+            yield f"windows.hop.{use}: {hop} is more than windows.length: parts of a mix would be in no window"
+    if windows["front_end"] not in windows["front_ends"]:
+        yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
+    for name in windows["front_ends"]:
+        settings, frames = front_end(config, name), window_frames(config, name)
+        if -(-frames // 32) != windows["bins"]:
+            yield (
+                f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, so "
+                f"it must be {-(-frames // 32)} (or change windows.length or windows.front_ends.{name}.hop_length)"
+            )
+        if settings["win_length"] > settings["n_fft"]:
+            yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
+
+
+def check_studies(config):
+    """Mistakes in `studies`."""
+    study = config["studies"]["mask_study"]
+    neck = {mask for cell in study["cells"] for mask in cell["masks"]} - {"none", "backbone"}
+    if study["backbone"] == "vggish" and neck:
+        yield f"studies.mask_study: VGGish has no neck and therefore no place for a mask at {', '.join(sorted(neck))}"
+    for number, run in enumerate(config["studies"]["audit"]["runs"]):
+        if not released_keys(config, run):
+            yield f"studies.audit.runs[{number}]: {run['label']!r} has no released key to compare with"
+    for study in config["studies"]:
+        yield from check_runs(config, study)
+
+
+def check_runs(config, study):
+    """Mistakes in the labels and front ends of a study, and entries that are the same run: a figure would show one."""
+    settings = config["studies"][study]
+    kind = "runs" if "runs" in settings else "cells"
+    keys, labels = {}, {}
+    for number, entry in enumerate(settings[kind]):
+        key = f"studies.{study}.{kind}[{number}]"
+        for run in study_runs(settings | {kind: [entry]}):
+            found = list(check_label(f"{key}: label", run["label"], TRUE)) + list(check_front_end(config, key, run))
+            sides = audit_sides(config, run).values() if study == "audit" else [run]
+            same = tuple(make_run(config, side, settings["seeds"][0]).name for side in sides)
+            label, first = run["label"], labels.get(same)
+            if label in keys:
+                found.append(f"{key}: the label {label!r} is there twice: {keys[label]} has it too; change one of them")
+            elif first is not None:
+                found.append(f"{key}: {label!r} is the same run as {first!r}, {keys[first]}; remove one of them")
+            if found:
+                yield found[0]
+                break  # The other masks of a cell have the same mistake.
+            keys[label], labels[same] = key, label
+
+
+def check_front_end(config, key, run):
+    """A line if a run names a front end that is not configured."""
+    if "front_end" in run and run["front_end"] not in config["windows"]["front_ends"]:
+        yield f"{key}.front_end: {run['front_end']!r} is not in windows.front_ends"
