@@ -6,9 +6,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from digest import SCRIPTS
 from torch import nn
 
+from places import ROOT
 from small import paper_network
 from yoho import InputError
 from yoho.networks.export import LogMelLayer, export
@@ -163,7 +163,7 @@ def test_file_says_how_to_cut_and_to_decode(exported):
 def test_file_is_one_and_tells_no_place_of_this_machine(exported):
     assert {path.name for path in exported.iterdir()} == {"network.onnx", "model.json", "weights.safetensors"}
     content = (exported / "network.onnx").read_bytes()
-    assert b".py" not in content and str(SCRIPTS).encode() not in content
+    assert b".py" not in content and str(ROOT).encode() not in content
 
 
 def test_opset_stays(exported):
