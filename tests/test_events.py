@@ -1,4 +1,4 @@
-"""Tables of events: merging, and what survives writing and reading."""
+"""Tables of events: merging, writing and reading."""
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ def test_other_class_and_other_file_stay_apart():
     assert merged(*rows, gap=100.0) == rows
 
 
-def test_event_of_another_class_in_between_does_not_part_two_of_one_class():
+def test_event_of_another_class_in_between_does_not_separate_two_of_one_class():
     rows = [("a", 0.0, 1.0, "car"), ("a", 1.0, 1.2, "clocks"), ("a", 1.2, 2.0, "car")]
     assert merged(*rows, gap=0.3) == [("a", 0.0, 2.0, "car"), ("a", 1.0, 1.2, "clocks")]
 
@@ -77,7 +77,7 @@ def test_merged_events_cover_the_same_time_and_lie_more_than_the_gap_apart():
     assert set(result["onset"]) <= set(onsets)
 
 
-def test_many_files_and_labels_are_merged_as_one_by_one():
+def test_many_files_and_labels_are_merged_as_if_one_by_one():
     rng = np.random.default_rng(2)
     onsets = rng.uniform(0, 120, 600).round(6)
     names = [f"mix-{number:04d}" for number in rng.integers(0, 20, 600)]
@@ -92,7 +92,7 @@ def test_empty_table_stays_empty_with_its_columns():
     assert result.empty and list(result.columns) == COLUMNS
 
 
-def test_input_is_left_alone():
+def test_input_is_not_changed():
     events = table(("b", 1.0, 2.0, "car"), ("a", 0.0, 1.0, "car"))
     before = events.copy()
     merge_events(events)
@@ -122,7 +122,7 @@ def test_times_survive_to_the_microsecond(tmp_path):
     write_table(pd.DataFrame({"filename": "a", "onset": times}), tmp_path / "table.tsv")
     read = read_table(tmp_path / "table.tsv")["onset"].to_numpy()
     assert np.abs(read - times).max() <= 0.51e-6
-    # A second passage changes nothing.
+    # Writing and reading again changes nothing.
     write_table(pd.DataFrame({"filename": "a", "onset": read}), tmp_path / "again.tsv")
     assert (tmp_path / "again.tsv").read_bytes() == (tmp_path / "table.tsv").read_bytes()
 

@@ -1,7 +1,7 @@
 """Parity with the authors' released code: its recorded inputs and outputs, against this code.
 
-Run with `pytest tests/test_parity.py --golden DIR`; without the option DIR is shared/golden beside the checkout.
-The recordings' README.md says what each file holds. Sizes, classes and settings are read from them.
+Run with `pytest tests/test_parity.py --golden DIR`; without the option, DIR is shared/golden beside the checkout.
+README.md in that folder describes its files. Sizes, classes and settings are read from them.
 """
 
 import json
@@ -18,9 +18,10 @@ from places import ROOT
 from yoho.events import COLUMNS
 from yoho.networks.backbones import RESCALING
 from yoho.networks.network import Network, network_size
-from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
+from yoho.windows.cutting import cut_windows, window_onsets
+from yoho.windows.front_ends import LogMel
 from yoho.windows.loss import data_loss
-from yoho.windows.targets import decode_outputs, encode_events, encode_events_as_released
+from yoho.windows.targets import Decoder, encode_events, encode_events_as_released
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,17 @@ def read_json(path):
     return json.loads(path.read_text())
 
 
+def configured_front_end():
+    """The paper's front end, as the config has it."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    return LogMel(config["mixing"]["sample_rate"], **config["features"])
+
+
 # ---- targets ---------------------------------------------------------------------------------------------------------
 
 
 def encoded(golden, encode):
-    """Per case (name, recorded events of each window, recorded targets, targets by `encode`).
+    """Yield for each case: its number, the recorded events of each window, the recorded targets, and `encode`'s.
 
     Targets are (windows, bins, classes, 3).
     """
@@ -72,7 +79,7 @@ def test_targets_as_released(golden):
 
 
 def test_described_targets_differ_from_the_released_at_known_places_alone(golden):
-    """The last bin's end, the rounding, and classes whose events the two readings join differently."""
+    """They are the last bin's end, the rounding, and classes whose events the two readings join differently."""
     labels = read_json(golden / "labels.json")
     width = labels["window_s"] / labels["bins"]
     # Fractions are rounded to 1e-6; the last bin's end falls short by 1e-6 s; both as float32.
@@ -96,7 +103,7 @@ def test_described_targets_differ_from_the_released_at_known_places_alone(golden
 def joined_otherwise(case, classes, events, width):
     """Which classes of which windows the two readings may join differently: (windows, classes) bool.
 
-    Those whose events are not listed in the order of their onsets, or share a bin.
+    These are the classes whose events share a bin or are not listed in the order of their onsets.
     """
     marks = np.zeros((len(events), len(classes)), bool)
     for (index, place), _ in np.ndenumerate(marks):
@@ -117,7 +124,7 @@ def joined_otherwise(case, classes, events, width):
 
 @pytest.fixture(scope="session")
 def clips(golden):
-    """Of each recorded clip: samples, the recorded window ranges and features; then the sample rate, length and hop."""
+    """For each recorded clip its samples, window ranges and features; then the sample rate, window length and hop."""
     settings = read_json(golden / "features.json")
     with np.load(golden / "features.npz") as arrays:
         found = [
@@ -138,13 +145,14 @@ def test_windows(clips):
 
 def test_features(clips):
     found, rate, length, hop = clips
-    settings = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
+    front_end = configured_front_end()
+    assert front_end.sample_rate == rate
     largest = 0.0
     for samples, _, recorded in found:
         if samples.dtype == np.int16:
             samples = samples / np.float32(2**15)
         onsets = window_onsets(len(samples) / rate, length, hop)
-        features = log_mel(cut_windows(samples, onsets, length, rate), rate, **settings)
+        features = front_end(cut_windows(samples, onsets, length, rate))
         assert features.shape == recorded.shape
         largest = max(largest, np.abs(features - recorded).max())
     print(f"features: largest difference {largest:.1e} dB")
@@ -155,17 +163,18 @@ def test_features(clips):
 
 
 def test_decoded_events_as_released(golden):
-    """Every event to the millisecond, in order; at one millisecond the released order of classes is arbitrary."""
+    """Every event agrees to the millisecond, in order; the released order of classes at one onset is arbitrary."""
     recordings = read_json(golden / "decode_as_released.json")
     classes, length = recordings["classes"], recordings["window_s"]
+    threshold, merge_gap = recordings["threshold"], recordings["max_event_silence_s"]
+    decoder = Decoder(classes, length, threshold, merge_gap, end_from="onset")
     count = 0
     for number, case in enumerate(recordings["cases"]):
         ranges, outputs = np.array(case["window_ranges"]), np.array(case["pred"])
         np.testing.assert_allclose(ranges[:, 1] - ranges[:, 0], length, atol=1e-9)
         assert outputs.shape == (len(ranges), recordings["bins"], 3 * len(classes))
         windows = pd.DataFrame({"filename": "mix", "onset": ranges[:, 0], "mix_duration": np.inf})
-        threshold, merge_gap = recordings["threshold"], recordings["max_event_silence_s"]
-        events = decode_outputs(outputs, windows, classes, length, threshold, merge_gap, end_from="onset")
+        events = decoder.events(outputs, windows)
         assert (events["filename"] == "mix").all()
         decoded = list(events[["onset", "offset", "event_label"]].itertuples(index=False, name=None))
         recorded = [(round(onset, 3), round(offset, 3), label) for onset, offset, label in case["events"]]
@@ -211,7 +220,7 @@ def kernel(values, layer):
 
 
 def fill(network, recorded):
-    """Draw the recorded weights into a network, layer after layer; returns the generator, for the input."""
+    """Draw the recorded weights into a network, layer by layer; returns the generator, and how many were drawn."""
     generator = np.random.Generator(np.random.PCG64(recorded["seed"]))
     layers = {}
     for weight in recorded["weights"]:
@@ -231,7 +240,7 @@ def fill(network, recorded):
                 assert tensor.shape == values.shape, weight["name"]
                 tensor.copy_(torch.from_numpy(values.copy()))
                 filled += tensor.numel()
-        # The released mask's frozen convolution of ones is no layer of ours but a constant.
+        # The released mask's frozen convolution of ones is a constant here.
         for layer in (layer for layer in layers.values() if layer not in drawn_layers):
             ((weight, values),) = layer
             copies = next(buffer for name, buffer in network.named_buffers() if name.endswith("copies"))
@@ -249,12 +258,12 @@ def fill(network, recorded):
     ],
 )
 def test_forward_pass(golden, name, backbone, mask):
-    """Outputs within 1e-4, and every parameter that Keras counts is here."""
+    """Outputs agree within 1e-4, and this network has every parameter that Keras counts."""
     recorded = read_json(golden / f"model_{name}.json")
     with np.load(golden / f"model_{name}.npz") as arrays:
         outputs = arrays["y"]
-    features = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["features"]
-    frames, n_mels = 257, features["n_mels"]
+    front_end = configured_front_end()
+    frames, n_mels = front_end.frames(2.56), front_end.n_mels
     network = Network(
         backbone,
         mask,
@@ -270,7 +279,7 @@ def test_forward_pass(golden, name, backbone, mask):
     windows = np.float32(-80 + 100 * generator.random((len(outputs), frames, n_mels)))
     with torch.no_grad():
         difference = np.abs(network(torch.from_numpy(windows)).numpy() - outputs).max()
-    # Keras counts 3 for each Normalization layer (mean, variance, count), which here is the rescaling itself.
+    # Keras counts 3 parameters for each Normalization layer (mean, variance, count); here it is the rescaling itself.
     parameters = network_size(network, frames, n_mels)["parameters"]
     print(f"{name}: largest difference {difference:.1e}; {parameters:,} parameters, Keras {recorded['params']:,}")
     assert filled == parameters == recorded["params"] - 3 * len(recorded["normalization"])

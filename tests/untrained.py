@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from yoho.networks.network import Network, save_network
-from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
+from yoho.windows.cutting import cut_windows, window_onsets
+from yoho.windows.front_ends import LogMel
 
 DESCRIPTION = {
     "event_labels": ["rain", "car"],
@@ -40,7 +41,7 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
             module.momentum = 1.0
     windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
     with torch.no_grad():
-        model(torch.from_numpy(log_mel(windows, 44100, **DESCRIPTION["features"])))
+        model(torch.from_numpy(LogMel(44100, **DESCRIPTION["features"])(windows)))
     segmenting = SEGMENTING | {"averaged": AVERAGED}
     description = DESCRIPTION | {"segmenting": segmenting, "network": network}
     save_network(model.state_dict(), description, folder)

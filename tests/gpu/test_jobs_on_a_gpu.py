@@ -17,7 +17,7 @@ from yoho.segmenting.inference import Predictor
 from yoho.segmenting.segmenter import Segmenter
 from yoho.training.batches import Stored
 from yoho.training.prediction import predict
-from yoho.windows.front_ends import window_onsets
+from yoho.windows.cutting import window_onsets
 
 pytestmark = pytest.mark.gpu
 

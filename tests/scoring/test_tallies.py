@@ -1,4 +1,4 @@
-"""Tallies by recording: they sum to the scores and the loss, and each second and bin is the recording's beneath it."""
+"""Tallies by recording: their sums are the scores and the loss, and every second and bin belongs to one recording."""
 
 import io
 
@@ -9,21 +9,21 @@ import torch
 
 from yoho.claims.measures import gather
 from yoho.events import COLUMNS, merge_events, read_table, write_table
-from yoho.scoring.segments import COUNTS, mix_durations, segment_scores
-from yoho.scoring.tallies import KINDS, OVERALL, beneath, field_recordings, recording_tallies
+from yoho.scoring.segments import COUNTS, Scorer, segment_scores
+from yoho.scoring.tallies import KINDS, OVERALL, field_recordings, recording_tallies, recordings_at
 from yoho.windows.loss import bin_losses
-from yoho.windows.targets import encode_events
+from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["clocks", "car", "aircraft"]  # not in the order of the alphabet
 LENGTH, BINS, HOP = 2.56, 9, 1.96
 
 
 def lay(mixes):
-    """A plan: {mix: segments in order, each (recording, event_label, length in s)}."""
+    """A plan, from {mix: its clips in order, each (recording, event_label, length in s)}."""
     rows = []
-    for filename, segments in mixes.items():
+    for filename, clips in mixes.items():
         onset = 0.0
-        for recording, event_label, length in segments:
+        for recording, event_label, length in clips:
             rows.append((filename, onset, onset + length, event_label, recording))
             onset += length
     return pd.DataFrame(rows, columns=[*COLUMNS, "recording"])
@@ -46,17 +46,22 @@ def truth(plan, windows):
     return np.concatenate(parts)
 
 
+def scorer(windows, reference, resolution=1.0):
+    decoder = Decoder(LABELS, LENGTH, threshold=0.5, merge_gap=0.3, end_from="bin")
+    return Scorer(windows, reference, decoder, resolution)
+
+
 def tallies_of(plan, estimated=None, outputs=None, resolution=1.0):
-    """Tallies of a plan: without a network's events or outputs, of one that is always right."""
+    """Tallies of a plan. By default the network's events and outputs are the true ones."""
     windows, reference = cut(plan), merge_events(plan)
     targets = truth(plan, windows)
     estimated = reference if estimated is None else estimated
     outputs = targets if outputs is None else outputs
-    return recording_tallies(outputs, targets, estimated, reference, windows, plan, LABELS, LENGTH, resolution)
+    return recording_tallies(scorer(windows, reference, resolution), outputs, targets, estimated, plan)
 
 
 def made_up(seed):
-    """Mixes of recordings of which some come back, a network's guesses and outputs: (plan, events, outputs)."""
+    """(plan, events, outputs): random mixes, in which some recordings come back, and a network's random results."""
     rng = np.random.default_rng(seed)
     recordings = [(f"{label}-{number}", label) for label in LABELS for number in range(3)]
     mixes = {
@@ -83,15 +88,15 @@ def sums(tallies, event_label=OVERALL):
 def test_summed_over_recordings_they_give_the_segment_based_scores(seed, resolution):
     plan, estimated, outputs = made_up(seed)
     tallies = tallies_of(plan, estimated, outputs, resolution)
-    durations = mix_durations(cut(plan))
+    durations = scorer(cut(plan), None).durations
     overall, per_class = segment_scores(merge_events(plan), estimated, durations, LABELS, resolution)
     rows = {OVERALL: overall} | {row["event_label"]: row for row in per_class.to_dict("records")}
     assert 0.1 < overall["f1"] < 0.9
     for name, scores in rows.items():
         total = sums(tallies, name)
-        assert 2 * total["hits"] / (total["wanted"] + total["found"]) == pytest.approx(scores["f1"])
-        assert total["errors"] / total["wanted"] == pytest.approx(scores["error_rate"])
-    for kind in ("hits", "wanted", "found"):
+        assert 2 * total["true_positives"] / (total["references"] + total["predictions"]) == pytest.approx(scores["f1"])
+        assert total["errors"] / total["references"] == pytest.approx(scores["error_rate"])
+    for kind in ("true_positives", "references", "predictions"):
         assert sums(tallies)[kind] == pytest.approx(sum(sums(tallies, label)[kind] for label in LABELS))
 
 
@@ -113,27 +118,29 @@ def test_losses_sum_to_those_of_the_bins_within_the_mixes(seed):
 
 def test_network_that_is_right_has_no_errors_and_no_loss():
     tallies = tallies_of(made_up(0)[0])
-    assert (tallies["hits"] == tallies["wanted"]).all() and (tallies["hits"] == tallies["found"]).all()
+    assert (tallies["true_positives"] == tallies["references"]).all() and (
+        tallies["true_positives"] == tallies["predictions"]
+    ).all()
     assert not tallies["errors"].any() and not tallies["data_loss"].any()
 
 
-# ---- to whom a second and a bin belong -------------------------------------------------------------------------------
+# ---- which recording a second or a bin belongs to --------------------------------------------------------------------
 
 
-def test_every_second_belongs_to_the_recording_beneath_its_middle():
+def test_every_second_belongs_to_the_recording_at_its_middle():
     """Recordings change at 2.4 s, before the middle of a second, and at 4.6 s, after one."""
     plan = lay({"a": [("k", "clocks", 2.4), ("c", "car", 2.2), ("r", "aircraft", 1.4)]})
     nothing = plan.iloc[:0][COLUMNS]
     overall = tallies_of(plan, nothing).set_index(["recording", "event_label"])
-    # Seconds 2 and 4 hold two classes each, and are of the recording at 2.5 and at 4.5 s.
-    assert overall.loc[("k", OVERALL), "wanted"] == 2 and overall.loc[("c", OVERALL), "wanted"] == 2 + 1 + 2
-    assert overall.loc[("r", OVERALL), "wanted"] == 1
-    assert overall.loc[("c", "clocks"), "wanted"] == 1 and overall.loc[("c", "aircraft"), "wanted"] == 1
-    assert overall.loc[("k", "clocks"), "wanted"] == 2 and overall.loc[("k", "car"), "wanted"] == 0
+    # Seconds 2 and 4 hold two classes each. They belong to the recordings at 2.5 and at 4.5 s.
+    assert overall.loc[("k", OVERALL), "references"] == 2 and overall.loc[("c", OVERALL), "references"] == 2 + 1 + 2
+    assert overall.loc[("r", OVERALL), "references"] == 1
+    assert overall.loc[("c", "clocks"), "references"] == 1 and overall.loc[("c", "aircraft"), "references"] == 1
+    assert overall.loc[("k", "clocks"), "references"] == 2 and overall.loc[("k", "car"), "references"] == 0
     assert overall.loc["c", "errors"][OVERALL] == 5
 
 
-def test_error_is_told_apart_by_where_it_is_made():
+def test_error_belongs_to_the_recording_in_which_it_is_made():
     plan = lay({"a": [("k", "clocks", 3), ("c", "car", 3)]})
     estimated = pd.DataFrame([("a", 0, 3, "clocks"), ("a", 2, 6, "car")], columns=COLUMNS)
     tallies = tallies_of(plan, estimated).set_index(["recording", "event_label"])
@@ -143,14 +150,14 @@ def test_error_is_told_apart_by_where_it_is_made():
 
 
 @pytest.mark.parametrize("length, hop", [(9.0, LENGTH), (9.1, HOP)])
-def test_every_bin_belongs_to_the_recording_beneath_its_middle(length, hop):
+def test_every_bin_belongs_to_the_recording_at_its_middle(length, hop):
     plan = lay({"a": [("k", "clocks", 4.2), ("c", "car", length - 4.2)]})
     windows = cut(plan, hop)
     targets = truth(plan, windows)
     outputs = np.zeros_like(targets)
-    tallies = recording_tallies(
-        outputs, targets, merge_events(plan), merge_events(plan), windows, plan, LABELS, LENGTH, 1.0
-    ).set_index(["recording", "event_label"])
+    reference = merge_events(plan)
+    tallies = recording_tallies(scorer(windows, reference), outputs, targets, reference, plan)
+    tallies = tallies.set_index(["recording", "event_label"])
     losses = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy().sum(axis=2)
     expected, bins = {"k": 0.0, "c": 0.0}, {"k": 0, "c": 0}
     for window, onset in enumerate(windows["onset"]):
@@ -164,60 +171,62 @@ def test_every_bin_belongs_to_the_recording_beneath_its_middle(length, hop):
         assert tallies.loc[(name, OVERALL), "bins"] == bins[name]
 
 
-def test_bin_past_the_end_of_the_mix_does_not_count_and_a_second_past_it_neither():
-    """A short mix beside a long one: its last window reaches past its end, and seconds are counted to the longest's."""
+def test_bins_and_seconds_past_the_end_of_the_mix_do_not_count():
+    """A short mix beside a long one: its last window reaches past its end, and the long mix has more seconds."""
     plan = lay({"short": [("k", "clocks", 3.0)], "long": [("c", "car", 12.0)]})
     everywhere = pd.DataFrame([("short", 0, 12, "car"), ("long", 0, 12, "car")], columns=COLUMNS)
     tallies = tallies_of(plan, everywhere, np.ones((len(cut(plan)), BINS, 9), np.float32))
     short = tallies[tallies["recording"] == "k"].set_index("event_label")
-    assert short.loc["car", "found"] == 3 and short.loc[OVERALL, "errors"] == 3
+    assert short.loc["car", "predictions"] == 3 and short.loc[OVERALL, "errors"] == 3
     width = LENGTH / BINS
     assert short.loc[OVERALL, "bins"] == sum((n + 0.5) * width + onset < 3 for onset in (0, HOP) for n in range(BINS))
-    # Two classes that are falsely present everywhere cost 1 each in every bin, starts and ends nothing.
+    # A class that is falsely present everywhere has a loss of 1 in every bin; its starts and ends add nothing.
     np.testing.assert_allclose(short.loc[["car", "aircraft"], "data_loss"], short.loc[["car", "aircraft"], "bins"])
 
 
 def test_second_that_a_mix_ends_in_is_the_last_recording_s():
-    """It is scored, as sed_eval does, though its middle lies past the end."""
+    """It is scored, as in sed_eval, although its middle lies past the end."""
     plan = lay({"a": [("k", "clocks", 3.2), ("c", "car", 1.1)], "b": [("r", "aircraft", 9.0)]})
     tallies = tallies_of(plan).set_index(["recording", "event_label"])
-    assert tallies.loc[("c", "car"), "hits"] == 2 and tallies.loc[("k", OVERALL), "wanted"] == 3
+    assert tallies.loc[("c", "car"), "true_positives"] == 2 and tallies.loc[("k", OVERALL), "references"] == 3
 
 
 def test_recording_that_comes_back_has_one_row_of_all_its_seconds():
     once = lay({"a": [("k", "clocks", 4.0), ("c", "car", 3.0)], "b": [("r", "aircraft", 3.0)]})
     again = lay({"a": [("k", "clocks", 4.0), ("c", "car", 3.0), ("k", "clocks", 2.0)], "b": [("k", "clocks", 5.0)]})
     first, second = (tallies_of(plan).set_index(["recording", "event_label"]) for plan in (once, again))
-    assert first.loc[("k", "clocks"), "hits"] == 4 and second.loc[("k", "clocks"), "hits"] == 4 + 2 + 5
+    assert (
+        first.loc[("k", "clocks"), "true_positives"] == 4 and second.loc[("k", "clocks"), "true_positives"] == 4 + 2 + 5
+    )
     assert second.index.is_unique
     assert second.loc[("k", OVERALL), "bins"] > first.loc[("k", OVERALL), "bins"]
     assert second.loc[("c", "car")].equals(first.loc[("c", "car")])
 
 
-def test_recording_beneath_a_time():
+def test_recordings_at_times():
     plan = lay({"b": [("k", "clocks", 2.0), ("c", "car", 3.0)], "a": [("r", "aircraft", 1.0)]})
     names = np.array(["b", "a", "b", "b", "b", "a"])
-    found = beneath(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]))
+    found = recordings_at(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]))
     assert found.tolist() == ["k", "r", "k", "c", "c", "r"]
 
 
 def test_unit_is_the_field_recording_that_files_were_cut_from():
-    """Two takes of one field recording are one row: they succeed and fail together."""
+    """Two files cut from one field recording share a row, because their results depend on each other."""
     plan = lay({"a": [("take 1", "clocks", 4.0), ("c", "car", 3.0), ("take 2", "clocks", 2.0)]})
     groups = {"c": "field c", "take 1": "field k", "take 2": "field k", "elsewhere": "field e"}
     recordings = pd.DataFrame({"recording": list(groups), "group": groups.values()})
     of_files = tallies_of(plan).set_index(["recording", "event_label"])
     of_field = tallies_of(field_recordings(plan, recordings)).set_index(["recording", "event_label"])
     assert set(of_field.index.get_level_values(0)) == {"field c", "field k"}
-    assert of_field.loc[("field k", "clocks"), "hits"] == 6
+    assert of_field.loc[("field k", "clocks"), "true_positives"] == 6
     np.testing.assert_allclose(
         of_field.loc["field k"][KINDS], of_files.loc["take 1"][KINDS] + of_files.loc["take 2"][KINDS]
     )
-    assert plan["recording"].tolist() == ["take 1", "c", "take 2"]  # the plan itself is left alone
+    assert plan["recording"].tolist() == ["take 1", "c", "take 2"]  # The plan itself is unchanged.
 
 
 def test_background_is_recordings_of_their_own_that_hold_no_class():
-    """What is found there is their error, and all sums are still those of the scores."""
+    """Events found in the background are its errors, and all sums are still those of the scores."""
     plan = lay(
         {"a": [("b1", "", 3.0), ("c", "car", 4.0), ("b2", "", 2.0)], "b": [("k", "clocks", 3.0), ("b1", "", 4.0)]}
     )
@@ -226,12 +235,12 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
     targets = truth(labelled, windows)
     alarm = pd.DataFrame([("b", 4.0, 6.0, "aircraft")], columns=COLUMNS)
     estimated = pd.concat([reference, alarm])
-    found = recording_tallies(targets, targets, estimated, reference, windows, plan, LABELS, LENGTH, 1.0)
+    found = recording_tallies(scorer(windows, reference), targets, targets, estimated, plan)
     rows = found.set_index(["recording", "event_label"])
-    assert rows.loc[("b1", OVERALL), ["hits", "wanted", "found", "errors"]].tolist() == [0, 0, 2, 2]
-    assert rows.loc[("b2", OVERALL), ["found", "errors"]].tolist() == [0, 0]
-    overall, _ = segment_scores(reference, estimated, mix_durations(windows), LABELS, 1.0)
-    assert 2 * sums(found)["hits"] / (sums(found)["wanted"] + sums(found)["found"]) == overall["f1"]
+    assert rows.loc[("b1", OVERALL), ["true_positives", "references", "predictions", "errors"]].tolist() == [0, 0, 2, 2]
+    assert rows.loc[("b2", OVERALL), ["predictions", "errors"]].tolist() == [0, 0]
+    overall, _ = segment_scores(reference, estimated, scorer(windows, reference).durations, LABELS, 1.0)
+    assert 2 * sums(found)["true_positives"] / (sums(found)["references"] + sums(found)["predictions"]) == overall["f1"]
     text = io.StringIO()
     write_table(found, text)
     again = read_table(io.StringIO(text.getvalue()))
@@ -246,7 +255,7 @@ def test_table_has_a_row_per_recording_and_class_and_one_for_all():
     plan = lay({"a": [("z", "car", 3.0), ("k", "clocks", 4.0)], "b": [("c", "car", 3.0), ("z", "car", 2.0)]})
     tallies = tallies_of(plan)
     assert tallies.columns.tolist() == ["recording", "recording_label", "event_label", *KINDS]
-    assert KINDS == ["hits", "wanted", "found", "errors", "data_loss", "bins"]
+    assert KINDS == ["true_positives", "references", "predictions", "errors", "data_loss", "bins"]
     assert len(tallies) == 3 * 4 and not tallies.isna().any(axis=None)
     assert set(map(tuple, tallies[["recording", "recording_label"]].to_numpy())) == {
         ("z", "car"),
@@ -260,7 +269,7 @@ def test_table_has_a_row_per_recording_and_class_and_one_for_all():
 def test_recording_too_short_for_a_second_of_its_own_still_has_bins():
     plan = lay({"a": [("k", "clocks", 4.1), ("c", "car", 0.35), ("r", "aircraft", 4.0)]})
     tallies = tallies_of(plan).set_index(["recording", "event_label"])
-    assert tallies.loc[("c", OVERALL), ["wanted", "found"]].tolist() == [0, 0]
+    assert tallies.loc[("c", OVERALL), ["references", "predictions"]].tolist() == [0, 0]
     assert tallies.loc[("c", OVERALL), "bins"] > 0
     assert not tallies.isna().any(axis=None)
 

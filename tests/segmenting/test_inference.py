@@ -14,8 +14,8 @@ from yoho.networks.folding import map_and_outputs, random_windows
 from yoho.networks.fusing import FusedConvolution, fused
 from yoho.networks.network import Network
 from yoho.segmenting import inference
-from yoho.segmenting.inference import Predictor, low_and_high, single_mel_decibels
-from yoho.windows.front_ends import overlapping_log_mel
+from yoho.segmenting.inference import Predictor
+from yoho.windows.front_ends import LogMel
 
 CPU = torch.device("cpu")
 DESCRIPTION = {
@@ -26,7 +26,7 @@ DESCRIPTION = {
     "features": {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80},
 }
 SIZE, HOP = 112896, 86436  # samples
-SETTINGS = {"size": SIZE, "sample_rate": 44100, **DESCRIPTION["features"]}
+FRONT_END = LogMel(44100, **DESCRIPTION["features"])
 
 
 def signal(windows):
@@ -47,7 +47,7 @@ def signal(windows):
 def network():
     """A network whose outputs differ from window to window: its batch norms have seen the signal."""
     samples, first = signal(6)
-    features = torch.from_numpy(overlapping_log_mel(samples, first, **SETTINGS))
+    features = torch.from_numpy(FRONT_END.images(samples, first, SIZE))
     torch.manual_seed(0)
     network = Network(**DESCRIPTION["network"]).to(memory_format=torch.channels_last)
     network.standardise(features.mean(), features.std())
@@ -61,53 +61,6 @@ def network():
 
 def predictor(network, precision, threads=2):
     return Predictor(network, DESCRIPTION, CPU, precision, threads)
-
-
-# ---- features --------------------------------------------------------------------------------------------------------
-
-
-def features_of(samples, first, **changes):
-    """Plain features and fast ones."""
-    settings = SETTINGS | changes
-    plain = overlapping_log_mel(samples, first, **settings)
-    return plain, overlapping_log_mel(samples, first, **settings, decibels=single_mel_decibels)
-
-
-@pytest.mark.parametrize("first", [[0], [0, 1000], [0, 50_000, 90_000], HOP * np.arange(5), [300_000]])
-def test_features_in_single_precision_are_within_a_hundredth_of_a_decibel(first):
-    samples, _ = signal(4)
-    plain, fast = features_of(samples, np.asarray(first))
-    assert fast.dtype == np.float32
-    np.testing.assert_allclose(fast, plain, rtol=0, atol=0.01)
-
-
-@pytest.mark.parametrize("n_mels, n_fft", [(13, 2048), (64, 2048), (3, 2048), (40, 1801)])
-def test_other_settings_of_the_features(n_mels, n_fft):
-    samples, first = signal(2)
-    np.testing.assert_allclose(*features_of(samples, first, n_mels=n_mels, n_fft=n_fft), rtol=0, atol=0.01)
-
-
-def test_bands_below_a_loud_tone():
-    time = np.arange(SIZE) / 44100
-    rng = np.random.default_rng(0)
-    samples = (0.9 * np.sin(2 * np.pi * 10_000 * time) + 1e-5 * rng.standard_normal(SIZE)).astype(np.float32)
-    np.testing.assert_allclose(*features_of(samples, np.array([0])), rtol=0, atol=0.05)
-
-
-def test_silence_and_a_window_past_the_end():
-    for samples in (np.zeros(SIZE, np.float32), np.zeros(0, np.float32)):
-        _, fast = features_of(samples, np.array([0, HOP]))
-        assert (fast == -100).all()
-
-
-def test_halves_of_the_mel_filters_are_the_whole():
-    mel = np.random.default_rng(0).random((20, 40)).astype(np.float32)
-    mel[8:, :24] = 0
-    mel[:5, 24:] = 0
-    whole = torch.zeros(40, 40)
-    for bands, rows, filters in low_and_high(mel):
-        whole[rows, bands] = filters
-    assert (whole[0::2].numpy() == mel).all() and (whole[1::2].numpy() == mel).all()
 
 
 # ---- networks --------------------------------------------------------------------------------------------------------
@@ -242,7 +195,7 @@ def test_bfloat16_is_for_coarse_maps_alone(network):
 
 def test_plain_outputs_are_the_network_s(network):
     samples, first = signal(5)
-    features = torch.from_numpy(overlapping_log_mel(samples, first, **SETTINGS))
+    features = torch.from_numpy(FRONT_END.images(samples, first, SIZE))
     with torch.inference_mode():
         expected = network(features).numpy()
     found = predictor(network, "plain")(samples, first)

@@ -14,8 +14,9 @@ from yoho import InputError
 from yoho.networks.network import load_network
 from yoho.segmenting.choice import best_run
 from yoho.segmenting.segmenter import COLUMNS, Segmenter, ahead
-from yoho.windows.front_ends import cut_windows, log_mel, window_onsets
-from yoho.windows.targets import decode_outputs
+from yoho.windows.cutting import cut_windows, window_onsets
+from yoho.windows.front_ends import LogMel
+from yoho.windows.targets import Decoder
 
 RATE = 1000
 LABELS, WINDOWS, DECODING = (DESCRIPTION[key] for key in ("event_labels", "windows", "decoding"))
@@ -51,19 +52,19 @@ def ramp(seconds):
 
 
 def drawing(way, end_from):
-    """A Segmenter of drawn outputs that decodes in one of WAYS, and the same for `decode_outputs`."""
+    """A Segmenter of drawn outputs that decodes in one of WAYS, and the same for a `Decoder`."""
     decoding = DECODING | WAYS[way] | {"end_from": end_from}
     segmenting = {"silence": None, "high_pass": None, "decoding": way} | WAYS[way]
     return Segmenter(Drawn(), description(decoding=decoding, segmenting=segmenting)), decoding
 
 
 def at_once(seconds, decoding):
-    """Events by `decode_outputs` of all windows."""
+    """Events of all windows, decoded together."""
     hop = WINDOWS["hop"]["averaged" if "averaged" in decoding else "score"]
     onsets = window_onsets(round(seconds * RATE) / RATE, LENGTH, hop)
     outputs = np.stack([drawn(round(onset * RATE)) for onset in onsets])
     windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": seconds})
-    return decode_outputs(outputs, windows, LABELS, LENGTH, **decoding)
+    return Decoder(LABELS, LENGTH, **decoding).events(outputs, windows)
 
 
 def blocks_of(signal, sizes):
@@ -197,12 +198,12 @@ def segmenter(folder):
 def test_outputs_are_those_of_the_plain_path(segmenter, folder):
     waveform = noise(10)
     onsets = window_onsets(10, LENGTH, HOP)
-    settings = segmenter.description["features"]
-    features = log_mel(cut_windows(waveform, onsets, LENGTH, 44100), 44100, **settings)
+    front_end = LogMel(44100, **segmenter.description["features"])
+    features = front_end(cut_windows(waveform, onsets, LENGTH, 44100))
     with torch.no_grad():
         outputs = load_network(folder)[0](torch.from_numpy(features)).numpy()
     windows = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": 10.0})
-    wanted = decode_outputs(outputs, windows, LABELS, LENGTH, **DECODING | {"threshold": 0.52})
+    wanted = Decoder(LABELS, LENGTH, **DECODING | {"threshold": 0.52}).events(outputs, windows)
     as_in_the_paper = {key: value for key, value in segmenter.description.items() if key != "segmenting"}
     found = Segmenter(segmenter.predictor, as_in_the_paper, 0.52)(waveform, 44100)
     assert len(wanted)

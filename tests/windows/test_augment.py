@@ -1,4 +1,4 @@
-"""SpecAugment: how wide, how many, where, filled with what, and drawn for whom."""
+"""SpecAugment: the width, number, place and fill of stripes, and which windows share a draw."""
 
 import pytest
 import torch
@@ -14,8 +14,8 @@ def random_windows(batch, frames=FRAMES, bands=BANDS):
     return torch.rand((batch, frames, bands), generator=torch.Generator().manual_seed(99)) * 60 - 30
 
 
-def masked(batch=64, seed=0, **changes):
-    """(windows, their masked copies, which values are masked)."""
+def augmented(batch=64, seed=0, **changes):
+    """(windows, their augmented copies, which values are hidden)."""
     windows = random_windows(batch)
     copies = spec_augment(windows, generator=torch.Generator().manual_seed(seed), **{"fill": FILL} | PAPER | changes)
     return windows, copies, copies != windows
@@ -29,22 +29,22 @@ def widths(hidden):
 
 @pytest.mark.parametrize("draw", ["window", "batch"])
 @pytest.mark.parametrize("fill", [FILL, 0])
-def test_masked_values_are_the_fill_and_all_others_are_untouched(draw, fill):
-    windows, copies, hidden = masked(draw=draw, fill=fill)
+def test_hidden_values_are_the_fill_and_all_others_are_untouched(draw, fill):
+    windows, copies, hidden = augmented(draw=draw, fill=fill)
     assert copies.shape == windows.shape and copies.dtype == windows.dtype
     assert (copies[hidden] == fill).all() and torch.equal(copies[~hidden], windows[~hidden])
     assert hidden.any() and not hidden.all()
 
 
-def test_masks_are_whole_bands_and_whole_stretches_of_time():
-    _, _, hidden = masked()
+def test_stripes_are_whole_bands_and_whole_frames():
+    _, _, hidden = augmented()
     frames, bands = hidden.all(dim=2), hidden.all(dim=1)
     assert torch.equal(hidden, frames[:, :, None] | bands[:, None, :])
 
 
 @pytest.mark.parametrize("frequency_masks, time_masks", [(1, 2), (1, 0), (0, 1), (3, 3)])
-def test_count_and_width_of_masks_stay_within_bounds_and_use_them(frequency_masks, time_masks):
-    _, _, hidden = masked(400, frequency_masks=frequency_masks, time_masks=time_masks)
+def test_count_and_width_of_stripes_stay_within_bounds_and_use_them(frequency_masks, time_masks):
+    _, _, hidden = augmented(400, frequency_masks=frequency_masks, time_masks=time_masks)
     for axis, count, widest in ((1, frequency_masks, 8), (2, time_masks, 25)):
         runs = [widths(example) for example in hidden.all(dim=axis)]
         assert max(len(own) for own in runs) == count
@@ -52,11 +52,11 @@ def test_count_and_width_of_masks_stay_within_bounds_and_use_them(frequency_mask
         if count == 1:
             found = {width for own in runs for width in own}
             assert found == set(range(1, widest + 1))
-            assert any(not own for own in runs)  # a mask may be 0 wide
+            assert any(not own for own in runs)  # A stripe may be 0 wide.
 
 
-def test_masks_lie_anywhere_the_edges_included_and_all_within():
-    hidden = stripes(4000, 1, 8, BANDS, torch.Generator().manual_seed(0), "cpu")
+def test_stripes_lie_anywhere_within_the_window_including_its_edges():
+    hidden = stripes(4000, 1, 8, BANDS, torch.Generator().manual_seed(0))
     shares = hidden.float().mean(dim=0)
     assert shares.min() > 0 and hidden[:, 0].any() and hidden[:, -1].any()
     middle = shares[8:-8]
@@ -65,24 +65,24 @@ def test_masks_lie_anywhere_the_edges_included_and_all_within():
 
 
 def test_each_example_has_draws_of_its_own():
-    _, _, hidden = masked(64)
+    _, _, hidden = augmented(64)
     patterns = {tuple(example.flatten().tolist()) for example in hidden}
     assert len(patterns) > 55
 
 
 def test_examples_of_a_batch_share_one_draw_as_released():
-    _, _, hidden = masked(64, draw="batch")
+    _, _, hidden = augmented(64, draw="batch")
     assert hidden.any() and torch.equal(hidden, hidden[:1].expand_as(hidden))
-    assert not torch.equal(masked(1, seed=1, draw="batch")[2], masked(1, seed=2, draw="batch")[2])
+    assert not torch.equal(augmented(1, seed=1, draw="batch")[2], augmented(1, seed=2, draw="batch")[2])
 
 
 def test_shared_draw_does_not_depend_on_the_size_of_the_batch():
-    assert torch.equal(masked(1, draw="batch")[2], masked(64, draw="batch")[2][:1])
-    assert torch.equal(masked(1, draw="batch")[2], masked(1, draw="window")[2])
+    assert torch.equal(augmented(1, draw="batch")[2], augmented(64, draw="batch")[2][:1])
+    assert torch.equal(augmented(1, draw="batch")[2], augmented(1, draw="window")[2])
 
 
-def test_shared_masks_use_their_bounds_batch_by_batch():
-    """A band and two stretches, 0 to 8 bands and 0 to 25 frames wide, over many batches."""
+def test_shared_stripes_use_their_bounds_batch_by_batch():
+    """Over many batches, one stripe is 0 to 8 bands wide and two are 0 to 25 frames wide."""
     generator, windows = torch.Generator().manual_seed(0), random_windows(2)
     hidden = [spec_augment(windows, FILL, generator, **PAPER | {"draw": "batch"})[0] == FILL for _ in range(300)]
     bands = [widths(own.all(dim=0)) for own in hidden]
@@ -91,28 +91,28 @@ def test_shared_masks_use_their_bounds_batch_by_batch():
     assert max(len(own) for own in stretches) == 2 and 40 < max(sum(own) for own in stretches) <= 50
 
 
-def test_masks_of_one_example_lie_apart():
-    """Two time masks are two draws: one wide stretch or two."""
-    _, _, hidden = masked(200, frequency_masks=0)
+def test_stripes_of_one_example_are_drawn_separately():
+    """Two stripes of frames are often apart, which one draw could not give."""
+    _, _, hidden = augmented(200, frequency_masks=0)
     assert sum(len(widths(example)) == 2 for example in hidden.all(dim=2)) > 100
 
 
-def test_same_state_same_masks_and_the_next_batch_gets_others():
-    assert torch.equal(masked(seed=5)[1], masked(seed=5)[1])
-    assert not torch.equal(masked(seed=5)[1], masked(seed=6)[1])
+def test_same_state_gives_the_same_stripes_and_the_next_batch_gets_others():
+    assert torch.equal(augmented(seed=5)[1], augmented(seed=5)[1])
+    assert not torch.equal(augmented(seed=5)[1], augmented(seed=6)[1])
     windows, generator = random_windows(8), torch.Generator().manual_seed(5)
     first, second = (spec_augment(windows, FILL, generator, **PAPER) for _ in range(2))
     assert not torch.equal(first, second)
 
 
-def test_masks_do_not_draw_from_the_global_state():
+def test_stripes_are_not_drawn_from_the_global_state():
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    masked()
+    augmented()
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_input_is_left_alone():
+def test_input_is_not_changed():
     windows = random_windows(8)
     before = windows.clone()
     spec_augment(windows, FILL, torch.Generator().manual_seed(0), **PAPER)
@@ -120,12 +120,12 @@ def test_input_is_left_alone():
 
 
 @pytest.mark.parametrize("changes", [NONE, {"frequency_width": 0, "time_width": 0}])
-def test_no_masks_or_masks_of_no_width_change_nothing(changes):
-    windows, copies, _ = masked(**changes)
+def test_no_stripes_and_stripes_of_no_width_change_nothing(changes):
+    windows, copies, _ = augmented(**changes)
     assert torch.equal(copies, windows)
 
 
-def test_masks_wider_than_the_window_hide_no_more_than_all_of_it():
+def test_stripes_wider_than_the_window_hide_all_of_it_at_most():
     windows = random_windows(50, 20, 10)
     settings = {"draw": "window", "frequency_masks": 1, "frequency_width": 30, "time_masks": 1, "time_width": 60}
     copies = spec_augment(windows, FILL, torch.Generator().manual_seed(0), **settings)

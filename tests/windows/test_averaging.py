@@ -1,12 +1,12 @@
-"""Averaged decoding: the same as a plain loop over cells, whatever the batches; what a median keeps and drops."""
+"""Averaged decoding, against a plain loop over cells, in batches of any size; and what its median keeps and drops."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from yoho.windows.averaging import Averager, lay
-from yoho.windows.front_ends import window_onsets
-from yoho.windows.targets import decode_outputs, encode_events
+from yoho.windows.averaging import Averager, cell_presence
+from yoho.windows.cutting import window_onsets
+from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["rain", "car"]
 LENGTH, BINS, HOP = 2.56, 9, 0.64
@@ -30,11 +30,11 @@ def encoded(events, duration):
 
 def decode(outputs, windows, **changes):
     averaged = AVERAGED | {key: changes.pop(key) for key in AVERAGED if key in changes}
-    return decode_outputs(outputs, windows, LABELS, LENGTH, **DECODING | changes | {"averaged": averaged})
+    return Decoder(LABELS, LENGTH, **DECODING | changes | {"averaged": averaged}).events(outputs, windows)
 
 
 def plainly(outputs, onsets, duration, threshold, end_from, resolution, edge, median):
-    """The runs (label, first cell, end) by the words of the docstring, cell by cell."""
+    """The events, (label, first cell, end, sum of presence), computed cell by cell as the docstring says."""
     width, reach = LENGTH / BINS, round(median / 2 / resolution)
     cells = max(1, int(np.ceil(duration / resolution - 1e-9)))
     mean = np.zeros((cells, len(LABELS)))
@@ -69,7 +69,7 @@ def plainly(outputs, onsets, duration, threshold, end_from, resolution, edge, me
 def test_batches_give_what_a_plain_loop_over_cells_gives(end_from, duration, averaged, batches):
     onsets = window_onsets(duration, LENGTH, HOP)
     outputs = np.random.default_rng(0).random((len(onsets), BINS, 6)).astype(np.float32)
-    averager, found = Averager(LABELS, LENGTH, 0.25, end_from, averaged), []
+    averager, found = Averager(Decoder(LABELS, LENGTH, 0.25, 0.3, end_from, averaged)), []
     for numbers in [part for part in np.array_split(np.arange(len(onsets)), batches) if len(part)]:
         last = numbers[-1] + 1 == len(onsets)
         limit, later = (duration, np.inf) if last else (np.inf, onsets[numbers[-1] + 1])
@@ -77,7 +77,7 @@ def test_batches_give_what_a_plain_loop_over_cells_gives(end_from, duration, ave
         assert (events["offset"] <= settled + 1e-9).all()
         found.append(events)
     found = pd.concat(found).sort_values(["event_label", "onset"])
-    rows = []  # runs that a batch cut are put together
+    rows = []  # An event that lasts over several batches is put together.
     for event in found.itertuples():
         row = [event.event_label, round(event.onset / averaged["resolution"]), event.bins, event.presence]
         if rows and rows[-1][0] == row[0] and rows[-1][1] + rows[-1][2] == row[1]:
@@ -99,7 +99,7 @@ def test_decoding_gives_the_encoded_events_back():
     np.testing.assert_allclose(found[["onset", "offset"]], truth[["onset", "offset"]], atol=0.0101)
 
 
-def test_a_median_drops_what_is_shorter_than_half_of_it_and_fills_such_gaps():
+def test_median_drops_events_and_fills_gaps_shorter_than_half_of_it():
     truth = events_of((2.0, 2.4, "rain"), (4.0, 6.0, "car"), (6.4, 9.0, "car"))
     outputs, onsets = encoded(truth, 10.0)
     found = decode(outputs, table(onsets, 10.0), merge_gap=0.0)
@@ -109,16 +109,16 @@ def test_a_median_drops_what_is_shorter_than_half_of_it_and_fills_such_gaps():
 
 
 def test_windows_that_disagree_are_averaged_not_added_up():
-    """One window of four hears a class throughout: the paper's decoding makes an event of it, this one does not."""
+    """If one window of four finds a class throughout, the paper's decoding gives an event and this one does not."""
     outputs, onsets = np.zeros((8, BINS, 6), np.float32), HOP * np.arange(8)
     outputs[3] = [0.9, 0, 1, 0, 0, 0] * 1
     windows = table(onsets, 7.04)
     assert decode(outputs, windows).empty
-    bins = decode_outputs(outputs, windows, LABELS, LENGTH, **DECODING | {"averaged": None})
+    bins = Decoder(LABELS, LENGTH, **DECODING | {"averaged": None}).events(outputs, windows)
     np.testing.assert_allclose(bins[["onset", "offset"]], [[1.92, 4.48]])
 
 
-def test_files_are_averaged_each_for_itself():
+def test_files_are_averaged_separately():
     first, second = events_of((0, 5.0, "rain")), events_of((0, 4.0, "car"), filename="b")
     (one, onsets), (two, others) = encoded(first, 5.0), encoded(second, 4.0)
     windows = pd.concat([table(onsets, 5.0), table(others, 4.0, "b")], ignore_index=True)
@@ -134,5 +134,5 @@ def test_each_class_has_its_threshold():
 def test_a_cell_has_the_presence_of_its_bin_between_start_and_end():
     outputs = np.tile(np.float32([0.5, 0.25, 0.5]), (1, 2, 1))
     outputs[0, 1, 0] = 0.75
-    np.testing.assert_array_equal(lay(outputs, 8, "bin")[0, :, 0], [0, 0.5, 0, 0, 0, 0.75, 0, 0])
-    np.testing.assert_array_equal(lay(outputs, 8, "onset")[0, :, 0], [0, 0.5, 0.5, 0, 0, 0.75, 0.75, 0])
+    np.testing.assert_array_equal(cell_presence(outputs, 8, "bin")[0, :, 0], [0, 0.5, 0, 0, 0, 0.75, 0, 0])
+    np.testing.assert_array_equal(cell_presence(outputs, 8, "onset")[0, :, 0], [0, 0.5, 0.5, 0, 0, 0.75, 0.75, 0])

@@ -1,17 +1,14 @@
-"""Targets and back: by hand, by an oracle that knows the truth, and for outputs that make no sense."""
-
-from functools import partial
+"""Targets and back to events: by hand, by an oracle that knows the truth, and for outputs without sense."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from yoho.events import COLUMNS, merge_events, read_table, write_table
-from yoho.mixes.planning import deal_segments, plan_mix
 from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import segment_scores
-from yoho.windows.front_ends import window_onsets
-from yoho.windows.targets import decode_outputs, encode_events, encode_events_as_released, join_in_order
+from yoho.windows.cutting import window_onsets
+from yoho.windows.targets import Decoder, encode_events, encode_events_as_released, join_in_order
 
 LENGTH, BINS, HOP = 2.56, 9, 1.96
 WIDTH = LENGTH / BINS
@@ -28,13 +25,13 @@ def windows_of(filename, duration, hop=HOP):
 
 
 def decode(outputs, duration=LENGTH, labels=("car", "clocks"), **changes):
-    """Events of the first windows of one mix."""
+    """Events decoded from outputs of the first windows of a mix."""
     windows = windows_of("m.flac", 1000.0).head(len(outputs)).assign(mix_duration=duration)
-    return decode_outputs(outputs, windows, labels, LENGTH, **DECODING | changes)
+    return Decoder(labels, LENGTH, **DECODING | changes).events(outputs, windows)
 
 
 def blank(windows=1, classes=2):
-    """Outputs (windows, bins, classes, 3) that hold nothing, to be filled in."""
+    """Outputs (windows, bins, classes, 3) without any class, to be filled in."""
     return np.zeros((windows, BINS, classes, 3), np.float32)
 
 
@@ -110,7 +107,7 @@ def encode_as_released(*rows):
 
 def test_released_targets_of_a_mix_differ_by_the_last_bin_and_the_rounding_alone(tmp_path):
     labels = [f"class-{number}" for number in range(6)]
-    events, durations = planned(6, 3, 1, tmp_path)
+    events, durations = laid(6, 3, 1, tmp_path)
     for name, own in events.groupby("filename"):
         onsets = window_onsets(durations[name], LENGTH, HOP)
         described, released = (
@@ -125,7 +122,7 @@ def test_released_targets_of_a_mix_differ_by_the_last_bin_and_the_rounding_alone
 def test_class_twice_in_one_bin_gives_the_later_event_as_released():
     for rows in ([0.1, 0.3], [0.6, 0.8]), ([0.6, 0.8], [0.1, 0.3]):
         released = encode_as_released(*[("m", *row, "car") for row in rows])
-        later = [1, 0.6, 0.8]  # listed first, it swallows the earlier one
+        later = [1, 0.6, 0.8]  # If it is listed first, the earlier one is joined to it.
         np.testing.assert_allclose(released[0, 0], later, atol=1e-6)
 
 
@@ -149,17 +146,17 @@ def test_no_events_give_empty_targets_as_released():
 # ---- the oracle ------------------------------------------------------------------------------------------------------
 
 
-def planned(classes, mixes, seed, folder):
-    """(events, durations) of mixes planned from made-up segments of 1 to 10 s, as read from their file."""
+def laid(classes, mixes, seed, folder):
+    """(events, durations) of mixes of 1 to 10 s clips, one after another, with times as read from a file."""
     rng = np.random.default_rng(seed)
-    rows = [
-        (f"class-{number % classes}", f"r{number}", "no.wav", 0.0, round(rng.uniform(1, 10), 6) if number % 5 else 10.0)
-        for number in range(classes * 8)
-    ]
-    segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
-    draw = partial(deal_segments, rng=rng, duration=(55, 127), longest=10)
-    plans = [plan_mix(segments, f"mix-{index}", 44100, draw) for index in range(mixes)]
-    write_table(pd.concat(plans), folder / "plan.tsv")
+    rows = []
+    for mix in range(mixes):
+        onset, duration = 0.0, rng.uniform(55, 127)
+        while onset < duration:
+            offset = onset + (10 if rng.random() < 0.2 else rng.uniform(1, 10))
+            rows.append((f"mix-{mix}", onset, offset, f"class-{rng.integers(classes)}"))
+            onset = offset
+    write_table(table(*rows), folder / "plan.tsv")
     plan = read_table(folder / "plan.tsv")
     return merge_events(plan), plan.groupby("filename")["offset"].max().to_dict()
 
@@ -171,14 +168,14 @@ def oracle(events, durations, labels, hop):
         encode_events(events[events["filename"] == name], own["onset"], labels, LENGTH, BINS)
         for name, own in windows.groupby("filename", sort=False)
     ]
-    return decode_outputs(np.concatenate(targets), windows, labels, LENGTH, **DECODING)
+    return Decoder(labels, LENGTH, **DECODING).events(np.concatenate(targets), windows)
 
 
 @pytest.mark.parametrize("classes", [2, 6, 10])
 @pytest.mark.parametrize("hop", [1.0, HOP])
 def test_oracle_reaches_a_segment_f1_of_one(tmp_path, classes, hop):
     labels = [f"class-{number}" for number in range(classes)]
-    events, durations = planned(classes, 20, classes, tmp_path)
+    events, durations = laid(classes, 20, classes, tmp_path)
     overall, per_class = segment_scores(events, oracle(events, durations, labels, hop), durations, labels, 1.0)
     assert overall == {"f1": 1.0, "precision": 1.0, "recall": 1.0, "error_rate": 0.0}
     assert (per_class["f1"] == 1).all()
@@ -186,7 +183,7 @@ def test_oracle_reaches_a_segment_f1_of_one(tmp_path, classes, hop):
 
 @pytest.mark.parametrize("hair", [0.0, 0.000001, 0.000023, 0.0004, 0.0006])
 def test_oracle_is_right_where_an_event_passes_a_whole_second_by_a_hair(hair):
-    """What ends a hair after a second still sounds in the next, and what begins a hair before one in the last."""
+    """An event that ends just after a whole second is active in the next; one that begins just before, in the last."""
     events = table(
         ("m", 0.0, 3.0, "car"),
         ("m", 3.0, 7 + hair, "clocks"),
@@ -203,22 +200,24 @@ def test_oracle_is_right_where_an_event_passes_a_whole_second_by_a_hair(hair):
 @pytest.mark.parametrize("classes", [2, 6, 10])
 def test_oracle_reaches_an_event_f1_of_one_by_sed_eval(tmp_path, classes):
     labels = [f"class-{number}" for number in range(classes)]
-    events, durations = planned(classes, 5, classes, tmp_path)
-    scores = sed_eval_scores(events, oracle(events, durations, labels, HOP), durations, labels, 1.0, 0.2, 0.5)
+    events, durations = laid(classes, 5, classes, tmp_path)
+    scores = sed_eval_scores(
+        events, oracle(events, durations, labels, HOP), durations, labels, resolution=1.0, collar=0.2, collar_share=0.5
+    )
     for kind in ("segment", "event"):
         assert (scores[f"{kind}_f1"] == 1).all() and (scores[f"{kind}_error_rate"] == 0).all()
 
 
 def test_oracle_gives_the_times_back_to_the_millisecond(tmp_path):
     labels = [f"class-{number}" for number in range(6)]
-    events, durations = planned(6, 10, 7, tmp_path)
+    events, durations = laid(6, 10, 7, tmp_path)
     decoded = oracle(events, durations, labels, HOP)
     assert decoded[["filename", "event_label"]].equals(events[["filename", "event_label"]])
     assert np.abs(decoded[["onset", "offset"]].to_numpy() - events[["onset", "offset"]].to_numpy()).max() < 0.00051
 
 
 def test_order_of_the_rows_decides_what_is_joined_as_released():
-    """Rows of two classes, mixed: the third car begins first, yet the onset of the first one stands."""
+    """Of the cars, the second row begins first, and yet the onset of the first row stands."""
     rows = [("car", 2.0, 3.0), ("clocks", 0.0, 1.0), ("car", 1.0, 2.5), ("car", 3.2, 4.0), ("car", 4.4, 5.0)]
     events = table(*[("m", onset, offset, label) for label, onset, offset in rows])
     joined = join_in_order(events, 0.3)
@@ -303,7 +302,7 @@ def test_constant_outputs_give_no_events_and_no_error(value):
 
 
 def test_no_windows_give_no_events():
-    events = decode_outputs(np.zeros((0, BINS, 6)), windows_of("m", 5.0).head(0), ["a", "b"], LENGTH, **DECODING)
+    events = decode(np.zeros((0, BINS, 6)))
     assert events.empty and list(events.columns) == COLUMNS
 
 
@@ -311,7 +310,7 @@ def test_random_outputs_give_well_formed_events():
     rng = np.random.default_rng(5)
     windows = pd.concat([windows_of("m1", 30.3), windows_of("m2", 17.7)], ignore_index=True)
     labels = [f"class-{number}" for number in range(6)]
-    events = decode_outputs(rng.random((len(windows), BINS, 18)), windows, labels, LENGTH, **DECODING)
+    events = Decoder(labels, LENGTH, **DECODING).events(rng.random((len(windows), BINS, 18)), windows)
     assert (events["onset"] >= 0).all() and (events["onset"] < events["offset"]).all()
     assert (events["offset"] <= events["filename"].map({"m1": 30.3, "m2": 17.7})).all()
     assert set(events["event_label"]) <= set(labels)

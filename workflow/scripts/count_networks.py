@@ -9,11 +9,11 @@ from yoho.figures.tables import table_page
 from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import MASKS
 from yoho.networks.network import Network, mask_positions, network_size
-from yoho.windows.front_ends import frames
+from yoho.windows.front_ends import LogMel
 
 
 def count_networks(table, *, backbones, classes, windows, features, sample_rate):
-    steps = frames(windows["length"], sample_rate, features["hop_length"])
+    steps = LogMel(sample_rate, **features).frames(windows["length"])
     rows = []
     for backbone in dict.fromkeys([*BACKBONES, *backbones]):
         for mask in mask_positions(backbone):

@@ -7,13 +7,13 @@ from yoho import job
 from yoho.benchmarks.operators import least_seconds, step_operators
 from yoho.networks.network import Network
 from yoho.training.step import choose_precision
-from yoho.windows.front_ends import frames
+from yoho.windows.front_ends import LogMel
 
 PARTS = ("forward", "backward", "optimiser")
 
 
 def count_operators(table, *, networks, classes, windows, features, sample_rate, batch_size, card):
-    steps = frames(windows["length"], sample_rate, features["hop_length"])
+    steps = LogMel(sample_rate, **features).frames(windows["length"])
     sizes = {"frames": steps, "n_mels": features["n_mels"], "bins": windows["bins"], "classes": classes}
     rows = []
     for label, run in job.progress(networks.items(), desc="networks"):

@@ -1,4 +1,4 @@
-"""Cut the mixes of a split into windows: log-mel features and targets (paper 4.2)."""
+"""Cut the mixes of a split into windows: targets, and the images of each front end (paper, section 4.2)."""
 
 from pathlib import Path
 
@@ -6,11 +6,12 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import read_table, write_table
-from yoho.windows.front_ends import create_array, frames, mix_features, window_onsets
+from yoho.windows.cutting import create_array, window_onsets
+from yoho.windows.front_ends import LogMel
 from yoho.windows.targets import ENCODINGS
 
 
-def make_windows(files, made, threads, *, event_labels, hop, length, bins, sample_rate, features, targets):
+def make_windows(files, made, threads, *, event_labels, hop, length, bins, targets, front_ends):
     events = read_table(files.events)
     durations = read_table(files.plan).groupby("filename")["offset"].max()
     onsets = {name: window_onsets(duration, length, hop) for name, duration in durations.items()}
@@ -18,17 +19,25 @@ def make_windows(files, made, threads, *, event_labels, hop, length, bins, sampl
         [(name, onset, durations[name]) for name in onsets for onset in onsets[name]],
         columns=["filename", "onset", "mix_duration"],
     )
-    shape = (len(windows), frames(length, sample_rate, features["hop_length"]), features["n_mels"])
-    all_features = create_array(made.features, shape)
-    all_targets = create_array(made.targets, (len(windows), bins, 3 * len(event_labels)))
-    calls = [(Path(files.audio, name), onsets[name], length, sample_rate, features) for name in onsets]
-    start = 0
-    for name, block in zip(onsets, job.spread(mix_features, calls, threads, "windows")):
-        stop, own = start + len(block), events[events["filename"] == name]
-        all_features[start:stop] = block
-        all_targets[start:stop] = ENCODINGS[targets](own, onsets[name], event_labels, length, bins)
-        start = stop
+    encoded = (
+        ENCODINGS[targets](events[events["filename"] == name], begins, event_labels, length, bins)
+        for name, begins in onsets.items()
+    )
+    fill(create_array(made.targets, (len(windows), bins, 3 * len(event_labels))), encoded)
+    calls = [(Path(files.audio, name), begins, length) for name, begins in onsets.items()]
+    for path, (name, settings) in zip(made.features, front_ends.items(), strict=True):
+        front_end = LogMel(**settings)
+        array = create_array(path, (len(windows), front_end.frames(length), front_end.n_mels))
+        fill(array, job.spread(front_end.file_images, calls, threads, f"windows, {name}"))
     write_table(windows, made.windows)
+
+
+def fill(array, blocks):
+    """Put blocks, which are parts of it, into an array one after another."""
+    start = 0
+    for block in blocks:
+        array[start : start + len(block)] = block
+        start += len(block)
 
 
 if __name__ == "__main__":

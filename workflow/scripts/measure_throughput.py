@@ -11,7 +11,8 @@ from yoho import job
 from yoho.benchmarks.throughput import compare, measure_features, measure_network, peak, train_together, write_windows
 from yoho.events import read_table
 from yoho.networks.device import choose_device, device_name
-from yoho.windows.front_ends import window_onsets
+from yoho.windows.cutting import window_onsets
+from yoho.windows.front_ends import LogMel
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
@@ -36,7 +37,7 @@ def measure_throughput(files, table, *, networks, device, windows, features, sam
     length = windows["length"]
     for hop in windows["hop"].values():
         onsets = {Path(files.audio, name): window_onsets(end, length, hop) for name, end in plan.items()}
-        calls = [(path, begins, length, sample_rate, features) for path, begins in onsets.items()]
+        calls = [(LogMel(sample_rate, **features), path, begins, length) for path, begins in onsets.items()]
         # In a process of its own with one thread, as the windows are made.
         (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
         rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)

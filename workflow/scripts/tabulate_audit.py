@@ -1,6 +1,4 @@
-"""Effect on the test scores of switching each difference alone from described to released."""
-
-from pathlib import Path
+"""Tabulate how the test scores change when one difference alone is switched from described to released."""
 
 import numpy as np
 import pandas as pd
@@ -9,9 +7,10 @@ from yoho import job
 from yoho.claims.measures import difference, gather
 from yoho.claims.statistics import holm, interval, p_difference
 from yoho.events import read_table
-from yoho.figures.tables import table_page
+from yoho.figures.tables import write_results
+from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
-from yoho.windows.targets import decode_outputs
+from yoho.windows.targets import Decoder
 
 
 def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, resolution):
@@ -21,10 +20,9 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
     outputs = dict(zip(audit["runs"], (np.load(file)["outputs"] for file in files.outputs)))
 
     def score(run, decoding):
-        events = decode_outputs(outputs[run], windows, event_labels, window_length, **decoding)
-        return recording_tallies(
-            outputs[run], targets, events, reference, windows, plan, event_labels, window_length, resolution
-        )
+        scorer = Scorer(windows, reference, Decoder(event_labels, window_length, **decoding), resolution)
+        events = scorer.decoder.events(outputs[run], windows)
+        return recording_tallies(scorer, outputs[run], targets, events, plan)
 
     rows = []
     for label, pairs in pd.DataFrame(audit["pairs"]).groupby("label", sort=False):
@@ -41,14 +39,12 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
         units = "recordings" if found.crossed.seeds == 1 else "seeds and recordings"
         sizes = {"n_seeds": found.crossed.seeds, "n_recordings": found.crossed.recordings}
         rows.append(row | sizes | {"interval_over": units})
-    # Differences are searched for among all rows: their p-values are Holm's.
+    # A reader searches all rows for differences: Holm's method adjusts the p-values of all of them together.
     adjusted = {name: holm([row[name] for row in rows]) for name in ("f1_p", "error_rate_p")}
-    pd.DataFrame(rows).assign(**adjusted).to_csv(table, index=False, float_format="%.6f")
+    title = "Effect of each difference between the readings"
+    write_results(table, pd.DataFrame(rows).assign(**adjusted), "%.6f", title=title)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     tabulate_audit(snakemake.input, snakemake.output.table, **job.params(snakemake))
-    Path(snakemake.output.page).write_text(
-        table_page("Effect of each difference between the readings", snakemake.output.table)
-    )

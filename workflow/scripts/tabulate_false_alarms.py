@@ -1,11 +1,10 @@
-"""False alarms: what each network finds in silence, noise and room tone, where no class sounds."""
+"""Tabulate false alarms: what each network finds in silence, noise and room tone, in which no class sounds."""
 
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import job
 from yoho.events import read_table
+from yoho.figures.tables import write_results
 from yoho.recordings.background import KINDS, TESTED, make_background
 from yoho.recordings.splits import BACKGROUND, background_kind
 from yoho.scoring.false_alarms import false_alarms
@@ -19,18 +18,18 @@ def tabulate_false_alarms(files, table, threads, *, labels, sample_rate, recordi
     }
     listed = read_table(files.recordings)
     listed = listed[(listed["event_label"] == BACKGROUND) & (listed["split"] == "test")]
-    users = listed.loc[background_kind(listed) == "own", "path"]
-    found = {(label, kind): [] for label in networks for kind in [*KINDS, *(["own"] if len(users) else [])]}
+    own = listed.loc[background_kind(listed) == "own", "path"]
+    results = {(label, kind): [] for label in networks for kind in [*KINDS, *(["own"] if len(own) else [])]}
     for position, kind in enumerate(job.progress(KINDS, desc="kinds of background")):
         for index in range(recordings):
             samples = make_background(kind, (seed, position, index, TESTED), duration, level, sample_rate)
             for label, segmenter in networks.items():
-                found[label, kind].append((duration, segmenter(samples, sample_rate)))
-    for path in users:
+                results[label, kind].append((duration, segmenter(samples, sample_rate)))
+    for path in own:
         for label, segmenter in networks.items():
-            found[label, "own"].append(segmenter.file(path))
-    rows = [{"network": label, "kind": kind} | false_alarms(heard) for (label, kind), heard in found.items()]
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
+            results[label, "own"].append(segmenter.file(path))
+    rows = [{"network": label, "kind": kind} | false_alarms(of_kind) for (label, kind), of_kind in results.items()]
+    write_results(table, rows, "%.5g")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""Put the test scores of the configured dataset's runs into one table."""
+"""Tabulate the test scores of a dataset's runs."""
 
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import job
-from yoho.figures.tables import table_page
+from yoho.figures.tables import write_results
 
 
 def tabulate_scores(files, table, *, dataset, studies):
@@ -18,10 +16,9 @@ def tabulate_scores(files, table, *, dataset, studies):
         for label, run in runs
         for scores in results[run]["scores"]
     ]
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
+    write_results(table, rows, "%.6f", title="Test scores")
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     tabulate_scores(snakemake.input, snakemake.output.table, **job.params(snakemake))
-    Path(snakemake.output.page).write_text(table_page("Test scores", snakemake.output.table))

@@ -8,26 +8,26 @@ import pandas as pd
 
 COLUMNS = ["filename", "onset", "offset", "event_label"]
 
-# Two events are taken to touch when less than this lies between them, in seconds: tables hold microseconds.
+# Events less than this apart touch, s: tables hold times to the microsecond.
 TOUCH = 1.5e-6
 
 
 def read_table(path):
-    """Read a tab-separated table; file names and labels stay text, whatever they look like."""
+    """Read a tab-separated table; names and labels stay text, even 007 or NA."""
     text = ("filename", "event_label", "recording", "recording_label", "path", "group", "split")
     return pd.read_csv(path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False)
 
 
 def write_table(table, path):
-    """Write a table tab-separated, times to the microsecond."""
+    """Write a tab-separated table, with times to the microsecond."""
     table.to_csv(path, sep="\t", index=False, float_format="%.6f", lineterminator="\n")
 
 
 def merge_events(events, gap=0.0, sums=()):
     """Join events of one file and one label that overlap, touch or lie at most `gap` seconds apart.
 
-    Returns a table sorted by file, onset and label. Event-based scores need it for the reference too:
-    two touching segments of one class sound as one event. sums: further columns, added up where events are joined.
+    sums: further columns, which are added up when events are joined. Returns a table sorted by file, onset and label.
+    The true events of a mix need this too, because two clips of one class in a row sound as one event.
     """
     columns = [*COLUMNS, *sums]
     if events.empty:
@@ -35,7 +35,7 @@ def merge_events(events, gap=0.0, sums=()):
     events = events.sort_values(["filename", "event_label", "onset"], kind="stable")
     onset, offset = events["onset"].to_numpy(float), events["offset"].to_numpy(float)
     lane = events.groupby(["filename", "event_label"], sort=False).ngroup().to_numpy()
-    # Lanes are laid one after another on one time axis, so that one running maximum serves them all.
+    # Each file and label is a lane. All lanes follow one another on one time axis, so that one running maximum will do.
     shift = lane * (offset.max() - onset.min() + gap + 1.0)
     reach = np.maximum.accumulate(offset + shift)
     first = np.flatnonzero(np.r_[True, onset[1:] + shift[1:] > reach[:-1] + gap + TOUCH])

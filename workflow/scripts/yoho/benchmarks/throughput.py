@@ -7,6 +7,7 @@ loops. The two sides of a ratio take turns, so that what else the machine does f
 
 import copy
 import time
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from yoho.training.penalty import penalty
 from yoho.training.prediction import predict
 from yoho.training.step import Step, adam, choose_precision, masks_of
 from yoho.windows.augment import spec_augment
-from yoho.windows.front_ends import cut_windows, mix_features
+from yoho.windows.cutting import cut_windows
+from yoho.windows.front_ends import LogMel
 from yoho.windows.loss import data_loss
 
 # ---- networks --------------------------------------------------------------------------------------------------------
@@ -194,21 +196,22 @@ def meet(folder, occasion, number, runs):
 # ---- features --------------------------------------------------------------------------------------------------------
 
 
-def librosa_features(path, onsets, window_length, sample_rate, settings):
-    """What `mix_features` gives, from librosa called for one window after another, as the released code does."""
+def librosa_images(front_end, path, onsets, window_length):
+    """The same as `LogMel.file_images`, but from librosa called for each window, as in the released code."""
     samples, _ = read_audio(path)
-    spectrogram = {key: value for key, value in settings.items() if key != "top_db"}
-    features = []
+    settings = asdict(front_end)
+    sample_rate, top_db = settings.pop("sample_rate"), settings.pop("top_db")
+    images = []
     for window in cut_windows(samples, onsets, window_length, sample_rate):
-        power = librosa.feature.melspectrogram(y=librosa.util.normalize(window), sr=sample_rate, **spectrogram)
-        features.append(librosa.power_to_db(power, top_db=settings["top_db"]).T)
-    return np.stack(features)
+        power = librosa.feature.melspectrogram(y=librosa.util.normalize(window), sr=sample_rate, **settings)
+        images.append(librosa.power_to_db(power, top_db=top_db).T)
+    return np.stack(images)
 
 
 def measure_features(calls, repeats):
-    """A row for what `mix_features` is called with for each of some mixes: the largest difference, dB, is in it."""
-    sides = [lambda side=side: [side(*call) for call in calls] for side in (mix_features, librosa_features)]
-    row = in_turn(*sides, sum(len(onsets) for _, onsets, *_ in calls), repeats, torch.device("cpu"))
+    """A row for the images of some mixes, with the largest difference in dB; calls: arguments of `librosa_images`."""
+    sides = [lambda side=side: [side(*call) for call in calls] for side in (LogMel.file_images, librosa_images)]
+    row = in_turn(*sides, sum(len(onsets) for _, _, onsets, _ in calls), repeats, torch.device("cpu"))
     largest = max(np.abs(ours - plain).max() for ours, plain in zip(*(side() for side in sides)))
     return {"stage": "windows", "threads": 1, "runs": 1} | row | {"max_difference_db": largest}
 

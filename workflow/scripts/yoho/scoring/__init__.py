@@ -1,1 +1,1 @@
-"""Scores: how well events that were found agree with the true ones (paper, section 3.3)."""
+"""Scoring: how well the events that a network finds agree with the true ones (paper, section 3.3)."""

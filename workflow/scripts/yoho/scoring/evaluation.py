@@ -1,29 +1,36 @@
 """Evaluation: a network's outputs for the test split, decoded to events and scored (paper, section 3.3)."""
 
+from typing import NamedTuple
+
+import pandas as pd
+
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.segments import mix_durations
-from yoho.scoring.tallies import field_recordings, recording_tallies
-from yoho.windows.targets import decode_outputs
+from yoho.scoring.tallies import recording_tallies
 
 
-def evaluate(outputs, targets, windows, reference, plan, recordings, event_labels, window_length, decoding, scoring):
-    """Events that the outputs stand for, sed_eval's scores of them, and what the scores are ratios of, by recording.
+class Evaluation(NamedTuple):
+    """Tables of the decoded events, of `sed_eval_scores`, and of `recording_tallies`."""
 
-    outputs, targets: (windows, bins, 3 * classes); windows, reference (the true events), plan, recordings: tables
-    of those names; window_length: s; decoding, scoring: the config's. See `decode_outputs`, `sed_eval_scores` and
-    `recording_tallies` for the three tables returned.
+    events: pd.DataFrame
+    scores: pd.DataFrame
+    tallies: pd.DataFrame
+
+
+def evaluate(scorer, outputs, targets, plan, *, collar, collar_share):
+    """The `Evaluation` of a network's outputs.
+
+    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes); plan: as from
+    `tallies.field_recordings`; collar (s), collar_share: see `sed_eval_scores`.
     """
-    events = decode_outputs(outputs, windows, event_labels, window_length, **decoding)
-    scores = sed_eval_scores(reference, events, mix_durations(windows), event_labels, **scoring)
-    tallies = recording_tallies(
-        outputs,
-        targets,
+    decoder = scorer.decoder
+    events = decoder.events(outputs, scorer.windows)
+    scores = sed_eval_scores(
+        scorer.reference,
         events,
-        reference,
-        windows,
-        field_recordings(plan, recordings),
-        event_labels,
-        window_length,
-        scoring["resolution"],
+        scorer.durations,
+        decoder.event_labels,
+        resolution=scorer.resolution,
+        collar=collar,
+        collar_share=collar_share,
     )
-    return events, scores, tallies
+    return Evaluation(events, scores, recording_tallies(scorer, outputs, targets, events, plan))

@@ -1,4 +1,4 @@
-"""Segment-based and event-based scores by sed_eval itself."""
+"""Segment-based and event-based scores, computed by sed_eval itself."""
 
 import numpy as np
 import pandas as pd
@@ -7,11 +7,12 @@ from yoho.events import merge_events
 from yoho.scoring.segments import SCORES
 
 
-def sed_eval_scores(reference, estimated, durations, event_labels, resolution, collar, collar_share):
-    """Segment- and event-based scores by sed_eval itself: a row for "overall" and one per class.
+def sed_eval_scores(reference, estimated, durations, event_labels, *, resolution, collar, collar_share):
+    """Table of segment-based and event-based scores: a row for "overall" and one per class.
 
-    collar: tolerance of onsets and offsets, s; collar_share: an offset may also be off by this share of
-    the event's length. Touching events of one class are merged first, in both tables.
+    reference, estimated: tables of events, in which touching events of one class are merged first; durations:
+    {filename: evaluated length, s}; resolution: length of a segment, s; collar: tolerance of onsets and offsets, s;
+    collar_share: an offset may also be off by this share of the event's length.
     """
     import sed_eval
 
@@ -34,7 +35,7 @@ def sed_eval_scores(reference, estimated, durations, event_labels, resolution, c
                 found = metrics.results_class_wise_metrics()[name]
                 counts = found["count"]
             scores = found["f_measure"] | found["error_rate"] | {"f1": found["f_measure"]["f_measure"]}
-            if not counts["Nref"]:  # sed_eval divides by the machine epsilon there
+            if not counts["Nref"]:  # sed_eval then divides by the machine epsilon
                 scores["error_rate"] = counts["Nsys"]
             row |= {f"{kind}_{score}": float(np.nan_to_num(scores[score])) for score in SCORES}
         rows.append(row)

@@ -1,24 +1,24 @@
-"""False alarms: what a network finds where no class sounds."""
+"""False alarms: what a network finds in recordings in which no class sounds."""
 
 import pandas as pd
 
 from yoho.events import merge_events
 
 
-def false_alarms(found):
-    """How often a network names a class in background, from what it found in some recordings.
+def false_alarms(results):
+    """How often a network names a class in recordings of background.
 
-    found: list of (duration, s; table of events with onset, offset, s, and event_label). Returns hours (of all the
-    recordings), false_alarms_per_hour (events), labelled_share (of the time, in which any class is named) and
-    most_named (the class that is named for the longest time, "" where none is).
+    results: for each recording its duration, s, and the table of the events found (onset, offset, event_label).
+    Returns a dict: hours (of all recordings), false_alarms_per_hour (events), labelled_share (of the time, with at
+    least one class named) and most_named (the class that is named for the longest time, or "").
     """
-    seconds = sum(duration for duration, _ in found)
-    events = pd.concat([table.assign(filename=str(number)) for number, (_, table) in enumerate(found)])
+    seconds = sum(duration for duration, _ in results)
+    events = pd.concat([table.assign(filename=str(number)) for number, (_, table) in enumerate(results)])
     labelled = merge_events(events.assign(event_label=""))
-    lasting = (events["offset"] - events["onset"]).groupby(events["event_label"]).sum()
+    named = (events["offset"] - events["onset"]).groupby(events["event_label"]).sum()
     return {
         "hours": seconds / 3600,
         "false_alarms_per_hour": len(events) / seconds * 3600,
         "labelled_share": (labelled["offset"] - labelled["onset"]).sum() / seconds,
-        "most_named": "" if lasting.empty else lasting.idxmax(),
+        "most_named": "" if named.empty else named.idxmax(),
     }

@@ -1,22 +1,48 @@
-"""Scores: segment-based and event-based F1 and error rate, as sed_eval defines them (paper, section 3.3).
+"""Segment-based F1 and error rate, as sed_eval defines them (paper, section 3.3).
 
-Equation 3 of the paper lacks its factor 2; here F1 = 2 P R / (P + R). A score that is undefined (a class
-that is never found, an empty prediction) counts 0, never NaN.
+Equation 3 of the paper lacks its factor 2; here F1 = 2 P R / (P + R). An undefined score, such as the precision of an
+empty prediction, is 0 and never NaN.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from yoho.windows.targets import decode_outputs
+from yoho.windows.targets import Decoder
 
 SCORES = ["f1", "precision", "recall", "error_rate"]
-COUNTS = ["hits", "wanted", "found", "errors"]
+COUNTS = ["true_positives", "references", "predictions", "errors"]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Segment-based scores of a network's outputs for the windows of some mixes.
+
+    windows: table of filename, onset and mix_duration (s); reference: table of the true events; decoder: what turns
+    outputs into events; resolution: length of a segment, s.
+    """
+
+    windows: pd.DataFrame
+    reference: pd.DataFrame
+    decoder: Decoder
+    resolution: float
+
+    def __call__(self, outputs):
+        """Scores of outputs (windows, bins, 3 * classes), as `segment_scores` returns them."""
+        estimated = self.decoder.events(outputs, self.windows)
+        return segment_scores(self.reference, estimated, self.durations, self.decoder.event_labels, self.resolution)
+
+    @property
+    def durations(self):
+        """{filename: length of the mix, s}."""
+        return dict(zip(self.windows["filename"], self.windows["mix_duration"]))
 
 
 def activity(events, filenames, event_labels, resolution, segments):
     """Which class is active in which segment: (files, segments, classes) bool.
 
-    A segment of `resolution` seconds is active where an event reaches into it, as in sed_eval.
+    A class is active in a segment of `resolution` seconds if one of its events reaches into it, as in sed_eval.
     Raises ValueError for a file or label that is not listed.
     """
     rolls = np.zeros((len(filenames), segments + 1, len(event_labels)), int)
@@ -36,9 +62,9 @@ def activity(events, filenames, event_labels, resolution, segments):
 def segment_scores(reference, estimated, durations, event_labels, resolution):
     """Segment-based scores over all files at once: (overall, class-wise).
 
-    reference, estimated: tables of events; durations: {filename: evaluated length, s}. What lies beyond a
-    file's evaluated length does not count. Overall: {f1, precision, recall, error_rate}, micro-averaged;
-    class-wise: a table with a row per class. Equals sed_eval's SegmentBasedMetrics, with 0 for NaN.
+    reference, estimated: tables of events; durations: {filename: evaluated length, s}, beyond which nothing counts;
+    resolution: length of a segment, s. Overall: {f1, precision, recall, error_rate}, micro-averaged; class-wise: a
+    table with a row per class. Equals sed_eval's SegmentBasedMetrics, with 0 for NaN.
     """
     counts = segment_counts(reference, estimated, durations, event_labels, resolution)
     sums = {name: count.sum(axis=(0, 1)) for name, count in counts.items()}
@@ -48,9 +74,10 @@ def segment_scores(reference, estimated, durations, event_labels, resolution):
 
 
 def segment_counts(reference, estimated, durations, event_labels, resolution):
-    """What a score is the ratio of, for every segment: {name of COUNTS: (files, segments, 1 + classes)}.
+    """Counts of every segment, of which scores are ratios: {name in COUNTS: (files, segments, 1 + classes)}.
 
-    First all classes together, then one by one; 0 beyond a file's evaluated length. Arguments as above.
+    The first column holds all classes together. Counts are 0 beyond a file's evaluated length. Arguments as in
+    `segment_scores`.
     """
     filenames = list(durations)
     lengths = np.array([int(np.ceil(duration * 1 / resolution)) for duration in durations.values()])
@@ -58,27 +85,19 @@ def segment_counts(reference, estimated, durations, event_labels, resolution):
     inside = (np.arange(segments) < lengths[:, None])[..., None]
     truth = activity(reference, filenames, event_labels, resolution, segments) & inside
     guess = activity(estimated, filenames, event_labels, resolution, segments) & inside
-    hits, wanted, found = (np.dstack([roll.sum(axis=-1), roll]) for roll in (truth & guess, truth, guess))
-    # Substitutions, deletions and insertions are counted segment by segment (Mesaros et al. 2016).
-    return dict(zip(COUNTS, (hits, wanted, found, np.maximum(wanted, found) - hits)))
+    true_positives, references, predictions = (
+        np.dstack([roll.sum(axis=-1), roll]) for roll in (truth & guess, truth, guess)
+    )
+    # Errors are the substitutions, deletions and insertions of each segment (Mesaros et al. 2016).
+    errors = np.maximum(references, predictions) - true_positives
+    return dict(zip(COUNTS, (true_positives, references, predictions, errors)))
 
 
-def rates(hits, wanted, found, errors):
-    """F1, precision, recall and error rate from the sums of COUNTS, 0 where undefined."""
+def rates(true_positives, references, predictions, errors):
+    """F1, precision, recall and error rate from sums of COUNTS; an undefined one is 0."""
     return {
-        "f1": 2 * hits / np.maximum(wanted + found, 1),
-        "precision": hits / np.maximum(found, 1),
-        "recall": hits / np.maximum(wanted, 1),
-        "error_rate": errors / np.maximum(wanted, 1),
+        "f1": 2 * true_positives / np.maximum(references + predictions, 1),
+        "precision": true_positives / np.maximum(predictions, 1),
+        "recall": true_positives / np.maximum(references, 1),
+        "error_rate": errors / np.maximum(references, 1),
     }
-
-
-def score_outputs(outputs, windows, reference, event_labels, window_length, decoding, resolution):
-    """Segment-based scores of raw outputs: decode, merge, count. See `decode_outputs` and `segment_scores`."""
-    estimated = decode_outputs(outputs, windows, event_labels, window_length, **decoding)
-    return segment_scores(reference, estimated, mix_durations(windows), event_labels, resolution)
-
-
-def mix_durations(windows):
-    """{filename: length of the mix, s} of a table of windows."""
-    return dict(zip(windows["filename"], windows["mix_duration"]))

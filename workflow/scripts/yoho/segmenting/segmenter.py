@@ -23,8 +23,8 @@ from yoho.segmenting.inference import Predictor
 from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
 from yoho.segmenting.reading import array_blocks, file_audio
 from yoho.windows.averaging import Averager
-from yoho.windows.front_ends import window_onsets
-from yoho.windows.targets import decode_bins, join_bins, round_times
+from yoho.windows.cutting import window_onsets
+from yoho.windows.targets import Decoder
 
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
@@ -157,28 +157,26 @@ class Segmenter:
 
     def decoded(self, windows):
         """Yield (time, events) for what `windows` yields; see `stream`."""
-        decode, gap = self.decoder(), self.description["decoding"]["merge_gap"]
-        end_from = "bin" if self.averaged else self.description["decoding"]["end_from"]
+        decoder = self.decoder()
+        averager = Averager(decoder) if self.averaged else None
         open_events = None
         for outputs, onsets, limit, later in windows:
-            found, later = decode(outputs, onsets, limit, later)
-            joined = join_bins(found if open_events is None else pd.concat([open_events, found]), gap, end_from)
-            joined["offset"] = joined["offset"].clip(upper=limit)  # as released, an event may reach past its window
-            certain = joined["offset"] + gap + TOUCH < later
+            if averager is not None:
+                found, later = averager(outputs, onsets, limit, later)
+            else:
+                table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
+                found = decoder.bins(outputs, table)
+            joined = decoder.joined(found if open_events is None else pd.concat([open_events, found]))
+            joined["offset"] = joined["offset"].clip(upper=limit)  # As released, an event may reach past its window.
+            certain = joined["offset"] + decoder.merge_gap + TOUCH < later
             open_events = joined[~certain]
-            yield min(later - gap, limit), scored(round_times(joined[certain], end_from))
+            yield min(later - decoder.merge_gap, limit), scored(decoder.rounded(joined[certain]))
 
     def decoder(self):
-        """A function of (outputs, onsets, limit, later): (events, time before which no window adds another)."""
-        length, end_from = self.description["windows"]["length"], self.description["decoding"]["end_from"]
-        if self.averaged:
-            return Averager(self.event_labels, length, self.thresholds, end_from, self.settings["averaged"])
-
-        def decode(outputs, onsets, limit, later):
-            table = pd.DataFrame({"filename": "", "onset": onsets, "mix_duration": limit})
-            return decode_bins(outputs, table, self.event_labels, length, self.thresholds, end_from), later
-
-        return decode
+        """The `Decoder` of this network's outputs, with the thresholds and the way of decoding chosen here."""
+        decoding = self.description["decoding"] | {"threshold": self.thresholds}
+        decoding |= {"averaged": self.settings["averaged"] if self.averaged else None}
+        return Decoder(self.event_labels, self.description["windows"]["length"], **decoding)
 
     @property
     def delay(self):

@@ -1,8 +1,8 @@
-"""The loss (paper, equations 1 and 2)."""
+"""The loss of a network's outputs (paper, equations 1 and 2)."""
 
 
 def bin_losses(outputs, targets):
-    """Equation 1 for every bin and class: (windows, bins, classes).
+    """Equation 1, the loss of every bin and class: (windows, bins, classes).
 
     outputs, targets: (windows, bins, 3 * classes).
     L_c = (p1 - y1)^2 + y1 (p2 - y2)^2 + y1 (p3 - y3)^2, where 1 is presence, 2 start and 3 end.
@@ -13,5 +13,5 @@ def bin_losses(outputs, targets):
 
 
 def data_loss(outputs, targets):
-    """Equation 2: the loss of a window, summed over its bins and classes, (windows,)."""
+    """Equation 2, the loss of a window: the sum over its bins and classes, (windows,)."""
     return bin_losses(outputs, targets).sum(dim=(1, 2))

@@ -1,4 +1,6 @@
-"""Scores against sed_eval: random tables, degenerate ones, and no score that is not a number."""
+"""Segment-based scores, against sed_eval: of random tables, of degenerate ones, and never NaN."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -7,9 +9,8 @@ import sed_eval
 
 from yoho.events import COLUMNS
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.segments import COUNTS, SCORES, activity, mix_durations, score_outputs, segment_counts, segment_scores
-from yoho.scoring.thresholds import tune_thresholds
-from yoho.windows.targets import encode_events
+from yoho.scoring.segments import COUNTS, SCORES, Scorer, activity, segment_counts, segment_scores
+from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["car", "clocks", "crowds"]
 
@@ -37,21 +38,21 @@ def by_sed_eval(reference, estimated, durations, labels, resolution):
 
 
 def compare(reference, estimated, durations, labels=LABELS, resolution=1.0):
-    """Assert that segment_scores equals sed_eval where that is defined, and 0 where it is not."""
+    """Assert that scores are those of sed_eval if these are defined, and finite in any case."""
     overall, per_class = segment_scores(reference, estimated, durations, labels, resolution)
     expected, expected_per_class = by_sed_eval(reference, estimated, durations, labels, resolution)
     rows = {"overall": overall} | {row["event_label"]: row for row in per_class.to_dict("records")}
     assert per_class["event_label"].to_list() == labels
     for name, wanted in ({"overall": expected} | expected_per_class).items():
         for score in SCORES:
-            # Where nothing is there to be found sed_eval divides by the machine epsilon.
+            # Without references sed_eval divides by the machine epsilon.
             if wanted[score] < 1e6:
                 assert rows[name][score] == pytest.approx(wanted[score], abs=1e-9), (name, score)
             assert np.isfinite(rows[name][score]), (name, score)
 
 
 def random_table(rng, count, durations, labels, grid):
-    """Random events, on a grid of times or off it; some reach past the end of their file, some last no time."""
+    """Random events, on a grid of times or off it. Some reach past the end of their file; some have no length."""
     names = rng.choice(list(durations), count)
     onset = rng.uniform(0, 1, count) * [durations[name] * 1.1 for name in names]
     length = rng.exponential(2, count) * (rng.random(count) > 0.1)
@@ -75,7 +76,7 @@ def test_random_tables_score_as_by_sed_eval(resolution, grid):
 
 
 def test_likely_prediction_scores_as_by_sed_eval():
-    """A reference with shifted edges, lost and false events: neither all right nor all wrong."""
+    """The estimate is the reference with shifted edges, missed events and false ones."""
     rng = np.random.default_rng(0)
     durations = {"a": 60.0, "b": 44.3}
     reference = random_table(rng, 40, durations, LABELS, None)
@@ -96,6 +97,20 @@ def test_class_wise_scores_of_two_and_ten_classes_score_as_by_sed_eval():
         labels = [f"class-{number}" for number in range(count)]
         durations = {"a": 20.0, "b": 12.5}
         compare(*(random_table(rng, 30, durations, labels, None) for _ in range(2)), durations, labels)
+
+
+def test_sed_eval_scores_agree_with_the_vectorised_ones():
+    rng = np.random.default_rng(3)
+    durations = {"a": 20.0, "b": 31.7}
+    reference, estimated = (random_table(rng, 30, durations, LABELS, None) for _ in range(2))
+    rows = sed_eval_scores(
+        reference, estimated, durations, LABELS, resolution=1.0, collar=0.2, collar_share=0.5
+    ).set_index("event_label")
+    overall, per_class = segment_scores(reference, estimated, durations, LABELS, 1.0)
+    assert rows.index.to_list() == ["overall", *LABELS]
+    for score in SCORES:
+        assert rows.loc["overall", f"segment_{score}"] == pytest.approx(overall[score])
+        assert rows.loc[LABELS, f"segment_{score}"].to_list() == pytest.approx(per_class[score].to_list())
 
 
 DEGENERATE = {
@@ -143,7 +158,7 @@ def test_shorter_file_is_not_scored_up_to_the_longest():
 
 
 def test_scores_by_hand():
-    """Ten seconds: car in seconds 0-4, found in 2-5; clocks in 5-9, found in 5-6 and, falsely, in 0."""
+    """Ten seconds: car sounds in seconds 0-4 and is found in 2-5; clocks in 5-9, found in 5-6 and, falsely, in 0."""
     reference = table((0, 5, "car"), (5, 10, "clocks"))
     estimated = table((2, 6, "car"), (5, 7, "clocks"), (0.5, 0.6, "clocks"))
     overall, per_class = segment_scores(reference, estimated, {"a": 10.0}, LABELS, 1.0)
@@ -162,20 +177,20 @@ def test_scores_by_hand():
 
 
 def test_counts_by_hand():
-    """The five seconds of one file, three of another; all classes together, then car, clocks and crowds."""
+    """Five seconds of one file and three of another; first all classes together, then car, clocks and crowds."""
     reference = table((0, 3, "car"), (2, 5, "clocks"), (0, 2, "crowds", "b"))
     estimated = table((0, 2, "car"), (1.5, 4, "crowds"), (1, 9, "crowds", "b"))
     counts = segment_counts(reference, estimated, {"a": 5.0, "b": 2.4}, LABELS, 1.0)
     assert list(counts) == COUNTS
     assert {count.shape for count in counts.values()} == {(2, 5, 4)}
     by_name = {name: count[0].T.astype(int).tolist() for name, count in counts.items()}
-    assert by_name["hits"] == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0] * 5, [0] * 5]
-    assert by_name["wanted"] == [[1, 1, 2, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [0] * 5]
-    assert by_name["found"] == [[1, 2, 1, 1, 0], [1, 1, 0, 0, 0], [0] * 5, [0, 1, 1, 1, 0]]
+    assert by_name["true_positives"] == [[1, 1, 0, 0, 0], [1, 1, 0, 0, 0], [0] * 5, [0] * 5]
+    assert by_name["references"] == [[1, 1, 2, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1], [0] * 5]
+    assert by_name["predictions"] == [[1, 2, 1, 1, 0], [1, 1, 0, 0, 0], [0] * 5, [0, 1, 1, 1, 0]]
     # Of all classes: an insertion; a substitution and a deletion; a substitution; a deletion.
     assert by_name["errors"] == [[0, 1, 2, 1, 1], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1], [0, 1, 1, 1, 0]]
     # The other file ends within its third second.
-    assert counts["found"][1, :, 0].tolist() == [0, 1, 1, 0, 0]
+    assert counts["predictions"][1, :, 0].tolist() == [0, 1, 1, 0, 0]
     assert counts["errors"][1, :, 0].tolist() == [1, 0, 1, 0, 0]
 
 
@@ -186,19 +201,19 @@ def test_scores_are_ratios_of_the_sums_of_counts(resolution):
     reference, estimated = (random_table(rng, 40, durations, LABELS, None) for _ in range(2))
     counts = segment_counts(reference, estimated, durations, LABELS, resolution)
     overall, per_class = segment_scores(reference, estimated, durations, LABELS, resolution)
-    hits, wanted, found, errors = (counts[name].sum(axis=(0, 1)) for name in COUNTS)
-    assert [overall["f1"], *per_class["f1"]] == pytest.approx(2 * hits / (wanted + found))
-    assert [overall["precision"], *per_class["precision"]] == pytest.approx(hits / found)
-    assert [overall["recall"], *per_class["recall"]] == pytest.approx(hits / wanted)
-    assert [overall["error_rate"], *per_class["error_rate"]] == pytest.approx(errors / wanted)
-    for name in ("hits", "wanted", "found"):
+    true_positives, references, predictions, errors = (counts[name].sum(axis=(0, 1)) for name in COUNTS)
+    assert [overall["f1"], *per_class["f1"]] == pytest.approx(2 * true_positives / (references + predictions))
+    assert [overall["precision"], *per_class["precision"]] == pytest.approx(true_positives / predictions)
+    assert [overall["recall"], *per_class["recall"]] == pytest.approx(true_positives / references)
+    assert [overall["error_rate"], *per_class["error_rate"]] == pytest.approx(errors / references)
+    for name in ("true_positives", "references", "predictions"):
         np.testing.assert_array_equal(counts[name][..., 0], counts[name][..., 1:].sum(axis=-1))
 
 
 def test_nothing_is_counted_past_the_end_of_a_file():
     whole = table((0, 50, "car"), (0, 50, "car", "b"))
     counts = segment_counts(whole, whole, {"a": 3.0, "b": 7.2}, LABELS, 1.0)
-    for count in (counts["hits"], counts["wanted"], counts["found"]):
+    for count in (counts["true_positives"], counts["references"], counts["predictions"]):
         assert count[..., 0].sum(axis=1).tolist() == [3, 8]
     assert not counts["errors"].any()
 
@@ -211,7 +226,9 @@ def test_no_score_is_ever_undefined_or_huge(name):
     reference, estimated, duration = DEGENERATE[name]
     reference, estimated = table(*reference), table(*estimated)
     overall, per_class = segment_scores(reference, estimated, {"a": duration}, LABELS, 1.0)
-    by_package = sed_eval_scores(reference, estimated, {"a": duration}, LABELS, 1.0, 0.2, 0.5)
+    by_package = sed_eval_scores(
+        reference, estimated, {"a": duration}, LABELS, resolution=1.0, collar=0.2, collar_share=0.5
+    )
     numbers = np.concatenate([list(overall.values()), per_class[SCORES].to_numpy().ravel()])
     for values in (numbers, by_package.drop(columns="event_label").to_numpy().ravel()):
         assert np.isfinite(values).all() and (values >= 0).all() and (values <= 100).all()
@@ -248,47 +265,7 @@ def test_unknown_label_or_file_is_refused(wrong):
         segment_scores(table(wrong), sound, {"a": 10.0}, LABELS, 1.0)
 
 
-def test_unknown_label_is_refused_by_sed_eval_too():
-    with pytest.raises(ValueError, match="dog"):
-        sed_eval_scores(table((0, 5, "car")), table((0, 5, "dog")), {"a": 10.0}, LABELS, 1.0, 0.2, 0.5)
-
-
-# ---- sed_eval's own scores -------------------------------------------------------------------------------------------
-
-
-def test_sed_eval_scores_agree_with_the_vectorised_ones():
-    rng = np.random.default_rng(3)
-    durations = {"a": 20.0, "b": 31.7}
-    reference, estimated = (random_table(rng, 30, durations, LABELS, None) for _ in range(2))
-    rows = sed_eval_scores(reference, estimated, durations, LABELS, 1.0, 0.2, 0.5).set_index("event_label")
-    overall, per_class = segment_scores(reference, estimated, durations, LABELS, 1.0)
-    assert rows.index.to_list() == ["overall", *LABELS]
-    for score in SCORES:
-        assert rows.loc["overall", f"segment_{score}"] == pytest.approx(overall[score])
-        assert rows.loc[LABELS, f"segment_{score}"].to_list() == pytest.approx(per_class[score].to_list())
-
-
-@pytest.mark.parametrize("shift, share, found", [(0.19, 0.0, 1), (0.21, 0.0, 0), (0.19, 0.5, 1), (0.21, 0.5, 0)])
-def test_event_counts_within_the_collar_of_its_onset(shift, share, found):
-    reference, estimated = table((1, 6, "car")), table((1 + shift, 6, "car"))
-    rows = sed_eval_scores(reference, estimated, {"a": 10.0}, LABELS, 1.0, 0.2, share)
-    assert rows["event_f1"][0] == found and rows["event_f1"][1] == found
-
-
-@pytest.mark.parametrize("shift, share, found", [(0.3, 0.0, 0), (0.3, 0.5, 1), (2.4, 0.5, 1), (2.6, 0.5, 0)])
-def test_offset_may_be_off_by_a_share_of_the_event(shift, share, found):
-    reference, estimated = table((1, 6, "car")), table((1, 6 + shift, "car"))
-    rows = sed_eval_scores(reference, estimated, {"a": 10.0}, LABELS, 1.0, 0.2, share)
-    assert rows["event_f1"][0] == found
-
-
-def test_touching_events_of_one_class_are_one_event():
-    reference, estimated = table((0, 3, "car"), (3, 6, "car"), (6, 8, "clocks")), table((0, 6, "car"), (6, 8, "clocks"))
-    rows = sed_eval_scores(reference, estimated, {"a": 10.0}, LABELS, 1.0, 0.2, 0.5)
-    assert rows["event_f1"][0] == 1 and rows["segment_f1"][0] == 1
-
-
-# ---- helpers ---------------------------------------------------------------------------------------------------------
+# ---- activity, and raw outputs --------------------------------------------------------------------------------------
 
 
 def test_activity_by_hand():
@@ -302,89 +279,24 @@ def test_raw_outputs_are_decoded_merged_and_counted():
     onsets = np.arange(5) * 1.96
     windows = pd.DataFrame({"filename": "a", "onset": onsets, "mix_duration": 10.0})
     reference = table((0, 4, "car"), (4, 10, "clocks"))
-    decoding = {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"}
+    decoder = Decoder(LABELS, 2.56, threshold=0.5, merge_gap=0.3, end_from="bin")
     outputs = encode_events(reference, onsets, LABELS, 2.56, 9)
-    overall, per_class = score_outputs(outputs, windows, reference, LABELS, 2.56, decoding, 1.0)
+    overall, per_class = Scorer(windows, reference, decoder, 1.0)(outputs)
     assert overall["f1"] == 1 and per_class["f1"].to_list() == [1, 1, 0]
-    overall, _ = score_outputs(outputs * 0.6, windows, reference, LABELS, 2.56, decoding | {"threshold": 0.7}, 1.0)
+    overall, _ = Scorer(windows, reference, replace(decoder, threshold=0.7), 1.0)(outputs * 0.6)
     assert overall["f1"] == 0
 
 
 @pytest.mark.parametrize("end_from, seconds", [("bin", 1), ("onset", 2)])
-def test_end_is_added_to_what_the_decoding_says(end_from, seconds):
+def test_end_counts_from_where_the_decoder_says(end_from, seconds):
     """A bin of a second: the event lasts from 0.5 to 0.9 s, or from 0.5 to 1.4 s."""
     windows = pd.DataFrame({"filename": ["a"], "onset": [0.0], "mix_duration": [4.0]})
     outputs = np.array([[[1, 0.5, 0.9], [0, 0, 0], [0, 0, 0]]])
-    decoding = {"threshold": 0.5, "merge_gap": 0.3, "end_from": end_from}
-    overall, _ = score_outputs(outputs, windows, table((0, 4, "car")), ["car"], 3.0, decoding, 1.0)
+    decoder = Decoder(["car"], 3.0, threshold=0.5, merge_gap=0.3, end_from=end_from)
+    overall, _ = Scorer(windows, table((0, 4, "car")), decoder, 1.0)(outputs)
     assert overall["precision"] == 1 and overall["recall"] == seconds / 4
 
 
 def test_length_of_each_mix_is_taken_from_its_windows():
     windows = pd.DataFrame({"filename": ["a", "a", "b"], "onset": [0, 1.96, 0], "mix_duration": [4.5, 4.5, 2.0]})
-    assert mix_durations(windows) == {"a": 4.5, "b": 2.0}
-
-
-# ---- thresholds ------------------------------------------------------------------------------------------------------
-
-ONE_SECOND = pd.DataFrame({"filename": "a", "onset": np.arange(10.0), "mix_duration": 10.0})
-DECODING = {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"}
-
-
-def outputs_of(*presences):
-    """Outputs of ten windows of one bin of a second each, from the presence of each class: (10, 1, 3 * classes)."""
-    whole = [(presence, np.zeros(10), np.ones(10)) for presence in presences]
-    return np.array(whole, np.float32).transpose(2, 0, 1).reshape(10, 1, -1)
-
-
-def tune(outputs, reference, candidates, **decoding):
-    return tune_thresholds(outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING | decoding, 1.0, candidates)
-
-
-def test_each_class_gets_the_threshold_that_separates_it():
-    """car sounds at 0.3 and is silent at 0.15, clocks at 0.9 and 0.75; crowds never sound, nor are they heard."""
-    first, last = np.arange(10) < 5, np.arange(10) >= 5
-    outputs = outputs_of(np.where(first, 0.3, 0.15), np.where(last, 0.9, 0.75), np.full(10, 0.05))
-    reference = table((0, 5, "car"), (5, 10, "clocks"))
-    thresholds = tune(outputs, reference, [0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.95])
-    assert thresholds == {"car": 0.2, "clocks": 0.8, "crowds": 0.5}
-    # With them, one for each class, nothing is missed and nothing is heard that is not there.
-    overall, _ = score_outputs(
-        outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING | {"threshold": list(thresholds.values())}, 1.0
-    )
-    assert overall["f1"] == 1
-    overall, _ = score_outputs(outputs, ONE_SECOND, reference, LABELS, 1.0, DECODING, 1.0)
-    assert overall["f1"] < 0.7
-
-
-@pytest.mark.parametrize(
-    "usual, candidates, chosen",
-    [
-        (0.5, [0.1, 0.3, 0.45, 0.9], 0.45),
-        (0.2, [0.1, 0.3, 0.45, 0.9], 0.1),  # as far as 0.3, and lower
-        (0.2, [0.3, 0.1, 0.45, 0.9], 0.1),
-        (0.8, [0.1, 0.3, 0.45, 0.9], 0.45),  # 0.9 misses everything
-    ],
-)
-def test_of_thresholds_with_one_f1_the_nearest_to_the_usual_is_taken(usual, candidates, chosen):
-    outputs = outputs_of(np.full(10, 0.6), np.zeros(10), np.zeros(10))
-    assert tune(outputs, table((0, 10, "car")), candidates, threshold=usual)["car"] == chosen
-
-
-def test_thresholds_are_tuned_on_every_class_as_if_it_were_alone():
-    """Random outputs: the best F1 of each class over the candidates, each decoded and scored by itself."""
-    rng = np.random.default_rng(0)
-    outputs = outputs_of(*rng.random((3, 10)))
-    reference = table((0, 4, "car"), (3, 8, "clocks"), (7, 10, "crowds"))
-    candidates = [0.2, 0.4, 0.6, 0.8]
-    found = tune(outputs, reference, candidates)
-    for number, label in enumerate(LABELS):
-        own = outputs[..., 3 * number : 3 * number + 3]
-        wanted = reference[reference["event_label"] == label]
-        f1 = {
-            candidate: score_outputs(own, ONE_SECOND, wanted, [label], 1.0, DECODING | {"threshold": candidate}, 1.0)[
-                0
-            ]["f1"]
-            for candidate in candidates
-        }
-        assert f1[found[label]] == max(f1.values()) > min(f1.values())
+    assert Scorer(windows, table(), None, 1.0).durations == {"a": 4.5, "b": 2.0}

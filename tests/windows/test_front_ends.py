@@ -1,19 +1,20 @@
-"""Windows and their log-mel features, against librosa called directly."""
+"""Log-mel images, against librosa called for each window, in double and in single precision."""
 
-import errno
-import os
 import tracemalloc
+from dataclasses import asdict, replace
 
 import librosa
 import numpy as np
 import pytest
 import soundfile
 
-from yoho.windows.front_ends import create_array, cut_windows, frames, log_mel, mix_features, window_onsets
+from yoho import InputError
+from yoho.windows.cutting import cut_windows, window_onsets
+from yoho.windows.front_ends import LogMel, low_and_high
 
 RATE, LENGTH, HOP = 44100, 2.56, 1.96
 SIZE = 112896  # samples of a window
-SETTINGS = {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
+PAPER = LogMel(RATE, n_fft=2048, hop_length=441, win_length=1764, n_mels=40, top_db=80)
 
 
 def sounds():
@@ -38,16 +39,11 @@ def sounds():
     }
 
 
-def by_librosa(window, rate=RATE, top_db=80, n_fft=2048, hop_length=441, win_length=1764, n_mels=40):
+def by_librosa(window, front_end=PAPER):
     """The released recipe for one window: peak-normalise, mel spectrogram, dB with librosa's defaults."""
-    mel = librosa.feature.melspectrogram(
-        y=librosa.util.normalize(window),
-        sr=rate,
-        n_fft=n_fft,
-        hop_length=hop_length,
-        win_length=win_length,
-        n_mels=n_mels,
-    )
+    settings = asdict(front_end)
+    rate, top_db = settings.pop("sample_rate"), settings.pop("top_db")
+    mel = librosa.feature.melspectrogram(y=librosa.util.normalize(window), sr=rate, **settings)
     return librosa.power_to_db(mel, top_db=top_db).T
 
 
@@ -56,43 +52,43 @@ def by_librosa(window, rate=RATE, top_db=80, n_fft=2048, hop_length=441, win_len
 
 def test_features_equal_librosa_window_by_window():
     windows = {name: window.astype(np.float32) for name, window in sounds().items()}
-    features = log_mel(np.stack(list(windows.values())), RATE, **SETTINGS)
+    features = PAPER(np.stack(list(windows.values())))
     assert features.shape == (len(windows), 257, 40) and features.dtype == np.float32
     for (name, window), found in zip(windows.items(), features, strict=True):
         assert np.abs(found - by_librosa(window)).max() < 1e-3, name
 
 
 def test_features_are_finite_and_within_80_dB_of_the_window_s_own_maximum():
-    features = log_mel(np.stack(list(sounds().values())).astype(np.float32), RATE, **SETTINGS)
+    features = PAPER(np.stack(list(sounds().values())).astype(np.float32))
     assert np.isfinite(features).all()
     assert (features.max(axis=(1, 2)) - features.min(axis=(1, 2)) <= 80.001).all()
 
 
 def test_loud_neighbour_does_not_change_a_window():
     quiet, loud = (sounds()[name].astype(np.float32) for name in ("quiet noise", "clipped"))
-    alone = log_mel(quiet[None], RATE, **SETTINGS)[0]
-    np.testing.assert_allclose(log_mel(np.stack([loud, quiet]), RATE, **SETTINGS)[1], alone, atol=1e-4)
+    alone = PAPER(quiet[None])[0]
+    np.testing.assert_allclose(PAPER(np.stack([loud, quiet]))[1], alone, atol=1e-4)
 
 
 def test_gain_does_not_change_the_features():
     noise = sounds()["noise"].astype(np.float32)
-    low, high = log_mel(np.stack([noise * 0.01, noise]), RATE, **SETTINGS)
+    low, high = PAPER(np.stack([noise * 0.01, noise]))
     np.testing.assert_allclose(low, high, atol=1e-2)
 
 
 def test_time_comes_before_frequency():
-    features = log_mel(sounds()["impulse"].astype(np.float32)[None], RATE, **SETTINGS)[0]
+    features = PAPER(sounds()["impulse"].astype(np.float32)[None])[0]
     assert abs(int(features.mean(axis=1).argmax()) - 50_000 // 441) <= 1
-    tone = log_mel(sounds()["tone"].astype(np.float32)[None], RATE, **SETTINGS)[0]
+    tone = PAPER(sounds()["tone"].astype(np.float32)[None])[0]
     bands = librosa.mel_frequencies(n_mels=42, fmax=RATE / 2)[1:-1]
     assert abs(int(tone.mean(axis=0).argmax()) - int(np.abs(bands - 440).argmin())) <= 1
 
 
 def test_settings_are_used():
     noise = sounds()["noise"].astype(np.float32)[None]
-    assert log_mel(noise, RATE, **SETTINGS | {"n_mels": 64}).shape == (1, 257, 64)
-    assert log_mel(noise, RATE, **SETTINGS | {"hop_length": 882}).shape == (1, 129, 40)
-    impulse = log_mel(sounds()["impulse"].astype(np.float32)[None], RATE, **SETTINGS | {"top_db": 30})
+    assert replace(PAPER, n_mels=64)(noise).shape == (1, 257, 64)
+    assert replace(PAPER, hop_length=882)(noise).shape == (1, 129, 40)
+    impulse = replace(PAPER, top_db=30)(sounds()["impulse"].astype(np.float32)[None])
     assert np.ptp(impulse) == pytest.approx(30, abs=1e-3)
 
 
@@ -100,63 +96,19 @@ def test_settings_are_used():
     "length, rate, hop, count", [(2.56, 44100, 441, 257), (1.0, 16000, 160, 101), (2.56, 22050, 441, 129)]
 )
 def test_frames_of_a_window(length, rate, hop, count):
-    assert frames(length, rate, hop) == count
+    front_end = replace(PAPER, sample_rate=rate, hop_length=hop)
+    assert front_end.frames(length) == count
     window = np.random.default_rng(0).standard_normal((1, round(length * rate))).astype(np.float32)
-    assert log_mel(window, rate, **SETTINGS | {"hop_length": hop}).shape[1] == count
-
-
-# ---- windows ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("duration", [0.01, 1.0, 2.5599, 2.56])
-def test_clip_no_longer_than_a_window_gives_one_window(duration):
-    assert window_onsets(duration, LENGTH, HOP).tolist() == [0.0]
-
-
-@pytest.mark.parametrize("hop", [1.0, HOP])
-@pytest.mark.parametrize("hops", [1, 2, 7, 31, 64])
-def test_whole_number_of_hops_gains_no_window_by_rounding(hop, hops):
-    assert len(window_onsets(LENGTH + hops * hop, LENGTH, hop)) == hops + 1
-    assert len(window_onsets(LENGTH + hops * hop - 1e-3, LENGTH, hop)) == hops + 1
-    assert len(window_onsets(LENGTH + hops * hop + 1e-3, LENGTH, hop)) == hops + 2
-
-
-@pytest.mark.parametrize("hop", [1.0, HOP])
-def test_windows_cover_the_mix_to_its_end_and_no_window_is_needless(hop):
-    for duration in np.random.default_rng(0).uniform(2.57, 130, 200):
-        onsets = window_onsets(duration, LENGTH, hop)
-        assert onsets[0] == 0
-        np.testing.assert_allclose(np.diff(onsets), hop)
-        assert onsets[-1] + LENGTH >= duration - 1e-6
-        assert onsets[-2] + LENGTH < duration
-
-
-def test_window_past_the_end_is_padded_with_zeros():
-    samples = np.arange(1, 26, dtype=np.float32)  # 2.5 s at 10 Hz
-    windows = cut_windows(samples, [0.0, 1.0, 2.0], 1.0, 10)
-    assert windows.tolist() == [
-        list(range(1, 11)),
-        list(range(11, 21)),
-        [21, 22, 23, 24, 25, 0, 0, 0, 0, 0],
-    ]
-
-
-def test_clip_shorter_than_a_window_is_padded_with_zeros():
-    assert cut_windows(np.ones(3, np.float32), [0.0], 1.0, 10).tolist() == [[1, 1, 1, 0, 0, 0, 0, 0, 0, 0]]
-
-
-def test_windows_start_at_the_nearest_sample():
-    samples = np.arange(100, dtype=np.float32)
-    assert cut_windows(samples, np.arange(4) * 1.96, 1.0, 10)[:, 0].tolist() == [0, 20, 39, 59]
+    assert front_end(window).shape[1] == count
 
 
 # ---- a whole mix -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("count", [1, 2, 15, 16, 17, 31, 32, 33, 47, 65])
-def test_mix_features_do_not_depend_on_how_many_windows_are_computed_at_a_time(tmp_path, count):
+def test_images_of_a_file_do_not_depend_on_how_many_windows_are_computed_at_a_time(tmp_path, count):
     rate, length, hop = 8000, 0.5, 0.3
-    settings = SETTINGS | {"n_fft": 512, "hop_length": 80, "win_length": 320}
+    front_end = replace(PAPER, sample_rate=rate, n_fft=512, hop_length=80, win_length=320)
     duration = length + (count - 1) * hop - (0.1 if count > 1 else 0.2)
     samples = 0.1 * np.random.default_rng(count).standard_normal(round(duration * rate)).astype(np.float32)
     samples[: rate // 4] *= 3
@@ -164,8 +116,8 @@ def test_mix_features_do_not_depend_on_how_many_windows_are_computed_at_a_time(t
     stored, _ = soundfile.read(tmp_path / "mix.flac", dtype="float32")
     onsets = window_onsets(duration, length, hop)
     assert len(onsets) == count
-    expected = log_mel(cut_windows(stored, onsets, length, rate), rate, **settings)
-    found = mix_features(tmp_path / "mix.flac", onsets, length, rate, settings)
+    expected = front_end(cut_windows(stored, onsets, length, rate))
+    found = front_end.file_images(tmp_path / "mix.flac", onsets, length)
     assert found.shape == expected.shape and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
@@ -202,29 +154,30 @@ def scene(rate, length, hop):
     return samples.astype(np.float32)
 
 
-def assert_equal_to_librosa(path, samples, length, hop, rate, settings):
-    """Features of a mix that is written to `path`, against librosa called for each window."""
+def assert_equal_to_librosa(path, samples, length, hop, front_end):
+    """Images of a mix that is written to `path`, against librosa called for each window."""
+    rate = front_end.sample_rate
     soundfile.write(path, samples, rate, subtype="FLOAT")
     onsets = window_onsets(len(samples) / rate, length, hop)
-    found = mix_features(path, onsets, length, rate, settings)
-    assert found.dtype == np.float32 and found.shape[:2] == (len(onsets), frames(length, rate, settings["hop_length"]))
+    found = front_end.file_images(path, onsets, length)
+    assert found.dtype == np.float32 and found.shape[:2] == (len(onsets), front_end.frames(length))
     for window, features in zip(cut_windows(samples, onsets, length, rate), found, strict=True):
-        np.testing.assert_allclose(features, by_librosa(window, rate, **settings), rtol=0, atol=1e-3)
+        np.testing.assert_allclose(features, by_librosa(window, front_end), rtol=0, atol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:n_fft=:UserWarning", "ignore:Empty filters:UserWarning")
 @pytest.mark.parametrize("name", CONFIGS)
-def test_mix_features_equal_librosa_window_by_window(tmp_path, name):
-    rate, length, hop, settings = CONFIGS[name]
-    settings = {"n_fft": 512, "hop_length": 80, "win_length": 320, "n_mels": 13, "top_db": 80} | settings
+def test_images_of_a_file_equal_librosa_window_by_window(tmp_path, name):
+    rate, length, hop, changes = CONFIGS[name]
+    settings = {"n_fft": 512, "hop_length": 80, "win_length": 320, "n_mels": 13, "top_db": 80} | changes
     mix = scene(rate, length, hop)
     for samples in (mix, mix[: round(0.7 * length * rate)], mix[:1], np.zeros_like(mix)):
-        assert_equal_to_librosa(tmp_path / "mix.wav", samples, length, hop, rate, settings)
+        assert_equal_to_librosa(tmp_path / "mix.wav", samples, length, hop, LogMel(rate, **settings))
 
 
 @pytest.mark.parametrize("hop", [1.0, HOP])
-def test_mix_features_equal_librosa_at_the_paper_s_settings(tmp_path, hop):
-    assert_equal_to_librosa(tmp_path / "mix.wav", scene(RATE, LENGTH, hop), LENGTH, hop, RATE, SETTINGS)
+def test_images_of_a_file_equal_librosa_at_the_paper_s_settings(tmp_path, hop):
+    assert_equal_to_librosa(tmp_path / "mix.wav", scene(RATE, LENGTH, hop), LENGTH, hop, PAPER)
 
 
 @pytest.mark.parametrize("frequency", [0, 50, 5000, 15000])  # Hz; 0 is a constant
@@ -233,71 +186,107 @@ def test_faint_noise_beside_a_loud_sound_is_as_exact(frequency, faint):
     loud = 0.5 * np.cos(2 * np.pi * frequency * np.arange(SIZE) / RATE)
     noise = 10 ** (faint / 20) * np.random.default_rng(0).standard_normal(SIZE)
     window = (loud + noise).astype(np.float32)
-    np.testing.assert_allclose(log_mel(window[None], RATE, **SETTINGS)[0], by_librosa(window), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(PAPER(window[None])[0], by_librosa(window), rtol=0, atol=1e-3)
 
 
 def test_what_lies_beside_a_window_is_not_in_it(tmp_path):
     samples = np.zeros(10 * SIZE, np.float32)
     samples[[SIZE - 1, 2 * SIZE]] = 1  # the last sample before the window, the first after it
     soundfile.write(tmp_path / "mix.flac", samples, RATE)
-    features = mix_features(tmp_path / "mix.flac", np.arange(3) * LENGTH, LENGTH, RATE, SETTINGS)
+    features = PAPER.file_images(tmp_path / "mix.flac", np.arange(3) * LENGTH, LENGTH)
     assert (features[1] == -100).all()
     assert features[0].max() > -20 and features[2].max() > -20
 
 
 def test_frames_are_as_many_where_librosa_leaves_out_the_last():
-    """Of a window of whole steps, librosa's frames with an odd n_fft are one fewer."""
+    """With an odd n_fft, librosa leaves out the last frame of a window of a whole number of hops."""
     window = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
-    settings = SETTINGS | {"n_fft": 511, "hop_length": 80, "win_length": 320, "n_mels": 13}
-    found, expected = log_mel(window[None], 8000, **settings)[0], by_librosa(window, 8000, **settings)
-    assert len(found) == frames(0.5, 8000, 80) == len(expected) + 1
+    front_end = LogMel(8000, n_fft=511, hop_length=80, win_length=320, n_mels=13, top_db=80)
+    found, expected = front_end(window[None])[0], by_librosa(window, front_end)
+    assert len(found) == front_end.frames(0.5) == len(expected) + 1
     np.testing.assert_allclose(found[:-1], expected, rtol=0, atol=1e-3)
 
 
 def test_faintest_window_that_is_not_silent():
     noise = sounds()["noise"].astype(np.float32)
     noise /= np.abs(noise).max()
-    full, faint, silent = log_mel(
-        np.stack([noise, noise * np.float32(2e-14), noise * np.float32(5e-15)]), RATE, **SETTINGS
-    )
+    full, faint, silent = PAPER(np.stack([noise, noise * np.float32(2e-14), noise * np.float32(5e-15)]))
     np.testing.assert_allclose(faint, full, rtol=0, atol=1e-3)
     assert (silent == -100).all()
 
 
 def test_long_file_can_be_taken_in_parts_and_no_more_than_a_part_is_in_memory(tmp_path):
     rate, length, hop = 8000, 0.5, 0.3
-    settings = SETTINGS | {"n_fft": 512, "hop_length": 80, "win_length": 320}
+    front_end = replace(PAPER, sample_rate=rate, n_fft=512, hop_length=80, win_length=320)
     samples = 0.1 * np.random.default_rng(0).standard_normal(600 * rate)
     soundfile.write(tmp_path / "long.flac", samples, rate)
     onsets = window_onsets(600, length, hop)[1500:]
-    whole = mix_features(tmp_path / "long.flac", onsets, length, rate, settings)
+    whole = front_end.file_images(tmp_path / "long.flac", onsets, length)
     tracemalloc.start()
-    parts = [mix_features(tmp_path / "long.flac", part, length, rate, settings) for part in np.array_split(onsets, 7)]
+    parts = [front_end.file_images(tmp_path / "long.flac", part, length) for part in np.array_split(onsets, 7)]
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-4)
     assert most < whole.nbytes + 8e6 < 4 * samples.size
 
 
-# ---- arrays on disk --------------------------------------------------------------------------------------------------
+def test_file_of_another_sample_rate_is_refused_by_name(tmp_path):
+    soundfile.write(tmp_path / "mix.flac", np.zeros(8000), 8000)
+    with pytest.raises(InputError, match="mix.flac: has 8000 Hz, but its front end works at 44100 Hz"):
+        PAPER.file_images(tmp_path / "mix.flac", [0.0], LENGTH)
 
 
-def test_array_on_disk_holds_what_is_put_into_it(tmp_path):
-    array = create_array(tmp_path / "features.npy", (3, 4, 5))
-    values = np.random.default_rng(0).random((3, 4, 5), dtype=np.float32)
-    array[:] = values
-    array.flush()
-    read = np.load(tmp_path / "features.npy", mmap_mode="r")
-    assert read.dtype == np.float32
-    np.testing.assert_array_equal(read, values)
+# ---- single precision ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve space")
-def test_full_disk_is_noticed_when_the_array_is_made_and_named(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def both(samples, first, front_end=PAPER):
+    """Images in single and in double precision."""
+    size = front_end.size(LENGTH)
+    return [front_end.images(samples, np.asarray(first), size, precision) for precision in ("single", "double")]
 
-    monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(OSError, match="features.npy") as caught:
-        create_array(tmp_path / "features.npy", (3, 4, 5))
-    assert caught.value.errno == errno.ENOSPC
+
+def levels():
+    """A signal of 10 s: noise whose level steps over 50 dB, and tones that come and go; (samples,) float32."""
+    rng = np.random.default_rng(0)
+
+    def held(values):
+        return np.repeat(values, 5000)[:400_000]
+
+    noise = rng.standard_normal(400_000) * held(10 ** rng.uniform(-3, -0.5, 80))
+    tones = held(rng.random(80) < 0.4) * np.sin(np.cumsum(held(rng.uniform(0.01, 2, 80))))
+    return (0.2 * (noise + tones)).astype(np.float32)
+
+
+@pytest.mark.parametrize("first", [[0], [0, 1000], [0, 50_000, 90_000], 86_436 * np.arange(5), [300_000]])
+def test_single_precision_is_within_a_hundredth_of_a_decibel(first):
+    single, double = both(levels(), first)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, rtol=0, atol=0.01)
+
+
+@pytest.mark.parametrize("n_mels, n_fft", [(13, 2048), (64, 2048), (3, 2048), (40, 1801)])
+def test_other_settings_in_single_precision(n_mels, n_fft):
+    front_end = replace(PAPER, n_mels=n_mels, n_fft=n_fft)
+    np.testing.assert_allclose(*both(levels(), [0, 86_436], front_end), rtol=0, atol=0.01)
+
+
+def test_bands_below_a_loud_tone_in_single_precision():
+    tone = 0.9 * np.sin(2 * np.pi * 10_000 * np.arange(SIZE) / RATE)
+    samples = (tone + 1e-5 * np.random.default_rng(0).standard_normal(SIZE)).astype(np.float32)
+    np.testing.assert_allclose(*both(samples, [0]), rtol=0, atol=0.05)
+
+
+def test_silence_and_a_window_past_the_end_in_single_precision():
+    for samples in (np.zeros(SIZE, np.float32), np.zeros(0, np.float32)):
+        single, _ = both(samples, [0, 86_436])
+        assert (single == -100).all()
+
+
+def test_halves_of_the_mel_filters_are_the_whole():
+    mel = np.random.default_rng(0).random((20, 40)).astype(np.float32)
+    mel[8:, :24] = 0
+    mel[:5, 24:] = 0
+    whole = np.zeros((40, 40))
+    for bands, rows, filters in low_and_high(mel):
+        whole[rows, bands] = filters
+    assert (whole[0::2] == mel).all() and (whole[1::2] == mel).all()

@@ -1,0 +1,74 @@
+"""The released L2 penalty: which kernels it pulls at, and how hard."""
+
+import pytest
+import torch
+from torch import nn
+
+from yoho.networks.backbones import penalised
+from yoho.networks.network import Network
+from yoho.training.penalty import penalty
+
+RELEASED = {"first": 0.001, "pointwise": 0.01}
+
+
+def small_network():
+    """Four convolutions, of which two are marked for the penalty."""
+    torch.manual_seed(0)
+    first, pointwise = penalised(nn.Conv2d(1, 4, 3), "first"), penalised(nn.Conv2d(4, 2, 1), "pointwise")
+    return nn.Sequential(first, nn.BatchNorm2d(4), nn.Sequential(pointwise), nn.Conv2d(2, 2, 1), nn.Conv1d(2, 3, 1))
+
+
+@pytest.mark.parametrize("first, pointwise", [(0.01, 0.02), (0.03, 0.0), (0.0, 0.5)])
+def test_penalty_is_the_weighted_sum_of_squared_marked_kernels(first, pointwise):
+    network = small_network()
+    squares = [network.get_submodule(name).weight.detach().double().pow(2).sum().item() for name in ("0", "2.0")]
+    found = penalty(network, {"first": first, "pointwise": pointwise})
+    assert found.item() == pytest.approx(first * squares[0] + pointwise * squares[1], rel=1e-6)
+
+
+def test_penalty_pulls_at_marked_kernels_alone():
+    network = small_network()
+    penalty(network, {"first": 0.5, "pointwise": 1.5}).backward()
+    pulls = {"0.weight": 1, "2.0.weight": 3}
+    for name, parameter in network.named_parameters():
+        if name in pulls:
+            torch.testing.assert_close(parameter.grad, pulls[name] * parameter.detach())
+        else:
+            assert parameter.grad is None, name
+
+
+def test_no_penalty_is_zero():
+    found = penalty(small_network(), {"first": 0.0, "pointwise": 0.0})
+    assert found.item() == 0 and found.shape == ()
+
+
+def kernels(count, prefix="neck", start=0):
+    """Names of the pointwise kernels of some YOHO blocks in a row."""
+    return {f"{prefix}.{number}.3.weight": 2 * RELEASED["pointwise"] for number in range(start, start + count)}
+
+
+MOBILENET = {"backbone.0.weight": 2 * RELEASED["first"]} | kernels(13, "backbone", 4) | kernels(3)
+
+
+@pytest.mark.parametrize(
+    "backbone, mask, pulls, start",
+    [
+        ("mobilenet", "none", MOBILENET, 65),
+        ("efficientnet", "none", kernels(3), 12),
+        ("efficientnet", "backbone", kernels(3, start=1), 12),  # the mask's own are spared
+        ("vggish", "backbone", {}, 0),
+        ("vggish_linear", "backbone", {}, 0),
+    ],
+)
+def test_released_penalty_pulls_at_the_kernels_of_the_released_networks(backbone, mask, pulls, start):
+    """MobileNet's first and all YOHO blocks' pointwise ones; fresh weights give what the notebooks log."""
+    torch.manual_seed(0)
+    network = Network(backbone, mask, "multiply", False, classes=6, frames=257, n_mels=40, bins=9)
+    found = penalty(network, RELEASED)
+    assert found.item() == pytest.approx(start, abs=0.5)
+    if pulls:
+        found.backward()
+    weights = dict(network.named_parameters())
+    assert {name for name, weight in weights.items() if weight.grad is not None} == set(pulls)
+    for name, pull in pulls.items():
+        torch.testing.assert_close(weights[name].grad, pull * weights[name].detach())
