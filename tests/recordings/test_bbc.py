@@ -1,32 +1,26 @@
 """BBC Sound Effects: rules, groups, manifest, licence; searched and fetched from a server on the loopback interface."""
 
 import hashlib
-import io
 import re
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import yaml
-from fetch_recordings import fetch_recordings
+from downloads import audio
 
 import servers
 from places import ROOT
 from servers import MANNERS
 from yoho import InputError, job
 from yoho.events import write_table
-from yoho.recordings import bbc
-from yoho.recordings.bbc import describe, fetch_bbc, first_of_each, group_of, labels
-from yoho.recordings.download import Fetched
-from yoho.recordings.esc50 import fetch_esc50
-from yoho.recordings.manifest import MANIFEST, read_manifest
-from yoho.recordings.sources import SOURCES
+from yoho.recordings import bbc, bbc_library
+from yoho.recordings.bbc_library import describe_entry, first_of_each, group_of, matching_classes
+from yoho.recordings.manifest import MANIFEST_COLUMNS, read_manifest
 from yoho.recordings.web import Web
 
 SOUNDDESCS = ROOT.parent / "shared" / "data" / "bbc" / "six_classes_sounddescs.csv"
@@ -64,16 +58,16 @@ def row(category, description, cd_name="", band=""):
     ],
 )
 def test_presets(category, words, described, released):
-    assert labels(row(category, words), DESCRIBED) == described
-    assert labels(row(category, words), RELEASED) == released
-    assert labels(row(category, "", cd_name=words), DESCRIBED) == described
-    assert labels(row(category, "", cd_name=words), RELEASED) == released
+    assert matching_classes(row(category, words), DESCRIBED) == described
+    assert matching_classes(row(category, words), RELEASED) == released
+    assert matching_classes(row(category, "", cd_name=words), DESCRIBED) == described
+    assert matching_classes(row(category, "", cd_name=words), RELEASED) == released
 
 
 def test_band_description_is_looked_at_for_rainforest_as_described_alone():
     recording = row("Nature", "Frogs at night", band="Borneo, RAINFOREST edge")
-    assert (labels(recording, DESCRIBED), labels(recording, RELEASED)) == (["rainforest"], [])
-    assert labels(row("Transport", "Lorry", band="car"), DESCRIBED) == []
+    assert (matching_classes(recording, DESCRIBED), matching_classes(recording, RELEASED)) == (["rainforest"], [])
+    assert matching_classes(row("Transport", "Lorry", band="car"), DESCRIBED) == []
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +84,7 @@ WITHOUT_TEXT = ["nhu05004001", "nhu05012186", "nhu05015129", "nhu05061115", "nhu
 
 def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_text(clips):
     assert len(clips) == 3751
-    found = [labels(clip, RELEASED) for clip in clips]
+    found = [matching_classes(clip, RELEASED) for clip in clips]
     missed = [clip for clip, own in zip(clips, found, strict=True) if clip["class"] not in own]
     assert [clip["id"] for clip in missed] == WITHOUT_TEXT
     assert all("description not stored here" in clip["description"] for clip in missed)
@@ -98,19 +92,19 @@ def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_tex
 
 def test_clip_that_meets_the_rules_of_two_classes_is_of_the_first(clips):
     """07069013 has a row, and so a label, of either class in SoundDescs; a recording holds one class here."""
-    double = [clip for clip in clips if len(labels(clip, RELEASED)) > 1]
+    double = [clip for clip in clips if len(matching_classes(clip, RELEASED)) > 1]
     rows = [("07009068", "car"), ("07009069", "car"), ("07069013", "aircraft"), ("07069013", "car")]
     assert [(clip["id"], clip["class"]) for clip in double] == rows
     assert all("undercarriage" in clip["description"].lower() for clip in double)
-    assert [labels(clip, RELEASED) for clip in double] == [["car", "aircraft"]] * 4
-    assert [labels(clip, DESCRIBED) for clip in double] == [["aircraft"]] * 4
-    assert sum(labels(clip, RELEASED)[:1] == [clip["class"]] for clip in clips) == 3745
+    assert [matching_classes(clip, RELEASED) for clip in double] == [["car", "aircraft"]] * 4
+    assert [matching_classes(clip, DESCRIBED) for clip in double] == [["aircraft"]] * 4
+    assert sum(matching_classes(clip, RELEASED)[:1] == [clip["class"]] for clip in clips) == 3745
 
 
 def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(clips):
     found = {label: [] for label in ("car", "aircraft", None)}
     for clip in clips:
-        own = labels(clip, DESCRIBED)
+        own = matching_classes(clip, DESCRIBED)
         if clip["class"] == "car":
             found[own[0] if own else None].append(clip)
         elif clip["id"] not in WITHOUT_TEXT:
@@ -143,7 +137,7 @@ def test_without_a_catalogue_the_names_of_discs_are_missed(clips, rules, dropped
     found = Counter(
         clip["class"]
         for clip in clips
-        if clip["id"] not in WITHOUT_TEXT and clip["class"] not in labels(clip | {"cd_name": ""}, classes)
+        if clip["id"] not in WITHOUT_TEXT and clip["class"] not in matching_classes(clip | {"cd_name": ""}, classes)
     )
     assert tuple(found[label] for label in ("car", "aircraft", "rainforest")) == dropped
 
@@ -197,12 +191,12 @@ def entry(name, category="Clocks", words="", seconds=1.0, band=None, size=None):
 
 def test_entry_becomes_a_row():
     said = entry("NHU05004001", "Nature|Birds", "Frogs,\n at\tnight ", 2.5, "Borneo", 1234)
-    assert describe(said, None, "http://media", "mp3") == {
+    assert describe_entry(said, None, "http://media", "mp3") == {
         "id": "NHU05004001",
         "group": "NHU05004",
         "duration": 2.5,
         "address": "http://media/mp3/NHU05004001.mp3",
-        "licence": bbc.LICENCE,
+        "licence": bbc_library.LICENCE,
         "sha256": "",
         "size": 1234,
         "file": "NHU05004001.mp3",
@@ -214,19 +208,19 @@ def test_entry_becomes_a_row():
 
 
 def test_entry_that_says_nothing_becomes_a_row_too():
-    said = describe({"id": "07000001"}, None, "http://media", "wav")
+    said = describe_entry({"id": "07000001"}, None, "http://media", "wav")
     assert [said[key] for key in ("duration", "size", "category", "description", "band")] == [None, None, "", "", ""]
-    assert describe({"id": "07000001", "categories": [{}], "duration": "5"}, None, "", "wav")["category"] == ""
+    assert describe_entry({"id": "07000001", "categories": [{}], "duration": "5"}, None, "", "wav")["category"] == ""
 
 
 def test_catalogue_gives_disc_and_name(tmp_path):
     (tmp_path / "discs.csv").write_text("id,CDNumber,CDName,more\n07000001,ECD1,Cars,x\nnhu05004001,,Frogs,x\n")
-    discs = bbc.read_catalogue(tmp_path / "discs.csv")
-    rows = [describe({"id": name}, discs, "", "wav") for name in ("07000001", "NHU05004001", "07000002")]
+    discs = bbc_library.read_catalogue(tmp_path / "discs.csv")
+    rows = [describe_entry({"id": name}, discs, "", "wav") for name in ("07000001", "NHU05004001", "07000002")]
     assert [(row["group"], row["cd_name"]) for row in rows] == [("ECD1", "Cars"), ("NHU05004", "Frogs"), ("07000", "")]
     (tmp_path / "discs.csv").write_text("id,CDName\n")
     with pytest.raises(InputError, match=r"discs\.csv: no column CDNumber"):
-        bbc.read_catalogue(tmp_path / "discs.csv")
+        bbc_library.read_catalogue(tmp_path / "discs.csv")
 
 
 @pytest.mark.parametrize(
@@ -234,28 +228,16 @@ def test_catalogue_gives_disc_and_name(tmp_path):
 )
 def test_entry_of_another_form_is_named(change):
     with pytest.raises(InputError, match="id 07000001: its entry"):
-        describe(entry("07000001") | change, None, "", "wav")
+        describe_entry(entry("07000001") | change, None, "", "wav")
 
 
 # ---- fetching --------------------------------------------------------------------------------------------------------
-
-
-def audio(seed, seconds=0.1, format="WAV"):
-    file = io.BytesIO()
-    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, round(8000 * seconds))
-    soundfile.write(file, samples, 8000, format=format)
-    return file.getvalue()
 
 
 CLASSES = [
     {"event_label": "car", "rules": [{"category": "Transport", "fields": ["description"], "pattern": r"(?i)\bcar\b"}]},
     {"event_label": "clocks", "rules": [{"category": "Clocks"}]},
 ]
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -283,23 +265,23 @@ def add(server, said, content, *faults, always=None):
 
 @pytest.fixture
 def fetch(library, tmp_path):
-    """A function that fetches from the library: the manifest. What is said on the terminal is in `fetch.told`."""
-    told = []
+    """A function that fetches from the library: the manifest. What is said on the terminal is in `fetch.said`."""
+    said = []
 
     def run(manners=None, **changes):
         settings = CONFIG["bbc"]["recordings"] | {"accept_licence": True, "classes": CLASSES}
         settings |= {"search": library.address + servers.SEARCH, "media": library.address, "bad": "stop"} | changes
         settings = {key: value for key, value in settings.items() if key not in ("trim_db", "splits", "seed")}
         with Web(**MANNERS | (manners or {})) as web:
-            return fetch_bbc(tmp_path / "downloads", web, job.progress, told.append, **settings)
+            return bbc.fetch(tmp_path / "downloads", web, job.progress, said.append, **settings)
 
-    run.told = told
+    run.said = said
     return run
 
 
 def test_manifest_says_what_was_found_and_what_arrived(fetch, library, tmp_path):
     table = fetch()
-    assert table.columns.to_list()[: len(MANIFEST)] == MANIFEST
+    assert table.columns.to_list()[: len(MANIFEST_COLUMNS)] == MANIFEST_COLUMNS
     assert {"category", "description"} < set(table.columns)
     assert table["event_label"].to_list() == ["car"] * 8 + ["clocks"] * 8
     assert "07009001" not in set(table["id"])
@@ -310,8 +292,8 @@ def test_manifest_says_what_was_found_and_what_arrived(fetch, library, tmp_path)
         assert said.address == f"{library.address}/wav/{said.id}.wav" and "RemArc" in said.licence
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", said.retrieved)
         assert said.group == said.id[:5] and said.duration == int(said.id[-1])
-    assert any("licence accepted: RemArc" in line for line in fetch.told)
-    assert any(line.startswith("car: 8 recordings") for line in fetch.told)
+    assert any("licence accepted: RemArc" in line for line in fetch.said)
+    assert any(line.startswith("car: 8 recordings") for line in fetch.said)
 
 
 def test_licence_is_shown_and_nothing_is_asked_for_until_it_is_accepted(fetch, library, tmp_path):
@@ -363,7 +345,7 @@ def test_tape_with_a_recording_of_no_known_disc_is_one_group(fetch, tmp_path):
 
 def test_it_is_said_that_there_is_no_catalogue(fetch):
     fetch()
-    assert any("no `catalogue`" in line for line in fetch.told)
+    assert any("no `catalogue`" in line for line in fetch.said)
 
 
 def test_recording_that_is_no_longer_what_the_kept_manifest_says_is_named(fetch, library, tmp_path):
@@ -419,7 +401,7 @@ def test_recording_that_cannot_be_had_stops_the_run_or_is_left_out(fetch, librar
     assert re.match(r"07040001\.wav, http://127\S+/wav/07040001\.wav: answered 404", lines[0])
     assert len(fetch(bad="leave_out")) == 16
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("left out: ")]) == 2
-    assert "2 recordings left out, each with a line in the log" in fetch.told
+    assert "2 recordings left out, each with a line in the log" in fetch.said
 
 
 def test_entry_with_an_impossible_id_is_named_and_nothing_of_it_is_fetched(fetch, library, tmp_path, capsys):
@@ -435,7 +417,7 @@ def test_entry_with_an_impossible_id_is_named_and_nothing_of_it_is_fetched(fetch
 def test_nothing_at_all_is_an_error(fetch, library):
     for path in library.media:
         library.faults[path] = [servers.status(404)]
-    with pytest.raises(InputError, match="none of the recordings could be had"):
+    with pytest.raises(InputError, match="none of the recordings could be fetched"):
         fetch(bad="leave_out")
 
 
@@ -462,7 +444,10 @@ def test_outage_is_no_bad_recording(fetch, library, tmp_path):
     """Nothing is left out for it, and the next run has it all."""
     for path in list(library.media)[3:]:
         library.faults[path] = [servers.status(503)]
-    for give_up, words in ((3, "^3 files in a row could not be"), (100, "^13 of 16 files could not be")):
+    for give_up, words in (
+        (3, "^3 files in a row could not be fetched"),
+        (100, "^13 of 16 files could not be fetched"),
+    ):
         with pytest.raises(InputError, match=words):
             fetch(bad="leave_out", manners={"give_up": give_up})
     assert len(list((tmp_path / "downloads").glob("*.wav"))) == 3
@@ -497,17 +482,17 @@ def test_fetched_recordings_are_collected_from_their_manifest(fetch, tmp_path, s
     table = fetch()
     write_table(table, tmp_path / "manifest.tsv")
     assert read_manifest(tmp_path / "manifest.tsv")["id"].to_list() == table["id"].to_list()  # leading zeros stay
-    listed = SOURCES["bbc"](None, spread, path=str(tmp_path / "manifest.tsv"))
+    listed = bbc.collect(None, spread, path=str(tmp_path / "manifest.tsv"))
     assert listed["recording"].to_list() == table["id"].to_list()
     assert listed["group"].to_list() == table["group"].to_list()
     assert all(Path(path).is_file() for path in listed["path"])
     # A kept manifest may have columns of its keeper's, and come from a program that begins it with a mark.
     extra = table.assign(**dict.fromkeys(("recording", "onset", "offset", "split", "path", "silences"), "other"))
     (tmp_path / "manifest.tsv").write_text(extra.to_csv(sep="\t", index=False), encoding="utf-8-sig")
-    pd.testing.assert_frame_equal(SOURCES["bbc"](None, spread, path=str(tmp_path / "manifest.tsv")), listed)
+    pd.testing.assert_frame_equal(bbc.collect(None, spread, path=str(tmp_path / "manifest.tsv")), listed)
 
 
-# ---- as a user does it -----------------------------------------------------------------------------------------------
+# ---- as a user runs it -----------------------------------------------------------------------------------------------
 
 WORKFLOW = """
 dataset: small
@@ -574,38 +559,3 @@ def test_library_becomes_recordings_by_the_workflow(snakemake, library, tmp_path
 def test_manifest_of_recordings_that_are_not_fetched_cannot_be_made(snakemake):
     code, text = snakemake("results/builtin/manifest.tsv", "--dry-run")
     assert code != 0 and "No rule to produce results/builtin/manifest.tsv" in text and "Traceback" not in text
-
-
-# ---- ESC-50 ----------------------------------------------------------------------------------------------------------
-
-
-def test_esc50_is_fetched_by_address(tmp_path, library):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("ESC-50-master/meta/esc50.csv", "filename\n")
-    library.add("master.zip", content.getvalue())
-    made = tmp_path / "esc50" / "manifest.tsv"
-    made.parent.mkdir()
-    settings = {"address": f"{library.address}/zip/master.zip", "name": "ESC-50.zip"}
-    fetch_recordings(made, source="esc50", settings=settings, web=MANNERS)
-    assert (tmp_path / "esc50" / "downloads" / "ESC-50.zip").read_bytes() == content.getvalue()
-    (said,) = read_manifest(made).to_dict("records")
-    assert said["sha256"] == hashlib.sha256(content.getvalue()).hexdigest()
-    assert said["licence"] == "that of its source"  # whatever lies at an address of one's own
-    assert read_manifest(made.parent / "downloads" / "manifest.tsv").to_dict("records") == [said]
-
-
-def test_shipped_address_is_of_a_fixed_version_and_has_its_licence(monkeypatch):
-    address = yaml.safe_load((ROOT / "config" / "esc50.yaml").read_text())["datasets"]["esc50"]["recordings"]["address"]
-    assert re.fullmatch(rf"{bbc.ESC50}archive/[0-9a-f]{{40}}\.zip", address)
-    told = []
-    monkeypatch.setattr(bbc, "download", lambda web, files, *_: [Fetched(files[0].name, address, error="stop here")])
-    with pytest.raises(InputError, match="stop here"):
-        fetch_esc50(Path("none"), None, None, told.append, address=address, name="ESC-50.zip")
-    assert told == [f"ESC-50, licence: {bbc.ESC50_LICENCE}: {address}"]
-
-
-def test_archive_that_is_none_is_named_with_its_address(tmp_path, library):
-    address = library.add("master.zip", b"no archive at all")
-    with Web(**MANNERS) as web, pytest.raises(InputError, match=rf"{address}: is no whole \.zip"):
-        fetch_esc50(tmp_path / "downloads", web, job.progress, print, address=address, name="ESC-50.zip")

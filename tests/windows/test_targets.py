@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from yoho.events import COLUMNS, merge_events, read_table, write_table
-from yoho.mixes.planning import deal_segments, plan_mix
+from yoho.mixes.planning import deal_clips, plan_mix
 from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import segment_scores
 from yoho.windows.front_ends import window_onsets
@@ -157,7 +157,7 @@ def planned(classes, mixes, seed, folder):
         for number in range(classes * 8)
     ]
     segments = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
-    draw = partial(deal_segments, rng=rng, duration=(55, 127), longest=10)
+    draw = partial(deal_clips, rng=rng, duration=(55, 127), longest=10)
     plans = [plan_mix(segments, f"mix-{index}", 44100, draw) for index in range(mixes)]
     write_table(pd.concat(plans), folder / "plan.tsv")
     plan = read_table(folder / "plan.tsv")

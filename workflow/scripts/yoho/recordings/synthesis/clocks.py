@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from yoho.recordings.synthesis.signals import Take, harmonics, linear, log_uniform, mix
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, linear, log_uniform
 
 # ---- clocks ----------------------------------------------------------------------------------------------------------
 
@@ -68,4 +68,4 @@ def clocks(take: Take) -> np.ndarray:
     if rng.random() < 0.4:
         layers.append(striking(take))
         gains_db.append(rng.uniform(-8, 10))
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import fft
 from scipy.signal import resample_poly
 
-from yoho.recordings.synthesis.signals import Take, band, linear, log_uniform, mix, resonances, sampled
+from yoho.recordings.synthesis.signals import Take, band, blend, linear, log_uniform, resonances, sampled
 
 # ---- crowds ----------------------------------------------------------------------------------------------------------
 
@@ -74,4 +74,4 @@ def crowds(take: Take) -> np.ndarray:
     if rng.random() < 0.3:
         layers.append(applause(take))
         gains_db.append(rng.uniform(-10, 14))
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)
