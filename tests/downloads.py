@@ -28,7 +28,7 @@ HTML = b"<html><body>Please log in</body></html>"
 
 
 def tree(root):
-    """What is below a folder: {path: bytes}."""
+    """The content of a folder: {path: bytes}."""
     return {path.relative_to(root): path.read_bytes() if path.is_file() else None for path in Path(root).rglob("*")}
 
 

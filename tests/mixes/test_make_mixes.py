@@ -43,7 +43,7 @@ SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal",
 
 @pytest.fixture(scope="module")
 def make(recordings, tmp_path_factory):
-    """A function that makes mixes of a split: where its files lie."""
+    """A function that makes mixes of a split and returns the paths of its files."""
 
     def made(split="train", threads=1, **changes):
         folder = tmp_path_factory.mktemp(split)

@@ -13,7 +13,7 @@ from yoho.mixes.planning import PLAN_COLUMNS, Background, deal_clips, draw_clips
 
 
 def test_plan_is_what_is_drawn_in_that_order():
-    """What is drawn lies end to end, each clip as many whole samples long as it lasts."""
+    """The drawn clips follow one another, each rounded to whole samples."""
     clips = clips_of({"car": [1.0, 2.26], "clocks": [0.5, 3.0]})
 
     def draw(pools):
@@ -44,7 +44,7 @@ def test_mixes_last_between_55_and_127_seconds_and_use_that_range():
 
 @pytest.mark.parametrize("duration", [(20, 30), (5, 20), (100, 127)])
 def test_mixes_last_as_long_as_they_are_asked_to(duration):
-    """Whatever the range, as long as it leaves room for one clip of the longest length."""
+    """This holds for every range that has room for one clip of the longest length."""
     clips = random_clips(2)
     lengths = [plan(clips, seed, duration)["offset"].max() for seed in range(50)]
     assert duration[0] <= min(lengths) and max(lengths) <= duration[1]
@@ -112,7 +112,7 @@ def test_same_seed_same_plan_other_seed_other_plan_as_released():
 
 
 def test_clip_repeats_before_its_class_is_used_up_as_released():
-    """Of two draws from 5 clips a fifth are the same one twice; dealt, none would be."""
+    """A fifth of all pairs drawn from 5 clips hold one clip twice; dealt, none would."""
     rng = np.random.default_rng(0)
     repeats = [first == second for first, second in (draw_clips({"car": [*range(5)]}, rng, 2) for _ in range(2000))]
     assert np.mean(repeats) == pytest.approx(1 / 5, abs=0.04)
@@ -152,7 +152,7 @@ def plan_with_background(background, clips, seed, draw=deal_clips, **settings):
 )
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
 def test_background_takes_its_share_of_the_time_on_average(share, draw, settings):
-    """Whatever the lengths of clips and of recordings of background, of which some are shorter than a stretch."""
+    """This holds for all lengths of clips and of background, some of which is shorter than a stretch."""
     clips = random_clips(0)
     background = Background(background_of({"white": [8] * 3, "own": [2, 600]}), clips, share, STRETCH)
     pools = {label: own.to_dict("records") for label, own in clips.groupby("event_label")}

@@ -1,4 +1,4 @@
-"""Background: each kind is the sound that it is named after; the table of recordings; false alarms in it."""
+"""Background: each kind is the sound that its name says; the table of recordings; false alarms in background."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def test_noise_falls_by_its_slope_per_octave(kind, slope):
 
 
 def test_room_tone_falls_towards_high_frequencies_and_often_hums_at_the_mains():
-    """At 50 or at 60 Hz; in some rooms too faintly to stand out."""
+    """The hum is at 50 or 60 Hz, and in some rooms too faint to stand out."""
     hums = []
     for seed in range(20):
         samples = made("room", seed, duration=10)

@@ -64,15 +64,15 @@ def test_presets(category, words, described, released):
     assert matching_classes(row(category, "", cd_name=words), RELEASED) == released
 
 
-def test_band_description_is_looked_at_for_rainforest_as_described_alone():
+def test_band_description_counts_only_for_rainforest_and_only_as_described():
     recording = row("Nature", "Frogs at night", band="Borneo, RAINFOREST edge")
     assert (matching_classes(recording, DESCRIBED), matching_classes(recording, RELEASED)) == (["rainforest"], [])
     assert matching_classes(row("Transport", "Lorry", band="car"), DESCRIBED) == []
 
 
 @pytest.fixture(scope="module")
-def clips():
-    """The clips of SoundDescs under the released rules, as rows of a manifest."""
+def recordings():
+    """The recordings of SoundDescs under the released rules, as rows of a manifest."""
     if not SOUNDDESCS.is_file():
         pytest.skip(f"no metadata of SoundDescs at {SOUNDDESCS}")
     table = pd.read_csv(SOUNDDESCS, dtype=str, keep_default_na=False)
@@ -82,38 +82,38 @@ def clips():
 WITHOUT_TEXT = ["nhu05004001", "nhu05012186", "nhu05015129", "nhu05061115", "nhu05073088"]
 
 
-def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_text(clips):
-    assert len(clips) == 3751
-    found = [matching_classes(clip, RELEASED) for clip in clips]
-    missed = [clip for clip, own in zip(clips, found, strict=True) if clip["class"] not in own]
-    assert [clip["id"] for clip in missed] == WITHOUT_TEXT
-    assert all("description not stored here" in clip["description"] for clip in missed)
+def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_text(recordings):
+    assert len(recordings) == 3751
+    found = [matching_classes(recording, RELEASED) for recording in recordings]
+    missed = [recording for recording, own in zip(recordings, found, strict=True) if recording["class"] not in own]
+    assert [recording["id"] for recording in missed] == WITHOUT_TEXT
+    assert all("description not stored here" in recording["description"] for recording in missed)
 
 
-def test_clip_that_meets_the_rules_of_two_classes_is_of_the_first(clips):
-    """07069013 has a row, and so a label, of either class in SoundDescs; a recording holds one class here."""
-    double = [clip for clip in clips if len(matching_classes(clip, RELEASED)) > 1]
+def test_recording_that_meets_the_rules_of_two_classes_is_of_the_first(recordings):
+    """07069013 has a row for each of two classes in SoundDescs; here a recording holds one class."""
+    double = [recording for recording in recordings if len(matching_classes(recording, RELEASED)) > 1]
     rows = [("07009068", "car"), ("07009069", "car"), ("07069013", "aircraft"), ("07069013", "car")]
-    assert [(clip["id"], clip["class"]) for clip in double] == rows
-    assert all("undercarriage" in clip["description"].lower() for clip in double)
-    assert [matching_classes(clip, RELEASED) for clip in double] == [["car", "aircraft"]] * 4
-    assert [matching_classes(clip, DESCRIBED) for clip in double] == [["aircraft"]] * 4
-    assert sum(matching_classes(clip, RELEASED)[:1] == [clip["class"]] for clip in clips) == 3745
+    assert [(recording["id"], recording["class"]) for recording in double] == rows
+    assert all("undercarriage" in recording["description"].lower() for recording in double)
+    assert [matching_classes(recording, RELEASED) for recording in double] == [["car", "aircraft"]] * 4
+    assert [matching_classes(recording, DESCRIBED) for recording in double] == [["aircraft"]] * 4
+    assert sum(matching_classes(recording, RELEASED)[:1] == [recording["class"]] for recording in recordings) == 3745
 
 
-def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(clips):
+def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(recordings):
     found = {label: [] for label in ("car", "aircraft", None)}
-    for clip in clips:
-        own = matching_classes(clip, DESCRIBED)
-        if clip["class"] == "car":
-            found[own[0] if own else None].append(clip)
-        elif clip["id"] not in WITHOUT_TEXT:
-            assert own[0] == clip["class"]  # no other class loses or gains any
+    for recording in recordings:
+        own = matching_classes(recording, DESCRIBED)
+        if recording["class"] == "car":
+            found[own[0] if own else None].append(recording)
+        elif recording["id"] not in WITHOUT_TEXT:
+            assert own[0] == recording["class"]  # no other class loses or gains any
     assert {label: len(rows) for label, rows in found.items()} == {"car": 1164, "aircraft": 3, None: 82}
     words = Counter(
         word
-        for clip in found[None]
-        for word in set(re.findall(r"[a-z]*car[a-z]*", f"{clip['cd_name']} {clip['description']}".lower()))
+        for recording in found[None]
+        for word in set(re.findall(r"[a-z]*car[a-z]*", f"{recording['cd_name']} {recording['description']}".lower()))
     )
     assert words == {
         "cart": 30,
@@ -127,17 +127,18 @@ def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(clips):
         "carry": 1,
         "tramcar": 1,
     }
-    assert all("undercarriage" in clip["description"].lower() for clip in found["aircraft"])
+    assert all("undercarriage" in recording["description"].lower() for recording in found["aircraft"])
 
 
 @pytest.mark.parametrize("rules, dropped", [("described", (542, 27, 3)), ("released", (457, 26, 3))])
-def test_without_a_catalogue_the_names_of_discs_are_missed(clips, rules, dropped):
-    """Many a car is one by its disc's name alone: of 1249 cars, 666 aircraft, 21 rainforests in SoundDescs."""
+def test_without_a_catalogue_the_names_of_discs_are_missed(recordings, rules, dropped):
+    """Many cars are recognised only by the disc's name. SoundDescs has 1249 cars, 666 aircraft and 21 rainforests."""
     classes = {"described": DESCRIBED, "released": RELEASED}[rules]
     found = Counter(
-        clip["class"]
-        for clip in clips
-        if clip["id"] not in WITHOUT_TEXT and clip["class"] not in matching_classes(clip | {"cd_name": ""}, classes)
+        recording["class"]
+        for recording in recordings
+        if recording["id"] not in WITHOUT_TEXT
+        and recording["class"] not in matching_classes(recording | {"cd_name": ""}, classes)
     )
     assert tuple(found[label] for label in ("car", "aircraft", "rainforest")) == dropped
 
@@ -152,7 +153,7 @@ def test_without_a_catalogue_the_names_of_discs_are_missed(clips, rules, dropped
         ("07069013", "", "07069"),
         ("07069013", "  ", "07069"),
         ("NHU05004001", "", "NHU05004"),
-        ("NHU123", "", "NHU123"),  # nothing but a clip's number: no tape
+        ("NHU123", "", "NHU123"),  # nothing but a recording's number: no tape
         ("NHU1", "", "NHU1"),
         ("123", "", "123"),
     ],
@@ -161,10 +162,12 @@ def test_group_is_the_disc_else_the_tape_and_never_empty(name, disc, group):
     assert group_of(name, disc) == group
 
 
-def test_no_disc_of_sounddescs_is_on_two_tapes(clips):
-    """So a tape can stand in for the discs on it: 464 discs, 63 tapes, beside 5 of natural history."""
-    own = [clip for clip in clips if clip["id"] not in WITHOUT_TEXT]
-    tapes = pd.DataFrame([(clip["CDNumber"], group_of(clip["id"], "")) for clip in own], columns=["disc", "tape"])
+def test_no_disc_of_sounddescs_is_on_two_tapes(recordings):
+    """A tape can therefore stand in for its discs: 464 discs are on 63 tapes, and natural history has 5 tapes."""
+    own = [recording for recording in recordings if recording["id"] not in WITHOUT_TEXT]
+    tapes = pd.DataFrame(
+        [(recording["CDNumber"], group_of(recording["id"], "")) for recording in own], columns=["disc", "tape"]
+    )
     assert (tapes["disc"] != "").all() and (tapes.groupby("disc")["tape"].nunique() == 1).all()
     assert tapes.nunique().to_list() == [464, 63]
     assert len({group_of(name.upper(), "") for name in WITHOUT_TEXT}) == 5
@@ -242,7 +245,7 @@ CLASSES = [
 
 @pytest.fixture
 def library():
-    """A small library: cars and clocks on tapes of two, a cart, and no more."""
+    """A small library: eight cars and eight clocks, two to a tape, and a cart."""
     server = servers.Server()
     for number in range(1, 9):
         name = f"0700{number // 2}00{number}"
@@ -265,7 +268,7 @@ def add(server, said, content, *faults, always=None):
 
 @pytest.fixture
 def fetch(library, tmp_path):
-    """A function that fetches from the library: the manifest. What is said on the terminal is in `fetch.said`."""
+    """A function that fetches from the library and returns the manifest; `fetch.said` holds the terminal's lines."""
     said = []
 
     def run(manners=None, **changes):
@@ -325,7 +328,7 @@ def test_dataset_is_rebuilt_from_a_kept_manifest_without_a_search(fetch, library
 
 
 def test_groups_of_a_kept_manifest_are_joined_as_those_of_a_search(fetch, library, tmp_path):
-    """Another hand may have been at it: the same description and length is the same recording."""
+    """Someone may have edited it; the same description and length still mean the same recording."""
     table = fetch()
     table.loc[table["id"] == "08000001", ["description", "duration"]] = ["Twin", 3.0]
     table.loc[table["id"] == "08004008", ["description", "duration"]] = ["Twin", 3.0]
@@ -335,7 +338,7 @@ def test_groups_of_a_kept_manifest_are_joined_as_those_of_a_search(fetch, librar
 
 
 def test_tape_with_a_recording_of_no_known_disc_is_one_group(fetch, tmp_path):
-    """07001002 and 07001003 lie on one tape; of 07002 both discs are known."""
+    """07001002 and 07001003 are on one tape; both discs of tape 07002 are known."""
     discs = "id,CDNumber,CDName\n07001002,ECD1,x\n07002004,ECD2,x\n07002005,ECD3,x\n"
     (tmp_path / "discs.csv").write_text(discs)
     groups = fetch(catalogue=str(tmp_path / "discs.csv")).set_index("id")["group"]
@@ -380,7 +383,7 @@ def test_manifest_that_does_not_fit_is_named(fetch, tmp_path, change, words):
 def test_same_audio_or_same_words_and_length_are_one_group(fetch, library):
     add(library, entry("07050001", "Transport", "car of another tape", 33), audio(3))  # the audio of 07001003
     add(library, entry("07060001", "Transport", "Car 5", 5), audio(60))  # words and length of 07002005
-    add(library, entry("07060002", "Transport", "Car 5", 6), audio(61))  # the words alone
+    add(library, entry("07060002", "Transport", "Car 5", 6), audio(61))  # only the words
     add(library, entry("07070001", "Clocks", "", 4), audio(62))  # no words, twice
     add(library, entry("07080001", "Clocks", "", 4), audio(63))
     group = fetch().set_index("id")["group"]
@@ -441,7 +444,7 @@ def test_class_of_fewer_groups_than_splits_is_named_before_anything_is_fetched(f
 
 
 def test_outage_is_no_bad_recording(fetch, library, tmp_path):
-    """Nothing is left out for it, and the next run has it all."""
+    """No recording is left out for an outage, and the next run fetches them all."""
     for path in list(library.media)[3:]:
         library.faults[path] = [servers.status(503)]
     for give_up, words in (
@@ -522,7 +525,7 @@ downloads: {{rate: {rate}, backoff: [0.01, 0.1]}}
 
 @pytest.fixture
 def snakemake(library, tmp_path):
-    """A function that runs the workflow on the library: the exit code, and all that was said."""
+    """A function that runs the workflow on the library: the exit code and the output."""
 
     def run(*arguments, accepted="true", rate=50):
         config = tmp_path / "small.yaml"

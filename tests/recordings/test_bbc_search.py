@@ -82,7 +82,7 @@ def test_entry_that_comes_at_the_end_is_found_and_said(server, search, capsys):
 
 
 def test_entry_that_is_on_two_pages_counts_once(server, search, capsys):
-    """Also where the interface itself has it twice, so that its total is never met."""
+    """This holds even if the interface itself lists it twice, so that its total is never reached."""
     server.entries = [entry("00000001"), entry("00000002"), entry("00000003"), entry("00000001")]
     entries, _ = search(page_size=2, passes=2)
     assert names(entries) == ["00000001", "00000002", "00000003"] and len(server.asked) == 2 * 3

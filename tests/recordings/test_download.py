@@ -138,7 +138,7 @@ def test_two_files_of_one_name_are_refused(server, folder, get, name):
 
 
 def test_disk_is_known_to_be_too_small_before_anything_is_asked(server, folder, get, monkeypatch):
-    """What is there, whole or in part, needs no room."""
+    """Files that are there, complete or in part, need no further space."""
     folder.mkdir()
     (folder / "there.wav").write_bytes(SOUND)
     (folder / "half.wav.part").write_bytes(SOUND[:8000])
@@ -185,14 +185,14 @@ def test_disk_that_fills_is_one_line_and_stops_the_others(server, folder, get):
 
 @pytest.fixture
 def ctrl_c():
-    """Python's answer to it, also where the tests run in the background and the shell has turned it off."""
+    """Python's own handling of Ctrl-C, which a shell turns off for tests in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
 def test_stopping_keeps_what_was_fetched(server, folder, get, ctrl_c):
-    """As Ctrl-C does: it comes while the files do."""
+    """Ctrl-C comes while the files arrive."""
     address = server.add(NAME, SOUND, servers.drip(0.01))
 
     def interrupt():

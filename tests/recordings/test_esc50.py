@@ -70,7 +70,7 @@ def write_meta(root, rows, header=HEADER):
 
 @pytest.fixture
 def read_collection(tmp_path, spread):
-    """A function that reads a collection: the checked table, with nothing but a few settings changed."""
+    """A function that reads a collection: the checked table, after some changes of the settings."""
 
     def read(path, **changes):
         folder = tmp_path / "recordings"
@@ -257,7 +257,7 @@ def test_two_files_of_one_name_are_an_error(esc, read_collection):
 
 
 def spoil(path, how):
-    """Put something that is no usable recording at `path`, a .wav."""
+    """Replace the recording at `path`, a .wav, by something unusable."""
     if how == "missing":
         path.unlink()
     elif how == "unreadable":
@@ -299,7 +299,7 @@ def test_bad_recording_is_named(esc, read_collection, how):
 
 
 def test_the_same_audio_in_two_splits_is_named(esc, tmp_path, monkeypatch):
-    """Under another `src_file` too: what counts is what is heard."""
+    """Also with another `src_file`: the audio decides."""
     table = pd.read_csv(esc / "meta" / "esc50.csv", dtype=str)
     first, second = (table[(table["category"] == "dog") & (table["fold"] == fold)]["filename"].iloc[0] for fold in "13")
     shutil.copy(esc / "audio" / first, esc / "audio" / second)
@@ -373,7 +373,7 @@ def test_esc50_is_fetched_by_address(tmp_path, server):
     assert (tmp_path / "esc50" / "downloads" / "ESC-50.zip").read_bytes() == content.getvalue()
     (said,) = read_manifest(made).to_dict("records")
     assert said["sha256"] == hashlib.sha256(content.getvalue()).hexdigest()
-    assert said["licence"] == "that of its source"  # whatever lies at an address of one's own
+    assert said["licence"] == "that of its source"  # the licence of a user's own address is unknown
     assert read_manifest(made.parent / "downloads" / "manifest.tsv").to_dict("records") == [said]
 
 

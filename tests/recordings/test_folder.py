@@ -1,4 +1,4 @@
-"""The user's folder of classes as a source: its groups, and what becomes of bad files."""
+"""The user's folder of classes as a source: its groups and its bad files."""
 
 import io
 from pathlib import Path

@@ -61,7 +61,7 @@ def write_mp3(path):
 
 @pytest.mark.parametrize("tail", [b"", b"TAG" + bytes(125)], ids=["plain", "ID3v1"])
 def test_mp3_without_a_frame_that_tells_its_length_is_whole(tmp_path, tail):
-    """Its length is estimated then, and the estimate may be too long by a frame."""
+    """Its length is then an estimate, which may be too long by a frame."""
     path = tmp_path / "a.mp3"
     first = write_mp3(path)
     path.write_bytes(path.read_bytes()[first:] + tail)
@@ -126,7 +126,7 @@ def test_unusual_recording_is_used_and_named(tmp_path, spread, capsys, name, rat
 
 
 def test_two_hours_of_seven_channels_are_read_in_little_memory(tmp_path):
-    """Whole, they would take 9 GB at 44.1 kHz."""
+    """Read at once, they would take 9 GB at 44.1 kHz."""
     path = tmp_path / "long.wav"
     with soundfile.SoundFile(path, "w", 8000, 7) as file:
         for _ in range(600):
@@ -139,6 +139,6 @@ def test_two_hours_of_seven_channels_are_read_in_little_memory(tmp_path):
 
 
 def test_recording_named_raw_is_no_traceback(tmp_path):
-    """soundfile asks for its rate, with a TypeError."""
+    """soundfile raises TypeError for it, because it expects a sample rate."""
     (tmp_path / "a.raw").write_bytes(bytes(100))
     assert "a.raw: cannot be read as audio" in examine(tmp_path / "a.raw", 40, 1, 44100).fault

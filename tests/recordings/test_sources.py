@@ -27,7 +27,7 @@ def shipped(name):
 
 @pytest.fixture(autouse=True)
 def empty(tmp_path, monkeypatch):
-    """Work in a folder of one's own: paths in configs are relative."""
+    """Work in an empty folder, because paths in configs are relative."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -36,7 +36,7 @@ def mistakes(name, **changes):
 
 
 def test_records_are_read_with_the_standard_library_alone():
-    """Snakemake reads them whenever it parses the rules, wherever it was installed."""
+    """Snakemake reads them whenever it parses the rules, in an environment without the jobs' packages."""
     code = """
 import sys
 class Block:
@@ -73,7 +73,7 @@ def test_collect_and_fetch_take_what_the_record_gives_them(name):
 
 
 def test_listening_and_splits_need_settings_of_their_own():
-    """What a source does not do itself is done after it, with these keys of its recordings."""
+    """The steps after `collect` have their keys in the recordings' settings, which `collect` does not get."""
     for name, source in SOURCES.items():
         collected = source.collect_settings(shipped(name), "results/data", SHARED)
         assert ("trim_db" in shipped(name)) == source.listens and "trim_db" not in collected
@@ -115,7 +115,11 @@ MISTAKES = [
         {"classes": [{"event_label": "a", "rules": [{"pattern": "(car"}]}]},
         ["classes: '(car' is no regular expression"],
     ),
-    ("esc50", {"path": "ESC-50"}, ["path: no such folder or .zip: {here}/ESC-50; set it", "give path, where ESC-50"]),
+    (
+        "esc50",
+        {"path": "ESC-50"},
+        ["path: no such folder or .zip: {here}/ESC-50; set it", "give either path"],
+    ),
     ("esc50", {"folds": {"train": [1, 2], "valid": [2], "test": [3]}}, ["folds: a fold is there twice: {{'train'"]),
     (
         "esc50",

@@ -1,4 +1,4 @@
-"""The built-in recordings: no single number tells their class, all bands over time do, and the physics holds."""
+"""Built-in recordings: no single number reveals their class, all bands over time do, and the physics is right."""
 
 import librosa
 import numpy as np
@@ -91,7 +91,7 @@ def scalar_accuracy(values, labels):
     return max(cross_val_score(model, values[:, None], labels, cv=FOLDS).mean() for model in models)
 
 
-# ---- what tells the class, and what does not -------------------------------------------------------------------------
+# ---- what reveals the class, and what does not -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["rms", "peak", "length"])
@@ -100,7 +100,7 @@ def test_loudness_or_length_does_not_tell_the_class(pool, name):
 
 
 @pytest.mark.parametrize("name", ["raw", "normalised"])
-def test_no_band_alone_tells_the_class(pool, name):
+def test_no_single_band_reveals_the_class(pool, name):
     accuracies = [scalar_accuracy(band, pool["label"]) for band in pool[name].T]
     assert max(accuracies) <= 0.5, f"band {np.argmax(accuracies)}: {max(accuracies):.2f}"
 

@@ -36,7 +36,7 @@ PASSING = {
 @pytest.mark.parametrize("name", PASSING)
 def test_fault_that_passes_is_overcome(server, folder, get, name, size):
     if name == "ends early, no length" and size is None:
-        pytest.skip("then nothing tells that there should be more")
+        pytest.skip("then nothing shows that there should be more")
     (fetched,) = get(File(server.add(NAME, SOUND, *PASSING[name]), NAME, size))
     assert_fetched(fetched, folder)
     assert len(server.asked) == 1 + len(PASSING[name])
@@ -68,7 +68,7 @@ def test_cut_file_is_gone_on_with(server, folder, get):
 
 
 def test_part_of_a_range_is_not_the_rest_of_a_file(server, folder, get):
-    """A server may send less than was asked for: it then says so, in Content-Range alone."""
+    """A server may send less than was requested, and say so only in Content-Range."""
     for fault in (servers.short_range, servers.range_of_unknown_total):
         (fetched,) = get(File(server.add(NAME, SOUND, servers.cut(0.5), fault), NAME))
         assert_fetched(fetched, folder)
@@ -77,7 +77,7 @@ def test_part_of_a_range_is_not_the_rest_of_a_file(server, folder, get):
 
 
 def test_range_that_is_cut_is_gone_on_with(server, folder, get):
-    """Its length may be that of what came; Content-Range tells what should have."""
+    """Its length may be that of the part that came; Content-Range gives the length that was due."""
     (fetched,) = get(File(server.add(NAME, SOUND, servers.cut(0.5), servers.cut_range), NAME))
     assert_fetched(fetched, folder)
     assert [asked.headers.get("Range") for asked in server.asked][2] == f"bytes={len(SOUND) // 2 + 1000}-"
@@ -207,7 +207,7 @@ OUT = {
 @pytest.mark.parametrize("size", [len(SOUND), None])
 @pytest.mark.parametrize("name", OUT)
 def test_server_that_is_out_stops_the_work_once_all_others_are_there(server, folder, get, name, size):
-    """It says nothing of the recording, which must not be left out for it."""
+    """A failing server says nothing about a recording, which must not be left out."""
     fault, words = OUT[name]
     bad = File(server.add(NAME, SOUND, always=fault), NAME, size)
     good = [File(server.add(f"good{n}.wav", audio(n)), f"good{n}.wav", len(audio(n))) for n in range(4)]
@@ -315,7 +315,7 @@ def test_what_is_no_address_of_the_web_is_refused(folder, get, address):
 
 @pytest.mark.parametrize("fault", [servers.status(503), servers.hang_up], ids=["503", "broken connections"])
 def test_an_outage_ends_the_work_and_keeps_what_has_arrived(server, folder, get, fault):
-    """It is no fault of the recordings: none may be left out for it."""
+    """The recordings are not at fault, so none may be left out."""
     files = [File(server.add(f"{n}.wav", audio(n), always=fault if n > 3 else None), f"{n}.wav") for n in range(20)]
     with pytest.raises(InputError) as caught:
         get(*files, connections=1, give_up=3, attempts=1)
@@ -328,7 +328,7 @@ def test_an_outage_ends_the_work_and_keeps_what_has_arrived(server, folder, get,
 
 @pytest.mark.parametrize("answer", [403, 404, 410])
 def test_files_that_are_not_there_stop_nothing_however_many(server, folder, get, answer):
-    """A tape that was withdrawn, say: a server that says no is there."""
+    """A tape may have been withdrawn; the server itself works."""
     files = [
         File(server.add(f"{n}.wav", audio(n), always=servers.status(answer) if 3 < n < 18 else None), f"{n}.wav")
         for n in range(20)
@@ -339,7 +339,7 @@ def test_files_that_are_not_there_stop_nothing_however_many(server, folder, get,
 
 
 def test_failures_that_are_not_in_a_row_are_reported_once_all_others_are_there(server, folder, get):
-    """They are no outage; but a rerun can have them, and until then the data would be cut."""
+    """They are no outage, but a later run can fetch them; without them the data would be incomplete."""
     files = [
         File(server.add(f"{n}.wav", audio(n), always=servers.status(503) if n % 3 else None), f"{n}.wav")
         for n in range(9)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from yoho.recordings.source import Source, class_labels, not_found, repeated
 
-NOT_FETCHED = ("trim_db", "splits", "seed")  # settings of what is done once the recordings are there
+NOT_FETCHED = ("trim_db", "splits", "seed")  # settings of the steps after fetching
 
 
 def mistakes(where, recordings, made):

@@ -64,8 +64,8 @@ def fetch_selection(selection, folder, web, progress, say):
     """Find the recordings of a selection, or read them from its manifest, and fetch them; returns their manifest.
 
     folder: of the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
-    Raises InputError if the licence is not accepted, too little is found, a recording cannot be fetched (and these are
-    not left out), or the server fails: a failing server says nothing about a recording, so none is left out for it.
+    Raises InputError if the licence is not accepted, if too little is found, if a recording cannot be fetched and `bad`
+    is "stop", or if the server fails. A failing server says nothing about a recording, so none is left out for it.
     """
     if not selection.accept_licence:
         raise InputError(TERMS)
@@ -238,7 +238,7 @@ def group_of(name, disc):
 
 
 def join_tapes(table):
-    """Make one group of all recordings that may be of one field recording, by what is known before they are fetched.
+    """Make one group of all recordings that may be of one field recording, as far as is known before they are fetched.
 
     If the disc of any recording of a tape is unknown, the whole tape is one group, with all its discs. Recordings with
     the same description and duration are of one group, too.

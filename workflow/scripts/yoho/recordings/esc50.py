@@ -15,7 +15,7 @@ def mistakes(where, recordings, made):
     if "path" in recordings and not Path(recordings["path"]).exists():
         yield not_found(f"{where}.path", "folder or .zip", recordings["path"])
     if ("path" in recordings) == ("address" in recordings):
-        yield f"{where}: give path, where ESC-50 lies, or address, where it is fetched from"
+        yield f"{where}: give either path, where ESC-50 is, or address, where it is fetched from"
     if repeated(fold for folds in recordings["folds"].values() for fold in folds):
         yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
     if repeated(class_labels(recordings)):

@@ -22,7 +22,7 @@ CONTAINERS |= {".flac": ("FLAC",), ".ogg": ("OGG",), ".mp3": ("MP3",)}
 
 
 class Examination(NamedTuple):
-    """What is found in a recording, times in seconds; `fault`: why it cannot be used; `remark`: what is unusual."""
+    """The result for one recording, times in seconds; `fault`: why it cannot be used; `remark`: what is unusual."""
 
     duration: float = np.nan
     onset: float = np.nan

@@ -16,5 +16,5 @@ MANIFEST_COLUMNS += ["retrieved", "sha256", "size", "file"]
 
 
 def read_manifest(path):
-    """A manifest, all of it text. Raises InputError if the file is none."""
+    """A manifest, all of it text. Raises InputError if the file is not a manifest."""
     return read_foreign_table(path, MANIFEST_COLUMNS, "a manifest", sep="\t")
