@@ -49,20 +49,13 @@ class Background:
 
 @dataclass(frozen=True)
 class Drawing:
-    """How mixes are drawn.
+    """How mixes are drawn."""
 
-    draw         "deal" (described) or "replace" (released)
-    duration     [shortest, longest] mix, s, for "deal"
-    longest      clip, s, for "deal"
-    count        clips of a mix, for "replace"
-    background   stretches among the clips, or None
-    """
-
-    draw: str
-    duration: tuple
-    longest: float
-    count: int
-    background: Background | None
+    draw: str  # "deal" (described) or "replace" (released)
+    duration: tuple  # (shortest, longest) mix, s, if clips are dealt
+    longest: float  # clip, s, if clips are dealt
+    count: int  # clips of a mix, if they are drawn with replacement
+    background: Background | None  # stretches among the clips
 
     def plan(self, clips, filename, seeds, sample_rate):
         """Plan one mix from a table of clips; seeds: list of numbers that no other mix has."""

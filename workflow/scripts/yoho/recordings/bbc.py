@@ -52,14 +52,14 @@ def collect(folder, spread, *, path):
 
 
 SOURCE = Source(
-    origin="a collection's recordings",
-    licence="RemArc (https://sound-effects.bbcrewind.co.uk/licensing): non-commercial, personal or for research or "
-    "education; credit: bbc.co.uk - (c) copyright [year] BBC. It does not mention weights: treat them as bound to the "
-    "same use, and ask the BBC before publishing them",
-    limit="Trained on one library of sound effects: it may recognise recordings of other origin less well.",
     event_labels=class_labels,
     mistakes=mistakes,
     files=files,
     fetch_settings=fetch_settings,
     collect_settings=lambda recordings, folder, shared: {"path": f"{folder}/manifest.tsv"},
+    origin="a collection's recordings",
+    licence="RemArc (https://sound-effects.bbcrewind.co.uk/licensing): non-commercial, personal or for research or "
+    "education; credit: bbc.co.uk - (c) copyright [year] BBC. It does not mention weights: treat them as bound to the "
+    "same use, and ask the BBC before publishing them",
+    limit="Trained on one library of sound effects: it may recognise recordings of other origin less well.",
 )

@@ -28,36 +28,19 @@ Read it; if you accept it, set `accept_licence: true` in the `recordings` of the
 
 @dataclass(frozen=True)
 class Selection:
-    """Which recordings of the library are fetched, and from where.
+    """Which recordings of the library are fetched, and from where."""
 
-    accept_licence   whether the user accepts TERMS
-    manifest         path of a kept manifest; None: the library is searched by the rules of `classes`
-    catalogue        path of a table with id, CDNumber and CDName, or None
-    classes          list of {event_label, rules}: see `matching_classes`
-    search, media    addresses of the search interface, and of the folders `wav/` and `mp3/`
-    page_size        entries on a page of the search
-    passes           maximum number of searches; they stop early once the results are stable
-    format           "wav" or "mp3"
-    max_per_class    maximum number of recordings of a class; None: no limit
-    bad              "stop", or "leave_out" recordings that cannot be fetched
-    """
-
-    accept_licence: bool
-    manifest: str | None
-    catalogue: str | None
-    classes: list
-    search: str
-    media: str
-    page_size: int
-    passes: int
-    format: str
-    max_per_class: int | None
-    bad: str
-
-    @property
-    def event_labels(self):
-        """The classes, in order."""
-        return [entry["event_label"] for entry in self.classes]
+    accept_licence: bool  # whether the user accepts TERMS
+    manifest: str | None  # path of a kept manifest; None: the library is searched by the rules of `classes`
+    catalogue: str | None  # path of a table with id, CDNumber and CDName
+    classes: list  # of {event_label, rules}: see `matching_classes`
+    search: str  # address of the search interface
+    media: str  # address of the folders `wav/` and `mp3/`
+    page_size: int  # entries on a page of the search
+    passes: int  # maximum number of passes over all pages; they stop early once no entry moves
+    format: str  # "wav" or "mp3"
+    max_per_class: int | None  # recordings; None: no limit
+    bad: str  # "stop", or "leave_out" recordings that cannot be fetched
 
 
 def fetch_selection(selection, folder, web, progress, say):
@@ -255,7 +238,7 @@ def join_tapes(table):
 def read_kept(selection):
     """The recordings of a kept manifest. Raises InputError if its classes are not the selection's or a value is bad."""
     path, table = selection.manifest, read_manifest(selection.manifest)
-    if differing := set(table["event_label"]) ^ set(selection.event_labels):
+    if differing := set(table["event_label"]) ^ {entry["event_label"] for entry in selection.classes}:
         raise InputError(
             f"{path}: class {', '.join(sorted(differing))} is only in it or only in the config's `classes`"
         )

@@ -14,19 +14,12 @@ REACH = 10_000  # entries that one search can show: the interface refuses a larg
 
 @dataclass(frozen=True)
 class Search:
-    """Searches of BBC Sound Effects.
-
-    web         a `Web`
-    address     of the interface
-    page_size   entries on a page, two or more
-    passes      maximum number of passes over all pages; they stop early once no entry moved meanwhile
-    progress, say   those of `job`
-    """
+    """Searches of BBC Sound Effects; progress, say: those of `job`."""
 
     web: Web
-    address: str
-    page_size: int
-    passes: int
+    address: str  # of the interface
+    page_size: int  # entries, two or more
+    passes: int  # maximum number of passes over all pages; they stop early once no entry moves
     progress: Callable
     say: Callable
 

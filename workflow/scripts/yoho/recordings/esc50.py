@@ -117,14 +117,14 @@ def read_meta(path):
 
 
 SOURCE = Source(
-    origin="a collection's recordings",
-    licence="CC BY-NC for ESC-50, whose clips also have licences of their own; other collections in its layout have "
-    "theirs",
-    limit="Trained on clips of at most 5 s: it never heard long, slowly changing sounds.",
     event_labels=class_labels,
     mistakes=mistakes,
     files=files,
     fetch_settings=fetch_settings,
     collect_settings=collect_settings,
+    origin="a collection's recordings",
+    licence="CC BY-NC for ESC-50, whose clips also have licences of their own; other collections in its layout have "
+    "theirs",
+    limit="Trained on clips of at most 5 s: it never heard long, slowly changing sounds.",
     splits=False,
 )

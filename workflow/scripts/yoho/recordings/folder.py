@@ -57,9 +57,6 @@ def grouped_files(root):
 
 
 SOURCE = Source(
-    origin="your own recordings",
-    licence="that of the user's own recordings",
-    limit="Trained on its user's own recordings: only the user knows how varied they are.",
     event_labels=event_labels,
     mistakes=mistakes,
     files=files,
@@ -67,4 +64,7 @@ SOURCE = Source(
         "path": recordings["path"],
         "event_labels": event_labels(recordings),
     },
+    origin="your own recordings",
+    licence="that of the user's own recordings",
+    limit="Trained on its user's own recordings: only the user knows how varied they are.",
 )

@@ -14,40 +14,31 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def nothing(*_):
-    """For a source without files, or without anything to fetch."""
-
-
 @dataclass(frozen=True)
 class Source:
     """A source of recordings.
 
-    The functions take `recordings`, the settings of a dataset's recordings, and some take `shared`, the config's
+    Its functions take `recordings`, the settings of a dataset's recordings, and some take `shared`, the config's own
     section `recordings`.
-
-    origin             what a network trained on them was trained on, in words
-    licence            of the recordings, for the model card
-    limit              what a network trained on them cannot be expected to know, for the model card
-    event_labels       (recordings): the classes, in the order of the targets
-    mistakes           (where, recordings, made): a line for each mistake that the schema cannot see; where: the
-                       recordings' key in the config; made: path of the manifest that fetching writes
-    files              (recordings): the user's files that the dataset is made from, whose changes make it anew
-    collect_settings   (recordings, folder, shared): what `collect` gets; folder: of the dataset's results
-    fetch_settings     (recordings, shared): what `fetch` gets; None if nothing is fetched
-    listens            whether each recording is examined for its length and silences after `collect`
-    splits             whether the recordings are dealt to the splits after that
     """
 
+    # For the model card: what a network was trained on, under which licence, and what it therefore may not know.
     origin: str
     licence: str
     limit: str
+    # (recordings): the classes, in the order of the targets.
     event_labels: Callable[[dict], list]
+    # (where, recordings, made): a line for each mistake that the schema cannot see. where: the recordings' key in the
+    # config; made: path of the manifest that fetching writes.
     mistakes: Callable[[str, dict, Path], Iterable]
+    # (recordings, folder, shared): what `collect` gets; folder: of the dataset's results.
     collect_settings: Callable[[dict, str, dict], dict]
+    # (recordings, shared): what `fetch` gets; None if nothing is fetched.
+    fetch_settings: Callable[[dict, dict], dict | None] = lambda recordings, shared: None
+    # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
-    fetch_settings: Callable[[dict, dict], dict | None] = nothing
-    listens: bool = True
-    splits: bool = True
+    listens: bool = True  # whether each recording is examined for its length and silences after `collect`
+    splits: bool = True  # whether the recordings are dealt to the splits after that
 
 
 def class_labels(recordings):

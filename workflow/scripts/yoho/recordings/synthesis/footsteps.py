@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from yoho.recordings.synthesis.signals import Take, blend, linear, log_uniform
-
-# ---- footsteps -------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import linear
+from yoho.recordings.synthesis.signals import Take, blend, log_uniform
 
 # What a foot excites: modes of the ground (Hz, seconds to 1/e), grains that move under the sole (number in a step, Hz),
 # and how loud the grains are beside the impact (dB)

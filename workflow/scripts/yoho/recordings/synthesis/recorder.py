@@ -5,23 +5,10 @@ from numpy.random import Generator
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import oaconvolve
 
-from yoho.recordings.synthesis.signals import (
-    Gain,
-    Take,
-    air,
-    band,
-    blend,
-    filtered,
-    harmonics,
-    linear,
-    log_uniform,
-    resonances,
-)
+from yoho.recordings.synthesis.filters import Gain, air, band, filtered, linear, resonances
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
 
 CEILING = 0.98  # of full scale: the limiter keeps peaks below it
-
-
-# ---- the recorder ----------------------------------------------------------------------------------------------------
 
 
 def reverberated(take: Take, audio: np.ndarray) -> np.ndarray:
