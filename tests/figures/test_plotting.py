@@ -413,7 +413,7 @@ def contents(*event_labels):
     """A made-up table of the dataset's contents."""
     rng = np.random.default_rng(0)
     rows = [(label, split, *rng.integers(1, 50, 4)) for label in event_labels for split in ("train", "valid", "test")]
-    columns = ["event_label", "split", "recordings", "groups", "segments", "hours"]
+    columns = ["event_label", "split", "recordings", "groups", "clips", "hours"]
     table = pd.DataFrame(rows, columns=columns)
     whole = table[columns[2:]].sum()
     sums = [pd.DataFrame([["car", "all", *whole], ["overall", "train", *whole]], columns=columns)]
@@ -424,7 +424,7 @@ def test_dataset_has_a_panel_per_count_and_a_bar_per_class_of_its_splits():
     table = contents("rain", "car", "dog")
     figure = draw_contents(table)
     parts = table[(table["event_label"] != "overall") & (table["split"] != "all")]
-    for axis, count in zip(figure.axes, ("recordings", "groups", "segments", "hours"), strict=True):
+    for axis, count in zip(figure.axes, ("recordings", "groups", "clips", "hours"), strict=True):
         for bars, split in zip(axis.containers, ("train", "valid", "test"), strict=True):
             assert [bar.get_width() for bar in bars] == parts.loc[parts["split"] == split, count].to_list()
         ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]

@@ -496,27 +496,27 @@ def test_audio_knows_whether_it_holds_floats(tmp_path, kind, coding, floats):
 @needs_ffmpeg
 @pytest.mark.parametrize("name", ["a.ogg", "a.flac", "a.mp3"])
 def test_a_training_recording_of_several_is_named(made, tmp_path, name):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     path, one = tmp_path / name, made(name).read_bytes()
     path.write_bytes(one)
-    assert hear(str(path), 40, 1, RATE).error == ""
+    assert examine(str(path), 40, 1, RATE).fault == ""
     path.write_bytes(one + one)
-    assert "joins several files" in hear(str(path), 40, 1, RATE).error
+    assert "joins several files" in examine(str(path), 40, 1, RATE).fault
 
 
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_a_training_recording_with_more_than_it_announces_is_named(tmp_path, size):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     resized(tmp_path / "a.wav", "WAV", size)
-    assert "holds more sound than its header announces" in hear(str(tmp_path / "a.wav"), 40, 1, RATE).error
+    assert "holds more sound than its header announces" in examine(str(tmp_path / "a.wav"), 40, 1, RATE).fault
 
 
 def test_a_training_recording_whose_channels_cancel_is_used_with_a_remark(tmp_path):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     soundfile.write(tmp_path / "a.wav", np.stack([bursts(), -bursts()], axis=1), RATE)
-    found = hear(str(tmp_path / "a.wav"), 30, 1, RATE)
-    assert found.error == "" and "cancel" in found.remark
+    found = examine(str(tmp_path / "a.wav"), 30, 1, RATE)
+    assert found.fault == "" and "cancel" in found.remark
     assert found.onset == pytest.approx(0.5, abs=0.05)

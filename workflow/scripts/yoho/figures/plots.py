@@ -147,14 +147,14 @@ def draw_effects(effects, level):
 def draw_contents(contents):
     """The dataset: a panel per count, a bar per class, made up of its splits.
 
-    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, segments and hours.
+    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, clips and hours.
     """
     total = contents[(contents["event_label"] == "overall") & (contents["split"] == "all")].iloc[0]
     contents = contents[(contents["event_label"] != "overall") & (contents["split"] != "all")]
     classes, splits = contents["event_label"].unique(), contents["split"].unique()
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.24 * len(classes) + 1.2), sharey=True)
-        for axis, count in zip(axes, ("recordings", "groups", "segments", "hours")):
+        for axis, count in zip(axes, ("recordings", "groups", "clips", "hours")):
             start = np.zeros(len(classes))
             for split, colour, hatch in zip(splits, COLOURS, ("", "////", "xxxx")):
                 sizes = contents.loc[contents["split"] == split, count].to_numpy()
