@@ -299,7 +299,7 @@ def test_audit_names_differences_from_above_and_both_scores():
     assert left.get_ylim() == right.get_ylim()
     assert "F1" in left.get_xlabel() and "error rate" in right.get_xlabel()
     for axis in (left, right):
-        assert axis.get_xlabel().endswith("released less described")
+        assert axis.get_xlabel().endswith("released minus described")
 
 
 @pytest.mark.parametrize("seeds, words", [(1, "1 seed;"), (3, "3 seeds;")])
