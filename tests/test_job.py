@@ -1,4 +1,4 @@
-"""Jobs: what a user reads when something goes wrong, devices, and work spread over processes."""
+"""Jobs: their log, their errors, the debugger, and work spread over processes."""
 
 import errno
 import io
@@ -13,16 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-import yoho
 from yoho import InputError, job
 from yoho.audio import read_audio
-from yoho.networks.device import choose_device
-from yoho.provenance import digest
 
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """What the user sees."""
+    """The terminal, as text."""
     text = io.StringIO()
     monkeypatch.setattr(job, "TERMINAL", text)
     return text
@@ -30,8 +27,8 @@ def terminal(monkeypatch):
 
 @pytest.fixture
 def in_job(tmp_path, terminal, monkeypatch):
-    """A function that runs something as a job: what stands in its log, and what the user sees."""
-    monkeypatch.setattr(job, "end_with", lambda parent: None)  # the tests themselves need not end with their parent
+    """A function that runs an action as a job and returns (the text of its log, the text on the terminal)."""
+    monkeypatch.setattr(job, "end_with", lambda parent: None)  # the tests need not end with their parent
 
     def run(action):
         before = sys.stdout, sys.stderr, sys.excepthook, torch.get_num_threads()
@@ -40,7 +37,7 @@ def in_job(tmp_path, terminal, monkeypatch):
         try:
             action()
         except Exception:
-            sys.excepthook(*sys.exc_info())  # as Python does when a script ends so
+            sys.excepthook(*sys.exc_info())  # as Python does when a script ends with an exception
         finally:
             sys.stdout, sys.stderr, sys.excepthook = before[:3]
             torch.set_num_threads(before[3])
@@ -68,7 +65,7 @@ def test_prints_and_warnings_go_to_the_log_as_they_come(in_job, tmp_path):
     def work():
         print("epoch 1")
         print("careful", file=sys.stderr)
-        written.append((tmp_path / "job.log").read_text())  # while the job still runs
+        written.append((tmp_path / "job.log").read_text())  # while the job is still running
 
     log, seen = in_job(work)
     assert log == written[0] == "epoch 1\ncareful\n"
@@ -139,7 +136,7 @@ subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 
 
 def test_job_ends_when_its_parent_is_killed(tmp_path):
-    """The pipe that both hold closes only once both have ended."""
+    """Parent and job share a pipe, which closes only when both have ended."""
     scripts = str(Path(job.__file__).parents[1])
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, JOB, str(tmp_path / "job.log")],
@@ -151,6 +148,35 @@ def test_job_ends_when_its_parent_is_killed(tmp_path):
         time.sleep(0.05)
     parent.kill()
     parent.communicate(timeout=20)
+
+
+DEBUGGED = """
+import sys
+from types import SimpleNamespace
+from yoho import job
+def count(number):
+    breakpoint()
+    print("counted", number)
+job.start(SimpleNamespace(log=sys.argv[1], threads=1))
+count(3)
+"""
+
+
+@pytest.mark.parametrize("chosen", [None, "0"])
+def test_a_breakpoint_opens_pdb_on_the_terminal_and_prints_stay_in_the_log(tmp_path, chosen):
+    """PYTHONBREAKPOINT=0 switches breakpoints off, as everywhere."""
+    done = subprocess.run(
+        [sys.executable, "-c", DEBUGGED, str(tmp_path / "job.log")],
+        input="p number + 1\nnumber = 5\ncontinue\n",
+        capture_output=True,
+        text=True,
+        env=os.environ
+        | {"PYTHONPATH": str(Path(job.__file__).parents[1])}
+        | ({"PYTHONBREAKPOINT": chosen} if chosen else {}),
+    )
+    assert done.returncode == 0 and done.stdout == ""
+    assert (tmp_path / "job.log").read_text() == ("counted 3\n" if chosen else "counted 5\n")
+    assert done.stderr == "" if chosen else "count()" in done.stderr and "(Pdb) 4\n" in done.stderr
 
 
 def test_what_is_said_stands_on_the_terminal_and_in_the_log(in_job):
@@ -167,37 +193,9 @@ def test_memory_that_stays_with_the_process_is_asked_for_where_the_c_library_can
     job.keep_memory()
 
 
-def test_digest_changes_with_any_byte_and_with_the_order(tmp_path):
-    one, other = tmp_path / "one", tmp_path / "other"
-    one.write_bytes(b"1" * 100)
-    other.write_bytes(b"2" * 100)
-    first = digest([one, other])
-    assert first == digest([one, other]) != digest([other, one])
-    one.write_bytes(b"1" * 99 + b"0")
-    assert digest([one, other]) != first
-    one.write_bytes(b"1" * 99)
-    other.write_bytes(b"1" + b"2" * 100)  # the same bytes, cut elsewhere
-    assert digest([one, other]) != first
-
-
-# ---- settings and devices --------------------------------------------------------------------------------------------
-
-
-def test_settings_are_the_params_without_the_digest():
+def test_params_are_those_of_the_rule_without_the_digest():
     params = {"seed": 3, "code": "0123abcd", "duration": [1, 2]}
     assert job.params(SimpleNamespace(params=params)) == {"seed": 3, "duration": [1, 2]}
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
-def test_gpu_that_is_asked_for_and_absent_is_an_error_that_says_what_to_do():
-    with pytest.raises(InputError, match="device: cuda.*no GPU.*auto or cpu"):
-        choose_device("cuda", False)
-    assert choose_device("auto", True) == torch.device("cpu")
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU is here")
-def test_gpu_is_taken_where_there_is_one():
-    assert choose_device("auto", False).type == choose_device("cuda", False).type == "cuda"
 
 
 FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.19 GiB"
@@ -215,7 +213,7 @@ FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capac
 )
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_full_gpu_is_one_line_that_says_what_to_do(monkeypatch, error, hidden):
-    """The end of a broken CUDA graph hides what broke it."""
+    """The error at the end of a broken CUDA graph hides its cause."""
     log, terminal = io.StringIO(), io.StringIO()
     monkeypatch.setattr(job, "TERMINAL", terminal)
     try:
@@ -241,75 +239,14 @@ def test_other_errors_are_no_full_gpu():
         assert job.explained(error) is error
 
 
-@pytest.mark.parametrize("repeats, search, tries", [(False, True, True), (False, False, False), (True, True, False)])
-def test_cudnn_tries_its_algorithms_where_that_pays(monkeypatch, repeats, search, tries):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *_: None)
-    monkeypatch.setattr(torch.backends.cudnn, "benchmark", not tries)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    choose_device("auto", repeats, search)
-    assert torch.backends.cudnn.benchmark == tries
-
-
-@pytest.mark.parametrize("deterministic", [False, True])
-def test_float32_is_float32_on_a_gpu(monkeypatch, deterministic):
-    """PyTorch itself would round what a convolution multiplies to TF32, ten bits."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch, "use_deterministic_algorithms", lambda *_: None)
-    for name in ("benchmark", "allow_tf32"):
-        monkeypatch.setattr(torch.backends.cudnn, name, name == "allow_tf32")
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
-    assert choose_device("auto", deterministic).type == "cuda"
-    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
-
-
-def test_cpu_is_taken_where_it_is_asked_for():
-    assert choose_device("cpu", True) == torch.device("cpu")
-
-
-# ---- where nothing can be written ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("where", ["/proc/none", "file"])
-def test_what_libraries_keep_goes_to_a_temporary_folder_where_there_is_no_cache(monkeypatch, tmp_path, where):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / where))
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setenv("MPLCONFIGDIR", "chosen")
-    folder = yoho.cache_elsewhere()
-    assert os.environ["NUMBA_CACHE_DIR"] == folder.name and os.environ["MPLCONFIGDIR"] == "chosen"
-    assert Path(folder.name).is_dir()
-    folder.cleanup()
-
-
-def test_what_libraries_keep_stays_where_it_can_be_written(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    assert yoho.cache_elsewhere() is None and "NUMBA_CACHE_DIR" not in os.environ
-
-
-def test_neither_a_home_nor_a_temporary_folder_is_no_error_yet(monkeypatch):
-    def none(*_, **__):
-        raise FileNotFoundError("no usable temporary directory")
-
-    def no_home(path):
-        raise RuntimeError("could not determine home directory")
-
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setattr(yoho, "TemporaryDirectory", none)
-    monkeypatch.setattr(Path, "expanduser", no_home)
-    assert yoho.cache_elsewhere() is None
-
-
 # ---- work spread over processes --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def slow_square():
-    """A function of 0 to 7 that takes longer for the earlier calls: results come out of order.
+    """A function of 0 to 7 that is slower for the earlier calls, so that the results are ready out of order.
 
-    Made here, so that it is sent to the processes whole and they need not import this file and all that it needs.
+    As a local function it is pickled by value, so that the processes need not import this file.
     """
 
     def square(number):
@@ -340,7 +277,7 @@ def test_no_calls_give_no_results(terminal, slow_square):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_input_error_of_a_worker_reaches_the_job(tmp_path, terminal, threads):
-    """And so the user reads which file it is."""
+    """So the user can read which file it is."""
     (tmp_path / "broken.wav").write_bytes(b"no audio")
     with pytest.raises(InputError, match=r"broken\.wav: cannot be read as audio"):
         list(job.spread(read_audio, [(tmp_path / "broken.wav",)] * 3, threads, "recordings"))
@@ -358,7 +295,7 @@ def test_progress_names_the_work_and_ends_complete(terminal, slow_square):
 
 
 def test_spread_holds_few_results_whatever_the_number_of_calls(tmp_path, terminal, capsys):
-    """What is made but not yet taken stays bounded: memory does not grow with the number of mixes."""
+    """The number of results that wait is bounded, so that memory does not grow with the number of mixes."""
     calls = [(tmp_path / f"{number}",) for number in range(60)]
     results = job.spread(Path.touch, calls, 2, "files")
     for _ in range(5):

@@ -1,15 +1,17 @@
-"""Pages for the report: whole in one file, nothing of a table or text lost or taken for HTML."""
+"""Tables and pages of the report: each page is one file, and no text of a table is lost or read as HTML."""
 
 import re
+from types import SimpleNamespace
 
 import count_networks as counting
 import numpy as np
 import pandas as pd
-from record_provenance import record_provenance
+import pytest
+import soundfile
+from show_mix import show_mix
 
-from yoho.figures.mix_page import mix_page
-from yoho.figures.tables import markdown_page, table_page, text_page
-from yoho.provenance import commit, versions
+from yoho.events import write_table
+from yoho.figures.tables import markdown_page, table_page, text_page, write_results
 
 
 def cells(page):
@@ -37,14 +39,40 @@ def test_text_page_is_the_text():
     assert "<pre>a &lt; {b}\n c</pre>" in text_page("t", "a < {b}\n c")
 
 
-def test_mix_page_draws_each_event_where_it_sounds():
-    truth = pd.DataFrame({"onset": [1.0], "offset": [3.0], "event_label": ["car"]})
-    rows = {"true": truth, "net & mask": truth.assign(event_label="<other>"), "none": truth.iloc[:0]}
-    page = mix_page("Mix", np.zeros(4 * 44100, np.float32), 44100, rows, ["car", "<other>"])
-    bars = re.findall(r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)" height="7" fill="#\w+"><title>(.*?)</title>', page)
-    assert [(float(x), float(width)) for x, width, _ in bars] == [(330.0, 440.0)] * 2
-    assert [told for *_, told in bars] == ["true: car, 1.00 to 3.00 s", "net &amp; mask: &lt;other&gt;, 1.00 to 3.00 s"]
-    assert "data:audio/mpeg;base64," in page and "duration = 4.0" in page
+@pytest.mark.parametrize("float_format", [None, "%.4g"])
+def test_results_are_written_as_a_table_and_given_a_title_as_a_page(tmp_path, float_format):
+    rows = [{"name": "a", "f1": 1 / 3, "count": 2}, {"name": "b", "f1": None, "count": 3}]
+    write_results(tmp_path / "a.csv", rows, float_format)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == pd.DataFrame(rows).to_csv(index=False, float_format=float_format)
+    write_results(tmp_path / "b.csv", pd.DataFrame(rows), float_format, title="B")
+    assert (tmp_path / "b.csv").read_text() == (tmp_path / "a.csv").read_text()
+    assert (tmp_path / "b.html").read_text() == table_page("B", tmp_path / "b.csv")
+
+
+def test_a_mix_is_shown_with_its_own_events_of_every_network(tmp_path):
+    audio = tmp_path / "audio"
+    audio.mkdir()
+    soundfile.write(audio / "test-0001.flac", np.zeros(4 * 16_000), 16_000)
+    events = pd.DataFrame(
+        [("test-0001.flac", 1.0, 3.0, "car"), ("test-0000.flac", 0.5, 2.5, "car")],
+        columns=["filename", "onset", "offset", "event_label"],
+    )
+    found = [tmp_path / run / "test_events.tsv" for run in ("one", "other")]
+    for file in found:
+        file.parent.mkdir()
+        write_table(events.assign(event_label="<other>"), file)
+    write_table(events, tmp_path / "events.tsv")
+    files = SimpleNamespace(audio=audio, events=tmp_path / "events.tsv", found=found)
+    runs = {"net & mask": "other", "net": "one"}
+    show_mix(files, tmp_path / "mix.html", "test-0001", runs=runs, event_labels=["car"])
+    page = (tmp_path / "mix.html").read_text()
+    bars = re.findall(r'<button class="event [^>]* data-onset="([\d.]+)" data-offset="([\d.]+)" title="([^"]*)"', page)
+    assert [(float(onset), float(offset)) for onset, offset, _ in bars] == [(1.0, 3.0)] * 3
+    labels = [summary.partition(", ")[0] + summary[summary.rindex(", ") :] for *_, summary in bars]
+    assert labels == ["car, true", "&lt;other&gt;, net &amp; mask", "&lt;other&gt;, net"]
+    assert "<h1>Test mix test-0001</h1>" in page and "data:audio/flac;base64," in page
+    assert not list(tmp_path.glob("*.flac"))
 
 
 def test_networks_of_the_config_are_counted_too(tmp_path, monkeypatch):
@@ -54,26 +82,3 @@ def test_networks_of_the_config_are_counted_too(tmp_path, monkeypatch):
     found = pd.read_csv(tmp_path / "n.csv", keep_default_na=False)
     assert list(found["backbone"].unique()) == ["vggish", "resnet18"]
     assert found.loc[found["backbone"] == "resnet18", "mask"].nunique() == 4
-
-
-# ---- provenance ------------------------------------------------------------------------------------------------------
-
-
-def test_provenance_is_the_same_again_and_names_no_place(tmp_path):
-    texts = []
-    for name in ("one", "other"):
-        made = type("Made", (), {"file": tmp_path / f"{name}.json", "page": tmp_path / f"{name}.html"})
-        record_provenance(made, config={"dataset": "x"})
-        texts.append(made.file.read_text())
-    assert texts[0] == texts[1] and '"torch": ' in texts[0] and '"dataset": "x"' in texts[0]
-    assert not re.search(r'"/|[0-9]{2}:[0-9]{2}:', texts[0])
-
-
-def test_commit_is_unknown_without_git(monkeypatch):
-    assert re.fullmatch(r"[\w.-]+", commit())
-    monkeypatch.setenv("PATH", "")
-    assert commit() == "unknown"
-
-
-def test_versions_are_those_that_are_imported():
-    assert versions()["numpy"] == np.__version__

@@ -1,4 +1,4 @@
-"""Files as one finds them - cut, damaged, joined, late, of several tracks or channels: heard at their times."""
+"""Unusual files: cut, damaged, joined, late, or of several tracks or channels. Their sounds keep their times."""
 
 import shutil
 import struct
@@ -12,22 +12,22 @@ import soundfile
 from yoho import InputError
 from yoho import audio as module
 from yoho.audio import AudioWarning, mono_blocks, read_audio
-from yoho.segmenting.reading import file_audio, open_audio
+from yoho.segmenting.reading import open_audio, resampled_audio
 
 RATE = 44100
 SECONDS = 18
-PITCHES = 500 + 250 * np.arange(SECONDS // 2)  # Hz: of a second in every two, each its own
+PITCHES = 500 + 250 * np.arange(SECONDS // 2)  # Hz: one for each tone
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 no_ffmpeg = pytest.mark.usefixtures("without_ffmpeg")
 
 
 @pytest.fixture
 def without_ffmpeg(monkeypatch):
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
 
 
 def bursts(rate=RATE):
-    """Faint noise, and from 0.5 s on a second of tone in every two."""
+    """Faint noise, with a tone from 0.5 to 1.5 s of every two seconds."""
     time = np.arange(SECONDS * rate) / rate
     sounding = (time % 2 >= 0.5) & (time % 2 < 1.5)
     noise = 0.003 * np.random.default_rng(0).standard_normal(len(time))
@@ -35,12 +35,12 @@ def bursts(rate=RATE):
 
 
 def onsets(samples, rate=RATE):
-    """When each tone begins, s; not a number where it is not heard."""
+    """The onset of each tone (s), NaN if the tone is missing."""
     size = rate // 100
     frames = samples[: len(samples) // size * size].reshape(-1, size) / np.percentile(np.abs(samples), 99)
     waves = np.exp(-2j * np.pi * PITCHES[:, None] * np.arange(size) / rate)
     loud = np.abs(frames @ waves.T) / size > 0.15
-    # For 50 ms at least: damage may click.
+    # For at least 50 ms, because damage may click.
     loud = np.lib.stride_tricks.sliding_window_view(loud, 5, axis=0).all(axis=-1)
     return np.where(loud.any(axis=0), loud.argmax(axis=0) / 100, np.nan)
 
@@ -54,7 +54,7 @@ def ffmpeg(*arguments):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Make the bursts as a file of a name and with an encoder of ffmpeg, once."""
+    """A function that writes the bursts to a file by an encoder of ffmpeg, once for each name."""
     folder = tmp_path_factory.mktemp("bursts")
     soundfile.write(folder / "a.wav", bursts(), RATE)
 
@@ -68,9 +68,9 @@ def made(tmp_path_factory):
 
 
 def heard(path, warned=None):
-    """Onsets of a file's tones; `warned`: a part of the one thing that is said of it, None: nothing may be."""
+    """Onsets of a file's tones; warned: part of the only warning, or None if there must be no warning."""
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     texts = [str(each.message) for each in said if each.category is AudioWarning]
     assert len(texts) == (warned is not None), texts
     assert all(text.startswith(f"{path}: ") and warned in text for text in texts)
@@ -78,7 +78,7 @@ def heard(path, warned=None):
 
 
 def lacks(first, last):
-    """The true onsets without those between two times."""
+    """The true onsets except those between two times."""
     return np.where((first < WANTED) & (last > WANTED), np.nan, WANTED)
 
 
@@ -120,7 +120,7 @@ def test_a_hole_in_ogg_of_which_the_pages_have_no_gap(made, monkeypatch, codec, 
     far = np.abs(WANTED - 6) > 3.6
     np.testing.assert_allclose(found[far], WANTED[far], atol=0.05)
     assert np.isnan(found[~far]).any()
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     heard(path, "lacks parts")
 
 
@@ -150,7 +150,7 @@ def test_the_cut_of_what_has_no_length_is_told(made, tmp_path, name, options):
     path = tmp_path / name
     path.write_bytes(content[: len(content) // 2 + 5])
     with pytest.warns(AudioWarning, match="is cut off|is damaged"):
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     assert SECONDS / 3 < len(samples) / RATE < SECONDS / 1.5
 
 
@@ -170,7 +170,7 @@ def pages(content):
 
 
 def with_checksum(page):
-    """A page of Ogg with the checksum that its bytes have."""
+    """An Ogg page with its checksum corrected."""
     page, total = page[:22] + bytes(4) + page[26:], 0
     for byte in page:
         total ^= byte << 24
@@ -187,9 +187,9 @@ def test_lost_pages_of_ogg(made, tmp_path, monkeypatch, codec, suffix):
     path.write_bytes(b"".join(whole[:third] + whole[third + 4 :]))
     found = heard(path, "has no sound for")
     assert 1 <= np.isnan(found).sum() <= 3
-    # What is on the first page after those stands where they were, and so may be early.
+    # The sound of the first page after the lost ones takes their place, and so may be early.
     assert (np.abs(found - WANTED) > 0.05).sum() <= 1
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     heard(path, "lacks parts")
 
 
@@ -219,15 +219,15 @@ def test_lost_pages_of_ogg(made, tmp_path, monkeypatch, codec, suffix):
 )
 @pytest.mark.parametrize("channels", [1, 2])
 def test_files_put_one_after_another_are_heard_as_one(made, tmp_path, suffix, codec, other, channels):
-    tags = ["-id3v2_version", "0"] if suffix == "mp3" else []  # a tag would tell where one ends
+    tags = ["-id3v2_version", "0"] if suffix == "mp3" else []  # a tag would mark the end of the first file
     coded = ["-c:a", codec, *tags]
     ffmpeg("-i", made.folder / "a.wav", *coded, "-t", 6, tmp_path / f"1.{suffix}")
     ffmpeg("-ss", 6, "-i", made.folder / "a.wav", *coded, "-ar", other, "-ac", channels, tmp_path / f"2.{suffix}")
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(b"".join((tmp_path / f"{number}.{suffix}").read_bytes() for number in (1, 2)))
     with warnings.catch_warnings(action="ignore"):
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
-    # AAC alone does not say how much its encoder put before and after the sound.
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
+    # Only AAC does not give the padding that its encoder added before and after the sound.
     assert len(samples) / RATE == pytest.approx(SECONDS, abs=0.15 if suffix == "aac" else 0.1)
     check(onsets(samples), within=0.1 if suffix == "aac" else 0.08)
 
@@ -246,7 +246,7 @@ def test_an_mp3_that_goes_on_after_what_its_header_announces(made, tmp_path):
     two = made("bare.mp3", "-c:a", "libmp3lame", "-id3v2_version", "0", "-write_xing", "0").read_bytes()
     (tmp_path / "a.mp3").write_bytes(one + two)
     with warnings.catch_warnings(action="ignore"):
-        samples = np.concatenate(list(file_audio(tmp_path / "a.mp3", RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(tmp_path / "a.mp3", RATE).blocks))
     assert len(samples) / RATE == pytest.approx(2 * SECONDS, abs=0.1)
     check(onsets(samples[SECONDS * RATE :]), within=0.08)
 
@@ -260,7 +260,7 @@ def test_joined_mp3_are_said_to_be_read_in_part_without_ffmpeg(made, tmp_path):
 
 
 def resized(path, kind, size, riff=None):
-    """Write the bursts as WAV or AIFF whose header announces `size` bytes of sound, and as much of the whole."""
+    """Write the bursts as WAV or AIFF with a header that announces `size` bytes of sound and a matching file size."""
     soundfile.write(path, bursts(), RATE, format=kind, subtype="PCM_16")
     content = bytearray(path.read_bytes())
     mark, order = {"AIFF": (b"SSND", ">I"), "AU": (b".snd", ">I")}.get(kind, (b"data", "<I"))
@@ -278,7 +278,7 @@ def test_a_size_that_wrapped_or_was_never_written_is_passed_over(tmp_path, kind,
     path = tmp_path / "a.audio"
     resized(path, kind, round(share * SECONDS) * RATE * 2)
     path.write_bytes(path.read_bytes() + tail)
-    # libsndfile itself counts the samples of an AIFF file that announces no bytes.
+    # libsndfile counts the samples of an AIFF file itself if the file announces 0 bytes.
     check(heard(path, None if (kind, share) == ("AIFF", 0) else "all of it is used"))
 
 
@@ -307,7 +307,7 @@ def test_of_several_tracks_the_default_one_is_taken_and_the_others_are_named(mad
     silence = ["-f", "lavfi", "-i", f"anullsrc=r=44100:cl=stereo:d={SECONDS}"]
     choice = ["-disposition:a:0", "0", "-disposition:a:1", "default"]
     ffmpeg(*silence, "-i", made.folder / "a.wav", "-map", "0", "-map", "1", "-c:a", "aac", *choice, path)
-    check(heard(path, "holds 2 sound tracks; number 2 is used"))
+    check(heard(path, "holds 2 audio tracks; only number 2 is used"))
 
 
 @needs_ffmpeg
@@ -316,7 +316,7 @@ def test_tracks_of_ogg_are_named_too(made):
     ffmpeg(
         "-i", made.folder / "a.wav", "-i", made.folder / "a.wav", "-map", "0", "-map", "1", "-c:a", "libvorbis", path
     )
-    check(heard(path, "holds 2 sound tracks; number 1 is used"))
+    check(heard(path, "holds 2 audio tracks; only number 1 is used"))
 
 
 # ---- damage ----------------------------------------------------------------------------------------------------------
@@ -331,8 +331,8 @@ def test_fifty_bytes_overwritten_lose_no_more_than_where_they_are(made, tmp_path
     content[start : start + 50] = np.random.default_rng(0).bytes(50)
     path.write_bytes(content)
     with warnings.catch_warnings(record=True, action="always") as said:
-        samples = np.concatenate(list(file_audio(path, RATE).blocks))
-    assert len(said) <= 1  # of MP3 a decoder may conceal it
+        samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
+    assert len(said) <= 1  # an MP3 decoder may conceal the damage
     found = onsets(samples)
     hit = np.abs(WANTED - place * SECONDS) < 1.5
     np.testing.assert_allclose(found[~hit], WANTED[~hit], atol=0.1)
@@ -345,7 +345,7 @@ JUNK = {"zeros": bytes(4000), "junk": np.random.default_rng(0).bytes(4000)}
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("name", ["a.mp3", "a.aac", "variable.mp3"])
 def test_what_is_overwritten_is_silence(made, tmp_path, name, junk):
-    """MP3 and AAC frames have no times: what follows the damage would be early."""
+    """MP3 and AAC frames have no timestamps, so that the sound after the damage would be early."""
     options = ["-q:a", 4] if name == "variable.mp3" else ["-b:a", "64k"]
     path, content = tmp_path / name, bytearray(made(name, *options).read_bytes())
     place = len(content) // 2
@@ -384,10 +384,10 @@ def test_flac_is_read_beyond_its_damage_from_the_very_sample(made, tmp_path, mon
     content[len(content) // 2 : len(content) // 2 + 9] = b"not sound"
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged"):
-        samples = np.concatenate(list(file_audio(tmp_path / "a.flac", RATE).blocks))
+        samples = np.concatenate(list(resampled_audio(tmp_path / "a.flac", RATE).blocks))
     whole, _ = soundfile.read(made("a.flac"), dtype="float32")
     assert len(samples) == len(whole)
-    assert np.mean(samples != whole) < 0.02  # a frame of FLAC or two
+    assert np.mean(samples != whole) < 0.02  # one or two FLAC frames
 
 
 @needs_ffmpeg
@@ -397,7 +397,7 @@ def test_damaged_flac_without_ffmpeg_is_used_as_far_as_it_goes(made, tmp_path):
     content[len(content) // 2 : len(content) // 2 + 50] = bytes(50)
     (tmp_path / "a.flac").write_bytes(content)
     with pytest.warns(AudioWarning, match="is damaged .*s are used"):
-        assert sum(map(len, file_audio(tmp_path / "a.flac", RATE).blocks)) > 0
+        assert sum(map(len, resampled_audio(tmp_path / "a.flac", RATE).blocks)) > 0
 
 
 @needs_ffmpeg
@@ -439,7 +439,7 @@ def test_low_frequency_effects_are_left_out_of_every_container(made, monkeypatch
     if tool == "soundfile":
         if path.suffix in (".m4a", ".mkv"):
             pytest.skip("soundfile reads no such file")
-        monkeypatch.setattr(module.shutil, "which", lambda name: None)
+        monkeypatch.setattr(shutil, "which", lambda name: None)
     check(heard(path))
 
 
@@ -456,7 +456,7 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
     with pytest.warns(AudioWarning, match="cancel"):
         (found,) = mono_blocks([cancelling], "a")
     np.testing.assert_allclose(found, noise[0] + 5)
-    # A few samples that happen to cancel, in a stream of short blocks, change nothing.
+    # A few samples that happen to cancel in a stream of short blocks have no effect.
     apart = noise.T.copy()
     apart[500:510, 1] = -apart[500:510, 0]
     with warnings.catch_warnings(action="error"):
@@ -465,7 +465,7 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
 
 
 def test_of_channels_that_cancel_one_is_kept():
-    """The other one is its opposite: to change between them would click."""
+    """The channels are opposite in sign, so that a change between them would click."""
     wave = np.sin(np.arange(3000) / 10).astype(np.float32)
     louder = np.repeat([1, 1.01, 1], 1000).astype(np.float32)
     with pytest.warns(AudioWarning, match="cancel"):

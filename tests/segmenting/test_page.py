@@ -1,4 +1,4 @@
-"""The page of a segmented recording: what it holds, and, in a browser without a network, what it shows and does."""
+"""The page of a recording: its content and, in a browser without a network, its display and controls."""
 
 import base64
 import io
@@ -15,7 +15,7 @@ import soundfile
 from matplotlib.image import imread
 
 from yoho import InputError
-from yoho.segmenting.page import BANDS, COLUMNS, TAIL, clock, lanes, write_page
+from yoho.segmenting.page import BANDS, COLUMNS, TAIL, TRUTH, clock, lanes, write_page
 
 HOSTILE = "\"'><script>window.seen = 1</script><img src=x onerror='window.seen = 1'></title>{{ 7 * 7 }}&amp;_."
 LABELS = ["dog", "sea_waves", "rain"]
@@ -28,7 +28,7 @@ RATE, DURATION = 16_000, 8.0
 
 
 class Elements(HTMLParser):
-    """Elements of a page, (tag, attributes), and the texts between tags."""
+    """The elements of a page as (tag, attributes), and the texts between the tags."""
 
     def __init__(self, page):
         super().__init__()
@@ -46,7 +46,7 @@ class Elements(HTMLParser):
 
 
 def write_tone(path, duration=DURATION, rate=RATE):
-    """A stereo file: silence at first, in its second half a tone of 1 kHz at the left."""
+    """Write a stereo file: silence, then in its second half a tone of 1 kHz in the left channel."""
     moments = np.arange(round(duration * rate)) / rate
     tone = 0.5 * np.sin(2 * np.pi * 1000 * moments) * (moments >= duration / 2)
     soundfile.write(path, np.stack([tone, np.zeros_like(tone)], axis=1), rate)
@@ -58,13 +58,18 @@ def recording(tmp_path):
     return write_tone(tmp_path / "tone.wav")
 
 
-def written(target, audio, events=FOUND, event_labels=LABELS, **options):
-    write_page(target, audio, events, event_labels, **options)
+def tracks_of(found, reference=None):
+    """The events found in a recording, after the true ones if there are any."""
+    return ({} if reference is None else {TRUTH: reference}) | {"found": found}
+
+
+def written(target, audio, events=FOUND, event_labels=LABELS, reference=None, **options):
+    write_page(target, audio, tracks_of(events, reference), event_labels, **options)
     return target.read_text(encoding="utf-8")
 
 
 def held(page, kind):
-    """What the page holds as data of a kind, bytes."""
+    """The content of the page's data URI of a MIME type, as a file."""
     (content,) = re.findall(rf'"data:{kind};base64,([^"]*)"', page)
     return io.BytesIO(base64.b64decode(content, validate=True))
 
@@ -105,7 +110,7 @@ def test_the_picture_shows_the_sound_where_and_as_high_as_it_is(recording, tmp_p
     middle = picture.shape[1] // 2
     assert picture[:, : middle - 5].max() < 40
     loudest = picture[:, middle + 5 : -5].argmax(axis=0)
-    # 1 kHz of 8 kHz is mel 15 of 45.2, a third of the way up from the lowest row.
+    # 1 kHz is mel 15, and 8 kHz mel 45.2: the tone is a third of the way up from the lowest row.
     assert np.abs(loudest / picture.shape[0] - 2 / 3).max() < 0.03
 
 
@@ -137,24 +142,24 @@ def test_the_recording_itself_is_not_overwritten(tmp_path):
     write_tone(audio)
     before = audio.read_bytes()
     with pytest.raises(InputError, match="a.page.flac: would be overwritten"):
-        write_page(tmp_path / "a.html", audio, FOUND, LABELS, self_contained=0)
+        write_page(tmp_path / "a.html", audio, {"found": FOUND}, LABELS, self_contained=0)
     assert audio.read_bytes() == before
 
 
 def test_what_is_no_audio_leaves_no_page(tmp_path):
     (tmp_path / "a.wav").write_text("no audio")
     with pytest.raises(InputError, match="a.wav: cannot be read as audio"):
-        write_page(tmp_path / "a.html", tmp_path / "a.wav", FOUND, LABELS)
+        write_page(tmp_path / "a.html", tmp_path / "a.wav", {"found": FOUND}, LABELS)
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
 @pytest.mark.parametrize("self_contained", [0, 10**9])
 def test_memory_does_not_grow_with_the_length(tmp_path, self_contained):
     peaks = []
-    for seconds in (400, 400, 1600):  # the first time, libraries load
+    for seconds in (400, 400, 1600):  # libraries are loaded the first time
         audio = write_tone(tmp_path / "long.wav", seconds, 8000)
         tracemalloc.start()
-        write_page(tmp_path / "long.html", audio, FOUND, LABELS, self_contained=self_contained)
+        write_page(tmp_path / "long.html", audio, {"found": FOUND}, LABELS, self_contained=self_contained)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.2 * peaks[1]
@@ -169,7 +174,7 @@ def test_names_are_text_whatever_they_hold(tmp_path):
         assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
         assert page.texts.count(title or audio.name) == 2  # <title>, <h1>
         assert {name["aria-label"] for name in page.all("div", "lane")} == {HOSTILE}
-        assert all(segment["title"].startswith(HOSTILE + ", 0:0") for segment in page.all("button", "segment"))
+        assert all(bar["title"].startswith(HOSTILE + ", 0:0") for bar in page.all("button", "event"))
 
 
 def test_a_name_that_is_no_unicode_is_written(recording, tmp_path):
@@ -195,15 +200,29 @@ def test_the_policy_names_nothing_but_the_page(recording, tmp_path):
 
 def test_scores_and_truth_are_shown_only_where_there_are_any(recording, tmp_path):
     plain = written(tmp_path / "a.html", recording, FOUND.drop(columns="score"))
-    assert ">score<" not in plain and "4 segments</p>" in plain and 'class="legend"' not in plain
+    assert ">score<" not in plain and "4 events</p>" in plain and 'class="legend"' not in plain
     full = written(tmp_path / "a.html", recording, FOUND[:1], reference=TRUE)
-    assert ">score<" in full and "1 segment · 2 true</p>" in full and 'class="legend"' in full
+    assert ">score<" in full and "1 event · 2 true</p>" in full and 'class="legend"' in full
     nothing = written(tmp_path / "a.html", recording, FOUND[:0], reference=TRUE[:0])
-    assert "0 segments · 0 true</p>" in nothing and "No segment was found." in nothing and "<table>" not in nothing
+    assert "0 events · 0 true</p>" in nothing and "No event was found." in nothing and "<table>" not in nothing
+
+
+NETWORKS = {TRUTH: TRUE, "MobileNet": FOUND, "net & <mask>": FOUND.assign(event_label="dog"), "none": FOUND[:0]}
+
+
+def test_several_tracks_are_named(recording, tmp_path):
+    write_page(tmp_path / "a.html", recording, NETWORKS, LABELS)
+    page = Elements((tmp_path / "a.html").read_text(encoding="utf-8"))
+    assert "8.0 · MobileNet: 4 events · net & <mask>: 4 events · none: 0 events · 2 true" in " ".join(page.texts)
+    assert len(page.all("div", "row")) == 2 * len(NETWORKS) * len(page.all("div", "lane"))
+    summaries = [bar["title"] for bar in page.all("button", "event")]
+    assert "dog, 0:01.250 to 0:02.750, true" in summaries
+    assert "dog, 0:03.250 to 0:04.000, score 0.88, net & <mask>" in summaries
+    assert sum(text.endswith(", MobileNet") for text in summaries) == len(FOUND)
 
 
 def test_lanes_of_24_classes_look_apart():
-    drawn = lanes([], None, [str(number) for number in range(24)])
+    drawn = lanes({}, [str(number) for number in range(24)])
     assert len({(lane.colour, lane.hatch) for lane in drawn.values()}) == 24
     assert all(lane.hatch == 0 for lane in list(drawn.values())[:8])
 
@@ -222,17 +241,18 @@ def test_clock(seconds, digits, text):
     assert clock(seconds, digits) == text
 
 
-# From here on in a browser.
+# ---- in a browser ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def show(chromium, tmp_path):
-    """Opens a page; ends the test where a page has a fault or asks for anything but itself and its audio file."""
+    """A function that opens a page. The test fails if the page has an error or requests any other file or address."""
     faults, asked, allowed, contexts = [], [], [], []
 
-    def open_page(audio, events=FOUND, event_labels=LABELS, target=None, scheme="light", **options):
+    def open_page(audio, events=FOUND, event_labels=LABELS, reference=None, target=None, scheme="light", **options):
         target = target or tmp_path / "page.html"
-        write_page(target, audio, events, event_labels, **options)
+        tracks = events if isinstance(events, dict) else tracks_of(events, reference)
+        write_page(target, audio, tracks, event_labels, **options)
         allowed.extend(path.as_uri() for path in (target, target.with_name(f"{target.stem}.page.flac")))
         contexts.append(
             chromium.new_context(color_scheme=scheme, offline=True, viewport={"width": 1200, "height": 900})
@@ -254,7 +274,7 @@ def show(chromium, tmp_path):
 
 
 def wait(page, condition):
-    """Wait until a condition holds. The page allows no eval, on which the driver's own way of waiting rests."""
+    """Wait until a condition holds. Playwright's own function needs eval, which the page forbids."""
     until = time.monotonic() + 10
     while not page.evaluate(condition):
         assert time.monotonic() < until, condition
@@ -266,7 +286,7 @@ def position(page):
 
 
 def click_at(page, selector, seconds):
-    """Click a strip of time where `seconds` is."""
+    """Click an element of the timeline at a time."""
     box = page.locator(selector).bounding_box()
     left, width = (page.locator("#timeline").bounding_box()[side] for side in ("x", "width"))
     page.mouse.click(left + width * seconds / DURATION, box["y"] + box["height"] - 2)
@@ -314,7 +334,7 @@ def test_a_click_seeks_there(show, recording):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("selector", "onset"), [("tbody tr >> nth=1", 2.125), (".segment.found[data-onset='3.25']", 3.25)]
+    ("selector", "onset"), [("tbody tr >> nth=1", 2.125), (".event.found[data-onset='3.25']", 3.25)]
 )
 def test_a_click_plays_a_segment_to_its_end(show, recording, selector, onset):
     page = show(recording, FOUND.assign(offset=FOUND["onset"] + 0.4))
@@ -342,7 +362,7 @@ def test_keys(show, recording):
     assert press("Control+n") == 0
     page.focus("tbody tr:nth-child(3) button")
     press("Space")
-    wait(page, "!audio.paused && audio.currentTime < 1")  # it plays from where it was, not the focused segment
+    wait(page, "!audio.paused && audio.currentTime < 1")  # it plays from the current position, not the focused event
     press("Space")
     wait(page, "audio.paused")
     press("Enter")
@@ -367,7 +387,7 @@ def test_zoom_keeps_the_playhead_in_place_and_in_view(show, recording):
         assert head() == pytest.approx(before, abs=1.5)
         assert page.locator("#in").is_disabled() == (zoom == 4)
     shown = page.locator("#ruler span").all_inner_texts()
-    assert shown == [f"0:0{second:.1f}" for second in np.arange(2, 6.5, 0.5)]  # what lies in view
+    assert shown == [f"0:0{second:.1f}" for second in np.arange(2, 6.5, 0.5)]  # only the marks in view
     page.keyboard.press("End")
     left, width = (page.locator(".view").bounding_box()[side] for side in ("x", "width"))
     assert left <= head() <= left + width
@@ -380,11 +400,11 @@ def test_zoom_keeps_the_playhead_in_place_and_in_view(show, recording):
 def test_lanes_and_rows_say_what_the_tables_say(show, recording):
     page = show(recording, reference=TRUE)
     strip = page.locator("#timeline").bounding_box()
-    assert page.locator(".name").all_inner_texts() == ["dog", "sea_waves", "rain", "owl", "cat"]
+    assert page.locator(".name").all_inner_texts() == ["dog", "sea_waves", "rain", "cat", "owl"]
     for kind, table in (("found", FOUND), ("true", TRUE)):
         drawn = []
         for label in page.locator(".lane").all():
-            for bar in label.locator(f".segment.{kind}").all():
+            for bar in label.locator(f".event.{kind}").all():
                 box = bar.bounding_box()
                 assert label.bounding_box()["y"] < box["y"] < label.bounding_box()["y"] + label.bounding_box()["height"]
                 seconds = [(x - strip["x"]) * DURATION / strip["width"] for x in (box["x"], box["x"] + box["width"])]
@@ -402,12 +422,28 @@ def test_lanes_and_rows_say_what_the_tables_say(show, recording):
 
 
 @pytest.mark.slow
+def test_every_track_has_its_row_in_every_lane(show, recording):
+    page = show(recording, NETWORKS)
+    names = page.locator(".name")
+    assert names.first.locator(".row").all_inner_texts() == list(NETWORKS)
+    for lane, name in zip(page.locator(".lane").all(), names.all(), strict=True):
+        rows = [row.bounding_box() for row in lane.locator(".row").all()]
+        labels = [row.bounding_box() for row in name.locator(".row").all()]
+        assert [row["y"] for row in rows] == pytest.approx([label["y"] for label in labels], abs=1)
+        box = lane.bounding_box()
+        assert box["y"] < rows[0]["y"] and rows[-1]["y"] + rows[-1]["height"] < box["y"] + box["height"]
+    assert page.locator("tbody td.track").all_inner_texts() == 4 * ["MobileNet", "net & <mask>"]
+    page.keyboard.press("n")
+    assert position(page) == 1.0 and page.locator("tbody tr.on").count() == 2
+
+
+@pytest.mark.slow
 def test_what_sounds_is_marked(show, recording):
     page = show(recording, reference=TRUE)
     page.evaluate("seek(2.25)")
     assert page.locator(".name.on").all_inner_texts() == ["dog"]
     assert page.locator("tbody tr.on").count() == 2
-    assert page.locator(".segment.true.on").count() == 1
+    assert page.locator(".event.true.on").count() == 1
     page.evaluate("seek(2.5)")
     assert page.locator("tbody tr.on").count() == 1
     page.evaluate("seek(7)")
@@ -454,7 +490,7 @@ def test_audio_beside_the_page_plays(show, recording, tmp_path):
 
 @pytest.mark.slow
 def test_audio_that_is_gone_is_told(chromium, recording, tmp_path):
-    write_page(tmp_path / "page.html", recording, FOUND, LABELS, self_contained=0)
+    write_page(tmp_path / "page.html", recording, {"found": FOUND}, LABELS, self_contained=0)
     (tmp_path / "page.page.flac").unlink()
     page = chromium.new_page()
     page.goto((tmp_path / "page.html").as_uri())
@@ -498,7 +534,7 @@ def test_hostile_names_do_nothing(show, tmp_path):
     ],
 )
 def test_the_browser_holds_to_the_policy(chromium, recording, tmp_path, attempt, rule):
-    write_page(tmp_path / "page.html", recording, FOUND, LABELS)
+    write_page(tmp_path / "page.html", recording, {"found": FOUND}, LABELS)
     context = chromium.new_context(offline=True)
     page = context.new_page()
     page.goto((tmp_path / "page.html").as_uri())

@@ -1,4 +1,4 @@
-"""The command line: every form and fault of it, by the function that Snakemake's rule calls too."""
+"""The command line: its formats and its errors. The rule `segment` calls the same function."""
 
 import contextlib
 import csv
@@ -21,10 +21,13 @@ import pandas as pd
 import pytest
 import segment_audio
 import soundfile
-from segment_audio import main
 
 from untrained import noise, save_untrained
-from yoho.segmenting.segmenter import Segmenter, load
+from yoho.segmenting import command as module
+from yoho.segmenting.command import Options, main
+from yoho.segmenting.finding import find_audio
+from yoho.segmenting.segmenter import Segmenter, cached_segmenter
+from yoho.segmenting.writing import FORMS
 
 SCRIPT = Path(segment_audio.__file__)
 
@@ -38,7 +41,7 @@ def run(tmp_path_factory):
 def here(tmp_path, monkeypatch):
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
-    load.cache_clear()
+    cached_segmenter.cache_clear()
     return tmp_path
 
 
@@ -50,12 +53,12 @@ def song(here):
 
 @pytest.fixture(scope="module")
 def wanted(run):
-    """Events of the song."""
+    """The events of the song."""
     return Segmenter.load(run)(pcm(), 44100)
 
 
 def pcm():
-    """The song as whole numbers."""
+    """The song as 16-bit integers."""
     return np.round(noise(6).clip(-1, 1) * (2**15 - 1)).astype("<i2")
 
 
@@ -112,10 +115,10 @@ def test_decoding(song, run, capsys):
 
 
 def test_the_best_run_is_the_default(song, run, capsys, monkeypatch, here):
-    monkeypatch.setattr(segment_audio, "RESULTS", run.parents[2])
+    monkeypatch.setattr(module, "RESULTS", run.parents[2])
     assert main([song]) == 0
     assert capsys.readouterr().err == f"network: {run} (the best of dataset data by validation F1, 0.50)\n"
-    monkeypatch.setattr(segment_audio, "RESULTS", here)
+    monkeypatch.setattr(module, "RESULTS", here)
     assert main([song]) == 2
     assert "run `make`" in capsys.readouterr().err
 
@@ -141,7 +144,7 @@ def test_several_files_and_folders_name_each(song, run, capsys, here, wanted):
 def test_a_folder_of_results(song, run, capsys, here, wanted, jobs):
     (here / "more").mkdir()
     soundfile.write(here / "more" / "song.wav", noise(1), 44100)
-    # Whole paths: processes that an earlier test began may stand in another folder.
+    # Absolute paths, because processes that an earlier test started may have another working folder.
     options = ["--weights", str(run), "--output", str(here / "out/of"), "--format", "dcase", "--jobs", jobs]
     assert main([str(here / song), str(here / "more"), *options]) == 0
     assert capsys.readouterr().out == ""
@@ -188,7 +191,7 @@ def test_any_name(run, here, capfd, name):
             main(["--weights", str(run), "--page", "--output", "out", "--format", form, "--", name, str(here / name)])
             == 0
         )
-        assert Path("out", f"{name}.{segment_audio.FORMS[form].suffix}").stat().st_size
+        assert Path("out", f"{name}.{FORMS[form].suffix}").stat().st_size
     assert Path("out", f"{name}.html").stat().st_size
     assert main(["--weights", str(run), "--", name, "gone\n.wav"]) == 2
     out, err = capfd.readouterr()
@@ -203,12 +206,12 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
     twin = name[:-5] + ("y" if name[0] == "x" else "\udcfe" if name[0] > "鳥" else "島") + ".wav"
     for file in (name, twin):
         soundfile.write(os.fsencode(file), pcm(), 44100)
-    monkeypatch.setattr(segment_audio, "write_page", partial(segment_audio.write_page, self_contained=100))
-    forms = list(segment_audio.FORMS)
+    monkeypatch.setattr(module, "write_page", partial(module.write_page, self_contained=100))
+    forms = list(FORMS)
     for form in forms:
         assert main(["--weights", str(run), "--output", "out", "--format", form, "--", name, twin]) == 0
     assert main(["--weights", str(run), "--page", name, twin, "--format", "json"]) == 0
-    endings = [f".{segment_audio.FORMS[form].suffix}" for form in forms]
+    endings = [f".{FORMS[form].suffix}" for form in forms]
     made = [path.name for path in (*Path("out").iterdir(), *here.glob("*.html"), *here.glob("*.page.flac"))]
     for ending in (*endings, ".html", ".page.flac"):
         pair = [found for found in made if found.endswith(ending)]
@@ -217,14 +220,14 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
             assert 240 < len(os.fsencode(found)) <= 255
             start, _, code = found.removesuffix(ending).rpartition("~")
             assert name.startswith(start) and len(code) == 8
-            assert name[0] > "鳥" or found.encode()  # no character is cut
+            assert name[0] > "鳥" or found.encode()  # no character is cut in two
     page = next(here.glob("*.html"))
     assert sum(quote(os.fsencode(found.name)) in page.read_text() for found in here.glob("*.page.flac")) == 1
-    assert segment_audio.find_audio([here])[0] == sorted(here / file for file in (name, twin))
+    assert find_audio([here])[0] == sorted(here / file for file in (name, twin))
 
 
 class Terminal(io.TextIOWrapper):
-    """A stream to a terminal that knows few signs."""
+    """A stream to a terminal whose encoding has few characters."""
 
     def __init__(self, encoding):
         super().__init__(io.BytesIO(), encoding=encoding, errors="strict", write_through=True)
@@ -234,9 +237,9 @@ class Terminal(io.TextIOWrapper):
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
-@pytest.mark.parametrize("form", segment_audio.FORMS)
+@pytest.mark.parametrize("form", FORMS)
 def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
-    """Of a name and of a class."""
+    """Both in the name of a file and in that of a class."""
     folder = Path(shutil.copytree(run, here / "run"))
     kept = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(kept | {"event_labels": ["鳥", "car"]}))
@@ -316,7 +319,7 @@ def test_an_interrupt_while_packages_are_loaded_is_no_traceback(run, song, wait)
 
 
 def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypatch, wanted):
-    """And so is one below: its files would be missed."""
+    """The same holds for its subfolders, whose files would be missing without a message."""
     (here / "all" / "locked").mkdir(parents=True)
     (here / "all" / ".hidden").mkdir()
     Path(song).rename(here / "all" / song)
@@ -339,7 +342,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 @pytest.mark.slow
 def test_without_a_home_and_where_nothing_can_be_written(run, song, here):
-    """What numba keeps of librosa lies with librosa or at home."""
+    """Numba caches the compiled functions of librosa beside librosa or in the home folder."""
     if os.getuid() or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv, to become nobody")
     where = Path("/tmp", f"nobody-{here.name}")
@@ -384,7 +387,7 @@ def test_a_file_that_was_cut_short_is_segmented_with_a_warning(run, here, capsys
     assert main([name, "--weights", str(run), "--page"]) == 0
     out, err = capsys.readouterr()
     assert out
-    assert err == f"warning: {name}: is cut off; what there is of it is used\n"
+    assert err == f"warning: {name}: is cut off; the sound before the cut is used\n"
 
 
 def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here, capsys):
@@ -399,21 +402,24 @@ def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here
 
 
 def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
-    file = here / "\udcff.wav"  # a name that is no text
+    file = here / "\udcff.wav"  # a name that is not valid UTF-8
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
-    call = (Path(file.name), None, (str(run), None, None, None), "text", None, True, ["car", "rain"])
-    assert segment_audio.attempt(file, *call)[1:] == (None, [f"{file}: is cut off; what there is of it is used"])
+    options = Options(str(run), "text", page=True, classes=["car", "rain"], jobs=1)
+    outcome = module.try_file(file, Path(file.name), None, options)
+    assert outcome.text and outcome.error is None
+    assert outcome.warnings == [f"{file}: is cut off; the sound before the cut is used"]
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
-    decoded = segment_audio.load(str(run), None, None, None).decoded
+    segmenter = cached_segmenter(str(run), None, None, None)
+    decoded = segmenter.decoded
 
     def warn(windows):
         warnings.warn("numbers", RuntimeWarning, stacklevel=1)
         return decoded(windows)
 
-    monkeypatch.setattr(segment_audio.load(str(run), None, None, None), "decoded", warn)
+    monkeypatch.setattr(segmenter, "decoded", warn)
     with pytest.warns(RuntimeWarning, match="numbers"):
         assert main([song, "--weights", str(run)]) == 0
     assert "warning: numbers" not in capsys.readouterr().err
@@ -423,7 +429,7 @@ def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
 def test_a_rate_that_is_none(run, capsys, monkeypatch, rate):
     monkeypatch.setattr(sys, "stdin", Pipe(pcm().tobytes()))
     assert main(["-", "--weights", str(run), "--rate", rate]) == 2
-    assert "no sample rate" in capsys.readouterr().err
+    assert "not a sample rate" in capsys.readouterr().err
 
 
 def test_bad_files_are_a_line_each_and_the_others_are_done(song, run, capsys, here, wanted):
@@ -471,7 +477,7 @@ def test_an_output_that_cannot_be_written(song, run, capsys, here):
 
 
 class Pipe:
-    """Standard input that gives raw PCM."""
+    """Standard input with raw PCM."""
 
     def __init__(self, data):
         self.buffer = io.BytesIO(data)
@@ -550,13 +556,13 @@ def test_processes_of_a_script(run, song, here):
     table = pd.read_csv(io.StringIO(done.stdout), sep="\t")
     assert set(table["filename"]) >= {"song.wav", "more/song.wav"}
     assert "error: text.wav: " in done.stderr
-    assert done.stderr.count("warning: cut.wav: is cut off; what there is of it is used\n") == 1
+    assert done.stderr.count("warning: cut.wav: is cut off; the sound before the cut is used\n") == 1
     assert done.stderr.endswith("3 segmented, 1 failed\n")
 
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_length(run, here):
-    """Peak of a whole process, at two minutes and at two hours."""
+    """Peak memory of the whole process for two minutes and for two hours."""
 
     def peak(seconds):
         soundfile.write("long.wav", np.tile(np.round(noise(60, 8000) * 20000).astype(np.int16), seconds // 60), 8000)

@@ -1,4 +1,4 @@
-"""Segmenting: the same events as decoding all windows at once, whatever the blocks; told when they are certain."""
+"""Segmenting: the events equal those of decoding all windows at once, for any blocks, and are yielded once final."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
 from yoho.networks.network import load_network
 from yoho.segmenting.choice import best_run
-from yoho.segmenting.segmenter import COLUMNS, Segmenter, ahead
+from yoho.segmenting.segmenter import COLUMNS, Segmenter, prefetched
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
 from yoho.windows.targets import Decoder
@@ -21,7 +21,7 @@ from yoho.windows.targets import Decoder
 RATE = 1000
 LABELS, WINDOWS, DECODING = (DESCRIPTION[key] for key in ("event_labels", "windows", "decoding"))
 LENGTH, HOP, BINS = WINDOWS["length"], WINDOWS["hop"]["score"], WINDOWS["bins"]
-# Ways of decoding random outputs in which some events are found: the threshold, and what is averaged.
+# Decodings that find some events in random outputs.
 WAYS = {"bins": {"threshold": 0.8}, "averaged": {"threshold": 0.25, "averaged": AVERAGED | {"median": 0.1}}}
 
 
@@ -30,12 +30,12 @@ def description(**changes):
 
 
 def drawn(number, seed=0):
-    """Outputs of a window, by the second it begins at: any reproducible numbers will do."""
+    """Reproducible random outputs of a window; number: its first sample."""
     return np.random.default_rng([seed, number]).random((BINS, 3 * len(LABELS))).astype(np.float32)
 
 
 class Drawn:
-    """Stands in for a `Predictor`: a window's outputs follow from its first sample, which is its number."""
+    """Stands in for a `Predictor`: the value of a window's first sample determines its outputs."""
 
     def __init__(self):
         self.asked = []
@@ -47,7 +47,7 @@ class Drawn:
 
 
 def ramp(seconds):
-    """A signal whose samples are their own numbers: exact in float32 up to 2**24."""
+    """A signal whose samples are equal to their index, which is exact in float32 up to 2**24."""
     return np.arange(round(seconds * RATE), dtype=np.float32)
 
 
@@ -68,7 +68,7 @@ def at_once(seconds, decoding):
 
 
 def blocks_of(signal, sizes):
-    """The signal cut after each of the sizes, again and again."""
+    """Yield the signal in blocks of these sizes, which are repeated."""
     start = 0
     while start < len(signal):
         for size in sizes:
@@ -93,7 +93,7 @@ def test_blocks_give_what_all_at_once_gives(end_from, seconds, windows, way):
 
 def test_every_window_is_computed_once():
     predictor = Drawn()
-    Segmenter(predictor, description()).whole(blocks_of(ramp(900), [4096]), None)
+    Segmenter(predictor, description()).segment_blocks(blocks_of(ramp(900), [4096]), None)
     assert predictor.asked == [round(onset * RATE) for onset in window_onsets(900, LENGTH, HOP)]
 
 
@@ -114,24 +114,24 @@ def test_an_event_is_told_within_the_stated_delay_and_never_changed(way, delay):
         told.append(events)
         late += list(heard - events["offset"])
     assert segmenter.delay == pytest.approx(delay)
-    assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # and a block
+    assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # 0.01 s: a block
     pd.testing.assert_frame_equal(
         pd.concat(told).sort_values(["onset", "event_label"], ignore_index=True)[COLUMNS[:3]],
         at_once(120, decoding)[COLUMNS[:3]],
     )
 
 
-def test_ahead_keeps_order_and_errors():
+def test_prefetching_keeps_order_and_errors():
     def items():
         yield from range(5)
         raise InputError("no more")
 
     found = []
     with pytest.raises(InputError, match="no more"):
-        for item in ahead(items(), 3):
+        for item in prefetched(items(), 3):
             found.append(item)
     assert found == [0, 1, 2, 3, 4]
-    assert list(ahead([], 2)) == []
+    assert list(prefetched([], 2)) == []
 
 
 def test_score_is_the_mean_presence_of_the_bins():
@@ -239,12 +239,12 @@ def test_odd_audio_gives_events_within_it(segmenter, waveform):
 
 
 def sounding(samples, first):
-    """Stands in for a `Predictor`: every class sounds in every bin, as it does to a network that hears silence."""
+    """Stands in for a `Predictor`: every class sounds in every bin, as a network may output for silence."""
     return np.tile(np.float32([0.9, 0, 1]), (len(first), BINS, len(LABELS)))
 
 
 def dither(samples, seed=0):
-    """Digital silence of 16 bits as it leaves a mastering tool: triangular noise, rounded; whole numbers."""
+    """16-bit digital silence with triangular dither, as mastering tools write it; integers."""
     rng = np.random.default_rng(seed)
     return np.round(rng.uniform(-0.5, 0.5, samples) + rng.uniform(-0.5, 0.5, samples)).astype(np.int16)
 
@@ -268,7 +268,7 @@ SILENT = {
 def test_silence_holds_no_event(waveform, rate, threshold, way):
     settings = SEGMENTING | {"averaged": AVERAGED | {"median": 0.3}}
     segmenter = Segmenter(sounding, description(segmenting=settings), threshold, way)
-    if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampled, a constant begins and ends with a step
+    if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampling turns a constant into steps at both ends
         waveform = waveform - waveform[0]
     assert segmenter(waveform, rate).empty
     if rate == RATE and len(waveform) > 1:
@@ -279,7 +279,9 @@ def test_silence_holds_no_event(waveform, rate, threshold, way):
 def test_silence_within_a_recording_holds_no_event():
     sound = (0.1 * np.random.default_rng(0).standard_normal(60 * RATE)).astype(np.float32)
     sound[20 * RATE : 40 * RATE] = 0
-    first, second = Segmenter(sounding, description(segmenting=SEGMENTING)).whole([sound], 0.0).events.groupby("onset")
+    first, second = (
+        Segmenter(sounding, description(segmenting=SEGMENTING)).segment_blocks([sound], 0.0).events.groupby("onset")
+    )
     width = LENGTH / BINS
     assert first[0] == 0 and 20 <= first[1]["offset"].max() < 20 + width
     assert 40 - width < second[0] <= 40 and second[1]["offset"].max() == 60
@@ -309,7 +311,7 @@ def test_an_offset_changes_no_event(segmenter):
 
 
 def loudness(samples, first):
-    """Stands in for a `Predictor`: what a window's outputs are follows from its samples, to the bit."""
+    """Stands in for a `Predictor`: a window's samples determine its outputs, to the bit."""
     size = round(LENGTH * RATE)
     windows = np.stack([np.pad(samples[start : start + size], (0, size))[:size] for start in first])
     peaks = np.stack([np.abs(part).max(axis=1) for part in np.array_split(windows, 3 * BINS * len(LABELS), axis=1)], 1)
@@ -325,7 +327,7 @@ def test_a_stream_gives_what_a_file_gives(sizes, seconds, way):
     segmenter = Segmenter(loudness, description(segmenting=SEGMENTING | WAYS[way]), WAYS[way]["threshold"], way)
     times, tables = zip(*segmenter.stream(blocks_of(signal, sizes), floats=True))
     found = pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True)
-    wanted = segmenter.whole([signal], 0.0)
+    wanted = segmenter.segment_blocks([signal], 0.0)
     assert len(wanted.events) and times[-1] == wanted.duration == seconds
     pd.testing.assert_frame_equal(found, wanted.events, rtol=0, atol=1e-12)
 
@@ -383,7 +385,7 @@ def test_best_run_has_the_highest_validation_score(folder, tmp_path):
 
 
 def put_run(results, dataset, f1, time, **data):
-    """A run's folder with as much of a network as `best_run` reads; time: of its weights."""
+    """A run's folder with only those parts of a network that `best_run` reads; time: of its weights."""
     folder = results / dataset / "runs" / f"{f1}"
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps({"validation": {"f1": f1}} | ({"data": data} if data else {})))
@@ -399,23 +401,25 @@ def test_f1_is_compared_within_a_dataset_and_real_recordings_go_first(tmp_path):
 
     unknown = put_run(tmp_path, "old", 0.99, 9)
     assert taken() == (unknown, "0.99")
-    builtin = put_run(tmp_path, "builtin", 0.95, 8, source="synthetic")
-    assert taken() == (builtin, "0.95; it was preferred to old, which is made of recordings of an unknown source")
-    esc10 = put_run(tmp_path, "esc10", 0.7, 1, source="esc50", trained_on="esc10")
-    put_run(tmp_path, "esc10", 0.6, 3, source="esc50", trained_on="esc10")
-    put_run(tmp_path, "esc10", 0.8, 4, source="esc50", trained_on="esc10-pool_released")  # heard its test recordings
+    builtin = put_run(tmp_path, "builtin", 0.95, 8, origin="built-in recordings")
+    assert taken() == (builtin, "0.95; it was preferred to old, which consists of recordings of an unknown source")
+    esc10 = put_run(tmp_path, "esc10", 0.7, 1, origin="a collection's recordings", trained_on="esc10")
+    put_run(tmp_path, "esc10", 0.6, 3, origin="a collection's recordings", trained_on="esc10")
+    put_run(
+        tmp_path, "esc10", 0.8, 4, origin="a collection's recordings", trained_on="esc10-pool_released"
+    )  # heard its test recordings
     folder, why = taken()
     assert folder == esc10
     assert why.startswith(
-        "0.70; it was preferred to esc10-pool_released, which is a variant, and to builtin, which is "
+        "0.70; it was preferred to esc10-pool_released, which is a variant, and to builtin, which consists of "
     )
-    bbc = put_run(tmp_path, "bbc", 0.4, 5, source="bbc")
+    bbc = put_run(tmp_path, "bbc", 0.4, 5, origin="a collection's recordings")
     assert taken()[0] == bbc and "esc10, which is older" in taken()[1]
-    own = put_run(tmp_path, "own", 0.3, 1, source="folder")
-    assert taken()[0] == own and "builtin, which is made of built-in recordings" in taken()[1]
+    own = put_run(tmp_path, "own", 0.3, 1, origin="your own recordings")
+    assert taken()[0] == own and "builtin, which consists of built-in recordings" in taken()[1]
 
 
-@pytest.mark.parametrize("data", [None, [], "synthetic", {"source": ["folder"]}, {"trained_on": 3}])
+@pytest.mark.parametrize("data", [None, [], "synthetic", {"origin": ["your own recordings"]}, {"trained_on": 3}])
 def test_a_model_card_of_another_form_is_a_run_all_the_same(tmp_path, data):
     folder = put_run(tmp_path, "data", 0.5, 1)
     (folder / "model.json").write_text(json.dumps({"validation": {"f1": 0.5}, "data": data}))

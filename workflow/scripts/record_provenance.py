@@ -1,4 +1,4 @@
-"""Where the results come from: the commit of the code, the merged config, the versions of all packages."""
+"""Record the provenance of the results: the commit of the code, the merged config, the versions of all packages."""
 
 import json
 from pathlib import Path

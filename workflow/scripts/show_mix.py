@@ -1,20 +1,20 @@
-"""A test mix to listen to, above its true events and those that each network found."""
+"""Show a test mix as a page to listen to, with its true events and those that each network found."""
 
+import math
 from pathlib import Path
-
-import soundfile
 
 from yoho import job
 from yoho.events import read_table
-from yoho.figures.mix_page import mix_page
+from yoho.segmenting.page import TRUTH, write_page
 
 
 def show_mix(files, page, mix, *, runs, event_labels):
     tables = {Path(file).parent.name: read_table(file) for file in files.found}
-    rows = {"true": read_table(files.events)} | {label: tables[run] for label, run in runs.items()}
-    own = {name: events[events["filename"] == f"{mix}.flac"] for name, events in rows.items()}
-    samples, sample_rate = soundfile.read(Path(files.audio, f"{mix}.flac"), dtype="float32")
-    Path(page).write_text(mix_page(f"Test mix {mix}", samples, sample_rate, own, event_labels))
+    tracks = {TRUTH: read_table(files.events)} | {label: tables[run] for label, run in runs.items()}
+    name = f"{mix}.flac"
+    tracks = {track: events[events["filename"] == name] for track, events in tracks.items()}
+    audio = Path(files.audio, name)
+    write_page(page, audio, tracks, event_labels, title=f"Test mix {mix}", self_contained=math.inf)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Audio segmentation with YOHO networks: the parts of the paper, arrays in and arrays out."""
+"""Audio segmentation with YOHO networks: the parts of the paper, one subpackage for each stage of the workflow."""
 
 import os
 from contextlib import suppress
@@ -7,21 +7,21 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used: the message names the file, key or value and says what to do."""
+    """Unusable input of the user. The message names the file, key or value and says what to do."""
 
 
 def cache_elsewhere():
-    """Let libraries keep what they compile or list in a temporary folder, where the user's own cannot be written.
+    """Give libraries a temporary cache folder if the user's own cannot be written; returns it, or None.
 
-    Numba, which librosa needs, else computes nothing in a read-only installation without a home. It reads its setting
-    when it is imported: so here, before anything else. Processes that this one starts find the folder set already.
+    Numba, which librosa needs, otherwise fails in a read-only installation without a home folder. It reads its setting
+    when it is imported, so that this must run first. Processes started by this one inherit the setting.
     """
-    with suppress(OSError, RuntimeError):  # the latter where there is no home
+    with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
         cache.mkdir(parents=True, exist_ok=True)
         TemporaryFile(dir=cache).close()
         return None
-    with suppress(OSError):  # no temporary folder either
+    with suppress(OSError):  # there is no temporary folder either
         folder = TemporaryDirectory(prefix="yoho-cache-")
         for name in ("NUMBA_CACHE_DIR", "MPLCONFIGDIR"):
             os.environ.setdefault(name, folder.name)
@@ -29,4 +29,4 @@ def cache_elsewhere():
     return None
 
 
-CACHE = cache_elsewhere()  # it lasts as long as this process
+CACHE = cache_elsewhere()  # the folder is deleted when this process ends

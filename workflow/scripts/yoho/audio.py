@@ -1,4 +1,4 @@
-"""Audio files, read and written, and samples as mono blocks at one sample rate."""
+"""Read and write audio files, and turn samples into mono blocks at one sample rate."""
 
 import warnings
 from contextlib import contextmanager
@@ -11,28 +11,28 @@ import soxr
 
 from yoho import InputError
 
-BLOCK = 2**18  # frames that are read at a time: a recording may be hours long
+BLOCK = 2**18  # frames read at a time, because a recording may last hours
 
-# Which of so many channels holds the low-frequency effects (5.1, 6.1, 7.1): WAV's order, which others share; Ogg's.
+# {channels: number of the channel of low-frequency effects} of 5.1, 6.1 and 7.1, in the order of WAV and most formats.
 LOW_FREQUENCY = {6: 3, 7: 3, 8: 3}
 
-CANCELLED = 0.01  # where the mean of channels has less than this of the loudest one's power, they cancel (20 dB)
+CANCELLED = 0.01  # channels cancel if their mean has less than this share of the loudest channel's power (20 dB)
 
 
 class AudioWarning(UserWarning):
-    """A file is used, but something of it is missing, or it is read in an unusual way."""
+    """A file is used although part of it is missing, or it is read in an unusual way."""
 
 
 def warn(path, what):
-    """Say that a file is used, though."""
+    """Issue an AudioWarning about a file that is used nevertheless."""
     warnings.warn(f"{path}: {what}", AudioWarning, stacklevel=3)
 
 
 @contextmanager
 def opened(path):
-    """An audio file to read. Raises InputError where it is missing or unreadable, also while it is being read."""
+    """An open audio file. Raises InputError if it is missing or unreadable, also later while it is read."""
     try:
-        # A name that ends in .raw is a TypeError.
+        # soundfile raises a TypeError for a name that ends in .raw.
         file = soundfile.SoundFile(path)
     except (OSError, RuntimeError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as audio ({error}); replace or remove it") from error
@@ -44,9 +44,9 @@ def opened(path):
 
 
 def read_blocks(file, most=np.inf):
-    """Yield the rest of an opened file, or `most` samples of it, in blocks (samples, channels) float32.
+    """Yield the rest of an open file, or at most `most` samples, in blocks (samples, channels) float32.
 
-    `SoundFile.blocks` trusts the length that a file announces, and gives earlier samples again for what it lacks.
+    `SoundFile.blocks` would trust the announced length of a file and repeat earlier samples if the file is shorter.
     """
     while len(block := file.read(int(min(BLOCK, most)), dtype="float32", always_2d=True)):
         yield block
@@ -54,9 +54,9 @@ def read_blocks(file, most=np.inf):
 
 
 def read_audio(path, onset=0.0, offset=None):
-    """Mono samples (samples,) float32 of a file between two times in seconds, and its sample rate.
+    """Mono samples (samples,) float32 of a file between two times (s), and the sample rate.
 
-    Channels become one by `mono_blocks`. Raises InputError where the file is missing, unreadable, empty or not finite.
+    Channels are mixed by `mono_blocks`. Raises InputError if the file is missing, unreadable, empty or not finite.
     """
     with opened(path) as file:
         file.seek(min(round(onset * file.samplerate), file.frames))
@@ -71,7 +71,7 @@ def read_audio(path, onset=0.0, offset=None):
 
 
 def write_audio(path, samples, sample_rate):
-    """Write mono samples as 16-bit FLAC. Raises InputError where the file cannot be written, on a full disk say."""
+    """Write mono samples as 16-bit FLAC. Raises InputError if that fails, for example on a full disk."""
     try:
         soundfile.write(path, samples, sample_rate, format="FLAC", subtype="PCM_16")
     except soundfile.LibsndfileError as error:
@@ -79,52 +79,52 @@ def write_audio(path, samples, sample_rate):
 
 
 def mono_blocks(blocks, name, low_frequency=LOW_FREQUENCY):
-    """Yield mono blocks (samples,) of blocks (samples, channels): the mean of their channels.
+    """Yield a mono block (samples,) for each block (samples, channels): the mean of its channels.
 
-    Of 5.1, 6.1 and 7.1 the channel of low-frequency effects is left out: low_frequency tells its number by how many
-    there are. Where channels cancel each other, their mean is no sound, and the loudest of them is taken, with an
-    AudioWarning that names where they come from.
+    low_frequency: {channels: number of the channel of low-frequency effects}, which is left out of 5.1, 6.1 and 7.1.
+    If the channels cancel each other, the loudest one is used instead of their mean, with an AudioWarning about `name`.
     """
     power, taken = 0, None
     for block in blocks:
         if block.shape[1] == 1:
-            yield block[:, 0]  # a mean of one takes its time
+            yield block[:, 0]  # faster than a mean
             continue
         if block.shape[1] in low_frequency:
             block = np.delete(block, low_frequency[block.shape[1]], axis=1)
         mean = block.mean(axis=1)
-        # Of as many samples as a block has at most: those of a stream are short.
+        # A running sum over about BLOCK samples, because the blocks of a stream are short.
         power = power * (1 - min(1, len(block) / BLOCK)) + len(block) * np.append(block.var(axis=0), mean.var())
         if power[-1] >= CANCELLED * power[:-1].max():
             yield mean
             continue
         if taken is None:
-            warn(name, "its channels cancel each other where they are added; the loudest is used there")
-        if taken is None or power[taken] < power[:-1].max() / 2:  # of two as loud one is kept: they may be opposite
+            warn(name, "its channels cancel each other in the mean; the loudest one is used there")
+        # The choice changes only for a clearly louder channel: channels that are equally loud may differ in sign.
+        if taken is None or power[taken] < power[:-1].max() / 2:
             taken = power[:-1].argmax()
         yield block[:, taken].copy()
 
 
 def resampled(blocks, rate, sample_rate):
-    """Blocks (samples,) of one sound at another sample rate, Hz: band-limited, as if it were resampled in one piece.
+    """Yield blocks (samples,) of a signal, resampled from `rate` to `sample_rate` (Hz) as if it were in one piece.
 
-    Raises InputError for a rate that is none.
+    Raises InputError for an impossible rate.
     """
-    if not isinstance(rate, Real) or not 1 <= rate <= 1e7:  # not a number is not either
-        raise InputError(f"rate: {rate} is no sample rate in Hz")
+    if not isinstance(rate, Real) or not 1 <= rate <= 1e7:  # this also refuses NaN
+        raise InputError(f"rate: {rate} is not a sample rate in Hz")
     if rate == sample_rate:
         yield from blocks
         return
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
-        # What comes of a low rate is many times longer: of blocks that wait, none may be.
+        # From a low rate, the result is many times longer: it is cut so that no result exceeds a block.
         for piece in np.array_split(block, int(np.ceil(len(block) / rate * sample_rate / BLOCK)) or 1):
             yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def sound(blocks, name):
-    """The same blocks; InputError, naming where they come from, where none holds a sample or one is not finite."""
+def checked_blocks(blocks, name):
+    """Yield the non-empty blocks. Raises InputError about `name` if there are none or a sample is not finite."""
     blocks = (block for block in blocks if len(block))
     first = next(blocks, None)
     if first is None:

@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, read without being held, or held in an address."""
+"""Files: written as a whole, mapped into memory, or put into a data URI."""
 
 import base64
 import mmap
@@ -9,15 +9,15 @@ from pathlib import Path
 
 @contextmanager
 def mapped(path):
-    """The bytes of a file that is not empty, without reading them."""
+    """The bytes of a file as a memory map. The file must not be empty."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         yield content
 
 
 def write_whole(path, data):
-    """Write bytes to a file that, whatever happens meanwhile, holds all of them or what it held before.
+    """Write bytes to a file, which keeps its previous content if anything fails.
 
-    OSError, naming the file, where it cannot be written, on a full disk say.
+    Raises OSError, naming the file, if it cannot be written, for example on a full disk.
     """
     part = Path(f"{path}.part")
     try:
@@ -33,5 +33,5 @@ def write_whole(path, data):
 
 
 def data_uri(content, kind):
-    """Bytes as an address that holds them."""
+    """The data URI of some bytes; kind: their MIME type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

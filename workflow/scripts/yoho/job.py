@@ -1,8 +1,9 @@
-"""What every job needs, whatever it computes: log, progress, parallel work, clear errors."""
+"""What every job needs: a log, clear errors, a debugger, progress bars and parallel work."""
 
 import ctypes
 import errno
 import os
+import pdb
 import re
 import sys
 import threading
@@ -14,30 +15,38 @@ from yoho import InputError
 
 TERMINAL = sys.stderr
 
-# What PyTorch, cuBLAS and cuDNN say where a GPU's memory is full.
+# Messages of PyTorch, cuBLAS and cuDNN when the memory of a GPU is full.
 FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUDNN_STATUS_.*ALLOC.*_FAILED"
 
 
 def start(snakemake):
-    """Begin a Snakemake job: prints, warnings and tracebacks go to its log, and torch gets its threads.
+    """Begin a Snakemake job: its output goes to its log, and torch gets its threads.
 
-    An InputError, or a full disk, is one line on the terminal and in the log; any other exception leaves
-    its traceback in the log and its last line on the terminal.
+    The log gets prints, warnings and tracebacks. An InputError or a full disk is reported as one line in the log and on
+    the terminal. Any other exception leaves its traceback in the log and its last line on the terminal. `breakpoint()`
+    opens pdb on the terminal, unless PYTHONBREAKPOINT names another debugger.
     """
     log = open(str(snakemake.log), "w", buffering=1)  # noqa: SIM115 (open until the job ends)
     sys.stdout = sys.stderr = log
     sys.excepthook = partial(report, log)
+    if "PYTHONBREAKPOINT" not in os.environ:
+        sys.breakpointhook = debug
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
         keep_memory()
 
 
-def keep_memory():
-    """Let freed memory stay with the process, where glibc can: torch frees and takes large arrays all the time.
+def debug():
+    """Stop in the caller with pdb, whose input and output are the terminal's even while prints go to a log."""
+    pdb.Pdb(stdin=sys.stdin, stdout=TERMINAL).set_trace(sys._getframe(1))
 
-    Otherwise each of them comes page by page from the system: a tenth of the time of training on a CPU. All threads
-    share it, or each would keep what it once took.
+
+def keep_memory():
+    """Keep freed memory in the process if the C library is glibc: torch frees and allocates large arrays all the time.
+
+    Otherwise the system provides each array page by page, which costs a tenth of the training time on a CPU. All
+    threads share one arena; with one each, every thread would keep its own freed memory.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
@@ -48,31 +57,31 @@ def keep_memory():
 
 
 def end_with(parent):
-    """End this process once its parent has ended: a killed Snakemake leaves no job behind that writes on."""
+    """End this process once its parent has ended, so that a killed Snakemake leaves no job behind that still writes."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
 
 
 def report(log, kind, error, trace):
-    """Say what went wrong, to the log and to the terminal."""
+    """Report an exception in the log and on the terminal."""
     error = explained(error)
     line = f"error: {error}" if isinstance(error, InputError) else f"error: {kind.__name__}: {error}"
-    print(f"\n{line}\n", file=TERMINAL)  # first: the log may be on the disk that is full
+    print(f"\n{line}\n", file=TERMINAL)  # before the log, which may lie on the full disk
     if not isinstance(error, InputError):
         traceback.print_exception(kind, error, trace, file=log)
     print(line, file=log)
 
 
 def explained(error):
-    """The error itself, or, where its cause is known, an InputError that says what to do.
+    """An InputError that says what to do if the cause of the error is known, otherwise the error itself.
 
-    Known are a full disk, a GPU whose memory is full, and a compiler that is missing or fails.
+    Known causes: a full disk, a full memory of the GPU, and a compiler that is missing or fails.
     """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
     cause = error
-    while cause:  # the end of a broken CUDA graph hides what broke it
+    while cause:  # the error at the end of a broken CUDA graph hides its cause
         reason = str(cause).partition("\n")[0]
         if isinstance(cause, RuntimeError) and re.search(FULL_GPU, reason):
             todo = "let fewer jobs share it (gpu= of the profile), or train with a lower training.batch_size"
@@ -84,13 +93,13 @@ def explained(error):
 
 
 def say(text):
-    """Say something in the log and on the terminal."""
+    """Print a text in the log and on the terminal."""
     print(text)
     print(text, file=TERMINAL)
 
 
 def progress(*args, **settings):
-    """A progress bar on the terminal; one that moves every 20 s where the output is no terminal."""
+    """A progress bar on the terminal; if the output is a file or a pipe, it is updated only every 20 s."""
     from tqdm import tqdm
 
     return tqdm(*args, file=TERMINAL, mininterval=0.5 if TERMINAL.isatty() else 20, dynamic_ncols=True, **settings)
@@ -99,13 +108,13 @@ def progress(*args, **settings):
 def spread(function, calls, threads, description):
     """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar.
 
-    A few calls per process are handed out at a time, and no more before their results are taken: what is
-    held in memory does not grow with the number of calls.
+    Only a few calls per process are computed before their results are taken, so that memory use does not grow with
+    the number of calls.
     """
     from joblib import Parallel, delayed, parallel_config
 
     few = 4 * threads
-    # Each process computes with one thread of its own: together they fill the job's threads.
+    # Each process computes with one thread; together they use the job's threads.
     with (
         parallel_config(backend="loky", inner_max_num_threads=1),
         Parallel(n_jobs=threads, return_as="generator") as parallel,
@@ -119,5 +128,5 @@ def spread(function, calls, threads, description):
 
 
 def params(snakemake):
-    """A job's params by name, without the digest of its code."""
+    """A job's params by name, without `code`, the digest of its code."""
     return {name: value for name, value in snakemake.params.items() if name != "code"}

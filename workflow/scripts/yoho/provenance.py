@@ -1,4 +1,4 @@
-"""Where results come from: the code's commit, the versions of packages, digests of files."""
+"""The provenance of results: the commit of the code, versions of packages, digests of files."""
 
 import hashlib
 import platform
@@ -8,23 +8,23 @@ from pathlib import Path
 
 
 def commit():
-    """The commit of the workflow's code, as git describes it ("-dirty" where files differ from it), or "unknown"."""
+    """The commit of the workflow's code as `git describe` names it ("-dirty" after local changes), or "unknown"."""
     describe = ["git", "-C", Path(__file__).parent, "describe", "--always", "--tags", "--dirty"]
     try:
         return subprocess.run(describe, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
-    except (OSError, subprocess.SubprocessError):  # no git, or a copy without its history
+    except (OSError, subprocess.SubprocessError):  # git is missing, or this is a copy without the history
         return "unknown"
 
 
 def versions():
-    """Version of Python and of every installed package, by name. Neither a clock nor a path: again gives the same."""
-    # Of two packages with one name the first on the path is imported.
+    """{name: version} of Python and every installed package. It holds neither a time nor a path."""
+    # Reversed, because Python imports the first package of a name on its path.
     found = {package.metadata["Name"]: package.version for package in reversed(list(metadata.distributions()))}
     return {"python": platform.python_version()} | dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
 def digest(paths):
-    """SHA-256 of some files' bytes, one after another."""
+    """SHA-256 over the SHA-256 digests of some files, in order."""
     total = hashlib.sha256()
     for path in paths:
         with open(path, "rb") as file:

@@ -45,7 +45,7 @@ def stage_seconds(segmenter, path):
             yield batch
 
     start, busy = time.perf_counter(), time.thread_time()
-    segmenter.joined(read(segmenter.batches(*segmenter.signal(path), AT_ONCE)))
+    segmenter.segment_batches(read(segmenter.batches(*segmenter.read(path), AT_ONCE)))
     whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
     spent = segmenter.predictor.seconds - before
     stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}

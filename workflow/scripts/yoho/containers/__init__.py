@@ -1,1 +1,1 @@
-"""What the bytes of an audio file say: its format, where its sound lies, and what of it is missing."""
+"""The bytes of an audio file: its format, where its sound lies, and whether parts are missing."""

@@ -1,11 +1,11 @@
-"""The format of an audio file by its first bytes, and the frames of MP3 and AAC."""
+"""Recognise the format of an audio file by its first bytes, and find the frames of MP3 and AAC."""
 
 from functools import lru_cache
 from typing import NamedTuple
 
 MP3 = ("MP3", "MPEG")  # libsndfile's names
 
-# Beginnings of files by which one knows that bytes are no raw PCM: where, what, and the format's name.
+# Marks that distinguish files from raw PCM: (position, mark, name of the format).
 MAGIC = [
     (0, b"RIFF", "WAV"),
     (0, b"RIFX", "WAV"),
@@ -21,23 +21,23 @@ MAGIC = [
     (0, b"\x30\x26\xb2\x75", "WMA"),
     (4, b"ftyp", "MP4"),
 ]
-START = 3 * 2881  # bytes by which a format is known: three of the longest frames of MP3
+START = 3 * 2881  # bytes that suffice to recognise a format: three of the longest frames of MP3
 
 
 def format_of(start):
-    """The name of the audio file format that some bytes begin, or None where they may be raw PCM.
+    """The name of the audio file format of a file that begins with `start`, or None if that may be raw PCM.
 
-    start: START bytes, or all there are. One frame's header could be a sample: three frames of MP3 or of AAC (ADTS)
-    must follow each other.
+    start: the first START bytes, or all if there are fewer. MP3 and AAC (ADTS) need three consecutive frames, because
+    the header of a single one could be a sample of PCM.
     """
     for place, mark, name in MAGIC:
         if start[place : place + len(mark)] == mark:
             return name
-    return next((name for name, frame in FRAMES.items() if follow_each_other(start, 0, frame)), None)
+    return next((name for name, frame in FRAMES.items() if three_frames_at(start, 0, frame)), None)
 
 
-def follow_each_other(content, position, frame):
-    """Whether three frames lie from a position on, one after another; frame: `mp3_frame` or `adts_frame`."""
+def three_frames_at(content, position, frame):
+    """Whether three consecutive frames begin at a position; frame: `mp3_frame` or `adts_frame`."""
     for _ in range(3):
         length = frame(content[position : position + 7]).length
         position += length
@@ -47,7 +47,7 @@ def follow_each_other(content, position, frame):
 
 
 class Frame(NamedTuple):
-    """A frame of coded sound: its bytes (0: it is none), its duration (s), and what stays the same within a stream."""
+    """A frame of coded sound: its length (bytes, 0: not a frame), duration (s), and what is constant in its stream."""
 
     length: int = 0
     duration: float = 0.0
@@ -55,11 +55,11 @@ class Frame(NamedTuple):
 
 
 def mp3_frame(header):
-    """The frame of MP3 that four bytes begin."""
+    """The MP3 frame that begins with these bytes, of which the first four count."""
     return mp3_frame_of(header[:4])
 
 
-@lru_cache(4096)  # in a file they are few
+@lru_cache(4096)  # a file has few different headers
 def mp3_frame_of(header):
     """See `mp3_frame`."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2 or header[1] & 0x18 == 0x08:
@@ -80,7 +80,7 @@ def mp3_frame_of(header):
 
 
 def adts_frame(header):
-    """The ADTS frame (AAC) that seven bytes begin."""
+    """The ADTS frame (AAC) that begins with these seven bytes."""
     if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
         return Frame()
     rates = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -91,10 +91,10 @@ def adts_frame(header):
 FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
 
 
-def next_frames(content, position, frame):
-    """Where, from a position on, three frames follow each other; None where they do not."""
+def find_frames(content, position, frame):
+    """The first position, not before the given one, of three consecutive frames; None if there is none."""
     while (position := content.find(b"\xff", position)) >= 0:
-        if follow_each_other(content, position, frame):
+        if three_frames_at(content, position, frame):
             return position
         position += 1
     return None

@@ -6,25 +6,25 @@ import struct
 from yoho.containers.frames import MP3
 from yoho.files import mapped
 
-UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's, of a file that does not tell
+UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile reports for a file without a length
 
-# Bytes that a file announces which was written as it came, its length not known beforehand: all ones, and SoX's.
+# Sizes in the headers of files whose length was unknown when writing began: all ones, and those of SoX.
 UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
 
-TAGS = (b"ID3", b"TAG", b"APETAGEX")  # what may follow the sound of any file
+TAGS = (b"ID3", b"TAG", b"APETAGEX")  # tags that may follow the sound of any file
 
 
-def announces(content, position):
-    """Whether the MP3 frame at a position is the header of a file: it holds no sound, but the number of frames."""
+def is_header_frame(content, position):
+    """Whether the MP3 frame at a position is a file's header, which holds the number of frames instead of sound."""
     header = content[position + 4 : position + 44]
     return any(mark in header for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def sound_bytes(path, kind):
-    """Byte range (start, end) of the sound of a WAV, AIFF or AU file that holds more than it announces; None otherwise.
+    """Byte range (start, end) of the sound of a WAV, AIFF or AU file that holds more than it announces, or None.
 
-    That is a WAV whose sizes wrapped at 4 GB, or one whose recorder lost its power before it wrote them: what follows
-    the announced sound is neither a chunk nor a tag. kind: libsndfile's name of the format.
+    Examples are a WAV whose sizes wrapped at 4 GB and one whose recorder lost its power before it wrote them. The bytes
+    after the announced sound are then neither a chunk nor a tag. kind: libsndfile's name of the format.
     """
     with mapped(path) as content:
         if kind == "AU":
@@ -43,21 +43,21 @@ def sound_bytes(path, kind):
         end = start + size + size % 2
         if end >= len(content) or any(0 <= mark - size < 2**16 for mark in UNKNOWN_BYTES):
             return None
-        if content[end : end + 8].startswith(TAGS) or kind != "AU" and follow(content, end, order):
+        if content[end : end + 8].startswith(TAGS) or kind != "AU" and are_chunks(content, end, order):
             return None
         return start, len(content)
 
 
 def chunks(content, position, order):
-    """Yield (name, start, size) of each chunk from a position on, as far as they lie within the file."""
+    """Yield (name, start, size) of each chunk from a position on, up to the end of the file."""
     while position + 8 <= len(content):
         name, size = struct.unpack_from(f"{order}4sI", content, position)
         yield name, position + 8, size
         position += 8 + size + size % 2
 
 
-def follow(content, position, order):
-    """Whether what follows a position is chunks: names of printable letters, and sizes that end where the file does."""
+def are_chunks(content, position, order):
+    """Whether the bytes from a position on are chunks: their names are printable and their sizes add up to the rest."""
     end = position
     for name, start, size in chunks(content, position, order):
         if not re.fullmatch(rb"[ -~]{4}", name):
@@ -67,9 +67,9 @@ def follow(content, position, order):
 
 
 def announced_frames(content):
-    """How many frames of sound the header of an MP3 announces; None where it does not say."""
+    """The number of frames that the header of an MP3 announces, or None."""
     start = 0
-    if content[:3] == b"ID3":  # a tag; its size has seven bits a byte
+    if content[:3] == b"ID3":  # a tag, whose size has seven bits in a byte
         start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
     found = re.search(rb"Xing|Info|VBRI", content[start : start + 256])
     if not found:
@@ -82,7 +82,7 @@ def announced_frames(content):
 
 
 def is_estimated(path, kind):
-    """Whether a file is an MP3 without a header that tells its length: libsndfile reads as far as it guesses."""
+    """Whether a file is an MP3 without a length in its header, so that libsndfile stops at an estimated length."""
     if kind not in MP3:
         return False
     with mapped(path) as content:

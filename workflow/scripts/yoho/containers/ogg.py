@@ -1,4 +1,4 @@
-"""Ogg: its pages, and what is wrong with them."""
+"""The pages of Ogg files, and their faults."""
 
 import struct
 import zlib
@@ -8,11 +8,11 @@ import numpy as np
 
 from yoho.files import mapped
 
-MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with their bits in the other order
+MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # every byte with its bits in reverse order
 
 
 def ogg_starts(content):
-    """Where an Ogg file has a page that begins a stream, after one that does not."""
+    """Yield the position of each page that begins a stream and does not follow another such page."""
     begun = False
     for page in ogg_pages(content):
         if page.begins and not begun:
@@ -21,7 +21,7 @@ def ogg_starts(content):
 
 
 class Page(NamedTuple):
-    """A page of Ogg: where it lies, its flags and numbers, and the lengths of the pieces that it holds, (pieces,)."""
+    """A page of Ogg: position, flags, granule position, serial and sequence number, and lengths of its pieces."""
 
     position: int
     flags: int
@@ -32,7 +32,7 @@ class Page(NamedTuple):
 
     @property
     def length(self):
-        """Bytes, of which the file's end may lack some."""
+        """Its length in bytes, which may reach past the end of a cut file."""
         return 27 + len(self.pieces) + sum(self.pieces)
 
     @property
@@ -42,7 +42,7 @@ class Page(NamedTuple):
 
 
 def ogg_pages(content):
-    """Yield each `Page`. Bytes between pages are skipped."""
+    """Yield each `Page`, skipping bytes between pages."""
     position = content.find(b"OggS")
     while position >= 0 and position + 27 <= len(content):
         *numbers, count = struct.unpack_from("<5xBqII4xB", content, position)
@@ -52,10 +52,10 @@ def ogg_pages(content):
 
 
 def fault_of_ogg(path):
-    """What is wrong with an Ogg file, in words, or nothing; soundfile passes over it, and later sound is early.
+    """The fault of an Ogg file in words, or "". soundfile would skip the faulty pages and give later sound too early.
 
-    Pages are damaged where their checksum is wrong. Some are missing where their numbers leave one out, or where one
-    ends later than its packets last.
+    A page is damaged if its checksum is wrong. Pages are missing if a sequence number is, or if a page ends later than
+    the duration of its packets allows.
     """
     sequences, before, page = {}, None, None
     with mapped(path) as content:
@@ -73,15 +73,15 @@ def fault_of_ogg(path):
             samples += lasting(whole, page.pieces)
             if last and page.granule - last > samples + 2048:
                 return "lacks parts"
-            if page.granule >= 0:  # otherwise no packet ends here
+            if page.granule >= 0:  # -1: no packet ends in this page
                 last, samples = page.granule, 0
-    return "" if page.flags & 4 else "does not say where it ends, and may go on"
+    return "" if page.flags & 4 else "has no mark of its end, and may go on"
 
 
 def duration_of_packets(header):
-    """A function of a page's bytes and pieces that gives the samples of the packets that end there, at most.
+    """A function of (page, pieces) that gives the maximum number of samples of the packets that end in a page.
 
-    header: a stream's first packet. Of codings but Opus and Vorbis nothing is known.
+    header: a stream's first packet. The number is infinite for codings other than Opus and Vorbis.
     """
     if header.startswith(b"OpusHead"):
         return opus_samples
@@ -90,7 +90,7 @@ def duration_of_packets(header):
 
 
 def opus_samples(page, pieces):
-    """Samples, at 48 kHz, of the packets of Opus that begin in a page (RFC 6716, section 3.1)."""
+    """Samples at 48 kHz of the Opus packets that begin in a page (RFC 6716, section 3.1)."""
     total, position, begins = 0, 27 + len(pieces), not page[5] & 1
     for piece in pieces:
         if begins and position + 1 < len(page):
@@ -105,6 +105,6 @@ def opus_samples(page, pieces):
 
 
 def checksum(page):
-    """The checksum of a page of Ogg: zlib's, but with the bits of every byte, and of itself, in the other order."""
+    """The checksum of an Ogg page: zlib's CRC-32 with the bits of all bytes, and of itself, in reverse order."""
     total = zlib.crc32(page.translate(MIRRORED), 2**32 - 1) ^ (2**32 - 1)
     return total.to_bytes(4, "big").translate(MIRRORED)

@@ -1,4 +1,4 @@
-"""Pages for the report: a table or a text. Each is one HTML file that needs nothing but a browser."""
+"""Tables of results as files, and pages for the report. Each page is one HTML file that needs only a browser."""
 
 import html
 from pathlib import Path
@@ -22,7 +22,6 @@ th {{ border-bottom: 2px solid #888; }}
 .data td {{ white-space: nowrap; }} td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 tr:nth-child(even) td {{ background: #f6f6f6; }}
 pre {{ font-size: 12px; white-space: pre-wrap; }}
-audio {{ width: 100%; }} svg {{ width: 100%; cursor: pointer; }}
 </style>
 </head>
 <body>
@@ -33,21 +32,31 @@ audio {{ width: 100%; }} svg {{ width: 100%; cursor: pointer; }}
 """
 
 
+def write_results(path, rows, float_format=None, *, title=None):
+    """Write a table of results to `path` (.csv) and, given a title, a page of it for the report to NAME.html beside it.
+
+    rows: a DataFrame, or a list of {column: value}; float_format: how floats are written, for example "%.6f".
+    """
+    pd.DataFrame(rows).to_csv(path, index=False, float_format=float_format)
+    if title is not None:
+        Path(path).with_suffix(".html").write_text(table_page(title, path))
+
+
 def table_page(title, path):
-    """A .csv table as a page, with the file itself to keep."""
+    """A .csv table as a page that also offers the file for download."""
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = table[sorted(table.columns, key=lambda name: name == "run")]  # long names last
     heads = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in table.columns)
     rows = ("".join(cell(value) for value in row) for row in table.itertuples(index=False))
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     name, content = Path(path).name, data_uri(Path(path).read_bytes(), "text/csv")
-    link = f'<p>The same as a file: <a download="{name}" href="{content}">{name}</a></p>'
+    link = f'<p>Download this table: <a download="{name}" href="{content}">{name}</a></p>'
     body = f'<div class="wide data"><table>\n<tr>{heads}</tr>\n{body}\n</table></div>\n{link}'
     return PAGE.format(title=html.escape(title), body=body)
 
 
 def cell(value):
-    """A cell of a table: numbers with four digits, nothing where there is none."""
+    """A table cell in HTML: floats are shown with four significant digits, missing values as empty cells."""
     if isinstance(value, str):
         return f"<td>{html.escape(value)}</td>"
     if pd.isna(value):
@@ -63,7 +72,7 @@ def text_page(title, text):
 
 
 def markdown_page(text):
-    """A text in Markdown as a page; its first line is the title."""
+    """A Markdown text as a page. Its first line becomes the title."""
     from markdown_it import MarkdownIt
 
     title, _, rest = text.partition("\n")

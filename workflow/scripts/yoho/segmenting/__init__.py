@@ -1,1 +1,1 @@
-"""Segmenting: what sounds when in anyone's audio, by a trained network."""
+"""Segmenting: a trained network finds which classes sound when in any audio."""

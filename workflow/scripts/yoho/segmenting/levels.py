@@ -1,24 +1,22 @@
-"""Levels of a signal that is segmented: a constant offset removed, and the bins in which nothing sounds.
+"""Levels of a signal to be segmented: removal of a constant offset, and detection of silent bins.
 
-A network is given windows that are each scaled to peak 1, so that it takes the faintest noise for a sound.
+Silence must be detected because each window is scaled to peak 1, so that a network takes the faintest noise for sound.
 """
 
 import numpy as np
 from scipy.signal import butter, lfilter, lfilter_zi
 
-CELL = 0.01  # s: the mean is followed from one piece of this length to the next; sample by sample takes longer
+CELL = 0.01  # s: step in which the offset is tracked; tracking it sample by sample would take longer
 
-STEP = 2.0**-16  # half a step of 16 bits: the mean of two channels of 16 bits has such steps
-FAINT = (
-    0.1  # floats that stay below it (-20 dBFS) may have been scaled: what counts as silent among them sinks with them
-)
+STEP = 2.0**-16  # half a step of 16 bits, which is the step of the mean of two 16-bit channels
+FAINT = 0.1  # floats that stay below this peak (-20 dBFS) may have been scaled, so that the limit of silence scales too
 
 
 def offset_removed(blocks, rate, cutoff):
-    """Yield (block, the same without its offset) of blocks (samples,) float32 of one signal, cut anew.
+    """Yield (block, block without offset) for a signal given as blocks (samples,) float32, which are cut differently.
 
-    What is removed is a low-pass of first order of the signal, at `cutoff` Hz (None: nothing is removed). It starts
-    from the mean of the signal's first second: a constant signal becomes zeros. It depends on no cut between blocks.
+    The offset is the signal after a first-order low-pass at `cutoff` Hz (None: no offset is removed). The filter starts
+    from the mean of the first second, so that a constant signal becomes zeros. How the blocks are cut does not matter.
     """
     if cutoff is None:
         yield from ((block, block) for block in blocks)
@@ -28,7 +26,7 @@ def offset_removed(blocks, rate, cutoff):
     rise = np.arange(1, cell + 1, dtype=np.float32) / np.float32(cell)
     level = state = None
     for block in cut_to_cells(blocks, cell, least=round(rate)):
-        missing = -len(block) % cell  # at the signal's end alone: as if its last sample went on
+        missing = -len(block) % cell  # only at the signal's end, where the last sample is repeated
         cells = (np.pad(block, (0, missing), mode="edge") if missing else block).reshape(-1, cell)
         if state is None:
             level = block[: round(rate)].mean(dtype=float)
@@ -36,14 +34,14 @@ def offset_removed(blocks, rate, cutoff):
         levels, state = lfilter(numerator, denominator, cells.mean(axis=1, dtype=float), zi=state)
         before = np.concatenate([[level], levels[:-1]])
         level = levels[-1]
-        # Between the levels at the ends of the cells a straight line.
+        # Linear interpolation between the levels at the ends of the cells.
         slow = (levels - before).astype(np.float32)[:, None] * rise
         slow += before.astype(np.float32)[:, None]
         yield block, np.subtract(cells, slow, out=slow).ravel()[: len(block)]
 
 
 def cut_to_cells(blocks, cell, least):
-    """The same samples in blocks of whole cells, the first of at least `least` samples; the last is what is left."""
+    """Yield the same samples in blocks of whole cells, the first of at least `least` samples; the last has the rest."""
     waiting, held = [], 0
     for block in blocks:
         waiting.append(block)
@@ -58,10 +56,11 @@ def cut_to_cells(blocks, cell, least):
 
 
 class Silence:
-    """Tells in which bins of a signal's windows nothing sounds, one batch of windows after another.
+    """Detects the silent bins of a signal's windows, one batch of windows after another.
 
-    limit: dBFS (None: none is silent); loudest: of the signal's samples, where they came as floats, whose scale nobody
-    knows, see `loudest`; 0: it is found out as they come, up to the end of each window; None: full scale is 1.
+    limit: dBFS; None: no bin is silent.
+    loudest: peak of a signal of floats, whose full scale is unknown (see `loudest`); 0: the peak up to the end of each
+    window is used; None: full scale is 1.
     """
 
     def __init__(self, limit, loudest):
@@ -69,7 +68,7 @@ class Silence:
         self.stepped = loudest == 0
 
     def full_scale(self, window):
-        """What 0 dBFS is, up to the end of a window (samples,)."""
+        """The amplitude of 0 dBFS, as known at the end of a window (samples,)."""
         if self.loudest is None:
             return 1.0
         self.loudest = max(self.loudest, float(np.abs(window).max()))
@@ -77,10 +76,10 @@ class Silence:
         return 1.0 if self.stepped else self.loudest if self.loudest > 1 else min(1.0, self.loudest / FAINT)
 
     def __call__(self, samples, first, size, bins):
-        """Which bins are silent, (windows, bins) bool: those whose samples are all within the limit of their mean.
+        """Which bins are silent, (windows, bins) bool: all their samples are within the limit around their mean.
 
-        samples: as they came, (samples,); first: of each window, ascending, (windows,); size: samples of a window. A
-        bin past the signal's end is silent.
+        samples: (samples,), with their offset; first: first sample of each window, ascending, (windows,); size: samples
+        in a window. Bins past the signal's end are silent.
         """
         silent = np.zeros((len(first), bins), bool)
         if self.share is None:
@@ -98,9 +97,9 @@ class Silence:
 
 
 def loudest(blocks):
-    """The loudest sample of blocks (samples,) of floats; None where full scale is 1.
+    """The peak of blocks (samples,) of floats, or None if full scale is 1.
 
-    That is so where they are 16-bit samples divided by 2**15, or the means of two channels of such.
+    Full scale is 1 if the floats are 16-bit samples divided by 2**15, or the mean of two such channels.
     """
     peak, stepped = 0.0, True
     for block in blocks:
@@ -110,6 +109,6 @@ def loudest(blocks):
 
 
 def in_steps(samples):
-    """Whether samples are multiples of STEP."""
+    """Whether all samples are multiples of STEP."""
     steps = samples / np.float32(STEP)
     return bool((steps == np.rint(steps)).all())

@@ -1,12 +1,13 @@
-"""A page to hear and see what was found in a recording: audio, log-mel picture, a lane per class, a table.
+"""An HTML page to hear a recording and see its events: audio, log-mel picture, a lane for each class, a table.
 
-It needs nothing but a browser; audio beyond a stated length lies in a file beside it.
+The page needs only a browser. It holds the audio itself up to a given length; longer audio lies in a file beside it.
 """
 
 import base64
 import hashlib
 import io
 import os
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -29,19 +30,21 @@ from yoho.segmenting.reading import open_audio
 from yoho.segmenting.writing import named_after
 
 SELF_CONTAINED = 600 * 48_000  # samples up to which a page holds its audio: ten minutes at 48 kHz
-TAIL = 2**16  # samples of silence after the audio: in the last frames of a FLAC file Chromium cannot always seek
+TAIL = 2**16  # samples of silence after the audio: Chromium cannot always seek to the last frames of a FLAC file
+TRUTH = "true"  # name of the track of true events
 
-# The picture: at most so many columns and mel bands, and what its colours span.
-COLUMNS = 2048
-BANDS = 80
-RANGE = 80  # dB
-QUIET = -90  # dB: what is brightest in a picture is taken to be no quieter, so that silence is dark
+# The log-mel picture is a display whose size follows the recording's length and rate; no network ever sees it, so that
+# it is not the front end's.
+COLUMNS = 2048  # maximum width of the picture
+BANDS = 80  # maximum number of mel bands
+RANGE = 80  # dB that the colours span
+QUIET = -90  # dB: lowest level of the brightest colour, so that silence stays dark
 
-HATCHES = 3  # ways to fill a colour (none, and two hatches of page.html): classes from the ninth on differ in theirs
+HATCHES = 3  # fillings of a colour (none and the two of page.html): classes after the eighth differ in their filling
 
 
-class Segment(NamedTuple):
-    """A class that sounds from `onset` to `offset`, s; `score` in [0, 1] where it has one."""
+class Event(NamedTuple):
+    """A class that sounds from `onset` to `offset` (s), with a score in [0, 1] or None."""
 
     label: str
     onset: float
@@ -50,31 +53,34 @@ class Segment(NamedTuple):
 
 
 class Lane(NamedTuple):
-    """What is drawn of a class: its colour (CSS), the number of its hatch, the segments found and the true ones."""
+    """A class on the page: its colour (CSS), the number of its filling, and its events {track: [Event]}."""
 
     label: str
     colour: str
     hatch: int
-    found: list
-    true: list
+    tracks: dict
 
 
-def write_page(target, audio, events, event_labels, *, reference=None, title=None, self_contained=SELF_CONTAINED):
-    """Write `target`, an HTML page of the segments found in a recording, over its audio.
+def write_page(target, audio, tracks, event_labels, *, title=None, self_contained=SELF_CONTAINED):
+    """Write the HTML page `target`, which plays a recording and shows its events.
 
-    audio: path of a file that `open_audio` reads; events: table of onset, offset (s), event_label and, where there is
-    one, score in [0, 1]; event_labels: classes in the order of their lanes, to which unknown ones of the tables are
-    added; reference: table of the true onset, offset, event_label; title: the file's name where there is none.
-    The audio is mixed to mono, and silence added that is not played. More than `self_contained` samples are written
-    to NAME.page.flac beside NAME.html, where a name that becomes too long is shortened.
-    Of a file no more is in memory at a time than a block, however long it is.
-    Raises InputError where the audio cannot be read, or is the file that would be written beside the page.
+    audio: path of a file that `open_audio` can read.
+    tracks: {name: table of events}, in the order of display; each table has onset, offset (s), event_label and
+    optionally score in [0, 1]. The track named TRUTH holds the true events.
+    event_labels: classes in the order of their lanes; classes that only the tables contain are added.
+    title: the default is the file's name.
+    The audio is mixed to mono. If it has more than `self_contained` samples, it is written to NAME.page.flac beside
+    NAME.html; a name that would become too long is shortened. Memory use does not depend on the recording's length.
+    Raises InputError if the audio cannot be read, or is itself the file that would be written beside the page.
     """
     target, audio = Path(target), Path(audio)
     beside = named_after(target.with_suffix(""), ".page.flac")
     if beside.exists() and beside.samefile(audio):
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
-    # Whole or not at all: the page and its audio take their places when both are written.
+    tracks = {name: events_of(table) for name, table in tracks.items()}
+    found = {name: events for name, events in tracks.items() if name != TRUTH}
+    rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][1:3])
+    # The page and its audio take their places only when both are complete.
     with TemporaryDirectory(dir=target.parent, prefix=".page-") as folder:
         coded, page = Path(folder, "audio.flac"), Path(folder, "page.html")
         samples, sample_rate = encode(audio, coded)
@@ -84,13 +90,15 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
             duration=samples / sample_rate,
             top=f"{sample_rate / 2000:.2g} kHz",
             picture=data_uri(draw(coded, samples), "image/jpeg") if samples else None,
-            lanes=lanes(segments(events), None if reference is None else segments(reference), event_labels),
-            rows=segments(events),
-            scored="score" in events,
-            compared=reference is not None,
+            truth=TRUTH,
+            tracks=tracks,
+            found=found,
+            lanes=lanes(tracks, event_labels),
+            rows=rows,
+            scored=any(event.score is not None for event, _ in rows),
             aside=aside,
             beside=beside.name,
-            source=[quote(os.fsencode(beside.name))] if aside else held(coded) if samples else None,
+            source=[quote(os.fsencode(beside.name))] if aside else data_uri_pieces(coded) if samples else None,
         )
         with page.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
             content.dump(file)
@@ -100,9 +108,9 @@ def write_page(target, audio, events, event_labels, *, reference=None, title=Non
 
 
 def encode(audio, coded):
-    """Write a file's audio, mixed to mono, as 16-bit FLAC, and the tail; returns its samples and its sample rate.
+    """Write a file's audio, mixed to mono, and the silent tail as 16-bit FLAC; returns (samples, sample rate).
 
-    Floats may have any scale. Where the loudest is above 1, or below half a step of 16 bits, it becomes 1.
+    Floats may have any scale. They are divided by their peak if it is above 1 or below half a step of 16 bits.
     """
     sound, scale = open_audio(audio), 1.0
     if sound.floats:
@@ -120,16 +128,10 @@ def encode(audio, coded):
         raise InputError(f"{coded}: cannot be written ({error}); is the disk full?") from error
 
 
-def blocks(path, samples):
-    """The first `samples` of a file, block by block, (samples, channels) float32."""
-    with opened(path) as file:
-        yield from read_blocks(file, samples)
-
-
 def draw(path, samples):
-    """The log-mel picture of the first `samples` of a mono file: JPEG, bytes; low bands below.
+    """The log-mel picture of the first `samples` of a mono file, as the bytes of a JPEG. Low bands are at the bottom.
 
-    Its brightness is that of the thousandth loudest part, or louder, down to `RANGE` dB below.
+    The colours end at the level that one point in a thousand exceeds, and begin `RANGE` dB below.
     """
     decibels = log_mel_columns(path, samples)
     top = max(np.percentile(decibels, 99.9), QUIET)
@@ -139,14 +141,14 @@ def draw(path, samples):
 
 
 def log_mel_columns(path, samples):
-    """Mel power of the first `samples` of a mono file, (columns, bands) dB, each column the mean of its share.
+    """Mel power of the first `samples` of a mono file in dB, (columns, bands); a column is the mean of its frames.
 
-    Frames of about 45 ms, centred, overlap by half in a long file and by seven eighths in a short one.
+    The frames are centred and about 45 ms long. They overlap by half in a long file, by seven eighths in a short one.
     """
     sample_rate = soundfile.info(path).samplerate
     size = 2 ** max(int(np.ceil(np.log2(0.042 * sample_rate))), 5)
     hop = min(max(samples // COLUMNS, size // 8), size // 2)
-    # Of a low rate fewer bands: none may be narrower than the spectrum is fine.
+    # Fewer bands at a low rate: no band may be narrower than the spectrum's resolution.
     bands = min(BANDS, size // 8)
     mel = librosa.filters.mel(sr=sample_rate, n_fft=size, n_mels=bands).T
     taper = librosa.filters.get_window("hann", size).astype(np.float32) / (size / 4)  # a sine of amplitude 1 has peak 1
@@ -160,20 +162,20 @@ def log_mel_columns(path, samples):
         places, begins = np.unique(column[first : first + len(frames)], return_index=True)
         power[places] += np.add.reduceat(spectra.real**2 + spectra.imag**2, begins)
         first += len(frames)
-    # The mean of mel power is the mel power of the mean, which is sooner had.
+    # The mean of mel power is the mel power of the mean, which is faster to compute.
     mel_power = power / np.bincount(column)[:, None] @ mel
     return 10 * np.log10(np.maximum(mel_power, 1e-20))
 
 
 def framed(path, samples, size, hop):
-    """Frames of the first `samples` of a mono file, some (frames, size) at a time; zeros around.
+    """Yield the frames of the first `samples` of a mono file, zero-padded, a few hundred (frames, size) at a time.
 
     Frame t is centred on sample t * hop.
     """
     edge = np.zeros((size // 2, 1), np.float32)
     waiting = edge[:, 0]
-    for part in (blocks(path, samples), [edge]):
-        for block in part:
+    with opened(path) as file:
+        for block in chain(read_blocks(file, samples), [edge]):
             # A few hundred frames at a time: their spectra take more room than the block.
             for piece in np.array_split(block[:, 0], len(block) // (256 * hop) + 1):
                 waiting = np.concatenate([waiting, piece])
@@ -183,44 +185,42 @@ def framed(path, samples, size, hop):
                     waiting = waiting[len(frames) * hop :]
 
 
-def segments(events):
-    """The rows of a table of events, in order of time."""
-    scores = events["score"] if "score" in events else np.full(len(events), np.nan)
-    rows = zip(events["event_label"], events["onset"], events["offset"], scores)
-    found = [
-        Segment(str(label), float(onset), float(offset), None if pd.isna(score) else float(score))
+def events_of(table):
+    """The rows of a table of events as a list of `Event`, in order of time."""
+    scores = table["score"] if "score" in table else np.full(len(table), np.nan)
+    rows = zip(table["event_label"], table["onset"], table["offset"], scores)
+    events = [
+        Event(str(label), float(onset), float(offset), None if pd.isna(score) else float(score))
         for label, onset, offset, score in rows
     ]
-    return sorted(found, key=lambda segment: (segment.onset, segment.offset, segment.label))
+    return sorted(events, key=lambda event: (event.onset, event.offset, event.label))
 
 
-def lanes(found, true, event_labels):
-    """{label: Lane} of the classes of `event_labels`, and of the others that segments have; true: segments or None."""
-    true = true or []
-    labels = dict.fromkeys([*map(str, event_labels), *(segment.label for segment in found + true)])
+def lanes(tracks, event_labels):
+    """{label: Lane} of the classes of `event_labels` and then of any others; tracks: {name: [Event]}."""
+    present = (event.label for events in tracks.values() for event in events)
     return {
         label: Lane(
             label,
-            # Black is that of the page's ink, which is white in the dark.
+            # The palette's black becomes the colour of the page's text, which is white in the dark scheme.
             COLOURS[number % len(COLOURS)].replace("#000000", "var(--ink)"),
             number // len(COLOURS) % HATCHES,
-            [segment for segment in found if segment.label == label],
-            [segment for segment in true if segment.label == label],
+            {name: [event for event in events if event.label == label] for name, events in tracks.items()},
         )
-        for number, label in enumerate(labels)
+        for number, label in enumerate(dict.fromkeys(chain(map(str, event_labels), present)))
     }
 
 
-def held(path):
-    """A FLAC file as an address that holds it, piece by piece."""
+def data_uri_pieces(path):
+    """Yield the data URI of a FLAC file piece by piece."""
     yield data_uri(b"", "audio/flac")
     with path.open("rb") as file:
-        while piece := file.read(3 * 2**18):  # threes of bytes: only the end is padded
+        while piece := file.read(3 * 2**18):  # a multiple of three bytes: base64 pads only the end
             yield base64.b64encode(piece).decode()
 
 
 def clock(seconds, digits=0):
-    """Seconds as a clock shows them: 0:04.617, 1:02:03."""
+    """Seconds in the format of a clock, for example 0:04.617 or 1:02:03."""
     minutes, rest = divmod(round(seconds * 10**digits), 60 * 10**digits)
     hours, minutes = divmod(minutes, 60)
     rest = f"{rest / 10**digits:0{3 + digits if digits else 2}.{digits}f}"
@@ -228,7 +228,7 @@ def clock(seconds, digits=0):
 
 
 def digest(text):
-    """What a page's policy names a script by that may run: the SHA-256 of its text."""
+    """SHA-256 of a script, by which the page's Content-Security-Policy allows that script alone."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

@@ -1,7 +1,7 @@
-"""Events of an audio file as text: in the paper's form and in those that other tools read; and such text read again.
+"""Write the events of an audio file as text, in the paper's format and those of other tools, and read them.
 
-Each writer takes the file's name, its duration (s) and its events (onset, offset, event_label, score) and gives whole
-lines; those of several files can follow each other.
+Each writer takes the file's name, its duration (s) and its events (onset, offset, event_label, score) and returns whole
+lines, which can be joined with those of other files.
 """
 
 import csv
@@ -20,14 +20,14 @@ import pandas as pd
 from yoho import InputError
 from yoho.events import COLUMNS, read_table, write_table
 
-DIGITS = 3  # of a second
-MARK = 8  # digits of the hash in a name that was shortened
+DIGITS = 3  # decimal places of times in seconds
+HASH_DIGITS = 8  # length of the hash in a shortened name
 
 DCASE_HEADER = "\t".join(COLUMNS) + "\n"
 
 
 def text(name, duration, events):
-    """`start,end,class`, as the paper's demo prints it."""
+    """Lines `start,end,class`, as printed by the paper's demo."""
     lines = io.StringIO()
     times = events[["onset", "offset"]].round(DIGITS)
     csv.writer(lines, lineterminator="\n").writerows(zip(times["onset"], times["offset"], events["event_label"]))
@@ -35,7 +35,7 @@ def text(name, duration, events):
 
 
 def dcase(name, duration, events):
-    """The DCASE challenges' tab-separated table, without its header: filename, onset, offset, event_label."""
+    """The tab-separated table of the DCASE challenges without its header: filename, onset, offset, event_label."""
     lines = io.StringIO()
     write_table(events.assign(filename=str(name))[COLUMNS], lines)
     return lines.getvalue().removeprefix(DCASE_HEADER)
@@ -49,13 +49,13 @@ def audacity(name, duration, events):
 
 
 def as_json(name, duration, events):
-    """One line of JSON: file, duration, events with their scores."""
+    """One line of JSON: file, duration, and events with their scores."""
     rows = events.round({"score": 6}).to_dict("records")
     return json.dumps({"file": str(name), "duration": round(duration, 6), "events": rows}) + "\n"
 
 
 def as_jams(name, duration, events):
-    """One line of JAMS (Humphrey et al. 2014): tags with times, and the score as confidence."""
+    """One line of JAMS (Humphrey et al. 2014): tags with times and with scores as their confidence."""
     import jams
 
     annotation = jams.Annotation(namespace="tag_open", duration=duration)
@@ -68,7 +68,7 @@ def as_jams(name, duration, events):
 
 
 def rttm(name, duration, events):
-    """Rich Transcription Time Marked, a line an event; neither a file's name nor a class has a space there."""
+    """Rich Transcription Time Marked: a line for each event, with spaces in names replaced by underscores."""
     from pyannote.core import Annotation, Segment
 
     annotation = Annotation(uri=re.sub(r"\s+", "_", str(name)))
@@ -79,9 +79,9 @@ def rttm(name, duration, events):
 
 
 class Form(NamedTuple):
-    """How events are written: the writer, how its files' names end, and what its first line is.
+    """A format of events: its writer, the suffix of its files, and its header.
 
-    named: whether a line says which file it is about; lines: whether each event is a line of its own.
+    named: whether the lines name the audio file; lines: whether each event is a line of its own.
     """
 
     write: Callable
@@ -102,22 +102,22 @@ FORMS = {
 
 
 def named_after(path, ending):
-    """The path with `ending` added to its name; where that is too long for a file's name there, its start is kept.
+    """The path with `ending` added to its name, which is shortened if the folder's file system requires it.
 
-    A hash of the whole name follows the start, so that no two names become one. The folder must exist.
+    A shortened name gets a hash of the whole name, so that different names stay different. The folder must exist.
     """
     name = os.fsencode(path.name)
     if len(name) + len(ending) <= (most := os.pathconf(path.parent, "PC_NAME_MAX")):
         return path.with_name(path.name + ending)
-    ending = f"~{hashlib.sha256(name).hexdigest()[:MARK]}{ending}"
+    ending = f"~{hashlib.sha256(name).hexdigest()[:HASH_DIGITS]}{ending}"
     end = most - len(ending)
-    while name[end] & 0b11000000 == 0b10000000:  # within a character
+    while name[end] & 0b11000000 == 0b10000000:  # in the middle of a character
         end -= 1
     return path.with_name(os.fsdecode(name[:end]) + ending)
 
 
 def names_files(path):
-    """Whether a file of events says, as a DCASE table does, which audio file each is of; InputError if unreadable."""
+    """Whether a file of events has a column `filename`, as a DCASE table does. Raises InputError if unreadable."""
     try:
         with open(path, encoding="utf-8-sig") as file:
             return "filename" in file.readline().rstrip("\n").split("\t")
@@ -126,10 +126,10 @@ def names_files(path):
 
 
 def read_events(path, names):
-    """Onset, offset, event_label of one audio file from what `text`, `dcase` or `audacity` writes.
+    """The events of one audio file (onset, offset, event_label), read from the format `text`, `dcase` or `audacity`.
 
-    names: of the audio file, where a table tells those of several.
-    Raises InputError where the file cannot be read as any of these, or holds an event that does not last.
+    names: the audio file's names, by which its rows of a DCASE table are found.
+    Raises InputError if the file has none of these formats, or holds an event without a duration.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
@@ -137,17 +137,17 @@ def read_events(path, names):
             events = read_table(path)
             if "filename" in events:
                 events = events[events["filename"].isin(names)]
-            return lasting(events[COLUMNS[1:]])
+            return with_times(events[COLUMNS[1:]])
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
         rows = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-        return lasting(pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:]))
+        return with_times(pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:]))
     except (OSError, ValueError, KeyError) as error:
-        wanted = "lines of start,end,class, a DCASE table, or Audacity labels are wanted"
-        raise InputError(f"{path}: cannot be read as events ({error}); {wanted}") from error
+        expected = "expected lines of start,end,class, a DCASE table, or Audacity labels"
+        raise InputError(f"{path}: cannot be read as events ({error}); {expected}") from error
 
 
-def lasting(events):
-    """Events with their times as numbers; ValueError where one does not begin after 0 and end after that."""
+def with_times(events):
+    """Events with their times as numbers. Raises ValueError unless 0 <= onset < offset for every event."""
     events = events.astype({"onset": float, "offset": float}).reset_index(drop=True)
     wrong = events[~((events["onset"] >= 0) & (events["offset"] > events["onset"]) & np.isfinite(events["offset"]))]
     if len(wrong):

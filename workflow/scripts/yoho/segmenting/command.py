@@ -1,0 +1,235 @@
+"""Segment audio files, folders or a stream, as the command line asks for; the rule `segment` uses the same function."""
+
+import argparse
+import os
+import sys
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from yoho import InputError, job
+from yoho.audio import AudioWarning, checked_blocks, resampled
+from yoho.segmenting.choice import best_run
+from yoho.segmenting.finding import find_audio
+from yoho.segmenting.page import TRUTH, write_page
+from yoho.segmenting.samples import ENCODINGS, pcm_blocks
+from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
+from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
+from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
+
+RESULTS = Path(__file__).parents[4] / "results"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How audio files are segmented, and what is written.
+
+    weights: a run's folder; form: a key of FORMS; output: the folder that gets a file of events for each audio file,
+    None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
+    reference: a file of true events for the pages; classes: the classes to report, None: all; threshold, decoding: see
+    `Segmenter`; jobs: number of processes, 0: as many as pay off.
+    """
+
+    weights: str
+    form: str
+    output: str | None = None
+    page: bool = False
+    reference: str | None = None
+    classes: list | None = None
+    threshold: float | str | None = None
+    decoding: str | None = None
+    jobs: int = 0
+
+    def segmenter(self):
+        """The `Segmenter`, which uses all cores in a single process and one thread in each of several."""
+        return cached_segmenter(self.weights, self.threshold, self.decoding, None if self.jobs == 1 else 1)
+
+
+class Outcome(NamedTuple):
+    """What became of a file: its events as text for standard output, an error or None, and warnings."""
+
+    text: str
+    error: str | None
+    warnings: list
+
+
+def segment_files(paths, options):
+    """Segment audio files and those in folders; returns (number of segmented files, number of failures).
+
+    Every failure and every warning is one line on standard error.
+    Raises InputError if nothing can be segmented because of the options.
+    """
+    files, problems = find_audio(paths)
+    for problem in problems:
+        print_problem(problem)
+    if not files:
+        return 0, len(problems)
+    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
+    names = [file.absolute().relative_to(root) for file in files]
+    reference = options.reference
+    if reference and len(files) > 1 and not names_files(reference):
+        raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
+    references = [read_events(reference, {str(name), name.name}) if reference else None for name in names]
+    cores = os.cpu_count()
+    # Starting a process takes as long as segmenting minutes of audio.
+    jobs = min(options.jobs or (cores if len(files) >= 4 * cores else 1), len(files))
+    options = replace(options, jobs=jobs)
+    known = options.segmenter().event_labels
+    if unknown := set(options.classes or ()) - set(known):
+        raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
+    options = replace(options, classes=options.classes or known)
+    calls = [(*each, options) for each in zip(files, names, references)]
+    outcomes = job.spread(try_file, calls, jobs, "segmenting") if jobs > 1 else (try_file(*call) for call in calls)
+    failed = print_outcomes(files, outcomes, options)
+    return len(files) - failed, len(problems) + failed
+
+
+def print_outcomes(files, outcomes, options):
+    """Print every `Outcome` as it comes; returns the number of failures."""
+    form = FORMS[options.form]
+    header, failed = form.header if options.output is None else "", 0
+    for file, outcome in zip(files, outcomes):
+        for warning in outcome.warnings:
+            print_problem(warning, "warning")
+        if outcome.error:
+            print_problem(outcome.error)
+            failed += 1
+        title = f"# {one_line(file)}\n" if outcome.text and len(files) > 1 and not form.named else ""
+        print(header + title + outcome.text, end="", flush=True)
+        header = ""
+    return failed
+
+
+def try_file(file, name, reference, options):
+    """The `Outcome` of `segment_file`, whose exceptions become one line each, so that other files are segmented."""
+    text = error = None
+    with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
+        try:
+            text = segment_file(file, name, reference, options)
+        except InputError as raised:
+            error = str(raised)
+        except OSError as raised:
+            error = f"{raised.filename or file}: {raised.strerror or raised}"
+        except Exception as raised:
+            raised = job.explained(raised)
+            kind = "" if isinstance(raised, InputError) else f"{type(raised).__name__}: "
+            error = f"{file}: {kind}{raised}"
+    messages = [str(warning.message) for warning in caught if warning.category is AudioWarning]
+    for other in caught:
+        if other.category is not AudioWarning:
+            warnings.showwarning(other.message, other.category, other.filename, other.lineno)
+    return Outcome(text or "", error, list(dict.fromkeys(messages)))  # a page reads the file again, and warns again
+
+
+def segment_file(file, name, reference, options):
+    """Segment a file and write its events and its page; returns the text for standard output.
+
+    name: of the file in the output, relative to the output folder; reference: table of true events for the page, or
+    None.
+    """
+    segmenter, form, classes = options.segmenter(), FORMS[options.form], options.classes
+    duration, events = segmenter.file(file)
+    events = events[events["event_label"].isin(classes)].reset_index(drop=True)
+    text = form.write(name, duration, events)
+    target = Path(options.output or "", name if options.output else name.name)
+    if options.output is not None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path = named_after(target, f".{form.suffix}")
+        path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
+        text = ""
+    if options.page:
+        if reference is not None and classes != segmenter.event_labels:
+            reference = reference[reference["event_label"].isin(classes)]
+        tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
+        write_page(named_after(target, ".html"), file, tracks, classes, title=file.name)
+    return text
+
+
+def segment_stream(stream, options, *, encoding, channels, rate):
+    """Segment raw PCM from a binary stream, printing each event on standard output as soon as it is final."""
+    segmenter, form = replace(options, jobs=1).segmenter(), FORMS[options.form]
+    blocks = checked_blocks(pcm_blocks(stream, encoding, channels), "standard input")
+    print(form.header, end="", flush=True)
+    blocks = resampled(blocks, rate, segmenter.sample_rate)
+    with warnings.catch_warnings(action="always", category=AudioWarning):
+        warnings.showwarning = lambda message, *_: print_problem(message, "warning")
+        for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
+            events = events[events["event_label"].isin(options.classes or segmenter.event_labels)]
+            print(form.write("standard input", time, events), end="", flush=True)
+
+
+def command_line():
+    """The parser of the command line."""
+    parser = argparse.ArgumentParser(description="Find which classes sound when in audio files, by a trained network.")
+    add = parser.add_argument
+    add("paths", nargs="+", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
+    add("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
+    add("--class", dest="classes", action="append", metavar="CLASS", help="report only this class; can be repeated")
+    add(
+        "--threshold",
+        type=threshold,
+        help="presence, 0 to 1, from which on a class sounds, or 'tuned' for each class's tuned threshold "
+        "(default: the threshold of the network's scores)",
+    )
+    add("--decoding", choices=DECODINGS, help="as in the paper, or averaged over overlapping windows")
+    add("--format", dest="form", choices=FORMS, default="text", help="format of the events (default: text)")
+    add("--output", metavar="FOLDER", help="write a file of events for each audio file to this folder")
+    add("--page", action="store_true", help="write an HTML page to listen to for each file")
+    add("--reference", metavar="FILE", help="true events to show on the page: lines start,end,class or a table")
+    add("--jobs", type=int, default=0, help="number of processes (default: chosen by the number of files)")
+    add = parser.add_argument_group("raw PCM on standard input").add_argument
+    add("--encoding", choices=ENCODINGS, default="s16le", help="format of the samples (default: s16le)")
+    add("--rate", type=float, default=44100, help="sample rate in Hz (default: 44100)")
+    add("--channels", type=int, default=1, help="number of interleaved channels (default: 1)")
+    return parser
+
+
+def threshold(text):
+    """The value of --threshold: a number from 0 to 1, or "tuned"."""
+    if text == "tuned":
+        return text
+    if not 0 <= (number := float(text)) <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1, or tuned")
+    return number
+
+
+def main(argv):
+    """Run the command line; returns the exit code: 0, or 2 if any file could not be segmented."""
+    closed, parser = prepare_streams(), command_line()
+    given = vars(parser.parse_args(argv))
+    raw = {name: given.pop(name) for name in ("encoding", "rate", "channels")}
+    paths = given.pop("paths")
+    if raw["channels"] < 1 or given["jobs"] < 0:
+        parser.error("--channels must be at least 1, and --jobs at least 0")
+    if given["reference"] and not given["page"]:
+        parser.error("--reference needs --page")
+    try:
+        if "stdin" in closed and "-" in paths:
+            raise InputError("standard input: is closed")
+        if "stdout" in closed and not given["output"]:
+            raise InputError("standard output: is closed; name a folder with --output")
+        if given["weights"] is None:
+            given["weights"], reason = best_run(RESULTS)
+            print_line(f"network: {given['weights']} ({reason})")
+        options = Options(**given | {"weights": str(given["weights"])})
+        if "-" in paths:
+            if paths != ["-"] or options.output or options.page or not FORMS[options.form].lines:
+                parser.error("-: must be the only input, with its events on standard output as text, dcase or audacity")
+            segment_stream(sys.stdin.buffer, options, **raw)
+            return 0
+        segmented, failed = segment_files(paths, options)
+        if segmented + failed > 1:
+            print_line(f"{segmented} segmented, {failed} failed")
+        return 2 if failed else 0
+    except InputError as error:
+        print_problem(error)
+    except OSError as error:
+        if error.filename is None:
+            discard(sys.stdout)
+        if isinstance(error, BrokenPipeError):  # the reader of standard output has closed it
+            return 0
+        print_problem(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        return 130
+    return 2
