@@ -166,18 +166,18 @@ def test_seeds_that_agree_do_not_speak_for_other_recordings(claims):
     assert row["low"] < row["low_seeds"] < row["high_seeds"] < row["high"]
 
 
-@pytest.mark.parametrize("label, raw", [("EfficientNet", curve(top=0.4)), ("YOHO", curve(rise=0.1))])
-def test_equal_networks_are_not_comparable_where_one_is_not_trained(claims, label, raw):
+@pytest.mark.parametrize("label, untrained", [("EfficientNet", curve(top=0.4)), ("YOHO", curve(rise=0.1))])
+def test_equal_networks_are_not_comparable_where_one_is_not_trained(claims, label, untrained):
     arms = {"proposed": make_arm("EfficientNet"), "baseline": make_arm("YOHO")}
-    arms = {role: arm._replace(histories=[raw] * 5) if arm.label == label else arm for role, arm in arms.items()}
+    arms = {role: arm._replace(histories=[untrained] * 5) if arm.label == label else arm for role, arm in arms.items()}
     (row,) = claim_1(given(arms), claims)
     assert row["p"] < 0.05
     assert row["verdict"] == UNDECIDED and row["reason"] == f"not trained to the end: {label}"
 
 
 def test_untrained_networks_are_not_called_different_either(claims):
-    raw = [curve(top=0.4)] * 5
-    assert verdicts(claim_1(given(pair(make_arm(f1=0.7, curves=raw))), claims)) == [UNDECIDED]
+    untrained = [curve(top=0.4)] * 5
+    assert verdicts(claim_1(given(pair(make_arm(f1=0.7, curves=untrained))), claims)) == [UNDECIDED]
 
 
 @pytest.mark.parametrize("f1", [0.8, 0.3])
@@ -509,8 +509,9 @@ def test_improvement_is_ascribed_to_the_backbone_or_the_mask(claims, plain, mask
 
 
 def test_mask_without_effect_is_not_shown_by_untrained_networks(claims):
-    raw = make_arm("EfficientNet", 0.9, STUDENT, curves=[curve(rise=0.1)] * 5)
-    rows = claim_6(given({"baseline": make_arm(by_seed=-STUDENT), "unmasked": raw, "proposed": raw}), claims)
+    untrained = make_arm("EfficientNet", 0.9, STUDENT, curves=[curve(rise=0.1)] * 5)
+    arms = {"baseline": make_arm(by_seed=-STUDENT), "unmasked": untrained, "proposed": untrained}
+    rows = claim_6(given(arms), claims)
     assert verdicts(rows) == [SUPPORTED, UNDECIDED] and "EfficientNet" in rows[1]["reason"]
 
 

@@ -5,8 +5,8 @@ import re
 import numpy as np
 
 INTRODUCTION = """\
-Each claim of the paper was turned into a statistic and, where it needs one, a margin; the config stated both before
-any result was seen. A claim is
+Each claim of the paper is decided by a statistic and, if it needs one, a margin. The config states both, independently
+of any result. A claim is
 
 - **supported** if all its tests are significant;
 - **contradicted** if the contrary of one of its statements is significant;
