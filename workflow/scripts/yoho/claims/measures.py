@@ -77,6 +77,10 @@ class Measurement(NamedTuple):
     seeds: Estimate
     crossed: Estimate | None
 
+    @property
+    def n_seeds(self):
+        return self.seeds.seeds
+
     def p(self, test, *margin):
         """The larger p-value of the two estimates, as both must pass the test; nan if one has no p-value."""
         return float(np.max([test(estimate, *margin) for estimate in self if estimate is not None]))

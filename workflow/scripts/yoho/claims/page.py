@@ -53,7 +53,7 @@ def claims_page(table, power, claims):
 
 
 def power_lines(power, enough):
-    """The table of power; enough: the power that the seeds needed give."""
+    """The table of power; enough: the power that a test should have."""
     seeds_needed = f"seeds needed for a power of {enough:g}"
     yield from header("claim", "measure", "margin", "expected deviation", "seeds", "power", seeds_needed)
     for test in power.itertuples():

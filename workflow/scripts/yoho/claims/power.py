@@ -7,6 +7,8 @@ import pandas as pd
 from scipy import stats
 from scipy.integrate import quad
 
+COLUMNS = ["claim", "measure", "margin", "expected_deviation", "n_seeds", "power", "seeds_needed", "enough"]
+
 
 def equivalence_power(margin, deviation, seeds, level):
     """Probability that `p_equivalent` of `over_seeds` is below `level` if two networks are truly equal.
@@ -47,16 +49,5 @@ def power_table(claims, seeds):
             deviation = claims["expected_deviation"][name]
             power = equivalence_power(margin, deviation, seeds[claim], claims["level"])
             needed = seeds_needed(margin, deviation, claims["level"], claims["power"])
-            rows.append(
-                {
-                    "claim": claim,
-                    "measure": name,
-                    "margin": margin,
-                    "expected_deviation": deviation,
-                    "n_seeds": seeds[claim],
-                    "power": power,
-                    "seeds_needed": needed,
-                    "enough": power >= claims["power"],
-                }
-            )
-    return pd.DataFrame(rows)
+            rows.append([claim, name, margin, deviation, seeds[claim], power, needed, power >= claims["power"]])
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -27,6 +27,7 @@ from yoho.claims.power import equivalence_power
 from yoho.claims.statistics import Estimate, holm, interval, p_above, p_equivalent
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNTESTABLE = "supported", "contradicted", "undecided", "not testable here"
+NEITHER = "neither the statement nor its contrary is significant"
 
 # ---- statements ------------------------------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ class Statement(NamedTuple):
     test: str
     p: float
     p_refutation: float
-    undecided: str = "neither the statement nor its contrary is significant"  # reason if this is so
+    undecided: str = NEITHER  # the reason if it stays undecided
     equivalence: bool = False
 
 
@@ -62,12 +63,10 @@ def equivalent(comparison, margin, claims, measure_name="f1"):
 
     measure_name: a key of `claims.expected_deviation`.
     """
-    measured, seeds = comparison.measured, comparison.measured.seeds.seeds
+    measured, seeds = comparison.measured, comparison.measured.n_seeds
     power = equivalence_power(margin, claims["expected_deviation"][measure_name], seeds, claims["level"])
-    undecided = (
-        f"neither equality within the margin nor a larger difference is significant; "
-        f"the power of {seeds} seeds is {power:.2f} at most"
-    )
+    undecided = "neither equality within the margin nor a larger difference is significant; "
+    undecided += f"the power of {seeds} seeds is {power:.2f} at most"
     p, p_refutation = measured.p(p_equivalent, margin), p_apart(measured, margin)
     return Statement(comparison, f"equal within {margin:g}", p, p_refutation, undecided, equivalence=True)
 
@@ -91,7 +90,7 @@ def balanced(arm, claims):
     statement = equivalent(Comparison(statistic, measured[widest], [arm]), margin, claims)
     p = float(np.max([of_pair.p(p_equivalent, margin) for of_pair in measured]))
     p_refutation = np.min(holm([p_apart(of_pair, margin) for of_pair in measured]))
-    return statement._replace(p=p, p_refutation=p_refutation, undecided=Statement._field_defaults["undecided"])
+    return statement._replace(p=p, p_refutation=p_refutation, undecided=NEITHER)
 
 
 def p_apart(measured, margin):
@@ -125,7 +124,7 @@ def decide(statements, claims):
 
 
 def table_row(statement, p_refutation, claims):
-    """A row of the table of claims; p_refutation: the adjusted one."""
+    """A row of the table of claims; p_refutation: the adjusted p-value of the refutation."""
     (statistic, (seeds, crossed), _), confidence = statement.comparison, 1 - claims["level"]
     verdict, reason = verdict_on(statement, p_refutation, claims)
     low_seeds, high_seeds = interval(seeds, confidence)
@@ -148,10 +147,10 @@ def table_row(statement, p_refutation, claims):
 
 
 def verdict_on(statement, p_refutation, claims):
-    """Verdict and reason. Arms that are not trained to the end decide no equivalence."""
+    """The verdict and its reason. If an arm is not trained to the end, an equivalence stays undecided."""
     untrained = untrained_labels(statement.comparison.arms, claims)
     reserve = f"not trained to the end: {', '.join(untrained)}" if untrained else ""
-    if statement.comparison.measured.seeds.seeds < 2:
+    if statement.comparison.measured.n_seeds < 2:
         return UNDECIDED, "one seed: nothing is known of others"
     if statement.equivalence and reserve:
         return UNDECIDED, reserve
@@ -163,7 +162,7 @@ def verdict_on(statement, p_refutation, claims):
 
 
 def untested_row(statistic, test, claims, value=np.nan):
-    """A row for which nothing is tested; its verdict and reason are to be filled in."""
+    """A row without a test; the caller replaces its verdict and reason."""
     measured = Measurement(Estimate(value, np.nan, 0, 0, 0), None)
     return table_row(Statement(Comparison(statistic, measured, []), test, np.nan, np.nan), np.nan, claims)
 
@@ -204,7 +203,7 @@ def claim_1(evidence, claims):
 
 
 def claim_2(evidence, claims):
-    """EfficientNet's loss is lower than YOHO's: the data loss, and the loss as reported, with L2."""
+    """EfficientNet's loss is lower than YOHO's: the data loss alone, and the loss with L2."""
     arms, bins = evidence.arms, evidence.bins
     plain = [arms["baseline"], arms["proposed"]]
     penalised = [arms["penalised_baseline"], arms["penalised_proposed"]]
@@ -245,7 +244,7 @@ def claim_4(evidence, claims):
 
 
 def about_single_classes(arm, claims):
-    """The statements on rainforest and car, as far as the dataset has these classes."""
+    """The statements about rainforest and car, for those of the two classes that the dataset has."""
     if "rainforest" in arm.event_labels:
         quantity = partial(score_beside_others, "f1", arm.event_labels.index("rainforest"))
         statistic = f"rainforest's F1 less the others' mean, {arm.label}"
@@ -258,7 +257,7 @@ def about_single_classes(arm, claims):
 
 
 def claim_5(evidence, claims):
-    """The mask changes nothing, in any cell: F1, data loss and epochs to converge."""
+    """The mask changes neither F1, nor data loss, nor epochs to converge, in any cell."""
     margins, statements = claims["C5"]["margin"], []
     for label, *pair in evidence.cells:
         measured = {
@@ -273,7 +272,7 @@ def claim_5(evidence, claims):
 
 
 def claim_6(evidence, claims):
-    """The improvement is EfficientNet's, not the mask's: the two differences side by side."""
+    """The improvement is due to EfficientNet, not to the mask: the two differences side by side."""
     baseline, plain, masked = (evidence.arms[role] for role in ("baseline", "unmasked", "proposed"))
     backbone, mask = f1_comparison(plain, baseline, claims), f1_comparison(masked, plain, claims)
     return decide([above(backbone, 0), equivalent(mask, claims["C6"]["margin"], claims)], claims)
@@ -297,15 +296,7 @@ def claim_7(evidence, claims):
     return rows
 
 
-CLAIMS = {
-    "C1": claim_1,
-    "C2": claim_2,
-    "C3": claim_3,
-    "C4": claim_4,
-    "C5": claim_5,
-    "C6": claim_6,
-    "C7": claim_7,
-}
+CLAIMS = {"C1": claim_1, "C2": claim_2, "C3": claim_3, "C4": claim_4, "C5": claim_5, "C6": claim_6, "C7": claim_7}
 
 
 def claims_table(claims, dataset, evidence):
