@@ -1,4 +1,4 @@
-"""A small network, windows that it can learn, and what a training needs besides: what the tests of training share."""
+"""A small network, windows that it can learn, and settings: shared by the tests of training."""
 
 from contextlib import contextmanager
 
@@ -33,10 +33,16 @@ SETTINGS = {
 }
 
 
+def paper_network(backbone, mask="none", masking="multiply", classes=6):
+    """Arguments of `Network` for windows of the paper's size."""
+    sizes = {"classes": classes, "frames": 257, "n_mels": 40, "bins": 9}
+    return {"backbone": backbone, "mask": mask, "masking": masking, "pretrained": False} | sizes
+
+
 class Small(nn.Module):
     """A network of the same form as the real ones: batch norm, dropout, (batch, 27, 8) to (batch, 9, 6)."""
 
-    backbone_name = "mobilenet"
+    divisor = 1.0
 
     def __init__(self, dropout=0.2):
         super().__init__()
@@ -90,7 +96,7 @@ class Bar:
 
 
 def bin_scores(targets):
-    """A score over bins: as `segment_scores`, without the decoding."""
+    """A score that counts bins instead of segments, with a result like that of `segment_scores`."""
     truth = targets.numpy()[..., 0::3] > 0.5
 
     def score(outputs):
@@ -103,9 +109,9 @@ def bin_scores(targets):
 
 
 class NothingKept:
-    """A checkpoint that keeps nothing."""
+    """A checkpoint that saves nothing."""
 
-    def load(self, device):
+    def restore(self, device):
         return None
 
     @contextmanager
@@ -114,13 +120,16 @@ class NothingKept:
 
 
 class Killed(BaseException):
-    """What no code of ours catches, as it cannot catch a SIGKILL."""
+    """An exception that the package never catches, like SIGKILL."""
 
 
 def same(one, other):
-    """Whether two trainings gave the same histories, weights and best epoch, to the bit."""
-    (_, history, classwise, weights, best), (_, history2, classwise2, weights2, best2) = one, other
-    pd.testing.assert_frame_equal(history, history2, check_exact=True)
-    pd.testing.assert_frame_equal(classwise, classwise2, check_exact=True)
-    assert history.to_csv() == history2.to_csv() and classwise.to_csv() == classwise2.to_csv()
-    return best == best2 and all(torch.equal(weights[name], weights2[name]) for name in weights | weights2)
+    """Whether two trainings, each as `Fitted`, gave the same histories, weights and best epoch, to the bit."""
+    for table in ("history", "classwise"):
+        first, second = getattr(one, table), getattr(other, table)
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+        assert first.to_csv() == second.to_csv()
+    names = one.weights | other.weights
+    return one.best_epoch == other.best_epoch and all(
+        torch.equal(one.weights[name], other.weights[name]) for name in names
+    )

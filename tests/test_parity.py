@@ -16,8 +16,8 @@ from torch import nn
 
 from places import ROOT
 from yoho.events import COLUMNS
-from yoho.networks.backbones import RESCALING
-from yoho.networks.network import Network, network_size
+from yoho.networks.network import Network
+from yoho.networks.sizes import network_size
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
 from yoho.windows.loss import data_loss
@@ -265,16 +265,16 @@ def test_forward_pass(golden, name, backbone, mask):
     front_end = configured_front_end()
     frames, n_mels = front_end.frames(2.56), front_end.n_mels
     network = Network(
-        backbone,
-        mask,
-        "multiply_and_divide",
+        backbone=backbone,
+        mask=mask,
+        masking="multiply_and_divide",
         pretrained=False,
         classes=outputs.shape[2] // 3,
         frames=frames,
         n_mels=n_mels,
         bins=outputs.shape[1],
     ).eval()
-    network.standardise(0.0, RESCALING.get(backbone, 1.0))
+    network.standardise(0.0, network.divisor)
     generator, filled = fill(network, recorded)
     windows = np.float32(-80 + 100 * generator.random((len(outputs), frames, n_mels)))
     with torch.no_grad():

@@ -1,9 +1,11 @@
-"""An untrained network in a run's folder, and sound for it: what the tests of segmenting share."""
+"""An untrained network in a run's folder, and audio for it: shared by the tests of segmenting."""
 
 import numpy as np
 import torch
 
-from yoho.networks.network import Network, save_network
+from small import paper_network
+from yoho.networks.network import Network
+from yoho.networks.saving import save_network
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
 
@@ -29,10 +31,9 @@ def noise(seconds, rate=44100, seed=0):
 
 
 def save_untrained(folder, backbone="mobilenet", mask="none"):
-    """Write a network to `folder`, with batch norm's statistics of some sound; returns the folder."""
+    """Write a network whose batch norms have seen some audio to `folder`; returns the folder."""
     folder.mkdir(parents=True)
-    network = {"backbone": backbone, "mask": mask, "masking": "multiply", "pretrained": False}
-    network |= {"classes": 2, "frames": 257, "n_mels": 40, "bins": 9}
+    network = paper_network(backbone, mask, classes=2)
     torch.manual_seed(0)
     model = Network(**network)
     model.standardise(-30.0, 15.0)

@@ -1,4 +1,7 @@
-"""Throughput: the plain loops do the same work as this project's, and the table's arithmetic. No speed is asserted."""
+"""Throughput: the plain loops do the same work as this project's, and the table's arithmetic is right.
+
+No test asserts a speed.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +13,7 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
+from workloads import BENCHMARKS, NETWORK, STAGES, TRAINING, windows, workload
 
 from yoho import job
 from yoho.benchmarks import throughput
@@ -21,94 +25,62 @@ from yoho.windows.front_ends import LogMel
 CPU = torch.device("cpu")
 FEATURES = {"n_fft": 512, "hop_length": 80, "win_length": 400, "n_mels": 8, "top_db": 80}
 RATE, LENGTH = 8000, 0.32  # Hz, s: 33 frames, so two bins
-NETWORK = {"backbone": "vggish", "mask": "none", "masking": "multiply"}
-SIZES = {"pretrained": False, "classes": 2, "frames": 33, "n_mels": 8, "bins": 2}
-NO_MASKS = {"frequency_masks": 0, "frequency_width": 0, "time_masks": 0, "time_width": 0}
-TRAINING = {
-    "learning_rate": 0.0001,
-    "precision": "float32",
-    "device": "cpu",
-    "deterministic": False,
-    "graph": "step",
-    "compile": False,
-    "kept": "float32",
-    "l2": {"first": 0.0, "pointwise": 0.0},
-    "augmentation": {"draw": "window", "fill": "mean", "validation": False} | NO_MASKS,
-}
-THROUGHPUT = {
-    "windows": {"cpu": 12, "cuda": 12},
-    "batch_size": 12,
-    "workers": 0,
-    "threads": 1,
-    "at_once": [2],
-    "variants": [{"graph": "none"}, {"compile": False, "kept": "bfloat16"}],
-    "seconds": 0.01,
-    "mixes": 2,
-    "matrix": {"cpu": 32, "cuda": 32},
-    "repeats": 2,
-}
-STAGES = ["training", "inference", "training with graph: none", "training with compile: false, kept: bfloat16"]
-
-
-def windows(count=12):
-    """Features (windows, 33, 8), dB, and targets (windows, 2, 6)."""
-    rng = np.random.default_rng(0)
-    features, targets = rng.normal(-40, 10, (count, 33, 8)), rng.integers(0, 2, (count, 2, 6))
-    return features.astype(np.float32), targets.astype(np.float32)
+FRONT_END = {"sample_rate": RATE} | FEATURES
 
 
 @pytest.fixture
-def folder(tmp_path):
-    throughput.write_windows(tmp_path, *windows(), 12)
-    return tmp_path
+def made(tmp_path, monkeypatch):
+    """A workload in a folder, measured for as short as possible."""
+    monkeypatch.setattr(throughput, "SECONDS", 0.01)
+    return workload(tmp_path)
 
 
-def training_loops(folder, batch_size=12):
-    """This project's and the plain one's, of one network."""
-    network, settings = network_of(folder), TRAINING | {"batch_size": batch_size}
-    return (
-        throughput.training_loop(network, folder, settings, CPU),
-        throughput.plain_training_loop(network, folder, settings, 0, CPU),
-    )
-
-
-def network_of(folder):
+def training_loops(made, batch_size=12):
+    """This project's training loop and the plain one, for one network."""
     torch.manual_seed(0)
-    return throughput.build_network(NETWORK | SIZES, folder)
+    network, settings = made.network(), TRAINING | {"batch_size": batch_size}
+    loops = throughput.training_loop, throughput.plain_training_loop
+    return [loop(network, made.folder, settings, CPU) for loop in loops]
+
+
+def inference_loops(made, batch_size):
+    """The same for inference."""
+    torch.manual_seed(0)
+    return throughput.inference_loops(made.network(), made.folder, batch_size, CPU)
 
 
 # ---- both sides do the same ------------------------------------------------------------------------------------------
 
 
-def test_both_training_loops_go_through_the_same_losses(folder):
+def test_both_training_loops_go_through_the_same_losses(made):
     """A batch holds all windows, whose order then does not matter: three steps of each optimiser."""
-    ours, plain = training_loops(folder)
+    ours, plain = training_loops(made)
     losses = [(ours()[0], plain()) for _ in range(3)]
     assert losses[0][0] != losses[1][0]
     for one, other in losses:
         assert one == pytest.approx(other, rel=1e-4)
 
 
-def test_both_loops_give_the_same_outputs_in_the_same_order(folder):
-    ours, plain = throughput.inference_loops(network_of(folder), folder, THROUGHPUT | {"batch_size": 5}, CPU)
+def test_both_loops_give_the_same_outputs_in_the_same_order(made):
+    ours, plain = inference_loops(made, 5)
     assert ours().shape == (12, 2, 6)
     torch.testing.assert_close(ours(), plain(), atol=1e-5, rtol=0)
 
 
-def test_mean_loss_of_the_plain_loop_counts_windows_not_batches(folder):
-    _, whole = training_loops(folder)
+def test_mean_loss_of_the_plain_loop_counts_windows_not_batches(made):
+    _, whole = training_loops(made)
     whole.args[1].param_groups[0]["lr"] = 0.0
-    _, parts = training_loops(folder, batch_size=5)
+    _, parts = training_loops(made, batch_size=5)
     parts.args[1].param_groups[0]["lr"] = 0.0
     assert whole() == pytest.approx(parts(), rel=1e-5)
 
 
-def test_the_plain_loop_is_plain(folder, monkeypatch):
+def test_the_plain_loop_is_plain(made, monkeypatch):
     """One file per window, float32, NCHW, an optimiser as it comes."""
     for number, features in enumerate(windows()[0]):
-        np.testing.assert_array_equal(np.load(folder / f"{number}.npy"), features)
-    _, plain = training_loops(folder)
-    network, optimiser, loader, *_ = plain.args
+        np.testing.assert_array_equal(np.load(made.folder / f"{number}.npy"), features)
+    _, plain = training_loops(made)
+    network, optimiser, loader = plain.args
     seen, load = [], np.load
     monkeypatch.setattr(np, "load", lambda path: seen.append(Path(path).name) or load(path))
     plain()
@@ -118,7 +90,7 @@ def test_the_plain_loop_is_plain(folder, monkeypatch):
     assert optimiser.defaults["fused"] is None and loader.num_workers == 0
 
 
-def test_the_plain_loops_leave_tf32_as_pytorch_has_it(folder, monkeypatch):
+def test_the_plain_loops_leave_tf32_as_pytorch_has_it(made, monkeypatch):
     """This project turns it off; what is compared with it was written by someone who sets nothing."""
     seen = []
 
@@ -129,8 +101,8 @@ def test_the_plain_loops_leave_tf32_as_pytorch_has_it(folder, monkeypatch):
     forward = Network.forward
     monkeypatch.setattr(Network, "forward", noting)
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
-    _, plain = training_loops(folder)
-    _, inference = throughput.inference_loops(network_of(folder), folder, THROUGHPUT | {"batch_size": 12}, CPU)
+    _, plain = training_loops(made)
+    _, inference = inference_loops(made, 12)
     plain(), inference()
     assert seen == [True, True] and not torch.backends.cudnn.allow_tf32
 
@@ -150,10 +122,10 @@ def mix(path, seconds=2):
     return path
 
 
-def test_features_are_those_of_librosa(tmp_path):
-    call = (LogMel(RATE, **FEATURES), mix(tmp_path / "mix.flac"), np.arange(6) * 0.3, LENGTH)
-    assert throughput.librosa_images(*call).shape == (6, 33, 8)
-    row = throughput.measure_features([call], 1)
+def test_images_are_those_of_librosa(tmp_path):
+    front_end, path, onsets = LogMel(**FRONT_END), mix(tmp_path / "mix.flac"), np.arange(6) * 0.3
+    assert throughput.librosa_images(front_end, path, onsets, LENGTH).shape == (6, 33, 8)
+    row = throughput.measure_front_end(front_end, {path: onsets}, LENGTH, 1)
     assert row["max_difference_db"] < 1e-3
     assert row["stage"] == "windows"
 
@@ -176,7 +148,7 @@ def test_trainings_at_once_are_added_and_compared_with_one_alone(monkeypatch):
     """Two turns: 10 and 20 windows per second alone, 8 + 9 and 8 + 12 together."""
     rates = [np.array([[10, 20], [8, 8]]), np.array([[0, 0], [9, 12]])]
     monkeypatch.setattr(job, "spread", lambda function, calls, processes, _: rates[: len(calls)])
-    row = script.together(2, (NETWORK, None, TRAINING, THROUGHPUT))
+    row = script.together(2, throughput.Workload(NETWORK, None, TRAINING, BENCHMARKS))
     assert row == {"stage": "trainings at once", "runs": 2, "threads": 2} | throughput.compare([17, 20], [10, 20])
 
 
@@ -200,16 +172,16 @@ def test_processor_has_a_name():
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 
-def test_trainings_at_once_wait_for_each_other(folder, tmp_path_factory):
+def test_trainings_at_once_wait_for_each_other(made, tmp_path_factory):
     meeting = tmp_path_factory.mktemp("meeting")
-    calls = [(number, meeting, 2, NETWORK | SIZES, folder, TRAINING, THROUGHPUT) for number in range(2)]
+    calls = [(number, meeting, 2, made) for number in range(2)]
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(throughput.train_together, *calls[0])
         with pytest.raises(TimeoutError):
             first.result(timeout=2)
         second = threads.submit(throughput.train_together, *calls[1])
         first, second = first.result(timeout=60), second.result(timeout=60)
-    assert first.shape == second.shape == (2, THROUGHPUT["repeats"])
+    assert first.shape == second.shape == (2, BENCHMARKS["repeats"])
     assert (first > 0).all() and (second[0] == 0).all() and (second[1] > 0).all()
 
 
@@ -227,9 +199,8 @@ def measured(folder):
         networks={"VGGish": {"network": NETWORK, "training": TRAINING}},
         device={"name": "cpu", "deterministic": False},
         windows={"length": LENGTH, "hop": {"train": 0.1, "score": 0.3}},
-        features=FEATURES,
-        sample_rate=RATE,
-        throughput=THROUGHPUT,
+        front_end=FRONT_END,
+        benchmarks=BENCHMARKS,
     )
     return pd.read_csv(folder / "throughput.csv")
 
@@ -239,8 +210,8 @@ def test_a_measurement_that_is_cut_short_leaves_the_rows_before(tmp_path, monkey
         yield {"stage": "training", "precision": "float32", "threads": 1, "windows_per_s": 3.0, "operations": 2e6}
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(script, "measure_network", cut)
-    monkeypatch.setattr(script, "peak", lambda *_: 1.2e7)
+    monkeypatch.setattr(throughput, "measure_network", cut)
+    monkeypatch.setattr(throughput, "peak", lambda *_: 1.2e7)
     with pytest.raises(KeyboardInterrupt):
         measured(tmp_path)
     (row,) = pd.read_csv(tmp_path / "throughput.csv").to_dict("records")
@@ -253,6 +224,8 @@ def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
             yield from pool.map(function, *zip(*calls))
 
     monkeypatch.setattr(job, "spread", threads)
+    monkeypatch.setattr(throughput, "SECONDS", 0.01)
+    monkeypatch.setattr(script, "MATRIX", {"cpu": 32})
     table = measured(tmp_path)
     assert list(table.columns) == script.COLUMNS
     assert table["stage"].tolist() == [*STAGES, "trainings at once", "windows", "windows"]

@@ -1,4 +1,4 @@
-"""Export: an ONNX file computes from the waveform what features and network compute here, in ONNX Runtime."""
+"""Export: in ONNX Runtime the file computes from a waveform what front end and network compute here."""
 
 import json
 
@@ -6,23 +6,24 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-import yaml
+from digest import SCRIPTS
 from torch import nn
 
-from digest import SCRIPTS
+from small import paper_network
 from yoho import InputError
-from yoho.networks.export import LogMel, export
-from yoho.networks.network import Network, load_network, save_network
-from yoho.windows.front_ends import log_mel
+from yoho.networks.export import LogMelLayer, export
+from yoho.networks.network import Network
+from yoho.networks.saving import load_network, save_network
+from yoho.windows.front_ends import LogMel
 
-CONFIG = yaml.safe_load((SCRIPTS.parents[1] / "config" / "config.yaml").read_text())
-RATE, FEATURES = CONFIG["mixing"]["sample_rate"], CONFIG["features"]
+RATE, FEATURES = 44100, {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
+FRONT_END = LogMel(RATE, **FEATURES)
 SAMPLES = 112896
 LABELS = ["rainforest", "car"]
 DESCRIPTION = {
     "event_labels": LABELS,
     "sample_rate": RATE,
-    "windows": CONFIG["windows"],
+    "windows": {"length": 2.56, "bins": 9, "hop": {"score": 1.96}},
     "features": FEATURES,
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
     "thresholds": {"rainforest": 0.35, "car": 0.6},
@@ -57,9 +58,9 @@ WAVEFORMS, NAMES = waveforms()
 def save(folder, backbone, mask):
     """A network with random weights whose outputs are far from all being alike."""
     torch.manual_seed(0)
-    sizes = {"classes": len(LABELS), "frames": 257, "n_mels": 40, "bins": 9, "pretrained": False}
-    network = Network(backbone=backbone, mask=mask, masking="multiply", **sizes)
-    features = torch.from_numpy(log_mel(WAVEFORMS, RATE, **FEATURES))
+    arguments = paper_network(backbone, mask, classes=len(LABELS))
+    network = Network(**arguments)
+    features = torch.from_numpy(FRONT_END(WAVEFORMS))
     network.standardise(features.mean(), features.std())
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -67,8 +68,7 @@ def save(folder, backbone, mask):
     with torch.no_grad():
         network(features)
         network.head.weight.mul_(2 / torch.logit(network.eval()(features)).std())
-    settings = {"backbone": backbone, "mask": mask, "masking": "multiply"} | sizes
-    save_network(network.state_dict(), DESCRIPTION | {"network": settings}, folder)
+    save_network(network.state_dict(), DESCRIPTION | {"network": arguments}, folder)
 
 
 def session(path):
@@ -92,9 +92,9 @@ def exported(tmp_path_factory):
     "changes", [{}, {"hop_length": 882}, {"n_fft": 1025, "win_length": 801}, {"n_mels": 64, "top_db": 30}]
 )
 def test_log_mel_is_that_of_the_windows(changes):
-    settings = FEATURES | changes
-    expected = log_mel(WAVEFORMS, RATE, **settings)
-    features = LogMel(RATE, **settings)(torch.from_numpy(WAVEFORMS)).numpy()
+    front_end = LogMel(RATE, **FEATURES | changes)
+    expected = front_end(WAVEFORMS)
+    features = LogMelLayer(front_end)(torch.from_numpy(WAVEFORMS)).numpy()
     assert features.shape == expected.shape and features.dtype == expected.dtype
     assert dict(zip(NAMES, np.abs(features - expected).max(axis=(1, 2)))) == pytest.approx(
         dict.fromkeys(NAMES, 0), abs=5e-4
@@ -103,11 +103,10 @@ def test_log_mel_is_that_of_the_windows(changes):
 
 def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
     path = tmp_path / "log_mel.onnx"
-    torch.onnx.export(
-        LogMel(RATE, **FEATURES).eval(), (torch.zeros(10, SAMPLES),), path, dynamo=True, opset_version=18, verbose=False
-    )
+    layer, waveforms = LogMelLayer(FRONT_END).eval(), (torch.zeros(10, SAMPLES),)
+    torch.onnx.export(layer, waveforms, path, dynamo=True, opset_version=18, verbose=False)
     (features,) = session(path).run(None, {"waveform": WAVEFORMS})
-    difference = np.abs(features - log_mel(WAVEFORMS, RATE, **FEATURES)).max(axis=(1, 2))
+    difference = np.abs(features - FRONT_END(WAVEFORMS)).max(axis=(1, 2))
     assert dict(zip(NAMES, difference)) == pytest.approx(dict.fromkeys(NAMES, 0), abs=5e-4)
 
 
@@ -122,7 +121,7 @@ def compare(folder, tolerance):
     """
     network, _ = load_network(folder)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(log_mel(WAVEFORMS, RATE, **FEATURES))).numpy()
+        expected = network(torch.from_numpy(FRONT_END(WAVEFORMS))).numpy()
     # Neither all alike nor all 0 or 1: an output computed from something else would show.
     assert expected.std(axis=0).mean() > 0.01 and ((expected > 0.01) & (expected < 0.99)).mean() > 0.3
     model = session(folder / "network.onnx")

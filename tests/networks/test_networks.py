@@ -9,17 +9,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from small import paper_network
 from traps import CHANNELS, TRAPS, Body, Hooked, Tiny, TwoReaders
 from yoho import InputError
-from yoho.networks.backbones import BACKBONES, BatchNorm, LinearVGGish, MobileNet, yoho_block
+from yoho.networks.backbones import BACKBONES, Backbone, BatchNorm, LinearVGGish, MobileNet, check_front_end, yoho_block
 from yoho.networks.folding import folded, map_and_outputs, proved, random_windows
 from yoho.networks.masking import MASKS, DividedMask, Mask
-from yoho.networks.network import Network, load_network, mask_positions, network_size, save_network
+from yoho.networks.network import Network, mask_positions
+from yoho.networks.saving import load_network, save_network
+from yoho.networks.sizes import network_size
 from yoho.windows.loss import data_loss
 
 FRAMES, BANDS, BINS = 257, 40, 9
 PLACES = [(backbone, mask) for backbone in BACKBONES for mask in mask_positions(backbone)]
-INPUT = {"frames": FRAMES, "n_mels": BANDS, "bins": BINS}
 
 
 def build(backbone, mask, masking="multiply", classes=6):
@@ -28,7 +30,7 @@ def build(backbone, mask, masking="multiply", classes=6):
     Untouched statistics (mean 0, variance 1) would let the signal of so deep a network vanish in evaluation.
     """
     torch.manual_seed(0)
-    network = Network(backbone, mask, masking, pretrained=False, classes=classes, **INPUT)
+    network = Network(**paper_network(backbone, mask, masking, classes))
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
@@ -170,9 +172,9 @@ def test_network_that_cuts_patches_sees_every_frame():
     "name, why",
     [
         ("vgg11", "gives 2 frames for 9 bins; its total stride must be 32"),
-        ("vit_tiny_patch16_224", "takes no window of 257 frames and 40 mel bands"),
-        ("efficientvit_b0", "timm builds no feature map of it"),
-        ("resnet", "not known"),
+        ("vit_tiny_patch16_224", "does not accept windows of 257 frames and 40 mel bands"),
+        ("efficientvit_b0", "timm cannot build it as a feature extractor"),
+        ("resnet", "unknown"),
     ],
 )
 def test_network_that_does_not_fit_is_one_line_that_names_it(name, why):
@@ -244,7 +246,7 @@ def test_same_seed_same_weights_other_seed_others():
     first, again = (build("mobilenet", "head").state_dict() for _ in range(2))
     assert all(torch.equal(first[name], again[name]) for name in first)
     torch.manual_seed(1)
-    other = Network("mobilenet", "head", "multiply", pretrained=False, classes=6, **INPUT).state_dict()
+    other = Network(**paper_network("mobilenet", "head")).state_dict()
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
@@ -368,7 +370,7 @@ def test_vggish_as_released_is_thirteen_convolutions_in_a_row():
 def test_vggish_as_released_is_affine_up_to_its_last_relu(name, affine):
     """f((1 - t) a + t b) = (1 - t) f(a) + t f(b), for t outside 0 to 1 too."""
     torch.manual_seed(0)
-    backbone = BACKBONES[name][0](False).double().eval()
+    backbone = BACKBONES[name].build(False).double().eval()
     for module in backbone:
         if isinstance(module, nn.Conv2d):
             nn.init.normal_(module.bias)
@@ -579,31 +581,40 @@ def test_released_mask_that_is_shut_spoils_the_whole_output():
 
 def test_unknown_backbone_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'resnet'.*mobilenet, vggish, vggish_linear, efficientnet"):
-        Network("resnet", "none", "multiply", pretrained=False, classes=6, **INPUT)
+        Network(**paper_network("resnet"))
 
 
 @pytest.mark.parametrize("position", ["middle", "head", "neck"])
 def test_mask_position_that_the_network_lacks_is_named_with_its_own(position):
     with pytest.raises(InputError, match=f"'{position}'.*vggish.*none, backbone"):
-        Network("vggish", position, "multiply", pretrained=False, classes=6, **INPUT)
+        Network(**paper_network("vggish", position))
+
+
+def test_backbone_that_fits_one_front_end_is_refused_with_another(monkeypatch):
+    monkeypatch.setitem(BACKBONES, "pretrained", Backbone(lambda pretrained: None, front_end="other"))
+    check_front_end("pretrained", "other")
+    with pytest.raises(InputError, match="^backbone pretrained: needs the front end other, but the run uses log_mel$"):
+        check_front_end("pretrained", "log_mel")
+    for name in ("mobilenet", "efficientnet", "resnet18"):
+        check_front_end(name, "log_mel")
 
 
 def test_unknown_mask_position_is_named_with_the_known_ones():
     with pytest.raises(InputError, match="'front'.*none, backbone, middle, head"):
-        Network("mobilenet", "front", "multiply", pretrained=False, classes=6, **INPUT)
+        Network(**paper_network("mobilenet", "front"))
 
 
 def test_input_that_does_not_give_a_frame_per_bin_is_refused():
     with pytest.raises(InputError, match="5 frames for 9 bins"):
-        Network("vggish", "none", "multiply", pretrained=False, classes=6, frames=129, n_mels=40, bins=9)
+        Network(**paper_network("vggish") | {"frames": 129})
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
 
 
 def description(backbone, mask, masking="multiply"):
-    network = {"backbone": backbone, "mask": mask, "masking": masking, "pretrained": True, "classes": 6} | INPUT
-    return {"network": network, "event_labels": list("abcdef"), "best_epoch": 3}
+    network = paper_network(backbone, mask, masking)
+    return {"network": network | {"pretrained": True}, "event_labels": list("abcdef"), "best_epoch": 3}
 
 
 @pytest.mark.parametrize(

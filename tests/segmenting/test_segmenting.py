@@ -11,7 +11,7 @@ import torch
 
 from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
-from yoho.networks.network import load_network
+from yoho.networks.saving import load_network
 from yoho.segmenting.choice import best_run
 from yoho.segmenting.segmenter import COLUMNS, Segmenter, prefetched
 from yoho.windows.cutting import cut_windows, window_onsets

@@ -38,9 +38,9 @@ def checkpoint(tmp_path, said):
 
 
 def test_what_is_kept_comes_back_to_the_bit(checkpoint, said):
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.restore(CPU) is None
     checkpoint.save(state())
-    kept = checkpoint.load(CPU)
+    kept = checkpoint.restore(CPU)
     assert torch.equal(kept["network"]["weight"], state()["network"]["weight"])
     assert kept["done"] == state()["done"]
     assert said == []
@@ -50,7 +50,7 @@ def test_memory_layout_comes_back_too(checkpoint):
     """Otherwise a resumed network would add up in another order."""
     weight = torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last)
     checkpoint.save({"weight": weight})
-    assert checkpoint.load(CPU)["weight"].stride() == weight.stride()
+    assert checkpoint.restore(CPU)["weight"].stride() == weight.stride()
 
 
 def test_what_is_saved_in_the_background_is_as_it_was_when_it_was_saved(checkpoint, monkeypatch):
@@ -62,7 +62,7 @@ def test_what_is_saved_in_the_background_is_as_it_was_when_it_was_saved(checkpoi
         assert go_on.wait(20)
         write_whole(path, data)
 
-    monkeypatch.setattr("yoho.files.write_whole", slow)
+    monkeypatch.setattr("yoho.training.checkpoint.write_whole", slow)
     kept["network"]["conv"] = torch.ones(4, 3, 3, 3).to(memory_format=torch.channels_last)
     with checkpoint.in_background() as save:
         save(kept)
@@ -70,7 +70,7 @@ def test_what_is_saved_in_the_background_is_as_it_was_when_it_was_saved(checkpoi
         kept["network"]["weight"].zero_()
         kept["done"]["history"].append({"epoch": 2})
         go_on.set()
-    found = checkpoint.load(CPU)
+    found = checkpoint.restore(CPU)
     assert torch.equal(found["network"]["weight"], state()["network"]["weight"])
     assert found["done"] == state()["done"]
     assert found["network"]["conv"].stride() == kept["network"]["conv"].stride()
@@ -80,13 +80,13 @@ def test_of_states_saved_in_the_background_the_last_one_stays(checkpoint):
     with checkpoint.in_background() as save:
         for number in range(20):
             save({"number": number})
-    assert checkpoint.load(CPU) == {"number": 19}
+    assert checkpoint.restore(CPU) == {"number": 19}
 
 
 @pytest.mark.parametrize("later", [0, 1])
 def test_what_cannot_be_written_in_the_background_is_an_error(checkpoint, monkeypatch, later):
     """It is raised at the next save, or on leaving if there is none."""
-    monkeypatch.setattr("yoho.files.write_whole", lambda *_: Path("/none/x").read_bytes())
+    monkeypatch.setattr("yoho.training.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
     with pytest.raises(FileNotFoundError), checkpoint.in_background() as save:
         for _ in range(1 + later):
             save(state())
@@ -97,11 +97,11 @@ def test_what_ends_a_training_is_raised_after_its_last_state_is_in_the_file(chec
     with pytest.raises(FloatingPointError), checkpoint.in_background() as save:
         save(state())
         raise FloatingPointError
-    assert checkpoint.load(CPU)["done"] == state()["done"]
+    assert checkpoint.restore(CPU)["done"] == state()["done"]
 
 
 def test_a_state_that_cannot_be_written_hides_no_other_error(checkpoint, said, monkeypatch):
-    monkeypatch.setattr("yoho.files.write_whole", lambda *_: Path("/none/x").read_bytes())
+    monkeypatch.setattr("yoho.training.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
     with pytest.raises(FloatingPointError), checkpoint.in_background() as save:
         save(state())
         raise FloatingPointError
@@ -122,18 +122,18 @@ def test_a_state_that_cannot_be_written_hides_no_other_error(checkpoint, said, m
 def test_another_fingerprint_is_refused_by_name(checkpoint, said, changes, names):
     checkpoint.save(state())
     other = Checkpoint(checkpoint.path, FINGERPRINT | changes, said.append)
-    assert other.load(CPU) is None
-    aside = "it is now checkpoint.pt.refused, and the run starts afresh"
+    assert other.restore(CPU) is None
+    aside = "it was renamed to checkpoint.pt.refused, and the run starts from the beginning"
     assert said == [f"{checkpoint.path}: was made with other {names}; {aside}"]
     assert not checkpoint.path.exists()
     checkpoint.path.with_name("checkpoint.pt.refused").replace(checkpoint.path)  # nothing is lost
-    assert torch.equal(checkpoint.load(CPU)["network"]["weight"], state()["network"]["weight"])
+    assert torch.equal(checkpoint.restore(CPU)["network"]["weight"], state()["network"]["weight"])
 
 
 def test_a_setting_that_is_gone_is_named_too(checkpoint, said):
     checkpoint.save(state())
     other = Checkpoint(checkpoint.path, {name: FINGERPRINT[name] for name in ("seed", "l2", "code")}, said.append)
-    assert other.load(CPU) is None and "other learning_rate;" in said[0]
+    assert other.restore(CPU) is None and "other learning_rate;" in said[0]
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.9, 0.999])
@@ -141,9 +141,9 @@ def test_a_truncated_file_is_refused_by_name(checkpoint, said, share):
     checkpoint.save(state())
     whole = checkpoint.path.read_bytes()
     checkpoint.path.write_bytes(whole[: int(share * len(whole))])
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.restore(CPU) is None
     assert len(said) == 1 and said[0].startswith(f"{checkpoint.path}: cannot be read")
-    assert "\n" not in said[0] and said[0].endswith("and the run starts afresh")
+    assert "\n" not in said[0] and said[0].endswith("and the run starts from the beginning")
 
 
 def test_a_changed_tensor_is_refused(checkpoint, said):
@@ -152,7 +152,7 @@ def test_a_changed_tensor_is_refused(checkpoint, said):
     whole = bytearray(checkpoint.path.read_bytes())
     whole[len(whole) // 2] ^= 1
     checkpoint.path.write_bytes(whole)
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.restore(CPU) is None
     assert said[0].startswith(f"{checkpoint.path}: cannot be read")
 
 
@@ -169,14 +169,14 @@ def test_a_file_that_cannot_be_read_now_is_no_damaged_file(checkpoint, said, mon
 
     with monkeypatch.context() as patch, pytest.raises(type(error)):
         patch.setattr(torch, "load", failing)
-        checkpoint.load(CPU)
-    assert said == [] and checkpoint.load(CPU) is not None
+        checkpoint.restore(CPU)
+    assert said == [] and checkpoint.restore(CPU) is not None
 
 
 HOLD = """
 import sys, time
 from yoho.training.checkpoint import Checkpoint
-with Checkpoint(sys.argv[1], {}, print).alone(patience=0):
+with Checkpoint(sys.argv[1], {}, print).locked(patience=0):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))
 """
@@ -196,20 +196,20 @@ def holding(path, seconds):
 
 def test_a_run_is_trained_by_one_process_at_a_time(checkpoint):
     process = holding(checkpoint.path, 60)
-    message = f"{checkpoint.path.parent}: another process trains this run"
-    with pytest.raises(InputError, match=message), checkpoint.alone(patience=0.3):
+    message = f"{checkpoint.path.parent}: another process is training this run"
+    with pytest.raises(InputError, match=message), checkpoint.locked(patience=0.3):
         pytest.fail("two at once")
     process.kill()
     process.communicate()
-    with checkpoint.alone(patience=0), pytest.raises(InputError), checkpoint.alone(patience=0):
+    with checkpoint.locked(patience=0), pytest.raises(InputError), checkpoint.locked(patience=0):
         pass
-    with checkpoint.alone(patience=0):  # let go of, too
+    with checkpoint.locked(patience=0):  # let go of, too
         pass
 
 
 def test_a_process_that_is_about_to_end_is_waited_for(checkpoint):
     process = holding(checkpoint.path, 0.5)
-    with checkpoint.alone(patience=20):
+    with checkpoint.locked(patience=20):
         pass
     process.communicate()
 
@@ -220,7 +220,7 @@ def test_a_file_system_without_locks_is_said_in_a_line_and_trained_on(checkpoint
         raise OSError(getattr(errno, number), "no locks")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with checkpoint.alone(patience=10):
+    with checkpoint.locked(patience=10):
         assert said == [
             f"{checkpoint.path.with_suffix('.lock')}: this file system has no locks; "
             "make sure that only one process trains this run"
@@ -232,7 +232,7 @@ def test_a_lock_that_fails_otherwise_is_an_error(checkpoint, said, monkeypatch):
         raise OSError(errno.EIO, "a broken disk")
 
     monkeypatch.setattr(fcntl, "flock", broken)
-    with pytest.raises(OSError, match="broken disk"), checkpoint.alone(patience=10):
+    with pytest.raises(OSError, match="broken disk"), checkpoint.locked(patience=10):
         pytest.fail("trained all the same")
     assert said == []
 
@@ -246,14 +246,14 @@ class Evil:
 def test_a_pickle_that_would_run_code_runs_none(checkpoint, said, tmp_path, monkeypatch, write):
     monkeypatch.chdir(tmp_path)
     write(Evil(), checkpoint.path)
-    assert checkpoint.load(CPU) is None
+    assert checkpoint.restore(CPU) is None
     assert not (tmp_path / "evil").exists() and len(said) == 1
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"state": {}}, {"fingerprint": FINGERPRINT}, 3])
 def test_another_kind_of_file_is_refused(checkpoint, said, content):
     torch.save(content, checkpoint.path)
-    assert checkpoint.load(CPU) is None and len(said) == 1
+    assert checkpoint.restore(CPU) is None and len(said) == 1
 
 
 def test_an_unwritable_folder_is_an_error_that_names_the_file(tmp_path):
@@ -271,7 +271,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch, call):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if call == "write":
-        monkeypatch.setattr("yoho.training.checkpoint.open", lambda *_: io.FileIO("/dev/full", "w"), raising=False)
+        monkeypatch.setattr("yoho.files.open", lambda *_: io.FileIO("/dev/full", "w"), raising=False)
     else:
         monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError) as raised:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from small import paper_network
 from yoho.networks.backbones import penalised
 from yoho.networks.network import Network
 from yoho.training.penalty import penalty
@@ -63,7 +64,7 @@ MOBILENET = {"backbone.0.weight": 2 * RELEASED["first"]} | kernels(13, "backbone
 def test_released_penalty_pulls_at_the_kernels_of_the_released_networks(backbone, mask, pulls, start):
     """MobileNet's first and all YOHO blocks' pointwise ones; fresh weights give what the notebooks log."""
     torch.manual_seed(0)
-    network = Network(backbone, mask, "multiply", False, classes=6, frames=257, n_mels=40, bins=9)
+    network = Network(**paper_network(backbone, mask))
     found = penalty(network, RELEASED)
     assert found.item() == pytest.approx(start, abs=0.5)
     if pulls:

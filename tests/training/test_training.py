@@ -31,17 +31,19 @@ from small import (
     Small,
     bin_scores,
     made_up,
+    paper_network,
     same,
 )
 from yoho import InputError, job
+from yoho import files as files_module
+from yoho.networks.backbones import BACKBONES
 from yoho.networks.network import Network
+from yoho.networks.prediction import predict
 from yoho.scoring.segments import SCORES
-from yoho.training import checkpoint as checkpoint_module
 from yoho.training.batches import Stored, batches, mean_and_deviation, to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import epoch_seed, fit, learning_rate
 from yoho.training.penalty import penalty
-from yoho.training.prediction import predict
 from yoho.training.step import autocast, choose_precision
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
@@ -51,14 +53,13 @@ HISTORY += ["valid_penalty", "valid_loss"]
 
 
 def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, **changes):
-    """Train a small network: (network, history, class-wise history, best weights, best epoch)."""
+    """Train a small network; returns `Fitted`."""
     torch.manual_seed(seed)
     network = network or Small()
     training, valid = data or (made_up(30, 1), made_up(20, 2))
     settings, score = SETTINGS | changes, score or bin_scores(valid[1])
-    checkpoint = checkpoint or NothingKept()
-    result = fit(network, training, valid, held_out, score, bar, checkpoint, settings=settings, seed=seed, device=CPU)
-    return network, *result
+    run = {"score": score, "progress": bar, "settings": settings, "seed": seed, "device": CPU}
+    return fit(network, training, valid, checkpoint or NothingKept(), held_out=held_out, **run)
 
 
 def outputs_of(network, features, **changes):
@@ -83,15 +84,15 @@ def spying():
 
 
 def test_loss_falls_and_f1_rises():
-    _, history, _, _, _ = train(epochs=12, learning_rate=0.003)
+    history = train(epochs=12, learning_rate=0.003).history
     assert history["train_data_loss"].iloc[-1] < 0.5 * history["train_data_loss"].iloc[0]
     assert history["valid_data_loss"].iloc[-1] < 0.5 * history["valid_data_loss"].iloc[0]
     assert history["f1"].iloc[-1] > 0.9 > history["f1"].iloc[0]
 
 
 def test_same_seed_same_history_and_weights():
-    _, history, classwise, weights, best = train(seed=3)
-    _, again, classwise_again, weights_again, best_again = train(seed=3)
+    history, classwise, weights, best = train(seed=3)
+    again, classwise_again, weights_again, best_again = train(seed=3)
     pd.testing.assert_frame_equal(history, again, check_exact=True)
     pd.testing.assert_frame_equal(classwise, classwise_again, check_exact=True)
     assert best == best_again and weights.keys() == weights_again.keys()
@@ -106,7 +107,7 @@ def test_other_seed_other_history_even_from_the_same_weights():
         network.load_state_dict(start)
         training, valid = made_up(30, 1), made_up(20, 2)
         score = bin_scores(valid[1])
-        history = train(seed, network, score, data=(training, valid))[1]
+        history = train(seed, network, score, data=(training, valid)).history
         return history["train_data_loss"].to_list()
 
     assert trained(0) == trained(0) != trained(1)
@@ -121,7 +122,7 @@ def test_draws_of_the_caller_do_not_change_the_training():
         torch.rand(7)
         return score(outputs)
 
-    first, second = (train(score=own, data=(training, valid))[1] for own in (score, drawing))
+    first, second = (train(score=own, data=(training, valid)).history for own in (score, drawing))
     pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
@@ -148,7 +149,7 @@ def test_weights_move_with_every_batch_of_an_epoch():
 
 
 def test_history_has_a_row_an_epoch_and_no_clock():
-    _, history, classwise, _, _ = train()
+    history, classwise, _, _ = train()
     assert list(history.columns) == [*HISTORY, *SCORES]
     assert history["epoch"].to_list() == [1, 2, 3, 4]
     assert history.notna().all(axis=None)
@@ -173,14 +174,14 @@ def scripted(f1s):
     [([0.1, 0.6, 0.5, 0.2], 2), ([0.9, 0.6, 0.5, 0.2], 1), ([0.1, 0.2, 0.3, 0.4], 4), ([0.3, 0.1, 0.31, 0.2], 3)],
 )
 def test_best_epoch_is_the_best_by_validation_f1(f1s, best):
-    _, history, _, _, found = train(score=scripted(f1s))
+    history, _, _, found = train(score=scripted(f1s))
     assert found == best == history["f1"].idxmax() + 1
 
 
 def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
     """Here the learning rate rises a hundredfold after three epochs, and the loss with it."""
     settings = {"epochs": 6, "learning_rate": 0.003, "schedule": "step", "step_every": 3, "step_factor": 100.0}
-    _, history, _, _, best = train(score=scripted([0.0] * 6), **settings)
+    history, _, _, best = train(score=scripted([0.0] * 6), **settings)
     assert best == history["valid_data_loss"].idxmin() + 1
     assert 1 < best < 6
 
@@ -190,8 +191,8 @@ def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
     settings = {"epochs": 6, "learning_rate": 0.2}
     plain = train(score=scripted([0.5] * 6), **settings)
     masked = train(score=scripted([0.5] * 6), augmentation=AUGMENTATION | {"validation": True}, **settings)
-    assert not np.allclose(plain[1]["valid_data_loss"], masked[1]["valid_data_loss"])
-    assert plain[4] == masked[4]
+    assert not np.allclose(plain.history["valid_data_loss"], masked.history["valid_data_loss"])
+    assert plain.best_epoch == masked.best_epoch
 
 
 @pytest.mark.parametrize("best", [1, 3, 6])
@@ -200,7 +201,7 @@ def test_weights_returned_are_those_of_the_best_epoch(best):
     f1s = [0.5] * 6
     f1s[best - 1] = 0.9
     valid = made_up(20, 2)
-    _, history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
+    history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
     network = Small()
     network.load_state_dict(weights)
     loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
@@ -211,7 +212,7 @@ def test_weights_returned_are_those_of_the_best_epoch(best):
 
 def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features():
     training = made_up(30, 1)
-    _, _, _, weights, _ = train(data=(training, made_up(20, 2)), epochs=1)
+    weights = train(data=(training, made_up(20, 2)), epochs=1).weights
     assert weights["mean"].item() == pytest.approx(training[0].mean().item(), rel=1e-5)
     assert weights["deviation"].item() == pytest.approx(training[0].std().item(), rel=1e-5)
 
@@ -219,8 +220,8 @@ def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features(
 @pytest.mark.parametrize("backbone, deviation", [("mobilenet", 1), ("vggish_linear", 1), ("efficientnet", 255)])
 def test_decibels_enter_as_they_are_or_by_255_as_released(backbone, deviation):
     network = Small()
-    network.backbone_name = backbone
-    weights = train(network=network, epochs=1, input="decibels")[3]
+    network.divisor = BACKBONES[backbone].divisor
+    weights = train(network=network, epochs=1, input="decibels").weights
     assert (weights["mean"].item(), weights["deviation"].item()) == (0, deviation)
 
 
@@ -278,8 +279,11 @@ def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order
 )
 def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
     """Weights, F1 and training loss are the same to the bit; the score still gets the outputs for `valid`."""
-    network, history, classwise, weights, best = train()
-    other, other_history, other_classwise, other_weights, other_best = train(**changes)
+    torch.manual_seed(0)
+    network, other = Small(), Small()
+    other.load_state_dict(network.state_dict())
+    history, classwise, weights, best = train(network=network)
+    other_history, other_classwise, other_weights, other_best = train(network=other, **changes)
     assert best == other_best
     for one, again in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
         assert all(torch.equal(one[name], again[name]) for name in one)
@@ -290,8 +294,8 @@ def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
 
 
 def test_validation_loss_is_that_of_the_held_out_windows():
-    held_out = made_up(24, 9)
-    network, history, _, _, _ = train(held_out=held_out)
+    held_out, network = made_up(24, 9), Small()
+    history = train(network=network, held_out=held_out).history
     loss = data_loss(outputs_of(network, held_out[0]), held_out[1]).mean().item()
     assert history["valid_data_loss"].iloc[-1] == pytest.approx(loss, rel=1e-5)
 
@@ -337,7 +341,7 @@ def test_losses_are_means_per_window_whatever_the_batches():
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     augmentation, l2 = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}, {"first": 0.1, "pointwise": 0.3}
     settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": l2}
-    _, history, _, _, _ = train(network=network, data=(training, made_up(20, 2)), **settings)
+    history = train(network=network, data=(training, made_up(20, 2)), **settings).history
     first = Small(dropout=0.0)
     first.features[1] = nn.Identity()
     first.load_state_dict(start)
@@ -349,20 +353,20 @@ def test_losses_are_means_per_window_whatever_the_batches():
 
 
 def test_reported_loss_is_data_loss_and_penalty():
-    _, history, _, _, _ = train(l2={"first": 0.05, "pointwise": 0.05})
+    history = train(l2={"first": 0.05, "pointwise": 0.05}).history
     assert (history["train_penalty"] > 0).all()
     np.testing.assert_allclose(history["train_loss"], history["train_data_loss"] + history["train_penalty"])
     np.testing.assert_allclose(history["valid_loss"], history["valid_data_loss"] + history["valid_penalty"])
     assert (history["valid_penalty"] > 0).all() and (history["valid_penalty"] != history["train_penalty"]).all()
-    _, without, _, _, _ = train()
+    without = train().history
     assert (without["train_penalty"] == 0).all() and without["valid_loss"].equals(without["valid_data_loss"])
 
 
 def test_penalty_pulls_in_the_kernels_that_it_names():
     names = {"first": "features.0.weight", "pointwise": "head.weight"}
-    plain = train(learning_rate=0.02)[3]
+    plain = train(learning_rate=0.02).weights
     for pulled in names:
-        weights = train(learning_rate=0.02, l2=NO_PENALTY | {pulled: 1.0})[3]
+        weights = train(learning_rate=0.02, l2=NO_PENALTY | {pulled: 1.0}).weights
         for kernel, name in names.items():
             assert (weights[name].norm() < 0.7 * plain[name].norm()) == (kernel == pulled)
 
@@ -376,13 +380,13 @@ def test_step_schedule(epoch, steps):
 
 def test_optimiser_follows_the_schedule():
     """From the third epoch on the rate is next to nothing, and so is what the weights still do."""
-    _, history, _, _, _ = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02)
+    history = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02).history
     np.testing.assert_allclose(history["learning_rate"], [0.02, 0.02, 2e-14, 2e-14])
     steps = history["valid_data_loss"].diff().abs()
     assert steps[1] > 1e-2
     network = Small(dropout=0.0)
     network.features[1] = nn.Identity()  # batch statistics move whatever the rate
-    _, still, _, _, _ = train(network=network, schedule="step", step_every=2, step_factor=1e-12)
+    still = train(network=network, schedule="step", step_every=2, step_factor=1e-12).history
     assert still["valid_data_loss"][2] == pytest.approx(still["valid_data_loss"][3], rel=1e-6)
     assert still["valid_data_loss"][0] != pytest.approx(still["valid_data_loss"][1], rel=1e-4)
 
@@ -438,9 +442,9 @@ def killed_at(moment, monkeypatch):
         if now and moment == "before the write":
             raise Killed
         if now and moment == "after the write":
-            monkeypatch.setattr(checkpoint_module.os, "fsync", dying)
+            monkeypatch.setattr(files_module.os, "fsync", dying)
         if now and moment in ("before the rename", "after the rename"):
-            monkeypatch.setattr(checkpoint_module.Path, "replace", dying)
+            monkeypatch.setattr(files_module.Path, "replace", dying)
         return Dying(path, mode) if now and moment == "during the write" else open(path, mode)
 
     replace = Path.replace
@@ -450,9 +454,10 @@ def killed_at(moment, monkeypatch):
             replace(part, path)
         raise Killed
 
-    monkeypatch.setattr(checkpoint_module, "open", opening, raising=False)
+    monkeypatch.setattr(files_module, "open", opening, raising=False)
 
 
+REFUSED = "it was renamed to checkpoint.pt.refused, and the run starts from the beginning"
 MOMENTS = ["before the write", "during the write", "after the write", "before the rename", "after the rename"]
 
 
@@ -464,7 +469,7 @@ def test_a_training_killed_around_its_checkpoint_goes_on_to_the_same_bits(tmp_pa
         killed_at(moment, patch)
         train(epochs=5, schedule="step", checkpoint=Checkpoint(path, {"seed": 0}, pytest.fail))
     done = 3 if moment == "after the rename" else 2
-    assert len(Checkpoint(path, {"seed": 0}, pytest.fail).load(CPU)["done"]["history"]) == done
+    assert len(Checkpoint(path, {"seed": 0}, pytest.fail).restore(CPU)["done"]["history"]) == done
     bars = []
 
     def bar(**settings):
@@ -522,7 +527,7 @@ def test_a_longer_training_is_refused_and_a_shorter_one_starts_afresh(tmp_path):
     path, said = tmp_path / "checkpoint.pt", []
     train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail))
     assert same(train(epochs=3), train(epochs=3, checkpoint=Checkpoint(path, {}, said.append)))
-    assert said == [f"{path}: holds more than 3 epochs; it is now checkpoint.pt.refused, and the run starts afresh"]
+    assert said == [f"{path}: holds more than 3 epochs; {REFUSED}"]
     Path(f"{path}.refused").replace(path)  # nothing is lost
     assert same(train(epochs=5), train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail)))
 
@@ -539,7 +544,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_state(tmp_path):
     torch.manual_seed(0)
     with pytest.raises(FloatingPointError, match="epoch 3"):
         train(network=Failing(), checkpoint=Checkpoint(path, {}, pytest.fail))
-    kept = Checkpoint(path, {}, pytest.fail).load(CPU)
+    kept = Checkpoint(path, {}, pytest.fail).restore(CPU)
     assert len(kept["done"]["history"]) == 2
     assert all(tensor.isfinite().all() for tensor in kept["network"].values())
     assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
@@ -554,11 +559,11 @@ def test_a_full_disk_leaves_the_last_good_state(tmp_path, monkeypatch):
         fsync(descriptor)
 
     with monkeypatch.context() as patch, pytest.raises(OSError) as raised:
-        patch.setattr(checkpoint_module.os, "fsync", full)
+        patch.setattr(files_module.os, "fsync", full)
         train(checkpoint=Checkpoint(path, {}, pytest.fail))
     assert raised.value.errno == errno.ENOSPC and raised.value.filename == str(path)
     assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
-    assert len(Checkpoint(path, {}, pytest.fail).load(CPU)["done"]["history"]) == 2
+    assert len(Checkpoint(path, {}, pytest.fail).restore(CPU)["done"]["history"]) == 2
     assert same(train(), train(checkpoint=Checkpoint(path, {}, pytest.fail)))
 
 
@@ -641,13 +646,13 @@ def test_progress_counts_batches_and_shows_epoch_loss_and_f1():
     assert all({"loss", "F1"} <= values.keys() for values in bars[0].shown)
 
 
-@pytest.mark.parametrize("at_once", [1, 7, 20, 100])
-def test_prediction_does_not_depend_on_how_many_windows_go_at_once(at_once):
+@pytest.mark.parametrize("batch_size", [1, 7, 20, 100])
+def test_prediction_does_not_depend_on_how_large_the_batches_are(batch_size):
     torch.manual_seed(0)
     network, features = Small(), made_up(20, 2)[0]
     expected = outputs_of(network, features)
     assert expected.shape == (20, BINS, 3 * CLASSES) and expected.dtype == torch.float32
-    torch.testing.assert_close(outputs_of(network, features, at_once=at_once), expected, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(outputs_of(network, features, batch_size=batch_size), expected, atol=1e-6, rtol=1e-5)
 
 
 def test_prediction_is_in_evaluation_mode_and_leaves_the_network_as_it_was():
@@ -687,15 +692,15 @@ def test_scores_are_computed_in_float32_whatever_is_trained_in():
 
 
 def test_bfloat16_trains_too():
-    _, history, _, weights, _ = train(precision="bfloat16", epochs=8)
+    history, _, weights, _ = train(precision="bfloat16", epochs=8)
     assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
 
 
 def test_a_whole_number_as_learning_rate_may_fall_below_one():
-    _, history, _, weights, _ = train(learning_rate=1, schedule="step", step_every=1, step_factor=1e-9, epochs=2)
+    fitted = train(learning_rate=1, schedule="step", step_every=1, step_factor=1e-9, epochs=2)
     again = train(learning_rate=1.0, schedule="step", step_every=1, step_factor=1e-9, epochs=2)
-    assert same((None, history, again[2], weights, again[4]), again)
+    assert same(fitted, again)
 
 
 # ---- as for a GPU ----------------------------------------------------------------------------------------------------
@@ -748,7 +753,7 @@ class NotOnTheGpu(TorchDispatchMode):
 def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
     """On tensors of a GPU without their content; to read one's value would be an error there."""
     with FakeTensorMode(), torch.device("cuda"):
-        network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)
+        network = Network(**paper_network(backbone, mask))
         features, targets = torch.empty(8, 257, 40), torch.empty(8, 9, 18)
         with NotOnTheGpu() as watch:
             outputs = network(spec_augment(features, generator=None, draw="window", fill=-40.0, **MASKS))
@@ -784,7 +789,7 @@ def test_a_compiled_training_learns_as_the_network_does_as_it_is(tmp_path):
 
     plain = trained(epochs=3)
     compiled = trained(epochs=3, compile=True, checkpoint=Checkpoint(path, {}, pytest.fail))
-    np.testing.assert_allclose(compiled[1]["train_data_loss"], plain[1]["train_data_loss"], rtol=1e-4)
-    assert compiled[3].keys() == plain[3].keys()
+    np.testing.assert_allclose(compiled.history["train_data_loss"], plain.history["train_data_loss"], rtol=1e-4)
+    assert compiled.weights.keys() == plain.weights.keys()
     longer = trained(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail))
-    assert longer[1]["epoch"].to_list() == [1, 2, 3, 4]
+    assert longer.history["epoch"].to_list() == [1, 2, 3, 4]

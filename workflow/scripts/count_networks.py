@@ -1,30 +1,26 @@
-"""Count parameters and multiply-accumulates of the paper's networks and of the config's own (paper 4.4.2)."""
-
-from pathlib import Path
-
-import pandas as pd
+"""Count parameters and multiply-accumulates of the paper's networks and of the config's own (paper, section 4.4.2)."""
 
 from yoho import job
-from yoho.figures.tables import table_page
+from yoho.figures.tables import write_results
 from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import MASKS
-from yoho.networks.network import Network, mask_positions, network_size
+from yoho.networks.network import Network, mask_positions
+from yoho.networks.sizes import network_size
 from yoho.windows.front_ends import LogMel
 
 
-def count_networks(table, *, backbones, classes, windows, features, sample_rate):
-    steps = LogMel(sample_rate, **features).frames(windows["length"])
-    rows = []
+def count_networks(table, *, backbones, classes, windows, front_end):
+    front_end, rows = LogMel(**front_end), []
+    image = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
+    fixed = image | {"bins": windows["bins"], "classes": classes, "pretrained": False}
     for backbone in dict.fromkeys([*BACKBONES, *backbones]):
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
-                network = Network(backbone, mask, masking, False, classes, steps, features["n_mels"], windows["bins"])
-                size = network_size(network, steps, features["n_mels"])
-                rows.append({"backbone": backbone, "mask": mask, "masking": masking} | size)
-    pd.DataFrame(rows).to_csv(table, index=False)
+                kind = {"backbone": backbone, "mask": mask, "masking": masking}
+                rows.append(kind | network_size(Network(**kind, **fixed), **image))
+    write_results(table, rows, title="The networks' sizes")
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     count_networks(snakemake.output.table, **job.params(snakemake))
-    Path(snakemake.output.page).write_text(table_page("The networks' sizes", snakemake.output.table))

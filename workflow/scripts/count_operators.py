@@ -1,37 +1,40 @@
-"""Count the operators, the arithmetic and the bytes of a training step, and the most windows per second they allow."""
+"""Count a training step's operators, arithmetic and bytes, and how many windows per second they allow at most."""
 
-import pandas as pd
 import torch
 
 from yoho import job
 from yoho.benchmarks.operators import least_seconds, step_operators
+from yoho.figures.tables import write_results
 from yoho.networks.network import Network
 from yoho.training.step import choose_precision
 from yoho.windows.front_ends import LogMel
 
 PARTS = ("forward", "backward", "optimiser")
 
+# An NVIDIA H100 in bfloat16: floating-point operations and bytes of memory, per second.
+CARD = {"flops": 9.9e14, "bandwidth": 3.35e12}
 
-def count_operators(table, *, networks, classes, windows, features, sample_rate, batch_size, card):
-    steps = LogMel(sample_rate, **features).frames(windows["length"])
-    sizes = {"frames": steps, "n_mels": features["n_mels"], "bins": windows["bins"], "classes": classes}
-    rows = []
+
+def count_operators(table, *, networks, classes, windows, front_end, batch_size):
+    front_end, rows = LogMel(**front_end), []
+    sizes = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
+    sizes |= {"bins": windows["bins"], "classes": classes, "pretrained": False}
     for label, run in job.progress(networks.items(), desc="networks"):
-        description = run["network"] | sizes | {"pretrained": False}
-        precision = choose_precision(Network(**description), torch.device("cuda"), run["training"]["precision"])
+        arguments = run["network"] | sizes
+        precision = choose_precision(Network(**arguments), torch.device("cuda"), run["training"]["precision"])
         settings = run["training"] | {"precision": precision, "batch_size": batch_size}
-        operators = step_operators(description, settings)
+        operators = step_operators(arguments, settings)
         for part in (*PARTS, "step"):
             of_part = [one for one in operators if part in (one.part, "step")]
             rows.append(
                 {"network": label, "batch_size": batch_size, "precision": precision, "part": part}
-                | summary(of_part, batch_size, card)
+                | summary(of_part, batch_size, CARD)
             )
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.4g")
+    write_results(table, rows, "%.4g")
 
 
 def summary(operators, windows, card):
-    """Columns that describe some operators on a batch of windows: arithmetic and bytes are per window."""
+    """Columns that describe operators on a batch of windows; arithmetic and bytes are per window."""
     flops, moved = sum(one.flops for one in operators), sum(one.moved for one in operators)
     kept = sum(one.moved for one in operators if not one.fusible)
     seconds = least_seconds(operators, card)

@@ -1,4 +1,4 @@
-"""Export one trained network, its log-mel included, to an ONNX file."""
+"""Export a trained network with its front end to an ONNX file."""
 
 from pathlib import Path
 

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import soundfile
 import torch
 from threadpoolctl import threadpool_limits
@@ -15,43 +14,44 @@ from threadpoolctl import threadpool_limits
 from yoho import job
 from yoho.audio import read_audio
 from yoho.benchmarks.realtime import agreement, measure_file
+from yoho.figures.tables import write_results
 from yoho.networks.device import device_name
 from yoho.segmenting.segmenter import DECODINGS, Segmenter
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")
+PART = 120  # s of audio for the plain path, which takes longer
+FILES = 8  # files of PART seconds in one call
 
 
-def measure_segmenting(files, table, *, labels, audio, repeats):
+def measure_segmenting(files, table, *, labels, audio, repeats, threads):
     paths = sorted(Path(files.audio).glob("*.flac"))
-    rows, threads = [], audio["threads"]
+    rows, shared = [], {"device": device_name(torch.device("cpu")), "threads": threads}
     with tempfile.TemporaryDirectory() as folder:
         whole, part, blink = (Path(folder, f"{name}.wav") for name in ("whole", "part", "blink"))
-        for path, length in ((whole, audio["whole"]), (part, audio["part"]), (blink, 1)):
+        for path, length in ((whole, audio), (part, min(audio, PART)), (blink, 1)):
             write_repeated(path, paths, length)
+        copies = [Path(folder, f"copy-{number}.wav") for number in range(FILES)]
+        for copy in copies:
+            copy.hardlink_to(part)
         measured = [(*each, decoding) for each in zip(labels, files.runs) for decoding in DECODINGS]
         for label, description, decoding in job.progress(measured, desc="networks"):
             run = Path(description).parent
             fast = Segmenter.load(run, decoding=decoding, device="cpu", threads=threads)
             plain = Segmenter.load(run, decoding=decoding, device="cpu", precision="plain", threads=threads)
-            row = {"network": label, "decoding": decoding, "device": device_name(torch.device("cpu"))}
-            row |= {"threads": threads, "precision": fast.predictor.precision, "audio_s": audio["whole"]}
-            with threadpool_limits(1):  # each thread of either path computes alone
+            row = {"network": label, "decoding": decoding} | shared
+            row |= {"precision": fast.predictor.precision, "audio_s": audio}
+            with threadpool_limits(1):  # Each thread of either path computes alone.
                 row |= measure_file(fast, whole, plain, part, repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
             row["start_up_s"] = np.median([clock(run, [blink], "--decoding", decoding) for _ in range(repeats)])
-            copies = [Path(folder, f"copy-{number}.wav") for number in range(audio["files"])]
-            for copy in copies:
-                copy.hardlink_to(part)
             took = clock(run, copies, "--decoding", decoding, "--jobs", str(threads))
-            row["files_times_real_time"] = audio["files"] * audio["part"] / took
-            for copy in copies:
-                copy.unlink()
+            row["files_times_real_time"] = FILES * min(audio, PART) / took
             rows.append(row)
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.5g")
+    write_results(table, rows, "%.5g")
 
 
 def write_repeated(path, sources, length):
-    """Write the audio of some files, one after another and again, as 16-bit mono .wav of a length, s."""
+    """Write a 16-bit mono .wav file of a length in seconds: the audio of some files, repeated as often as needed."""
     tape, sample_rate = zip(*(read_audio(source) for source in sources))
     tape = np.concatenate(tape)
     with soundfile.SoundFile(path, "w", sample_rate[0], 1, "PCM_16") as file:
@@ -62,7 +62,7 @@ def write_repeated(path, sources, length):
 
 
 def clock(run, paths, *options):
-    """Seconds that a process takes to segment some files, its start included."""
+    """Seconds that a process takes to start and to segment some files."""
     command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events", *options]
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
@@ -71,4 +71,4 @@ def clock(run, paths, *options):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    measure_segmenting(snakemake.input, snakemake.output[0], **job.params(snakemake))
+    measure_segmenting(snakemake.input, snakemake.output[0], threads=snakemake.threads, **job.params(snakemake))

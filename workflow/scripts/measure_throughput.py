@@ -1,4 +1,4 @@
-"""Measure training, inference and features against plain code for the same work, as ratios in the same run."""
+"""Measure training, inference and the front end against plain code for the same work, as ratios in the same run."""
 
 import tempfile
 from pathlib import Path
@@ -8,67 +8,71 @@ import pandas as pd
 import torch
 
 from yoho import job
-from yoho.benchmarks.throughput import compare, measure_features, measure_network, peak, train_together, write_windows
+from yoho.benchmarks import throughput
 from yoho.events import read_table
+from yoho.figures.tables import write_results
 from yoho.networks.device import choose_device, device_name
 from yoho.windows.cutting import window_onsets
 from yoho.windows.front_ends import LogMel
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
+MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product gives a device's peak
+MIXES = 2  # whose windows the front end is measured on
 
 
-def measure_throughput(files, table, *, networks, device, windows, features, sample_rate, throughput):
+def measure_throughput(files, table, *, networks, device, windows, front_end, benchmarks):
     chosen, rows, peaks = choose_device(**device), [], {}
     with tempfile.TemporaryDirectory() as folder:
         arrays = [np.load(path, mmap_mode="r") for path in (files.features, files.targets)]
-        write_windows(Path(folder), *arrays, throughput["windows"][chosen.type])
+        throughput.write_windows(Path(folder), *arrays, benchmarks["windows"][chosen.type])
         (_, frames, n_mels), (_, bins, values) = (array.shape for array in arrays)
         sizes = {"pretrained": False, "classes": values // 3, "frames": frames, "n_mels": n_mels, "bins": bins}
         for label, run in job.progress(networks.items(), desc="networks"):
-            call = (run["network"] | sizes, Path(folder), run["training"], throughput)
-            for row in network_rows(call, chosen):
+            workload = throughput.Workload(run["network"] | sizes, Path(folder), run["training"], benchmarks)
+            for row in network_rows(workload, chosen):
                 rows.append({"network": label, "device": device_name(chosen)} | row)
                 kind = row["precision"], row["threads"]
-                reached = peak(chosen, *kind, throughput["matrix"][chosen.type], throughput["repeats"])
+                reached = throughput.peak(chosen, *kind, MATRIX[chosen.type], benchmarks["repeats"])
                 peaks[kind] = max(reached, peaks.get(kind, 0))
                 write(rows, peaks, table)
-    plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[: throughput["mixes"]]
-    length = windows["length"]
+    plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[:MIXES]
     for hop in windows["hop"].values():
-        onsets = {Path(files.audio, name): window_onsets(end, length, hop) for name, end in plan.items()}
-        calls = [(LogMel(sample_rate, **features), path, begins, length) for path, begins in onsets.items()]
-        # In a process of its own with one thread, as the windows are made.
-        (row,) = job.spread(measure_features, [(calls, throughput["repeats"])], 1, f"features, hop {hop} s")
+        onsets = {Path(files.audio, name): window_onsets(end, windows["length"], hop) for name, end in plan.items()}
+        call = LogMel(**front_end), onsets, windows["length"], benchmarks["repeats"]
+        # As when windows are made: in a process of its own with one thread.
+        (row,) = job.spread(throughput.measure_front_end, [call], 1, f"windows, hop {hop} s")
         rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)
         write(rows, peaks, table)
 
 
 def write(rows, peaks, table):
-    """Write the rows that there are; a measurement that is cut short leaves those before it."""
+    """Write the rows so far, so that an interrupted measurement leaves a table."""
     measured = pd.DataFrame(rows).reindex(columns=[*COLUMNS, "operations"])
     most = [peaks.get((row.precision, row.threads)) for row in measured.itertuples()]
     measured["share_of_peak"] = measured["windows_per_s"] * measured["operations"] / np.array(most, float)
-    measured[COLUMNS].to_csv(table, index=False, float_format="%.4g")
+    write_results(table, measured[COLUMNS], "%.4g")
 
 
-def network_rows(call, device):
-    """Yield the rows of a network: of one training, then of some at once."""
-    rows = measure_network(*call, device)
+def network_rows(workload, device):
+    """Yield the rows of a network: of one training, then of several at once."""
+    rows = throughput.measure_network(workload, device)
     first = next(rows)
     yield first
     yield from rows
-    for runs in call[-1]["at_once"]:
-        yield first | together(runs, call)
+    for runs in workload.benchmarks["at_once"]:
+        yield first | together(runs, workload)
 
 
-def together(runs, call):
-    """Some trainings at once, a process each, against one alone with as many threads as all of them together."""
+def together(runs, workload):
+    """Trainings at once, a process each, against one alone with as many threads as all of them have."""
     with tempfile.TemporaryDirectory() as meeting:
-        calls = [(number, meeting, runs, *call) for number in range(runs)]
-        rates = np.array(list(job.spread(train_together, calls, runs, f"{runs} trainings at once")))
-    threads = runs * call[-1]["threads"]
-    return {"stage": "trainings at once", "runs": runs, "threads": threads} | compare(rates[:, 1].sum(0), rates[0, 0])
+        calls = [(number, meeting, runs, workload) for number in range(runs)]
+        spread = job.spread(throughput.train_together, calls, runs, f"{runs} trainings at once")
+        rates = np.array(list(spread))
+    threads = runs * workload.benchmarks["threads"]
+    row = {"stage": "trainings at once", "runs": runs, "threads": threads}
+    return row | throughput.compare(rates[:, 1].sum(0), rates[0, 0])
 
 
 if __name__ == "__main__":

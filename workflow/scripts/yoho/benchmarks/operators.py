@@ -1,7 +1,7 @@
-"""What a training step asks of a GPU: its operators, their arithmetic, their bytes, and the least time for them.
+"""What a training step asks of a GPU: its operators, their arithmetic and bytes, and the least time they need.
 
-It runs on the CPU's tensors without their content. In the paper's networks autocast casts convolutions alone, there and
-on CUDA.
+The step runs on CPU tensors without content. For the paper's networks, autocast converts the same operators on a CPU as
+on CUDA: only convolutions.
 """
 
 from typing import NamedTuple
@@ -16,15 +16,16 @@ from torch.utils.module_tracker import ModuleTracker
 from yoho.networks.network import Network
 from yoho.training.step import Step, adam
 
-NO_KERNEL = ("empty", "new_empty", "empty_like", "_unsafe_view")  # beside what PyTorch marks as a view
+# Operators that start no kernel, besides those that PyTorch marks as views.
+NO_KERNEL = ("empty", "new_empty", "empty_like", "_unsafe_view")
 
 
 class Operator(NamedTuple):
-    """One call of an operator, for which a GPU starts one kernel or more.
+    """One call of an operator, for which a GPU starts one or more kernels.
 
     part: "forward" (with the loss), "backward" or "optimiser"; flops: floating-point operations of a convolution or a
-    matrix product, two for each multiply-add, 0 of any other; moved: bytes that it reads and writes; fusible: whether a
-    compiler can do its work within the operators around it, since it works element by element.
+    matrix product, two for each multiply-add, and 0 for other operators; moved: bytes read and written; fusible:
+    whether the operator works element by element, so that a compiler can merge it with its neighbours.
     """
 
     part: str
@@ -35,14 +36,14 @@ class Operator(NamedTuple):
 
 
 class Operators(TorchDispatchMode):
-    """Lists, while it is active, the operators that run: `called`. The optimiser's hooks set `part`."""
+    """Records, while active, the operators that run, as `called`. The optimiser's hooks set `part`."""
 
     def __init__(self):
         super().__init__()
         self.called, self.part, self.tracker = [], "forward", ModuleTracker()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        """Do an operation and list it, unless it only views or allocates."""
+        """Run an operation and record it unless it only views or allocates."""
         kwargs, name = kwargs or {}, operation.overloadpacket.__name__
         result = operation(*args, **kwargs)
         if operation.namespace == "aten" and not operation.is_view and name not in NO_KERNEL:
@@ -55,23 +56,23 @@ class Operators(TorchDispatchMode):
 
 
 def arithmetic(operation, args, kwargs, result):
-    """Floating-point operations of a convolution or a matrix product; 0 of any other operator."""
+    """Floating-point operations of a convolution or a matrix product; 0 for other operators."""
     if operation.overloadpacket is torch.ops.aten.convolution_backward:
-        # PyTorch's formula takes the gradient of a grouped convolution's weights for that of a full convolution.
-        gradient, features, weight, *_, transposed, _, _, wanted = args
-        return 2 * (features if transposed else gradient).numel() * weight[0].numel() * sum(wanted[:2])
+        # PyTorch's formula ignores groups in the gradient of a convolution's weights.
+        gradient, features, weight, *_, transposed, _, _, gradients = args
+        return 2 * (features if transposed else gradient).numel() * weight[0].numel() * sum(gradients[:2])
     formula = flop_registry.get(operation.overloadpacket)
     return formula(*args, **kwargs, out_val=result) if formula else 0
 
 
 def bytes_moved(operation, args, kwargs, result):
-    """Bytes of the tensors that an operator reads, and of those that it writes, each tensor once.
+    """Bytes of the tensors that an operator reads and of those that it writes, each tensor counted once.
 
-    Of a view its own elements count, and those that it repeats once. What is changed in place is read and written.
+    A view counts its own elements, and repeated elements once. A tensor changed in place is both read and written.
     """
     parameters = operation._schema.arguments
     given = {one.name: argument for one, argument in zip(parameters, args)} | kwargs
-    # Adam's gradients are marked as written to, but only a scale that divides them would change them.
+    # Adam's gradients are marked as written, but only gradient scaling would change them.
     written = {one.name for one in parameters if one.alias_info and one.alias_info.is_write} - {"grads"}
     changed = [given.get(name) for name in written]
     return sum(
@@ -81,21 +82,21 @@ def bytes_moved(operation, args, kwargs, result):
     )
 
 
-def step_operators(description, settings):
-    """The operators of one training step, without the draw of the batch: a list of `Operator`.
+def step_operators(arguments, settings):
+    """The operators of one training step without SpecAugment, a list of `Operator`.
 
-    description: what `Network` takes; settings: of a run's training, its precision and batch size chosen.
+    arguments: of `Network`; settings: a run's training settings with its precision and batch size chosen.
     """
-    shapes = (description["frames"], description["n_mels"]), (description["bins"], 3 * description["classes"])
+    shapes = (arguments["frames"], arguments["n_mels"]), (arguments["bins"], 3 * arguments["classes"])
     operators, cpu = Operators(), torch.device("cpu")
     with FakeTensorMode():
-        network = Network(**description)
+        network = Network(**arguments)
         for kernel in (parameter for parameter in network.parameters() if parameter.ndim == 4):
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         optimiser = adam(network, settings["learning_rate"], cpu)
         step = Step(network, optimiser, {}, settings | {"compile": False}, cpu)
         batch = [torch.zeros(settings["batch_size"], *shape) for shape in shapes]
-        step.learn(*batch)  # Adam makes its moments in its first step.
+        step.learn(*batch)  # Adam allocates its moments in the first step.
         optimiser.register_step_pre_hook(lambda *_: setattr(operators, "part", "optimiser"))
         optimiser.register_step_post_hook(lambda *_: setattr(operators, "part", "forward"))
         with operators:
@@ -104,12 +105,12 @@ def step_operators(description, settings):
 
 
 def least_seconds(operators, card):
-    """The least time that a card needs for some operators, s, in three senses: {sense: seconds}.
+    """The least time in seconds that a card needs for some operators, computed in three ways: {name: seconds}.
 
-    whole: all arithmetic at the card's rate or all bytes at its bandwidth, whichever takes longer; each: the same for
-    every operator by itself, one after another; fused: likewise, as if the fusible operators took no time.
-    card: {"flops": floating-point operations, "bandwidth": bytes of its memory}, both per second. The time to start a
-    kernel is not in it, and what the card's cache still holds moves faster.
+    whole: the time of all arithmetic or of all bytes, whichever is longer; each: the same for every operator, summed;
+    fused: as each, if fusible operators took no time.
+    card: {"flops": floating-point operations, "bandwidth": bytes of memory}, both per second. The times leave out the
+    start of kernels, and data in the card's cache may move faster than at `bandwidth`.
     """
     times = [(one.flops / card["flops"], one.moved / card["bandwidth"]) for one in operators]
     return {

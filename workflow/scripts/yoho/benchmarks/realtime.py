@@ -11,9 +11,9 @@ from yoho.segmenting.segmenter import AT_ONCE
 
 
 def measure_file(fast, whole, plain, part, repeats):
-    """Times real time of two `Segmenter`s, the fast one on a whole file and the plain one on a part, in turn.
+    """Times real time of two `Segmenter`s in turns: the fast one on a whole file, the plain one on a part of it.
 
-    With each stage's share of the fast one's work: reading and resampling, features, network, decoding.
+    The row also holds each stage's share of the fast one's work: reading and resampling, features, network, decoding.
     """
     cpu, rates, stages = torch.device("cpu"), [], []
     for _ in range(repeats + 1):
@@ -21,16 +21,16 @@ def measure_file(fast, whole, plain, part, repeats):
         seconds = took, duration(lambda: plain.file(part), cpu)
         rates.append(np.divide([soundfile.info(path).duration for path in (whole, part)], seconds))
         stages.append(np.array(list(taken.values())) / sum(taken.values()))
-    row = compare(*np.transpose(rates[1:]))  # the first turn warms up
+    row = compare(*np.transpose(rates[1:]))  # The first turn warms up.
     names = {"windows_per_s": "times_real_time", "plain_windows_per_s": "plain_times_real_time"}
     shares = dict(zip((f"{stage}_share" for stage in taken), np.median(stages[1:], axis=0)))
     return {names.get(name, name): value for name, value in row.items()} | shares
 
 
 def stage_seconds(segmenter, path):
-    """Seconds that segmenting a file takes, and those of each stage, which run side by side, over all threads.
+    """Seconds that segmenting a file takes, and {stage: seconds} summed over the threads, in which the stages overlap.
 
-    Reading includes resampling, and telling silence and offset.
+    Reading includes resampling and the detection of silence and offset.
     """
     reading, before = 0.0, segmenter.predictor.seconds.copy()
 
@@ -46,17 +46,17 @@ def stage_seconds(segmenter, path):
 
     start, busy = time.perf_counter(), time.thread_time()
     segmenter.segment_batches(read(segmenter.batches(*segmenter.read(path), AT_ONCE)))
-    whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # this thread does nothing else
+    whole, decoding = time.perf_counter() - start, time.thread_time() - busy  # This thread only decodes.
     spent = segmenter.predictor.seconds - before
     stages = {"reading": reading, "features": spent["features"], "network": spent["network"], "decoding": decoding}
     return whole, stages
 
 
 def agreement(fast, plain, sounds):
-    """How far two `Segmenter`s decide alike on some sounds (samples,), bin by bin.
+    """How well the decisions of two `Segmenter`s agree on some sounds (samples,), bin by bin.
 
-    Share of bins and classes that both, or neither, call present; where both do, the share of onsets and offsets
-    within a millisecond and the largest difference, s.
+    bins_alike: share of bins and classes in which both find a class present, or both absent. If both find it present,
+    within_1_ms: share of the onsets and offsets that differ by less than 1 ms; max_difference_s: largest difference.
     """
     alike, differences = [], []
     width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]

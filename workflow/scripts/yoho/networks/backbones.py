@@ -1,10 +1,14 @@
-"""Backbones: log-mel window in, feature map of 9 frames out (paper, section 3.1 and Figures 1-3).
+"""Backbones: modules that map log-mel windows to feature maps (paper, section 3.1 and Figures 1-3).
 
-Every convolution pads as TensorFlow's 'same' does, which the paper's networks were built with. A backbone
-is a module that maps (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency.
+The paper's map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. Their convolutions pad as
+TensorFlow's "same" does, with which the paper's networks were built.
 
-The four of the paper are in BACKBONES; any other name is timm's: see `build_backbone`.
+BACKBONES holds a record for each backbone of the paper. `find_backbone` also knows the networks of timm by name.
 """
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import timm
 import torch
@@ -16,9 +20,9 @@ from yoho import InputError
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without gamma: the scale would be undone by the next convolution.
+    """Batch normalisation without gamma, since the next convolution can scale as well; epsilon is 1e-4.
 
-    Keras's epsilon of 1e-4; the weight is a constant 1, kept as a buffer so that it is no parameter.
+    The weight is a buffer of ones and is not trained.
     """
 
     def __init__(self, channels):
@@ -29,7 +33,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 def glorot(module):
-    """Keras's initial weights, which the paper's networks start from: Glorot uniform, biases 0."""
+    """Initialise a convolution as Keras does: weights Glorot uniform, biases 0."""
     if isinstance(module, (nn.Conv1d, nn.Conv2d)):
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
@@ -37,7 +41,7 @@ def glorot(module):
 
 
 def penalised(convolution, kind):
-    """Mark a convolution's kernel for the L2 penalty of the released code: see `yoho.loss.penalty`."""
+    """Mark a convolution's kernel for the L2 penalty of the released code: see `yoho.training.penalty`."""
     convolution.penalised = kind
     return convolution
 
@@ -71,9 +75,9 @@ class MobileNet(nn.Sequential):
 
 
 class VGGish(nn.Sequential):
-    """VGGish (paper, section 3.1.3; Hershey et al. 2017): six 3x3 convolutions with ReLU, four poolings.
+    """VGGish (paper, section 3.1.3; Hershey et al. 2017): six 3x3 convolutions with ReLU, and poolings.
 
-    Its four halvings leave 17 x 3; a fifth pooling, which the published network lacks, reaches 9 x 2.
+    The published network has four poolings, which leave a map of 17 x 3. A fifth one reduces it to 9 x 2.
     """
 
     layout = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", "pool")
@@ -91,10 +95,10 @@ class VGGish(nn.Sequential):
 
 
 class LinearVGGish(nn.Sequential):
-    """ "VGGish" as released: 13 stacked 3x3 convolutions with nothing between them, then ReLU, BN and dropout.
+    """VGGish as released: a stack of 13 3x3 convolutions, then ReLU, batch norm and dropout.
 
-    A stack of convolutions is one linear map: without activations its depth adds nothing. The released
-    listing has one more convolution in front, whose output is never used.
+    Without activations in between, the stack is one linear map, and its depth adds nothing. The released code
+    also has a convolution before these whose output it never uses; it is left out.
     """
 
     layout = ((2, 64), (1, 128), (2, 128), (1, 256), (1, 256), (2, 256), *[(1, 512), (1, 512), (2, 512)] * 2, (1, 128))
@@ -109,42 +113,69 @@ class LinearVGGish(nn.Sequential):
 
 
 def timm_backbone(name, pretrained):
-    """A convolutional network of timm by name, down to its last feature map.
+    """A convolutional network of timm up to its last feature map.
 
-    Where it can, it pads as TensorFlow does and has a stochastic depth of 0.2.
+    Where timm supports it, the network pads as TensorFlow does and has a stochastic depth of 0.2.
+    Raises InputError if timm cannot build it or cannot get its pretrained weights.
     """
-    wanted = {"drop_path_rate": 0.2, "pad_type": "same"}
+    options = {"drop_path_rate": 0.2, "pad_type": "same"}
     for left_out in ([], ["pad_type"], ["pad_type", "drop_path_rate"]):
-        extra = {key: value for key, value in wanted.items() if key not in left_out}
+        extra = {key: value for key, value in options.items() if key not in left_out}
         try:
             return timm.create_model(name, pretrained=pretrained, in_chans=1, num_classes=0, global_pool="", **extra)
-        except (TypeError, AssertionError) as error:  # not every network of timm knows every setting
-            unknown = error
+        except (TypeError, AssertionError) as error:  # This network does not accept one of the options.
+            refusal = error
         except (OSError, RuntimeError) as error:
             if not pretrained:
                 raise
-            raise InputError(f"pretrained: no weights of {name} to be had ({error}); set it to false") from error
-    raise InputError(f"backbone {name}: timm builds no feature map of it ({unknown})")
+            raise InputError(
+                f"pretrained: the weights of {name} are not available ({error}); set it to false"
+            ) from error
+    raise InputError(f"backbone {name}: timm cannot build it as a feature extractor ({refusal})")
 
 
-# Name in the config: how to build it, and whether the YOHO neck follows. The mask's positions follow from that.
+@dataclass(frozen=True)
+class Backbone:
+    """What the workflow must know of a backbone.
+
+    build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, which also decides where
+    a mask can be; divisor: what the released code divides the decibels by (Keras's EfficientNet begins with
+    Rescaling(1 / 255)); front_end: name of the only front end that the backbone fits, or None if it fits all.
+    """
+
+    build: Callable[[bool], nn.Module]
+    neck: bool = True
+    divisor: float = 1.0
+    front_end: str | None = None
+
+
 BACKBONES = {
-    "mobilenet": (lambda pretrained: MobileNet(), True),
-    "vggish": (lambda pretrained: VGGish(), False),
-    "vggish_linear": (lambda pretrained: LinearVGGish(), False),
-    "efficientnet": (lambda pretrained: timm_backbone("tf_efficientnet_b0", pretrained), True),
+    "mobilenet": Backbone(lambda pretrained: MobileNet()),
+    "vggish": Backbone(lambda pretrained: VGGish(), neck=False),
+    "vggish_linear": Backbone(lambda pretrained: LinearVGGish(), neck=False),
+    "efficientnet": Backbone(partial(timm_backbone, "tf_efficientnet_b0"), divisor=255.0),
 }
 
 
-def has_neck(name):
-    """Whether the YOHO neck follows a backbone: it does for every one of timm's."""
-    return name not in BACKBONES or BACKBONES[name][1]
+def find_backbone(name):
+    """The `Backbone` of a name in BACKBONES or of a network of timm; InputError for an unknown name."""
+    if name in BACKBONES:
+        return BACKBONES[name]
+    if timm.is_model(name):
+        return Backbone(partial(timm_backbone, name))
+    raise InputError(f"backbone {name!r}: unknown; choose one of {', '.join(BACKBONES)} or a network of timm")
+
+
+def check_front_end(name, front_end):
+    """Raise InputError if a backbone does not fit a front end; both are given by name."""
+    if (needed := find_backbone(name).front_end) not in (None, front_end):
+        raise InputError(f"backbone {name}: needs the front end {needed}, but the run uses {front_end}")
 
 
 class Padded(nn.Module):
-    """A network with its input padded to whole strides, half before and half after, as 'same' pads.
+    """A network whose input is padded to whole strides, half before and half after, as "same" pads.
 
-    For networks such as ConvNeXt, which cut their input into patches and leave out what fills none.
+    This is for networks such as ConvNeXt, which cut their input into patches and drop an incomplete last patch.
     """
 
     def __init__(self, network, stride):
@@ -158,34 +189,26 @@ class Padded(nn.Module):
 
 
 def build_backbone(name, pretrained, frames, n_mels, bins):
-    """A backbone by its name in BACKBONES or timm, and the shape of its map: (1, channels, bins, bands).
+    """The module of a backbone, and the shape of its map of one window: (1, channels, bins, bands).
 
-    Raises InputError, with the reason, for a name that neither knows and a network whose map is of another form.
+    Raises InputError, with the reason, for an unknown name and for a network whose map has another shape.
     """
-    if name in BACKBONES:
-        candidates = [BACKBONES[name][0](pretrained)]
-    elif timm.is_model(name):
-        network = timm_backbone(name, pretrained)
-        candidates = [network, Padded(network, stride=32)]
-    else:
-        raise InputError(f"backbone {name!r}: not known; there are {', '.join(BACKBONES)} and the networks of timm")
-    whys = []
+    candidates = [find_backbone(name).build(pretrained)]
+    if name not in BACKBONES:
+        candidates.append(Padded(candidates[0], stride=32))
+    reasons = []
     for candidate in candidates:
         try:
             with torch.no_grad():
                 shape = tuple(candidate.eval()(torch.zeros(1, 1, frames, n_mels)).shape)
-        except Exception as error:  # whatever a network of timm may raise for an image of this size
-            reason = str(error).strip().partition("\n")[0]
-            whys.append(f"takes no window of {frames} frames and {n_mels} mel bands ({reason or type(error).__name__})")
+        except Exception as error:  # A network of timm may raise anything for an image of this size.
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            reasons.append(f"does not accept windows of {frames} frames and {n_mels} mel bands ({reason})")
             continue
         if len(shape) == 4 and shape[2] == bins:
             return candidate, shape
         if len(shape) == 4:
-            whys.append(f"gives {shape[2]} frames for {bins} bins; its total stride must be 32")
+            reasons.append(f"gives {shape[2]} frames for {bins} bins; its total stride must be 32")
         else:
-            whys.append(f"gives {'x'.join(map(str, shape[1:]))} for a window, not channels x frames x bands")
-    raise InputError(f"backbone {name}: {whys[0]}")
-
-
-# What the released networks divide their decibels by: Keras's EfficientNet begins with Rescaling(1 / 255).
-RESCALING = {"efficientnet": 255.0}
+            reasons.append(f"gives {'x'.join(map(str, shape[1:]))} for a window, not channels x frames x bands")
+    raise InputError(f"backbone {name}: {reasons[0]}")

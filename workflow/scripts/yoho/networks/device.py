@@ -1,4 +1,4 @@
-"""The device that networks compute on, and its settings."""
+"""The device on which networks compute, and its settings."""
 
 import os
 import platform
@@ -11,28 +11,29 @@ from yoho import InputError
 
 
 def choose_device(name, deterministic, search=True):
-    """The torch device for "auto" (a GPU where there is one), "cpu" or "cuda"; InputError for an absent GPU.
+    """The torch device for "auto" (a GPU if there is one), "cpu" or "cuda"; sets how a GPU computes.
 
-    On a GPU float32 is then float32 in convolutions too: PyTorch itself computes them in TF32. deterministic: on a GPU
-    too, the same seed is to give the same bytes. On a CPU it does anyway. search: cuDNN tries its algorithms for each
-    size of batch, where it need not be deterministic; that pays where many batches have one size.
+    On a GPU, TF32 is switched off, which PyTorch uses for float32 convolutions by default. deterministic: the same seed
+    gives the same bytes on a GPU, as it always does on a CPU. search: cuDNN times its algorithms for each batch size
+    unless `deterministic` forbids it; this pays when many batches have the same size.
+    Raises InputError for "cuda" without a GPU.
     """
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
-        raise InputError("device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu")
+        raise InputError("device: cuda is requested, but PyTorch finds no GPU; set training: device to auto or cpu")
     if not present or name == "cpu":
         return torch.device("cpu")
     torch.backends.cudnn.benchmark = search and not deterministic
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if deterministic:
-        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # read when cuBLAS starts
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts.
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads any
+        torch.utils.deterministic.fill_uninitialized_memory = False  # None is read here.
     return torch.device("cuda")
 
 
 def device_name(device):
-    """The model of a GPU or of the processor."""
+    """The model name of the GPU or of the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
@@ -43,7 +44,7 @@ def device_name(device):
 
 @contextmanager
 def cudnn_with(**flags):
-    """Let cuDNN work with other flags (`benchmark`, `allow_tf32`), and afterwards as before."""
+    """Set flags of cuDNN (`benchmark`, `allow_tf32`) and restore them on leaving."""
     cudnn = torch.backends.cudnn
     before = {name: getattr(cudnn, name) for name in flags}
     try:

@@ -1,4 +1,4 @@
-"""Export: waveform to outputs in one ONNX file, log-mel included, so that no client computes features of its own."""
+"""Export: one ONNX file from waveform to outputs, so that other programs need not compute log-mel features."""
 
 import json
 import warnings
@@ -9,37 +9,37 @@ from torch import nn
 from torch.nn import functional
 
 from yoho.networks.folding import folded
-from yoho.networks.network import load_network
-from yoho.windows.front_ends import SILENCE
+from yoho.networks.saving import load_network
+from yoho.windows.front_ends import SILENCE, LogMel
 
-OPSET = 18  # the oldest that PyTorch's exporter writes by itself
+OPSET = 18  # the oldest that PyTorch's exporter writes without conversion
 
 
-class LogMel(nn.Module):
+class LogMelLayer(nn.Module):
     """Log-mel features of separate windows: (windows, samples) to (windows, frames, n_mels) in dB, float32.
 
-    The same as `features.log_mel`, step by step, in operations that ONNX has. Double precision up to the mel power,
-    as there: in single a band far below a loud tone is off by 0.002 dB, in double by 0.0001 dB, in the same time.
+    It repeats the front end `LogMel` with operations that ONNX has, in double precision up to the mel power: in single
+    precision a band far below a loud tone is off by 0.002 dB instead of 0.0001 dB, and the time is the same.
     """
 
-    def __init__(self, sample_rate, n_fft, hop_length, win_length, n_mels, top_db):
+    def __init__(self, front_end):
         super().__init__()
-        self.n_fft, self.hop_length, self.top_db = n_fft, hop_length, top_db
-        taper = librosa.util.pad_center(librosa.filters.get_window("hann", win_length), size=n_fft)
-        mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels).T
+        self.n_fft, self.hop_length, self.top_db = front_end.n_fft, front_end.hop_length, front_end.top_db
+        taper = librosa.util.pad_center(librosa.filters.get_window("hann", front_end.win_length), size=self.n_fft)
+        mel = librosa.filters.mel(sr=front_end.sample_rate, n_fft=self.n_fft, n_mels=front_end.n_mels).T
         self.register_buffer("taper", torch.tensor(taper))
         self.register_buffer("mel", torch.tensor(mel).double())
 
     def forward(self, waveform):
         peak = waveform.abs().amax(dim=1, keepdim=True)
         scaled = (waveform / torch.where(peak < SILENCE, 1.0, peak)).double()
-        # Padded so, the frame centred on a sample begins at that sample's number.
+        # With this padding, the frame centred on a sample begins at that sample's number.
         padded = functional.pad(scaled, (self.n_fft // 2, self.n_fft - self.n_fft // 2))
         spectra = torch.stft(
             padded, self.n_fft, self.hop_length, window=self.taper, center=False, return_complex=True
         ).transpose(1, 2)
         power = torch.view_as_real(spectra).square().sum(dim=-1) @ self.mel
-        # -100 dB is the least that librosa lets a scaled window have.
+        # librosa limits a scaled window to at least -100 dB.
         decibels = 10 * torch.log10(power.float().clamp(min=1e-10))
         return torch.maximum(decibels, decibels.amax(dim=(1, 2), keepdim=True) - self.top_db)
 
@@ -47,18 +47,19 @@ class LogMel(nn.Module):
 def export(folder, target):
     """Write the network in a run's folder as an ONNX file.
 
-    Input `waveform`: (windows, samples) float32, mono windows cut as for a score, at the run's sample rate, zeros
-    past a file's end; as many windows at once as wanted. Output `outputs`: (windows, bins, 3 * classes), which
-    `decode_outputs` takes. What is needed to cut and to decode is in the file's metadata, each value as JSON.
-    Raises InputError where the folder holds no network.
+    Input `waveform`: (windows, samples) float32, mono windows at the run's sample rate, cut as for its scores, with
+    zeros past a file's end; any number of windows. Output `outputs`: (windows, bins, 3 * classes), as for `Decoder`.
+    The file's metadata hold the settings for cutting and decoding, each value as JSON.
+    Raises InputError if the folder contains no network.
     """
     network, description = load_network(folder)
     windows, decoding = description["windows"], description["decoding"]
-    features = LogMel(description["sample_rate"], **description["features"])
-    # Two: of one window the exporter concludes that there is never more.
-    waveform = torch.zeros(2, round(windows["length"] * description["sample_rate"]))
+    front_end = LogMel(description["sample_rate"], **description["features"])
+    features = LogMelLayer(front_end)
+    # Two windows, because the exporter takes a dimension of 1 for a constant.
+    waveform = torch.zeros(2, front_end.size(windows["length"]))
     whole = nn.Sequential(features, folded(network, features(waveform))).eval()
-    with warnings.catch_warnings(action="ignore"):  # of the exporter's own making
+    with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own code.
         program = torch.onnx.export(
             whole,
             (waveform,),
@@ -70,7 +71,7 @@ def export(folder, target):
             verbose=False,
         )
     for node in program.model.graph:
-        node.metadata_props.clear()  # where in the code of this machine it comes from
+        node.metadata_props.clear()  # They name source files of this machine.
     metadata = {
         **{key: description[key] for key in ("event_labels", "sample_rate", "thresholds", "licence")},
         **{"window_length": windows["length"], "hop": windows["hop"]["score"], "bins": windows["bins"]},

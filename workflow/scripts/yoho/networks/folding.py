@@ -1,4 +1,4 @@
-"""Folding: each batch norm that follows a convolution becomes part of it, where that is proved to change nothing."""
+"""Folding: a batch norm that follows a convolution becomes part of it, if a test shows that the outputs stay."""
 
 import copy
 from collections import Counter
@@ -13,34 +13,34 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from yoho.networks.backbones import BatchNorm
 
-# These types exactly: a type that inherits from one may compute something else.
+# Exactly these types: a subclass may compute something else.
 CONVOLUTIONS = (nn.Conv2d, Conv2dSame)
 NORMS = (nn.BatchNorm2d, BatchNorm, BatchNormAct2d)
-# Largest difference between two forms of a network, in deviations of what they compute. Outputs lie in [0, 1], so their
-# deviation is at most 0.5, and times differ by at most 0.0025 of a bin, which is less than a millisecond. Rounding gave
-# up to 0.00003 in the paper's networks, trained on two datasets, and up to 0.001 in most untrained ones; wrong pairs
-# gave 2 to 70. Some untrained networks enlarge rounding beyond it: they are computed as they are, slower and right.
+# Largest allowed difference between two forms of a network, in standard deviations of the values. Outputs are in
+# [0, 1], so their deviation is at most 0.5, and times differ by at most 0.0025 of a bin, less than a millisecond.
+# Rounding caused up to 0.00003 in the paper's networks trained on two datasets, and up to 0.001 in most untrained
+# networks; wrong pairs caused 2 to 70. A network with larger rounding errors is not folded: it is slower, but correct.
 TOLERANCE = 0.005
 
 
 def folded(network, example):
-    """A copy of a network in evaluation mode, each batch norm that follows a convolution folded into its weights.
+    """A copy of a network in evaluation mode, with batch norms folded into the convolutions before them.
 
-    The copy computes the same, a tenth faster; if `proved` finds that it does not, the batch norms stay as they were.
-    example: windows, of which only the shape and the device matter.
+    The copy computes the same a tenth faster. If `proved` finds a difference, all batch norms stay as they were.
+    example: windows of which only the shape and the device matter.
     """
-    if example.device.type != "cpu":  # A GPU may compute float32 convolutions in TF32, which would prove nothing.
+    if example.device.type != "cpu":  # With TF32 on a GPU the comparison would mean nothing.
         return folded(copy.deepcopy(network).cpu(), example.cpu()).to(example.device)
     fast, windows = copy.deepcopy(network).eval(), random_windows(network, example.shape)
     uses, expected = traced(fast, windows, NORMS)
     readers = {name: use.reader for name, use in uses.items() if use.reader is not None}
     for name, reader in readers.items():
         conv, norm = fast.get_submodule(name), fast.get_submodule(reader)
-        if norm.running_mean is None:  # It normalises with the statistics of each batch.
+        if norm.running_mean is None:  # It uses the statistics of each batch.
             continue
         statistics = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
         conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *statistics)
-        # timm's batch norms hold the activation that follows.
+        # A batch norm of timm includes the activation that follows.
         fast.set_submodule(reader, getattr(norm, "act", nn.Identity()))
     if readers and not proved(fast, windows, expected):
         fast = copy.deepcopy(network).eval()
@@ -50,7 +50,7 @@ def folded(network, example):
 class Use(NamedTuple):
     """How a network uses a convolution.
 
-    before, after: shapes of its input and its output; reader: name of the only module that reads its output, or None.
+    before, after: shapes of its input and its output; reader: name of the module that alone reads its output, or None.
     """
 
     before: torch.Size
@@ -59,14 +59,14 @@ class Use(NamedTuple):
 
 
 class Reads(TorchDispatchMode):
-    """Counts, while it is active, how many operations each tensor was given to: `count`, by the tensor's id."""
+    """Counts, while active, how many operations read each tensor: `count`, by the tensor's id."""
 
     def __init__(self):
         super().__init__()
         self.count = Counter()
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        """Count the arguments of an operation and do it."""
+        """Count an operation's arguments, then run it."""
         kwargs = kwargs or {}
         for argument in (*args, *kwargs.values()):
             self.count.update(map(id, argument if isinstance(argument, list | tuple) else (argument,)))
@@ -74,12 +74,12 @@ class Reads(TorchDispatchMode):
 
 
 def traced(network, windows, readers):
-    """How a network uses its convolutions, {name: Use}, and its `map_and_outputs`, when it is given windows.
+    """Run a network on windows: how it uses its convolutions, {name: Use}, and its `map_and_outputs`.
 
-    readers: types of the modules that are looked for behind a convolution. A module is a convolution's reader if no
-    other operation is given the convolution's output; a sum in place is such an operation. Convolutions and readers
-    count only if they are called once, if nothing else reads their tensors, and if they have a single name under which
-    they can be replaced. Convolutions that may change their weights before use (weight standardisation) do not count.
+    readers: types of module to look for after a convolution. A module is a convolution's reader if no other operation
+    reads the convolution's output; a sum in place is such an operation. Convolutions and readers are considered only if
+    they are called once, if nothing else reads their tensors, and if they have exactly one name, under which they can
+    be replaced. Convolutions that may change their weights before use (weight standardisation) are not considered.
     """
     modules = list(network.named_modules(remove_duplicate=False))
     names = Counter(module for _, module in modules)
@@ -88,7 +88,7 @@ def traced(network, windows, readers):
     def note_convolution(name, _, inputs, output):
         calls[name] += 1
         shapes[name] = inputs[0].shape, output.shape
-        given[id(output)] = name, output  # The tensor is kept, so that no other gets its id.
+        given[id(output)] = name, output  # Keeping the tensor keeps its id from being used again.
         reads.count[id(output)] = 0
 
     def note_reader(name, _, inputs, output):
@@ -96,7 +96,7 @@ def traced(network, windows, readers):
         conv, _ = given.get(id(inputs[0]), (None, None))
         if conv is not None and reads.count[id(inputs[0])] == 1:
             read_by[conv] = name
-            if output is inputs[0]:  # An activation in place: from here on, its output is what others read.
+            if output is inputs[0]:  # An activation in place: later operations read its output.
                 del given[id(output)]
 
     notes = dict.fromkeys(readers, note_reader) | dict.fromkeys(CONVOLUTIONS, note_convolution)
@@ -122,7 +122,7 @@ def traced(network, windows, readers):
 
 @torch.no_grad()
 def map_and_outputs(network, windows):
-    """What a network computes of windows: the feature map that its head is given, and its outputs."""
+    """What a network computes from windows: the feature map that enters its head, and its outputs."""
     maps = []
     with network.head.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0])):
         outputs = network(windows)
@@ -130,12 +130,12 @@ def map_and_outputs(network, windows):
 
 
 def proved(fast, windows, expected):
-    """Whether a network's `map_and_outputs` of windows are the expected ones but for rounding; NaN never are."""
+    """Whether a network's `map_and_outputs` of windows equal the expected ones up to rounding; NaN never does."""
     pairs = zip(map_and_outputs(fast, windows), expected, strict=True)
-    return all((found - wanted).abs().max() <= TOLERANCE * wanted.std() for found, wanted in pairs)
+    return all((found - needed).abs().max() <= TOLERANCE * needed.std() for found, needed in pairs)
 
 
 def random_windows(network, shape):
-    """Windows of a shape, the same each time, in the range of the features that a network is made for, on the CPU."""
+    """Windows of a given shape on the CPU, always the same, with the mean and deviation that a network expects."""
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     return network.mean.cpu() + network.deviation.cpu() * noise

@@ -1,4 +1,4 @@
-"""Fusing: each convolution does the activation that follows it, in one call of oneDNN."""
+"""Fusing: a convolution and the activation that follows it become one call of oneDNN."""
 
 import copy
 
@@ -9,21 +9,19 @@ from torch.nn import functional
 
 from yoho.networks.folding import traced
 
-AT_ONCE = 32  # windows that a thread takes at a time, at most
-# Frames of a map, at most, that bfloat16 may give: so trained networks keep 999 of 1000 bin decisions and all times
-# within a millisecond. VGGish bears it throughout; EfficientNet loses 1.8 of 1000 by it in the coarsest maps alone.
+AT_ONCE = 32  # the most windows that a thread computes at a time
+# Maps of at most so many frames are computed in bfloat16. With these limits, trained networks keep 999 of 1000 bin
+# decisions, and times change by less than a millisecond. EfficientNet has no entry: even if only its coarsest maps are
+# in bfloat16, 1.8 of 1000 decisions change.
 COARSE = {"mobilenet": 17, "vggish": 257}
 ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}  # oneDNN's names
 
 
-# ---- networks --------------------------------------------------------------------------------------------------------
-
-
 def fused(network, windows, coarse):
-    """A copy of a folded network in which each convolution does the activation that alone reads its output.
+    """A copy of a folded network in which each convolution includes the activation that alone reads its output.
 
-    windows: some that are sent through it, to find that activation; coarse: frames of a map, at most, that is
-    computed in bfloat16.
+    windows: an example, which is sent through the network to find these activations; coarse: maps of at most so many
+    frames are computed in bfloat16.
     """
     fast = copy.deepcopy(network)
     for name, (before, after, reader) in traced(network, windows, ACTIVATIONS)[0].items():
@@ -40,10 +38,10 @@ def fused(network, windows, coarse):
 
 
 class FusedConvolution(nn.Module):
-    """A convolution and its activation in one call of oneDNN, the weights laid out beforehand: torch.compile's way.
+    """A convolution and its activation in one call of oneDNN, with weights laid out in advance, as torch.compile does.
 
-    activation: oneDNN's name, or "none"; before, after: shapes of what the convolution gets and gives, of which all
-    but the first number, that of windows, count.
+    activation: its name in oneDNN, or "none"; before, after: shapes of the convolution's input and output, of which
+    the first number (windows) is not used.
     """
 
     def __init__(self, conv, activation, before, after, dtype):
@@ -51,7 +49,7 @@ class FusedConvolution(nn.Module):
         self.activation, self.dtype, self.geometry = activation, dtype, (conv.stride, conv.dilation, conv.groups)
         self.padding, weight, bias = conv.padding, conv.weight.detach(), conv.bias
         if isinstance(conv, Conv2dSame):
-            # As TensorFlow pads: where a side gets one more, it is the last. A zero in front of the kernel evens that.
+            # TensorFlow pads uneven amounts more at the end. A zero in front of the kernel makes both sides equal.
             steps = zip(after[2:], conv.stride, conv.kernel_size, before[2:])
             both = [max((count - 1) * step + wide - size, 0) for count, step, wide, size in steps]
             self.padding = tuple(-(-size // 2) for size in both)

@@ -4,14 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Where the mask may sit: on the backbone's output (as in the paper), in the middle of the neck, before the head.
+# Where a mask can be: on the backbone's output (as in the paper), in the middle of the neck, before the head.
 POSITIONS = ("backbone", "middle", "head")
 
 
 class Mask(nn.Module):
-    """Weigh the places of a feature map: 1x1 convolutions to one channel, sigmoid, multiplied in.
+    """Multiply a feature map (batch, channels, frames, bands) by a weight for each place in time and frequency.
 
-    (batch, channels, frames, bands) in and out. The mask learns which places in time and frequency matter.
+    The weights come from the map itself, by 1x1 convolutions down to one channel and a sigmoid.
     """
 
     def __init__(self, channels, widths=(64, 16, 8), dropout=0.5):
@@ -27,10 +27,10 @@ class Mask(nn.Module):
 
 
 class DividedMask(Mask):
-    """The mask as released: its weights are multiplied in and divided out again, x m / m = x.
+    """The mask as released: the map is multiplied by the weights and then divided by them, x m / m = x.
 
-    A frozen 1x1 convolution of ones copies the weights to every channel. The identity, and so no mask at
-    all; NaN (0 / 0) where the sigmoid underflows.
+    This is the identity, or NaN (0 / 0) at places where the sigmoid underflows. A frozen 1x1 convolution of ones
+    copies the weights to every channel.
     """
 
     def __init__(self, channels):

@@ -18,7 +18,7 @@ from yoho import InputError, job
 from yoho.audio import checked_blocks, resampled
 from yoho.events import TOUCH
 from yoho.networks.device import choose_device
-from yoho.networks.network import load_network
+from yoho.networks.saving import load_network
 from yoho.segmenting.inference import Predictor
 from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
 from yoho.segmenting.reading import resampled_audio

@@ -1,4 +1,4 @@
-"""Windows on their way to the device: read, held there, or sent batch by batch."""
+"""Windows on their way to the device: read from files and sent batch by batch, or held on the device."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -6,14 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-# Windows at once where nothing is learned: the outputs do not depend on it.
-AT_ONCE = 256
+READ_AT_ONCE = 256  # windows
 
 
 class Stored:
-    """Rows of a .npy file as tensors, read when they are asked for.
+    """Rows of a .npy file, read as tensors when they are indexed.
 
-    The file is mapped anew each time: what was read is not held, and memory does not grow with the file.
+    The file is mapped anew for each read, so rows that were read do not stay in memory.
     """
 
     def __init__(self, path):
@@ -23,28 +22,28 @@ class Stored:
         return self.shape[0]
 
     def __getitem__(self, rows):  # noqa: D105
-        # As an array: NumPy takes a tensor of one number for that number.
+        # NumPy would take a tensor of one number for that number.
         rows = rows if isinstance(rows, slice) else np.asarray(rows)
         return torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[rows]))
 
-
-def blocks(array, size=AT_ONCE):
-    """The rows of an array or tensor, `size` at a time."""
-    return (array[start : start + size] for start in range(0, len(array), size))
+    def split(self, size):
+        """Yield the rows, `size` at a time, like `torch.Tensor.split`."""
+        return (self[start : start + size] for start in range(0, len(self), size))
 
 
 def mean_and_deviation(features):
-    """Mean and standard deviation over all features."""
-    sums = sum(torch.stack([block.sum(), block.square().sum()]) for block in map(torch.Tensor.double, blocks(features)))
+    """Mean and standard deviation over all values of features, a tensor or `Stored`."""
+    parts = map(torch.Tensor.double, features.split(READ_AT_ONCE))
+    sums = sum(torch.stack([part.sum(), part.square().sum()]) for part in parts)
     count = np.prod(features.shape)
     mean, square = (sums / count).tolist()
     return mean, ((square - mean**2) * count / (count - 1)) ** 0.5
 
 
 def to_device(arrays, device, kept="float32"):
-    """Features and targets on the device where they fill less than half of what is free there, else as they are.
+    """Features and targets on a GPU if they fill less than half of its free memory, otherwise unchanged.
 
-    kept: number format of the features there; on a CPU they stay as they are.
+    kept: number format of the features on the GPU. On a CPU the arrays are returned unchanged.
     """
     if (
         device.type == "cpu"
@@ -56,18 +55,18 @@ def to_device(arrays, device, kept="float32"):
             torch.empty(tuple(array.shape), device=device, dtype=own)
             for array, own in zip(arrays, (getattr(torch, kept), torch.float32))
         ]
-    except torch.OutOfMemoryError:  # another training was faster
+    except torch.OutOfMemoryError:  # Another training has taken the memory meanwhile.
         return arrays
     for tensor, array in zip(tensors, arrays):
-        for there, here in zip(tensor.split(AT_ONCE), blocks(array)):
+        for there, here in zip(tensor.split(READ_AT_ONCE), array.split(READ_AT_ONCE)):
             there.copy_(here)
     return tensors
 
 
 def batches(arrays, parts, device, ahead=4):
-    """Yield the rows of the arrays that each of `parts` names, in that order, on the device.
+    """Yield for each of `parts`, which are tensors of row numbers, these rows of every array on the device.
 
-    Where they do not lie there, a thread reads `ahead` batches before their turn.
+    If the arrays are not on the device, a thread reads up to `ahead` batches in advance.
     """
     if all(torch.is_tensor(array) and array.device.type == device.type for array in arrays):
         for part in parts:
@@ -78,7 +77,7 @@ def batches(arrays, parts, device, ahead=4):
         rows = [array[part] for array in arrays]
         return [(own.pin_memory() if device.type == "cuda" else own).to(device, non_blocking=True) for own in rows]
 
-    parts = [part.cpu() for part in parts]  # now: later each would wait for the step before it
+    parts = [part.cpu() for part in parts]  # Later, each copy would wait for the training step before it.
     with ThreadPoolExecutor(1) as reader:
         waiting = deque()
         for part in parts:

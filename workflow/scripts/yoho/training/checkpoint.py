@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training in one file, whole at every moment, refused where it does not fit."""
+"""Checkpoints: the state of a training in one file, which is always complete and is refused if it does not fit."""
 
 import errno
 import fcntl
@@ -14,24 +14,24 @@ import torch
 from yoho import InputError
 from yoho.files import write_whole
 
-# What a file system says that has no locks.
+# Errors of a file system without locks.
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 class Checkpoint:
-    """The state of a training after its last full epoch, kept in a file beside the run.
+    """The state of a training after its last complete epoch, in a file beside the run.
 
-    path: of the file; fingerprint: {name: what the state depends on: a setting, a digest of data or code}; say:
-    called with one line where a checkpoint is refused, or the run cannot be locked.
+    fingerprint: {name: a setting, or a digest of data or code}, everything that the state depends on; say: called with
+    one line if a checkpoint is refused or the run cannot be locked.
     """
 
     def __init__(self, path, fingerprint, say):
         self.path, self.fingerprint, self.say = Path(path), fingerprint, say
 
     def save(self, state):
-        """Replace the file by one that holds `state`: tensors, numbers and text in dictionaries and lists.
+        """Replace the file; state: tensors, numbers and texts in dictionaries and lists.
 
-        OSError, naming the file, where it cannot be written: the former checkpoint then stands.
+        Raises OSError, naming the file, if it cannot be written. The previous checkpoint then stays.
         """
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
@@ -39,10 +39,10 @@ class Checkpoint:
 
     @contextmanager
     def in_background(self):
-        """A function that saves a copy of a state while its caller goes on. On leaving, the last state is in the file.
+        """Yield a function that saves a copy of a state in a thread; on leaving, the last state has been written.
 
-        A call waits for the one before it, and raises what that one raised; so does leaving. Where an error of the
-        caller's ends it all, `say` gets a line if the last state could not be written.
+        Each call first waits for the previous one and raises its error; so does leaving. If the block fails with
+        another error, `say` reports that the last state could not be written.
         """
         writing = None
         with ThreadPoolExecutor(1) as writer:
@@ -62,35 +62,35 @@ class Checkpoint:
             if writing:
                 writing.result()
 
-    def load(self, device):
-        """The kept state, its tensors on `device`; None where there is none, or none that fits, which `say` says."""
+    def restore(self, device):
+        """The saved state with its tensors on `device`, or None if there is no file or it was refused."""
         if not self.path.exists():
             return None
         try:
-            with zipfile.ZipFile(self.path) as archive:  # PyTorch itself writes checksums and does not read them
+            with zipfile.ZipFile(self.path) as archive:  # PyTorch writes checksums but does not verify them.
                 if archive.testzip():
-                    raise ValueError("a checksum does not fit")
+                    raise ValueError("a checksum does not match")
             kept = torch.load(self.path, map_location=device, weights_only=True)
             state, fingerprint = kept["state"], dict(kept["fingerprint"])
         except (OSError, MemoryError, torch.OutOfMemoryError, torch.AcceleratorError):
-            raise  # the file may well be whole
-        except Exception as error:  # a damaged file can break its reader in any way
+            raise  # The file may be intact.
+        except Exception as error:  # A damaged file can raise anything.
             reason = str(error).strip().partition("\n")[0]
             return self.refuse(f"cannot be read ({type(error).__name__}: {reason})")
-        if other := differing(self.fingerprint, fingerprint):
-            return self.refuse(f"was made with other {', '.join(other)}")
+        if names := differing(self.fingerprint, fingerprint):
+            return self.refuse(f"was made with other {', '.join(names)}")
         return state
 
     def refuse(self, why):
-        """Put the file aside, under another name, and say so."""
+        """Rename the file and report it."""
         aside = self.path.replace(f"{self.path}.refused")
-        self.say(f"{self.path}: {why}; it is now {aside.name}, and the run starts afresh")
+        self.say(f"{self.path}: {why}; it was renamed to {aside.name}, and the run starts from the beginning")
 
     @contextmanager
-    def alone(self, patience):
-        """Hold the run for this process; InputError where another one holds it still after `patience` seconds.
+    def locked(self, patience):
+        """Lock the run for this process; InputError if another process still has it after `patience` seconds.
 
-        Where the file system has no locks, `say` gets one line, and nothing keeps another process off.
+        If the file system has no locks, `say` reports it, and other processes are not kept out.
         """
         deadline = time.monotonic() + patience
         with open(self.path.with_suffix(".lock"), "w") as lock:
@@ -100,9 +100,8 @@ class Checkpoint:
                     break
                 except BlockingIOError as error:
                     if time.monotonic() > deadline:
-                        raise InputError(
-                            f"{self.path.parent}: another process trains this run; end it first"
-                        ) from error
+                        message = f"{self.path.parent}: another process is training this run; stop it first"
+                        raise InputError(message) from error
                     time.sleep(0.2)
                 except OSError as error:
                     if error.errno not in NO_LOCKS:
@@ -115,7 +114,7 @@ class Checkpoint:
 
 
 def copied(state):
-    """A copy on the CPU of tensors, numbers and text in dictionaries and lists: no later training changes it."""
+    """An independent copy, on the CPU, of tensors, numbers and texts in dictionaries and lists."""
     if torch.is_tensor(state):
         return state.detach().to("cpu", copy=True)
     if isinstance(state, dict):
@@ -124,5 +123,5 @@ def copied(state):
 
 
 def differing(one, other):
-    """Names under which two dictionaries do not hold the same."""
+    """Keys whose values differ between two dictionaries, or that only one of them has."""
     return [name for name in one | other if name not in one or name not in other or one[name] != other[name]]

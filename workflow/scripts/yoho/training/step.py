@@ -1,4 +1,4 @@
-"""A step of the training: SpecAugment, the network, its loss, the optimiser; on a GPU all of it as one CUDA graph."""
+"""A training step: SpecAugment, the network, its loss and the optimiser, on a GPU as one CUDA graph."""
 
 from functools import partial
 
@@ -10,21 +10,22 @@ from yoho.windows.loss import data_loss
 
 
 class Step:
-    """One step of the optimiser on a batch: (data loss, penalty), means per window, as a tensor on the device.
+    """One step of the optimiser on a batch; returns (data loss, penalty), means per window, as a tensor on the device.
 
-    On CUDA the steps of whole batches are one CUDA graph, captured once: hundreds of small kernels are started at
-    once. The first steps, which choose cuDNN's algorithms, and the last, smaller batch run kernel by kernel. What the
-    graph holds is `settings["graph"]`: "step", all of it; "network", all but SpecAugment; "none": there is no graph.
-    masks: what `spec_augment` takes; generator: of the order of the windows, and of SpecAugment.
+    On CUDA, steps on whole batches replay one captured CUDA graph, which starts hundreds of small kernels at once. The
+    first steps, in which cuDNN chooses its algorithms, and the last, smaller batch run kernel by kernel.
+    `settings["graph"]` is what the graph contains: "step", everything; "network", everything but SpecAugment; "none",
+    there is no graph.
+    augmentation: arguments of `spec_augment`; generator: draws the order of the windows and SpecAugment's stripes.
     """
 
-    warm_up = 3  # steps before a capture; PyTorch's documentation wants some, on a side stream
+    warm_up = 3  # steps before the capture; PyTorch's documentation asks for some on a side stream
 
-    def __init__(self, network, optimiser, masks, settings, device):
+    def __init__(self, network, optimiser, augmentation, settings, device):
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
-        self.generator = torch.Generator(device)
-        self.augment = partial(spec_augment, generator=self.generator, **masks)
-        # It compiles for one size of batches: a smaller one is left to the network as it is.
+        self.generator, self.augmentation = torch.Generator(device), augmentation
+        self.augment = partial(spec_augment, generator=self.generator, **augmentation)
+        # It is compiled for one batch size. A smaller batch goes through the network itself.
         self.whole = torch.compile(network, dynamic=False) if settings["compile"] else network
         self.graph, self.side, self.eager_steps = None, None, 0
 
@@ -38,7 +39,7 @@ class Step:
         return self.captured(self.run, features, targets)
 
     def captured(self, action, features, targets):
-        """Run `action`, the same in all calls, on a batch: first kernel by kernel, then as a CUDA graph."""
+        """Run an action, the same in every call, on a batch: first kernel by kernel, later as a CUDA graph."""
         main = torch.cuda.current_stream(self.device)
         self.side = self.side or torch.cuda.Stream(self.device)
         if self.eager_steps < self.warm_up:
@@ -50,10 +51,10 @@ class Step:
             return losses
         if self.graph is None:
             self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
-            if torch.__version__ < "2.14":  # since then every generator that a capture draws from is registered
+            if torch.__version__ < "2.14":  # From then on PyTorch registers the generator itself.
                 self.graph.register_generator_state(self.generator)
             self.optimiser.zero_grad(set_to_none=True)
-            # "thread_local": another thread may be reading batches ahead meanwhile.
+            # "thread_local", because another thread may be reading batches in advance.
             with torch.cuda.graph(self.graph, stream=self.side, capture_error_mode="thread_local"):
                 self.losses = action(self.features, self.targets)
         self.features.copy_(features)
@@ -62,11 +63,11 @@ class Step:
         return self.losses
 
     def run(self, features, targets):
-        """The step itself, kernel by kernel."""
+        """The whole step, kernel by kernel."""
         return self.learn(self.augment(features.float()), targets)
 
     def learn(self, features, targets):
-        """The step on windows that are augmented already."""
+        """The step after SpecAugment."""
         network = self.whole if len(features) == self.settings["batch_size"] else self.network
         self.network.train()
         with autocast(self.device, self.settings["precision"]):
@@ -79,23 +80,23 @@ class Step:
         return torch.stack([fitted.detach(), extra.detach()])
 
 
-def masks_of(augmentation, mean):
-    """What `spec_augment` takes, of a run's setting and the mean of its training features (dB)."""
-    masks = {key: value for key, value in augmentation.items() if key != "validation"}
-    return masks | {"fill": mean if masks["fill"] == "mean" else masks["fill"]}
+def augmentation(settings, mean):
+    """Arguments of `spec_augment`, from a run's `augmentation` settings and the mean of its training features (dB)."""
+    arguments = {key: value for key, value in settings.items() if key != "validation"}
+    return arguments | {"fill": mean if arguments["fill"] == "mean" else arguments["fill"]}
 
 
 def adam(network, learning_rate, device):
-    """The optimiser. Its learning rate is a tensor, so that a captured step reads the one of its epoch."""
+    """The optimiser; its learning rate is a tensor, so that a CUDA graph reads the current value."""
     rate = torch.tensor(float(learning_rate), device=device)
     return torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
 
 
 def choose_precision(network, device, precision):
-    """The number format to train a network in, "float32" or "bfloat16"; "auto": the faster on this device.
+    """The number format in which to train a network: "float32", "bfloat16", or for "auto" the faster of both.
 
-    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but for depthwise convolutions on a CPU, which
-    lose by it.
+    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions. Networks with depthwise convolutions, which
+    bfloat16 makes slower on a CPU, are trained in float32 there.
     """
     if precision != "auto":
         return precision
@@ -105,5 +106,5 @@ def choose_precision(network, device, precision):
 
 
 def autocast(device, precision):
-    """A context that computes networks in "float32" or "bfloat16"."""
+    """A context in which networks compute in "float32" or "bfloat16"."""
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")

@@ -1,0 +1,42 @@
+"""A trained network in the folder of its run: `weights.safetensors` and `model.json`."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+
+from yoho import InputError
+from yoho.files import write_whole
+from yoho.networks.network import Network
+
+
+def save_network(weights, description, folder):
+    """Write both files, from which `load_network` restores the network.
+
+    weights: its `state_dict`; description: what `model.json` holds, with the arguments of `Network` as "network".
+    """
+    weights = save({name: tensor.contiguous() for name, tensor in weights.items()})
+    write_whole(Path(folder, "weights.safetensors"), weights)
+    write_description(description, Path(folder, "model.json"))
+
+
+def write_description(description, path):
+    """Write `model.json`."""
+    write_whole(path, f"{json.dumps(description, indent=2)}\n".encode())
+
+
+def load_network(folder, device="cpu"):
+    """Load a network from its run's folder: (network in evaluation mode, content of `model.json`).
+
+    Raises InputError if a file is missing or unreadable, or if the two do not belong together.
+    """
+    try:
+        description = json.loads(Path(folder, "model.json").read_text())
+        # Pretrained weights would be downloaded only to be overwritten.
+        network = Network(**description["network"] | {"pretrained": False})
+        network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        raise InputError(f"{folder}: no network can be loaded from this folder ({error}); train it again") from error
+    return network.to(device, memory_format=torch.channels_last).eval(), description

@@ -1,0 +1,28 @@
+"""The size of a network: parameters and arithmetic (paper, section 4.4.2)."""
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def network_size(network, frames, n_mels):
+    """Shapes, parameters (all, trainable) and multiply-accumulates per window, counted by running one window.
+
+    All parameters are those that Keras counts: with the moving statistics of batch norms and the frozen convolution of
+    the released mask.
+    """
+    trainable = sum(parameter.numel() for parameter in network.parameters())
+    kept = ("running_mean", "running_var", "copies")
+    frozen = sum(buffer.numel() for name, buffer in network.named_buffers() if name.rpartition(".")[-1] in kept)
+    network.eval()
+    window = torch.zeros(1, frames, n_mels)
+    with torch.no_grad():
+        feature_map = network.backbone(window[:, None]).movedim(1, -1)
+        with FlopCounterMode(display=False) as counter:
+            output = network(window)
+    shapes = {"input": window, "feature_map": feature_map, "output": output}
+    return {
+        **{name: "x".join(str(size) for size in tensor.shape[1:]) for name, tensor in shapes.items()},
+        "parameters": trainable + frozen,
+        "trainable_parameters": trainable,
+        "multiply_accumulates": counter.get_total_flops() // 2,
+    }
