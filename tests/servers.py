@@ -1,4 +1,4 @@
-"""A server on the loopback interface with the shapes of BBC Sound Effects, which misbehaves where it is told to."""
+"""A server on the loopback interface that answers as BBC Sound Effects does, and misbehaves on request."""
 
 import json
 import threading
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 SEARCH = "/api/sfx/search"
 
-# `downloads` of the config, without long waits.
+# `recordings.downloads` of the config, without long waits.
 MANNERS = {
     "connections": 2,
     "rate": 1000,
@@ -36,9 +36,9 @@ class Asked(NamedTuple):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `media`, {path: bytes}, and searches `entries`; `faults`, {path: [function of the handler]}.
+    """Serves `media`, {path: bytes}, and searches `entries`, with `faults`, {path: [function of the handler]}.
 
-    Each request uses up the first fault of its path; the last one stays. None is no fault.
+    Each request uses up the first fault of its path, and the last one stays. None stands for a good answer.
     """
 
     daemon_threads = True
@@ -59,7 +59,7 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def add(self, name, content, *first, always=None):
-        """Serve a file, its first requests with some faults, all others with one or none; returns its address."""
+        """Serve a file; returns its address. first: faults of its first requests; always: of later ones, or None."""
         path = f"/{name.rpartition('.')[2]}/{name}"
         self.media[path] = content
         self.faults[path] = [*first, always]
@@ -70,7 +70,7 @@ class Server(ThreadingHTTPServer):
         return [asked for asked in self.asked if asked.path.endswith(f"/{name}")]
 
     def handle_error(self, request, client_address):
-        """Say nothing where the other side hung up."""
+        """Print nothing when the other side hangs up."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def serve(self):
-        """As a well-behaved server does."""
+        """Answer as a well-behaved server does."""
         if self.command == "POST":
             self.send(200, json.dumps(self.page()).encode(), Content_Type="application/json")
         elif self.site_path not in self.server.media:
@@ -140,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         return {"total": len(found), "results": found[first : first + size]}
 
     def part(self):
-        """The file, or the range of it that is asked for: (status, body, headers)."""
+        """The file, or the requested range of it: (status, body, headers)."""
         body, mark = self.server.media[self.site_path], self.server.marks[self.site_path]
         headers = {"Content_Type": "audio/x-wav", "ETag": mark, "Accept_Ranges": "bytes"}
         asked = self.headers.get("Range")
@@ -156,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def cut(share):
-    """Hang up after this share of what was to come."""
+    """Hang up after this share of the body."""
 
     def fault(handler):
         status, body, headers = handler.part()
@@ -178,7 +178,7 @@ def retry_after_date(code, seconds):
 
 
 def hang_up(handler):
-    """Answer nothing at all."""
+    """Hang up without an answer."""
     handler.close_connection = True
 
 
@@ -207,7 +207,7 @@ def drip(seconds):
 
 
 def drip_head(seconds):
-    """Send a head that does not end, one byte at a time, with pauses."""
+    """Send an endless head, one byte at a time, with pauses."""
 
     def fault(handler):
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: audio/x-wav\r\nX-More: ")
@@ -224,7 +224,7 @@ def half_head(handler):
 
 
 def short_range(handler):
-    """Send the first part of the range that was asked for, and say so."""
+    """Send the first part of the requested range, and say so."""
     _, body, headers = handler.part()
     first = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
     headers["Content_Range"] = f"bytes {first}-{first + 999}/{first + len(body)}"
@@ -232,32 +232,32 @@ def short_range(handler):
 
 
 def range_of_unknown_total(handler):
-    """Send the first part of the range that was asked for, and do not say how much there is."""
+    """Send the first part of the requested range, without the size of the file."""
     _, body, headers = handler.part()
     headers["Content_Range"] = headers["Content_Range"].partition("/")[0] + "/*"
     handler.send(206, body[:1000], **headers)
 
 
 def cut_range(handler):
-    """Send the first part of the range that was asked for, and say that it is all."""
+    """Send the first part of the requested range, and say that it is the whole range."""
     _, body, headers = handler.part()
     handler.send(206, body[:1000], **headers)
 
 
 def whole(handler):
-    """Send the whole file, whatever range was asked for."""
+    """Send the whole file in spite of a requested range."""
     body = handler.server.media[handler.site_path]
     handler.send(200, body, Content_Type="audio/x-wav", ETag=handler.server.marks[handler.site_path])
 
 
 def shifted_range(handler):
-    """Send another range than was asked for."""
+    """Send another range than the requested one."""
     body = handler.server.media[handler.site_path]
     handler.send(206, body[7:], Content_Range=f"bytes 7-{len(body) - 1}/{len(body)}", ETag='"first"')
 
 
 def blind_range(handler):
-    """Send the range that was asked for, whatever If-Range says."""
+    """Send the requested range in spite of If-Range."""
     del handler.headers["If-Range"]
     handler.serve()
 

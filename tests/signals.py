@@ -1,4 +1,4 @@
-"""Sounds in files that several test files read."""
+"""Signals and files that several test files use."""
 
 import numpy as np
 import soundfile
@@ -12,7 +12,7 @@ def tone(seconds=1.0, rate=RATE, frequency=440.0):
 
 
 def headless_mp3(path, tag=b""):
-    """Five seconds of noise and twenty of silence at a variable bit rate, without a frame that tells its length."""
+    """Write an MP3 (5 s of noise, 20 s of silence) of a variable bit rate, without a frame that gives its length."""
     sound = np.concatenate([0.3 * np.random.default_rng(0).standard_normal(5 * RATE), np.zeros(20 * RATE)])
     soundfile.write(path, sound, RATE, format="MP3", bitrate_mode="VARIABLE")
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Audio in: any format, rate and number of channels, whole or block by block."""
+"""Reading audio of any format, rate and number of channels, as a whole or block by block."""
 
 import io
 import os
@@ -53,7 +53,7 @@ def test_a_coding_in_which_soundfile_cannot_seek(tmp_path):
 
 
 def test_of_a_file_that_was_cut_short_nothing_is_heard_twice(tmp_path):
-    """An MP3 announces its length at its beginning."""
+    """The beginning of an MP3 announces its length."""
     path = tmp_path / "a.mp3"
     soundfile.write(path, tone(20), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -75,7 +75,7 @@ def test_blocks_of_a_file_are_its_samples(tmp_path, monkeypatch, most):
 
 @needs_ffmpeg
 def test_an_mp3_whose_length_is_a_guess_is_heard_to_its_end(tmp_path):
-    """libsndfile alone stops at its guess, well before the end."""
+    """libsndfile would stop at its estimate, well before the end."""
     path = tmp_path / "a.mp3"
     headless_mp3(path)
     assert len(soundfile.read(path)[0]) < 15 * RATE
@@ -84,7 +84,7 @@ def test_an_mp3_whose_length_is_a_guess_is_heard_to_its_end(tmp_path):
 
 @needs_ffmpeg
 def test_a_flac_file_of_unknown_length(tmp_path):
-    """As ffmpeg writes it to a pipe: libsndfile opens it, and cannot read it."""
+    """ffmpeg writes such a file to a pipe; libsndfile opens it but cannot read it."""
     soundfile.write(tmp_path / "a.wav", tone(2), RATE)
     command = ["ffmpeg", "-loglevel", "error", "-i", tmp_path / "a.wav", "-f", "flac", "-"]
     (tmp_path / "a.flac").write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -103,7 +103,7 @@ def test_blocks_are_resampled_as_one_piece(rate):
 
 @pytest.mark.parametrize("rate", [8000, 30000, 32000, 48000])
 def test_what_a_block_of_a_low_rate_becomes_is_no_longer_than_a_block(rate):
-    """Blocks wait for their turn: of 8 kHz they would be five times the memory."""
+    """Blocks are queued: if those from 8 kHz were longer, they would take five times the memory."""
     lengths = [len(block) for block in resampled([np.zeros(module.BLOCK, np.float32)], rate, RATE)]
     assert sum(lengths) == round(module.BLOCK / rate * RATE)
     assert max(lengths) < 1.1 * module.BLOCK
@@ -160,7 +160,7 @@ def test_a_file_without_samples_and_one_with_nan(tmp_path):
 
 
 class Dribble(io.RawIOBase):
-    """A stream that gives a few bytes at a time."""
+    """A stream that returns a few bytes at a time."""
 
     def __init__(self, data, size):
         self.rest, self.size = data, size
@@ -227,7 +227,7 @@ def test_part_of_a_file_is_read_to_the_sample(tmp_path):
     samples, rate = np.arange(1000, dtype=np.float32) / 1000, 11025
     soundfile.write(tmp_path / "a.wav", samples, rate, subtype="FLOAT")
     for first, last in ((0, 250), (101, 350), (999, 1000)):
-        part, _ = read_audio(tmp_path / "a.wav", round(first / rate, 6), round(last / rate, 6))  # as a table holds it
+        part, _ = read_audio(tmp_path / "a.wav", round(first / rate, 6), round(last / rate, 6))  # rounded as in a table
         np.testing.assert_array_equal(part, samples[first:last])
     np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate)[0], samples[901:])
     np.testing.assert_array_equal(read_audio(tmp_path / "a.wav", 901 / rate, 5.0)[0], samples[901:])
@@ -246,7 +246,7 @@ def test_audio_that_cannot_be_written_is_one_line_that_names_the_file(tmp_path):
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pipe.wav")  # opened, it would wait for a writer
+    os.mkfifo(tmp_path / "pipe.wav")  # opening it would block until there is a writer
     with pytest.raises(InputError, match="is a pipe"):
         open_audio(tmp_path / "pipe.wav")
     with pytest.raises(InputError, match="no such file"):

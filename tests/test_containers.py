@@ -1,4 +1,4 @@
-"""What the bytes of a file say: its format, what it joins, what its header announces and what is missing."""
+"""The bytes of audio files: formats, joined files, announced lengths and missing ends."""
 
 import io
 import shutil
@@ -24,7 +24,7 @@ needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is 
 @pytest.mark.parametrize(
     ("kind", "mark", "order", "announced", "cut"),
     [
-        ("WAV", b"data", "<u4", 0xFFFFFFFF, False),  # ffmpeg to a pipe
+        ("WAV", b"data", "<u4", 0xFFFFFFFF, False),  # ffmpeg writing to a pipe
         ("WAV", b"data", "<u4", 0x7FFFF000, False),  # SoX
         ("WAV", b"data", "<u4", 0x7FFFEFFF, False),  # SoX, three channels of three bytes
         ("AIFF", b"SSND", ">u4", 0x7F000008, False),  # SoX

@@ -1,4 +1,4 @@
-"""Jobs: their log, what a user reads when something goes wrong, the debugger, and work spread over processes."""
+"""Jobs: their log, their errors, the debugger, and work spread over processes."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ from yoho.audio import read_audio
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """What the user sees."""
+    """The terminal, as text."""
     text = io.StringIO()
     monkeypatch.setattr(job, "TERMINAL", text)
     return text
@@ -27,8 +27,8 @@ def terminal(monkeypatch):
 
 @pytest.fixture
 def in_job(tmp_path, terminal, monkeypatch):
-    """A function that runs something as a job: what stands in its log, and what the user sees."""
-    monkeypatch.setattr(job, "end_with", lambda parent: None)  # the tests themselves need not end with their parent
+    """A function that runs an action as a job and returns (the text of its log, the text on the terminal)."""
+    monkeypatch.setattr(job, "end_with", lambda parent: None)  # the tests need not end with their parent
 
     def run(action):
         before = sys.stdout, sys.stderr, sys.excepthook, torch.get_num_threads()
@@ -37,7 +37,7 @@ def in_job(tmp_path, terminal, monkeypatch):
         try:
             action()
         except Exception:
-            sys.excepthook(*sys.exc_info())  # as Python does when a script ends so
+            sys.excepthook(*sys.exc_info())  # as Python does when a script ends with an exception
         finally:
             sys.stdout, sys.stderr, sys.excepthook = before[:3]
             torch.set_num_threads(before[3])
@@ -65,7 +65,7 @@ def test_prints_and_warnings_go_to_the_log_as_they_come(in_job, tmp_path):
     def work():
         print("epoch 1")
         print("careful", file=sys.stderr)
-        written.append((tmp_path / "job.log").read_text())  # while the job still runs
+        written.append((tmp_path / "job.log").read_text())  # while the job is still running
 
     log, seen = in_job(work)
     assert log == written[0] == "epoch 1\ncareful\n"
@@ -136,7 +136,7 @@ subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[2]])
 
 
 def test_job_ends_when_its_parent_is_killed(tmp_path):
-    """The pipe that both hold closes only once both have ended."""
+    """Parent and job share a pipe, which closes only when both have ended."""
     scripts = str(Path(job.__file__).parents[1])
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, JOB, str(tmp_path / "job.log")],
@@ -213,7 +213,7 @@ FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capac
 )
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_full_gpu_is_one_line_that_says_what_to_do(monkeypatch, error, hidden):
-    """The end of a broken CUDA graph hides what broke it."""
+    """The error at the end of a broken CUDA graph hides its cause."""
     log, terminal = io.StringIO(), io.StringIO()
     monkeypatch.setattr(job, "TERMINAL", terminal)
     try:
@@ -244,9 +244,9 @@ def test_other_errors_are_no_full_gpu():
 
 @pytest.fixture
 def slow_square():
-    """A function of 0 to 7 that takes longer for the earlier calls: results come out of order.
+    """A function of 0 to 7 that is slower for the earlier calls, so that the results are ready out of order.
 
-    Made here, so that it is sent to the processes whole and they need not import this file and all that it needs.
+    As a local function it is pickled by value, so that the processes need not import this file.
     """
 
     def square(number):
@@ -277,7 +277,7 @@ def test_no_calls_give_no_results(terminal, slow_square):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_input_error_of_a_worker_reaches_the_job(tmp_path, terminal, threads):
-    """And so the user reads which file it is."""
+    """So the user can read which file it is."""
     (tmp_path / "broken.wav").write_bytes(b"no audio")
     with pytest.raises(InputError, match=r"broken\.wav: cannot be read as audio"):
         list(job.spread(read_audio, [(tmp_path / "broken.wav",)] * 3, threads, "recordings"))
@@ -295,7 +295,7 @@ def test_progress_names_the_work_and_ends_complete(terminal, slow_square):
 
 
 def test_spread_holds_few_results_whatever_the_number_of_calls(tmp_path, terminal, capsys):
-    """What is made but not yet taken stays bounded: memory does not grow with the number of mixes."""
+    """The number of results that wait is bounded, so that memory does not grow with the number of mixes."""
     calls = [(tmp_path / f"{number}",) for number in range(60)]
     results = job.spread(Path.touch, calls, 2, "files")
     for _ in range(5):

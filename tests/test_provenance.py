@@ -37,5 +37,5 @@ def test_digest_changes_with_any_byte_and_with_the_order(tmp_path):
     one.write_bytes(b"1" * 99 + b"0")
     assert digest([one, other]) != first
     one.write_bytes(b"1" * 99)
-    other.write_bytes(b"1" + b"2" * 100)  # the same bytes, cut elsewhere
+    other.write_bytes(b"1" + b"2" * 100)  # the same bytes, divided differently
     assert digest([one, other]) != first

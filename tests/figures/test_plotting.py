@@ -1,4 +1,4 @@
-"""Figures: what is drawn is what the tables hold, nothing is lost, and the same figure gives the same bytes."""
+"""Figures: they show all values of their tables, and the same figure gives the same bytes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,7 +30,7 @@ def close_figures():
 
 
 def history(labels=NETWORKS, epochs=12, seeds=1):
-    """Made-up curves: a row per epoch and run."""
+    """Made-up curves: a row for each epoch and run."""
     rng, tables = np.random.default_rng(0), []
     for label in labels:
         for seed in range(seeds):
@@ -63,7 +63,7 @@ def style_of(line):
 
 
 def is_drawn(line, rows, score):
-    """Whether a line shows the score of some rows over their epochs."""
+    """Whether a line shows the score of the rows over their epochs."""
     return np.array_equal(line.get_xdata(), rows["epoch"]) and np.array_equal(line.get_ydata(), rows[score])
 
 
@@ -192,7 +192,7 @@ def test_figure_5_names_scores_networks_and_classes():
 
 @pytest.mark.parametrize("count", [2, 6, 10, 12])
 def test_no_two_classes_look_alike(count):
-    """Ten classes, as esc10 has, need ten looks."""
+    """Ten classes, as in esc10, need ten different lines."""
     classes = [f"class {number}" for number in range(count)]
     figure = draw_classwise(classwise(classes=classes, epochs=3), 3)
     for axis in figure.axes:
@@ -265,7 +265,7 @@ def test_position_of_the_mask_has_one_look_in_every_cell():
 
 
 def effects(differences=("pool", "hop", "L2"), seeds=3):
-    """Made-up effects: a row per difference."""
+    """Made-up effects: a row for each difference."""
     rng, columns = np.random.default_rng(2), {"difference": list(differences)}
     columns |= {"n_seeds": seeds, "interval_over": "seeds and recordings"}
     for score in ("f1", "error_rate"):
@@ -299,7 +299,7 @@ def test_audit_names_differences_from_above_and_both_scores():
     assert left.get_ylim() == right.get_ylim()
     assert "F1" in left.get_xlabel() and "error rate" in right.get_xlabel()
     for axis in (left, right):
-        assert axis.get_xlabel().endswith("released less described")
+        assert axis.get_xlabel().endswith("released minus described")
 
 
 @pytest.mark.parametrize("seeds, words", [(1, "1 seed;"), (3, "3 seeds;")])
@@ -413,7 +413,7 @@ def contents(*event_labels):
     """A made-up table of the dataset's contents."""
     rng = np.random.default_rng(0)
     rows = [(label, split, *rng.integers(1, 50, 4)) for label in event_labels for split in ("train", "valid", "test")]
-    columns = ["event_label", "split", "recordings", "groups", "segments", "hours"]
+    columns = ["event_label", "split", "recordings", "groups", "clips", "hours"]
     table = pd.DataFrame(rows, columns=columns)
     whole = table[columns[2:]].sum()
     sums = [pd.DataFrame([["car", "all", *whole], ["overall", "train", *whole]], columns=columns)]
@@ -424,7 +424,7 @@ def test_dataset_has_a_panel_per_count_and_a_bar_per_class_of_its_splits():
     table = contents("rain", "car", "dog")
     figure = draw_contents(table)
     parts = table[(table["event_label"] != "overall") & (table["split"] != "all")]
-    for axis, count in zip(figure.axes, ("recordings", "groups", "segments", "hours"), strict=True):
+    for axis, count in zip(figure.axes, ("recordings", "groups", "clips", "hours"), strict=True):
         for bars, split in zip(axis.containers, ("train", "valid", "test"), strict=True):
             assert [bar.get_width() for bar in bars] == parts.loc[parts["split"] == split, count].to_list()
         ends = [bar.get_x() + bar.get_width() for bar in axis.containers[-1]]

@@ -1,4 +1,4 @@
-"""Background: each kind is the sound that it is named after; the table of recordings; false alarms in it."""
+"""Background: each kind is the sound that its name says; the table of recordings; false alarms in background."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from untrained import save_untrained
 from yoho import InputError, job
 from yoho.events import read_table, write_table
 from yoho.recordings.background import KINDS, TESTED, background_recordings, make_background
-from yoho.recordings.splits import COLUMNS, SPLITS, background_kind
+from yoho.recordings.splits import RECORDING_COLUMNS, SPLITS, background_kind
 from yoho.scoring.false_alarms import false_alarms
 from yoho.segmenting.segmenter import Segmenter
 
@@ -59,7 +59,7 @@ def test_noise_falls_by_its_slope_per_octave(kind, slope):
 
 
 def test_room_tone_falls_towards_high_frequencies_and_often_hums_at_the_mains():
-    """At 50 or at 60 Hz; in some rooms too faintly to stand out."""
+    """The hum is at 50 or 60 Hz, and in some rooms too faint to stand out."""
     hums = []
     for seed in range(20):
         samples = made("room", seed, duration=10)
@@ -169,7 +169,7 @@ def test_background_is_added_to_the_recordings_and_changes_none(collect, tmp_pat
     plain = collect(None)
     assert not (tmp_path / "made" / "background").exists()
     table = collect(SETTINGS)
-    assert table.columns.tolist() == COLUMNS
+    assert table.columns.tolist() == RECORDING_COLUMNS
     pd.testing.assert_frame_equal(table.iloc[: len(plain)], plain)
     assert len(table) == len(plain) + 5 * len(KINDS) and (table["event_label"].iloc[len(plain) :] == "").all()
 
@@ -216,7 +216,7 @@ def test_table_holds_what_each_network_finds_in_each_kind(tmp_path):
         ("x", "nowhere.wav", "car", "x", "test", 1.0, 0.0, 1.0, ""),
         ("background/own/c", "no", "", "c", "train", 1.0, 0.0, 1.0, ""),
     ]
-    write_table(pd.DataFrame(rows, columns=COLUMNS), tmp_path / "recordings.tsv")
+    write_table(pd.DataFrame(rows, columns=RECORDING_COLUMNS), tmp_path / "recordings.tsv")
     files = SimpleNamespace(runs=[run / "model.json"], recordings=tmp_path / "recordings.tsv")
     settings = {"sample_rate": RATE, "recordings": 2, "duration": 5, "level": [-60, -25], "seed": 3}
     tabulate_false_alarms(files, tmp_path / "table.csv", 1, labels=["untrained"], **settings)

@@ -1,32 +1,26 @@
 """BBC Sound Effects: rules, groups, manifest, licence; searched and fetched from a server on the loopback interface."""
 
 import hashlib
-import io
 import re
 import subprocess
 import sys
-import zipfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 import yaml
-from fetch_recordings import fetch_recordings
+from downloads import audio
 
 import servers
 from places import ROOT
 from servers import MANNERS
 from yoho import InputError, job
 from yoho.events import write_table
-from yoho.recordings import bbc
-from yoho.recordings.bbc import describe, fetch_bbc, first_of_each, group_of, labels
-from yoho.recordings.download import Fetched
-from yoho.recordings.esc50 import fetch_esc50
-from yoho.recordings.manifest import MANIFEST, read_manifest
-from yoho.recordings.sources import SOURCES
+from yoho.recordings import bbc, bbc_library
+from yoho.recordings.bbc_library import describe_entry, first_of_each, group_of, matching_classes
+from yoho.recordings.manifest import MANIFEST_COLUMNS, read_manifest
 from yoho.recordings.web import Web
 
 SOUNDDESCS = ROOT.parent / "shared" / "data" / "bbc" / "six_classes_sounddescs.csv"
@@ -64,21 +58,21 @@ def row(category, description, cd_name="", band=""):
     ],
 )
 def test_presets(category, words, described, released):
-    assert labels(row(category, words), DESCRIBED) == described
-    assert labels(row(category, words), RELEASED) == released
-    assert labels(row(category, "", cd_name=words), DESCRIBED) == described
-    assert labels(row(category, "", cd_name=words), RELEASED) == released
+    assert matching_classes(row(category, words), DESCRIBED) == described
+    assert matching_classes(row(category, words), RELEASED) == released
+    assert matching_classes(row(category, "", cd_name=words), DESCRIBED) == described
+    assert matching_classes(row(category, "", cd_name=words), RELEASED) == released
 
 
-def test_band_description_is_looked_at_for_rainforest_as_described_alone():
+def test_band_description_counts_only_for_rainforest_and_only_as_described():
     recording = row("Nature", "Frogs at night", band="Borneo, RAINFOREST edge")
-    assert (labels(recording, DESCRIBED), labels(recording, RELEASED)) == (["rainforest"], [])
-    assert labels(row("Transport", "Lorry", band="car"), DESCRIBED) == []
+    assert (matching_classes(recording, DESCRIBED), matching_classes(recording, RELEASED)) == (["rainforest"], [])
+    assert matching_classes(row("Transport", "Lorry", band="car"), DESCRIBED) == []
 
 
 @pytest.fixture(scope="module")
-def clips():
-    """The clips of SoundDescs under the released rules, as rows of a manifest."""
+def recordings():
+    """The recordings of SoundDescs under the released rules, as rows of a manifest."""
     if not SOUNDDESCS.is_file():
         pytest.skip(f"no metadata of SoundDescs at {SOUNDDESCS}")
     table = pd.read_csv(SOUNDDESCS, dtype=str, keep_default_na=False)
@@ -88,38 +82,38 @@ def clips():
 WITHOUT_TEXT = ["nhu05004001", "nhu05012186", "nhu05015129", "nhu05061115", "nhu05073088"]
 
 
-def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_text(clips):
-    assert len(clips) == 3751
-    found = [labels(clip, RELEASED) for clip in clips]
-    missed = [clip for clip, own in zip(clips, found, strict=True) if clip["class"] not in own]
-    assert [clip["id"] for clip in missed] == WITHOUT_TEXT
-    assert all("description not stored here" in clip["description"] for clip in missed)
+def test_released_rules_give_every_class_of_sounddescs_but_where_there_is_no_text(recordings):
+    assert len(recordings) == 3751
+    found = [matching_classes(recording, RELEASED) for recording in recordings]
+    missed = [recording for recording, own in zip(recordings, found, strict=True) if recording["class"] not in own]
+    assert [recording["id"] for recording in missed] == WITHOUT_TEXT
+    assert all("description not stored here" in recording["description"] for recording in missed)
 
 
-def test_clip_that_meets_the_rules_of_two_classes_is_of_the_first(clips):
-    """07069013 has a row, and so a label, of either class in SoundDescs; a recording holds one class here."""
-    double = [clip for clip in clips if len(labels(clip, RELEASED)) > 1]
+def test_recording_that_meets_the_rules_of_two_classes_is_of_the_first(recordings):
+    """07069013 has a row for each of two classes in SoundDescs; here a recording holds one class."""
+    double = [recording for recording in recordings if len(matching_classes(recording, RELEASED)) > 1]
     rows = [("07009068", "car"), ("07009069", "car"), ("07069013", "aircraft"), ("07069013", "car")]
-    assert [(clip["id"], clip["class"]) for clip in double] == rows
-    assert all("undercarriage" in clip["description"].lower() for clip in double)
-    assert [labels(clip, RELEASED) for clip in double] == [["car", "aircraft"]] * 4
-    assert [labels(clip, DESCRIBED) for clip in double] == [["aircraft"]] * 4
-    assert sum(labels(clip, RELEASED)[:1] == [clip["class"]] for clip in clips) == 3745
+    assert [(recording["id"], recording["class"]) for recording in double] == rows
+    assert all("undercarriage" in recording["description"].lower() for recording in double)
+    assert [matching_classes(recording, RELEASED) for recording in double] == [["car", "aircraft"]] * 4
+    assert [matching_classes(recording, DESCRIBED) for recording in double] == [["aircraft"]] * 4
+    assert sum(matching_classes(recording, RELEASED)[:1] == [recording["class"]] for recording in recordings) == 3745
 
 
-def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(clips):
+def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(recordings):
     found = {label: [] for label in ("car", "aircraft", None)}
-    for clip in clips:
-        own = labels(clip, DESCRIBED)
-        if clip["class"] == "car":
-            found[own[0] if own else None].append(clip)
-        elif clip["id"] not in WITHOUT_TEXT:
-            assert own[0] == clip["class"]  # no other class loses or gains any
+    for recording in recordings:
+        own = matching_classes(recording, DESCRIBED)
+        if recording["class"] == "car":
+            found[own[0] if own else None].append(recording)
+        elif recording["id"] not in WITHOUT_TEXT:
+            assert own[0] == recording["class"]  # no other class loses or gains any
     assert {label: len(rows) for label, rows in found.items()} == {"car": 1164, "aircraft": 3, None: 82}
     words = Counter(
         word
-        for clip in found[None]
-        for word in set(re.findall(r"[a-z]*car[a-z]*", f"{clip['cd_name']} {clip['description']}".lower()))
+        for recording in found[None]
+        for word in set(re.findall(r"[a-z]*car[a-z]*", f"{recording['cd_name']} {recording['description']}".lower()))
     )
     assert words == {
         "cart": 30,
@@ -133,17 +127,18 @@ def test_whole_words_drop_82_of_1249_cars_and_make_3_aircraft(clips):
         "carry": 1,
         "tramcar": 1,
     }
-    assert all("undercarriage" in clip["description"].lower() for clip in found["aircraft"])
+    assert all("undercarriage" in recording["description"].lower() for recording in found["aircraft"])
 
 
 @pytest.mark.parametrize("rules, dropped", [("described", (542, 27, 3)), ("released", (457, 26, 3))])
-def test_without_a_catalogue_the_names_of_discs_are_missed(clips, rules, dropped):
-    """Many a car is one by its disc's name alone: of 1249 cars, 666 aircraft, 21 rainforests in SoundDescs."""
+def test_without_a_catalogue_the_names_of_discs_are_missed(recordings, rules, dropped):
+    """Many cars are recognised only by the disc's name. SoundDescs has 1249 cars, 666 aircraft and 21 rainforests."""
     classes = {"described": DESCRIBED, "released": RELEASED}[rules]
     found = Counter(
-        clip["class"]
-        for clip in clips
-        if clip["id"] not in WITHOUT_TEXT and clip["class"] not in labels(clip | {"cd_name": ""}, classes)
+        recording["class"]
+        for recording in recordings
+        if recording["id"] not in WITHOUT_TEXT
+        and recording["class"] not in matching_classes(recording | {"cd_name": ""}, classes)
     )
     assert tuple(found[label] for label in ("car", "aircraft", "rainforest")) == dropped
 
@@ -158,7 +153,7 @@ def test_without_a_catalogue_the_names_of_discs_are_missed(clips, rules, dropped
         ("07069013", "", "07069"),
         ("07069013", "  ", "07069"),
         ("NHU05004001", "", "NHU05004"),
-        ("NHU123", "", "NHU123"),  # nothing but a clip's number: no tape
+        ("NHU123", "", "NHU123"),  # nothing but a recording's number: no tape
         ("NHU1", "", "NHU1"),
         ("123", "", "123"),
     ],
@@ -167,10 +162,12 @@ def test_group_is_the_disc_else_the_tape_and_never_empty(name, disc, group):
     assert group_of(name, disc) == group
 
 
-def test_no_disc_of_sounddescs_is_on_two_tapes(clips):
-    """So a tape can stand in for the discs on it: 464 discs, 63 tapes, beside 5 of natural history."""
-    own = [clip for clip in clips if clip["id"] not in WITHOUT_TEXT]
-    tapes = pd.DataFrame([(clip["CDNumber"], group_of(clip["id"], "")) for clip in own], columns=["disc", "tape"])
+def test_no_disc_of_sounddescs_is_on_two_tapes(recordings):
+    """A tape can therefore stand in for its discs: 464 discs are on 63 tapes, and natural history has 5 tapes."""
+    own = [recording for recording in recordings if recording["id"] not in WITHOUT_TEXT]
+    tapes = pd.DataFrame(
+        [(recording["CDNumber"], group_of(recording["id"], "")) for recording in own], columns=["disc", "tape"]
+    )
     assert (tapes["disc"] != "").all() and (tapes.groupby("disc")["tape"].nunique() == 1).all()
     assert tapes.nunique().to_list() == [464, 63]
     assert len({group_of(name.upper(), "") for name in WITHOUT_TEXT}) == 5
@@ -197,12 +194,12 @@ def entry(name, category="Clocks", words="", seconds=1.0, band=None, size=None):
 
 def test_entry_becomes_a_row():
     said = entry("NHU05004001", "Nature|Birds", "Frogs,\n at\tnight ", 2.5, "Borneo", 1234)
-    assert describe(said, None, "http://media", "mp3") == {
+    assert describe_entry(said, None, "http://media", "mp3") == {
         "id": "NHU05004001",
         "group": "NHU05004",
         "duration": 2.5,
         "address": "http://media/mp3/NHU05004001.mp3",
-        "licence": bbc.LICENCE,
+        "licence": bbc_library.LICENCE,
         "sha256": "",
         "size": 1234,
         "file": "NHU05004001.mp3",
@@ -214,19 +211,19 @@ def test_entry_becomes_a_row():
 
 
 def test_entry_that_says_nothing_becomes_a_row_too():
-    said = describe({"id": "07000001"}, None, "http://media", "wav")
+    said = describe_entry({"id": "07000001"}, None, "http://media", "wav")
     assert [said[key] for key in ("duration", "size", "category", "description", "band")] == [None, None, "", "", ""]
-    assert describe({"id": "07000001", "categories": [{}], "duration": "5"}, None, "", "wav")["category"] == ""
+    assert describe_entry({"id": "07000001", "categories": [{}], "duration": "5"}, None, "", "wav")["category"] == ""
 
 
 def test_catalogue_gives_disc_and_name(tmp_path):
     (tmp_path / "discs.csv").write_text("id,CDNumber,CDName,more\n07000001,ECD1,Cars,x\nnhu05004001,,Frogs,x\n")
-    discs = bbc.read_catalogue(tmp_path / "discs.csv")
-    rows = [describe({"id": name}, discs, "", "wav") for name in ("07000001", "NHU05004001", "07000002")]
+    discs = bbc_library.read_catalogue(tmp_path / "discs.csv")
+    rows = [describe_entry({"id": name}, discs, "", "wav") for name in ("07000001", "NHU05004001", "07000002")]
     assert [(row["group"], row["cd_name"]) for row in rows] == [("ECD1", "Cars"), ("NHU05004", "Frogs"), ("07000", "")]
     (tmp_path / "discs.csv").write_text("id,CDName\n")
     with pytest.raises(InputError, match=r"discs\.csv: no column CDNumber"):
-        bbc.read_catalogue(tmp_path / "discs.csv")
+        bbc_library.read_catalogue(tmp_path / "discs.csv")
 
 
 @pytest.mark.parametrize(
@@ -234,17 +231,10 @@ def test_catalogue_gives_disc_and_name(tmp_path):
 )
 def test_entry_of_another_form_is_named(change):
     with pytest.raises(InputError, match="id 07000001: its entry"):
-        describe(entry("07000001") | change, None, "", "wav")
+        describe_entry(entry("07000001") | change, None, "", "wav")
 
 
 # ---- fetching --------------------------------------------------------------------------------------------------------
-
-
-def audio(seed, seconds=0.1, format="WAV"):
-    file = io.BytesIO()
-    samples = np.random.default_rng(seed).uniform(-0.5, 0.5, round(8000 * seconds))
-    soundfile.write(file, samples, 8000, format=format)
-    return file.getvalue()
 
 
 CLASSES = [
@@ -253,14 +243,9 @@ CLASSES = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def library():
-    """A small library: cars and clocks on tapes of two, a cart, and no more."""
+    """A small library: eight cars and eight clocks, two to a tape, and a cart."""
     server = servers.Server()
     for number in range(1, 9):
         name = f"0700{number // 2}00{number}"
@@ -283,23 +268,23 @@ def add(server, said, content, *faults, always=None):
 
 @pytest.fixture
 def fetch(library, tmp_path):
-    """A function that fetches from the library: the manifest. What is said on the terminal is in `fetch.told`."""
-    told = []
+    """A function that fetches from the library and returns the manifest; `fetch.said` holds the terminal's lines."""
+    said = []
 
     def run(manners=None, **changes):
         settings = CONFIG["bbc"]["recordings"] | {"accept_licence": True, "classes": CLASSES}
         settings |= {"search": library.address + servers.SEARCH, "media": library.address, "bad": "stop"} | changes
         settings = {key: value for key, value in settings.items() if key not in ("trim_db", "splits", "seed")}
         with Web(**MANNERS | (manners or {})) as web:
-            return fetch_bbc(tmp_path / "downloads", web, job.progress, told.append, **settings)
+            return bbc.fetch(tmp_path / "downloads", web, job.progress, said.append, **settings)
 
-    run.told = told
+    run.said = said
     return run
 
 
 def test_manifest_says_what_was_found_and_what_arrived(fetch, library, tmp_path):
     table = fetch()
-    assert table.columns.to_list()[: len(MANIFEST)] == MANIFEST
+    assert table.columns.to_list()[: len(MANIFEST_COLUMNS)] == MANIFEST_COLUMNS
     assert {"category", "description"} < set(table.columns)
     assert table["event_label"].to_list() == ["car"] * 8 + ["clocks"] * 8
     assert "07009001" not in set(table["id"])
@@ -310,8 +295,8 @@ def test_manifest_says_what_was_found_and_what_arrived(fetch, library, tmp_path)
         assert said.address == f"{library.address}/wav/{said.id}.wav" and "RemArc" in said.licence
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", said.retrieved)
         assert said.group == said.id[:5] and said.duration == int(said.id[-1])
-    assert any("licence accepted: RemArc" in line for line in fetch.told)
-    assert any(line.startswith("car: 8 recordings") for line in fetch.told)
+    assert any("licence accepted: RemArc" in line for line in fetch.said)
+    assert any(line.startswith("car: 8 recordings") for line in fetch.said)
 
 
 def test_licence_is_shown_and_nothing_is_asked_for_until_it_is_accepted(fetch, library, tmp_path):
@@ -343,7 +328,7 @@ def test_dataset_is_rebuilt_from_a_kept_manifest_without_a_search(fetch, library
 
 
 def test_groups_of_a_kept_manifest_are_joined_as_those_of_a_search(fetch, library, tmp_path):
-    """Another hand may have been at it: the same description and length is the same recording."""
+    """Someone may have edited it; the same description and length still mean the same recording."""
     table = fetch()
     table.loc[table["id"] == "08000001", ["description", "duration"]] = ["Twin", 3.0]
     table.loc[table["id"] == "08004008", ["description", "duration"]] = ["Twin", 3.0]
@@ -353,7 +338,7 @@ def test_groups_of_a_kept_manifest_are_joined_as_those_of_a_search(fetch, librar
 
 
 def test_tape_with_a_recording_of_no_known_disc_is_one_group(fetch, tmp_path):
-    """07001002 and 07001003 lie on one tape; of 07002 both discs are known."""
+    """07001002 and 07001003 are on one tape; both discs of tape 07002 are known."""
     discs = "id,CDNumber,CDName\n07001002,ECD1,x\n07002004,ECD2,x\n07002005,ECD3,x\n"
     (tmp_path / "discs.csv").write_text(discs)
     groups = fetch(catalogue=str(tmp_path / "discs.csv")).set_index("id")["group"]
@@ -363,7 +348,7 @@ def test_tape_with_a_recording_of_no_known_disc_is_one_group(fetch, tmp_path):
 
 def test_it_is_said_that_there_is_no_catalogue(fetch):
     fetch()
-    assert any("no `catalogue`" in line for line in fetch.told)
+    assert any("no `catalogue`" in line for line in fetch.said)
 
 
 def test_recording_that_is_no_longer_what_the_kept_manifest_says_is_named(fetch, library, tmp_path):
@@ -398,7 +383,7 @@ def test_manifest_that_does_not_fit_is_named(fetch, tmp_path, change, words):
 def test_same_audio_or_same_words_and_length_are_one_group(fetch, library):
     add(library, entry("07050001", "Transport", "car of another tape", 33), audio(3))  # the audio of 07001003
     add(library, entry("07060001", "Transport", "Car 5", 5), audio(60))  # words and length of 07002005
-    add(library, entry("07060002", "Transport", "Car 5", 6), audio(61))  # the words alone
+    add(library, entry("07060002", "Transport", "Car 5", 6), audio(61))  # only the words
     add(library, entry("07070001", "Clocks", "", 4), audio(62))  # no words, twice
     add(library, entry("07080001", "Clocks", "", 4), audio(63))
     group = fetch().set_index("id")["group"]
@@ -419,7 +404,7 @@ def test_recording_that_cannot_be_had_stops_the_run_or_is_left_out(fetch, librar
     assert re.match(r"07040001\.wav, http://127\S+/wav/07040001\.wav: answered 404", lines[0])
     assert len(fetch(bad="leave_out")) == 16
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("left out: ")]) == 2
-    assert "2 recordings left out, each with a line in the log" in fetch.told
+    assert "2 recordings left out, each with a line in the log" in fetch.said
 
 
 def test_entry_with_an_impossible_id_is_named_and_nothing_of_it_is_fetched(fetch, library, tmp_path, capsys):
@@ -435,7 +420,7 @@ def test_entry_with_an_impossible_id_is_named_and_nothing_of_it_is_fetched(fetch
 def test_nothing_at_all_is_an_error(fetch, library):
     for path in library.media:
         library.faults[path] = [servers.status(404)]
-    with pytest.raises(InputError, match="none of the recordings could be had"):
+    with pytest.raises(InputError, match="none of the recordings could be fetched"):
         fetch(bad="leave_out")
 
 
@@ -459,10 +444,13 @@ def test_class_of_fewer_groups_than_splits_is_named_before_anything_is_fetched(f
 
 
 def test_outage_is_no_bad_recording(fetch, library, tmp_path):
-    """Nothing is left out for it, and the next run has it all."""
+    """No recording is left out for an outage, and the next run fetches them all."""
     for path in list(library.media)[3:]:
         library.faults[path] = [servers.status(503)]
-    for give_up, words in ((3, "^3 files in a row could not be"), (100, "^13 of 16 files could not be")):
+    for give_up, words in (
+        (3, "^3 files in a row could not be fetched"),
+        (100, "^13 of 16 files could not be fetched"),
+    ):
         with pytest.raises(InputError, match=words):
             fetch(bad="leave_out", manners={"give_up": give_up})
     assert len(list((tmp_path / "downloads").glob("*.wav"))) == 3
@@ -497,17 +485,17 @@ def test_fetched_recordings_are_collected_from_their_manifest(fetch, tmp_path, s
     table = fetch()
     write_table(table, tmp_path / "manifest.tsv")
     assert read_manifest(tmp_path / "manifest.tsv")["id"].to_list() == table["id"].to_list()  # leading zeros stay
-    listed = SOURCES["bbc"](None, spread, path=str(tmp_path / "manifest.tsv"))
+    listed = bbc.collect(None, spread, path=str(tmp_path / "manifest.tsv"))
     assert listed["recording"].to_list() == table["id"].to_list()
     assert listed["group"].to_list() == table["group"].to_list()
     assert all(Path(path).is_file() for path in listed["path"])
     # A kept manifest may have columns of its keeper's, and come from a program that begins it with a mark.
     extra = table.assign(**dict.fromkeys(("recording", "onset", "offset", "split", "path", "silences"), "other"))
     (tmp_path / "manifest.tsv").write_text(extra.to_csv(sep="\t", index=False), encoding="utf-8-sig")
-    pd.testing.assert_frame_equal(SOURCES["bbc"](None, spread, path=str(tmp_path / "manifest.tsv")), listed)
+    pd.testing.assert_frame_equal(bbc.collect(None, spread, path=str(tmp_path / "manifest.tsv")), listed)
 
 
-# ---- as a user does it -----------------------------------------------------------------------------------------------
+# ---- as a user runs it -----------------------------------------------------------------------------------------------
 
 WORKFLOW = """
 dataset: small
@@ -537,7 +525,7 @@ downloads: {{rate: {rate}, backoff: [0.01, 0.1]}}
 
 @pytest.fixture
 def snakemake(library, tmp_path):
-    """A function that runs the workflow on the library: the exit code, and all that was said."""
+    """A function that runs the workflow on the library: the exit code and the output."""
 
     def run(*arguments, accepted="true", rate=50):
         config = tmp_path / "small.yaml"
@@ -574,38 +562,3 @@ def test_library_becomes_recordings_by_the_workflow(snakemake, library, tmp_path
 def test_manifest_of_recordings_that_are_not_fetched_cannot_be_made(snakemake):
     code, text = snakemake("results/builtin/manifest.tsv", "--dry-run")
     assert code != 0 and "No rule to produce results/builtin/manifest.tsv" in text and "Traceback" not in text
-
-
-# ---- ESC-50 ----------------------------------------------------------------------------------------------------------
-
-
-def test_esc50_is_fetched_by_address(tmp_path, library):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("ESC-50-master/meta/esc50.csv", "filename\n")
-    library.add("master.zip", content.getvalue())
-    made = tmp_path / "esc50" / "manifest.tsv"
-    made.parent.mkdir()
-    settings = {"address": f"{library.address}/zip/master.zip", "name": "ESC-50.zip"}
-    fetch_recordings(made, source="esc50", settings=settings, web=MANNERS)
-    assert (tmp_path / "esc50" / "downloads" / "ESC-50.zip").read_bytes() == content.getvalue()
-    (said,) = read_manifest(made).to_dict("records")
-    assert said["sha256"] == hashlib.sha256(content.getvalue()).hexdigest()
-    assert said["licence"] == "that of its source"  # whatever lies at an address of one's own
-    assert read_manifest(made.parent / "downloads" / "manifest.tsv").to_dict("records") == [said]
-
-
-def test_shipped_address_is_of_a_fixed_version_and_has_its_licence(monkeypatch):
-    address = yaml.safe_load((ROOT / "config" / "esc50.yaml").read_text())["datasets"]["esc50"]["recordings"]["address"]
-    assert re.fullmatch(rf"{bbc.ESC50}archive/[0-9a-f]{{40}}\.zip", address)
-    told = []
-    monkeypatch.setattr(bbc, "download", lambda web, files, *_: [Fetched(files[0].name, address, error="stop here")])
-    with pytest.raises(InputError, match="stop here"):
-        fetch_esc50(Path("none"), None, None, told.append, address=address, name="ESC-50.zip")
-    assert told == [f"ESC-50, licence: {bbc.ESC50_LICENCE}: {address}"]
-
-
-def test_archive_that_is_none_is_named_with_its_address(tmp_path, library):
-    address = library.add("master.zip", b"no archive at all")
-    with Web(**MANNERS) as web, pytest.raises(InputError, match=rf"{address}: is no whole \.zip"):
-        fetch_esc50(tmp_path / "downloads", web, job.progress, print, address=address, name="ESC-50.zip")

@@ -1,4 +1,4 @@
-"""The built-in recordings: no single number tells their class, all bands over time do, and the physics holds."""
+"""Built-in recordings: no single number reveals their class, all bands over time do, and the physics is right."""
 
 import librosa
 import numpy as np
@@ -16,13 +16,22 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
 from places import ROOT
-from yoho.recordings.synthesis import recorder as synthesis
+from yoho.recordings.synthesis.aircraft import fly_over, helicopter
+from yoho.recordings.synthesis.car import engine
 from yoho.recordings.synthesis.classes import CLASSES, synthesise
-from yoho.recordings.synthesis.signals import SOUND_SPEED, Take
+from yoho.recordings.synthesis.clocks import ticking
+from yoho.recordings.synthesis.crowds import talkers
+from yoho.recordings.synthesis.filters import band
+from yoho.recordings.synthesis.footsteps import gait, walker
+from yoho.recordings.synthesis.movement import SOUND_SPEED, pass_by
+from yoho.recordings.synthesis.rainforest import stridulation
+from yoho.recordings.synthesis.signals import Take, rms
 
 RATE = 44100
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-DURATION, LEVEL, SNR = (DEFAULT["datasets"]["builtin"]["recordings"][key] for key in ("duration", "level", "snr"))
+RECORDINGS = DEFAULT["datasets"]["builtin"]["recordings"]
+SOUND = {key: RECORDINGS[key] for key in ("duration", "level", "snr")} | {"sample_rate": RATE}
+LEVEL = SOUND["level"]
 EACH = 36  # recordings of a class
 FOLDS = StratifiedKFold(5, shuffle=True, random_state=0)
 
@@ -58,7 +67,7 @@ def pool():
     rows = {name: [] for name in ("label", "rms", "peak", "length", "raw", "normalised", "summary", "mean", "finite")}
     for index, label in enumerate(CLASSES):
         for number in range(EACH):
-            audio = synthesise(label, np.random.default_rng([2023, index, number]), DURATION, LEVEL, SNR, RATE)
+            audio = synthesise(label, np.random.default_rng([2023, index, number]), **SOUND)
             peak = np.abs(audio).max()
             power = mel_power(audio)
             normalised = librosa.power_to_db(power / peak**2)
@@ -84,7 +93,7 @@ def scalar_accuracy(values, labels):
     return max(cross_val_score(model, values[:, None], labels, cv=FOLDS).mean() for model in models)
 
 
-# ---- what tells the class, and what does not -------------------------------------------------------------------------
+# ---- what reveals the class, and what does not -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["rms", "peak", "length"])
@@ -93,7 +102,7 @@ def test_loudness_or_length_does_not_tell_the_class(pool, name):
 
 
 @pytest.mark.parametrize("name", ["raw", "normalised"])
-def test_no_band_alone_tells_the_class(pool, name):
+def test_no_single_band_reveals_the_class(pool, name):
     accuracies = [scalar_accuracy(band, pool["label"]) for band in pool[name].T]
     assert max(accuracies) <= 0.5, f"band {np.argmax(accuracies)}: {max(accuracies):.2f}"
 
@@ -124,7 +133,7 @@ def test_recordings_of_one_class_differ_as_field_recordings_do(pool):
 def test_recordings_are_whole(pool):
     assert pool["finite"].all()
     assert pool["peak"].max() < 0  # dBFS: nothing clips
-    assert pool["length"].min() >= DURATION[0] - 1 / RATE and pool["length"].max() <= DURATION[1]
+    assert pool["length"].min() >= SOUND["duration"][0] - 1 / RATE and pool["length"].max() <= SOUND["duration"][1]
     assert pool["rms"].min() >= LEVEL[0] - 0.5 and pool["rms"].max() <= LEVEL[1] + 0.5
     assert (np.abs(pool["mean"]) < 0.02 * 10 ** (pool["rms"] / 20)).all()  # no DC
 
@@ -132,15 +141,15 @@ def test_recordings_are_whole(pool):
 @pytest.mark.parametrize("level", [-32.0, -14.0])
 @pytest.mark.parametrize("label", CLASSES)
 def test_level_is_reached_even_by_impulses(label, level):
-    audio = synthesise(label, np.random.default_rng(1), (3, 3), (level, level), SNR, RATE)
-    assert 20 * np.log10(synthesis.rms(audio)) == pytest.approx(level, abs=0.5)
+    audio = synthesise(label, np.random.default_rng(1), **SOUND | {"duration": (3, 3), "level": (level, level)})
+    assert 20 * np.log10(rms(audio)) == pytest.approx(level, abs=0.5)
     assert np.abs(audio).max() < 1
 
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_same_state_same_bytes_other_seed_other_audio(label):
     first, again, other = (
-        synthesise(label, np.random.default_rng(seed), (2, 3), LEVEL, SNR, RATE) for seed in (5, 5, 6)
+        synthesise(label, np.random.default_rng(seed), **SOUND | {"duration": (2, 3)}) for seed in (5, 5, 6)
     )
     assert first.tobytes() == again.tobytes()
     assert first.tobytes() != other.tobytes()
@@ -150,10 +159,12 @@ def test_same_state_same_bytes_other_seed_other_audio(label):
 @pytest.mark.parametrize("label", CLASSES)
 def test_other_sample_rates(label, sample_rate):
     for seed in range(3):
-        audio = synthesise(label, np.random.default_rng(seed), (2, 4), LEVEL, SNR, sample_rate)
+        audio = synthesise(
+            label, np.random.default_rng(seed), **SOUND | {"duration": (2, 4), "sample_rate": sample_rate}
+        )
         assert np.isfinite(audio).all() and np.abs(audio).max() < 1
         assert 2 * sample_rate - 1 <= len(audio) <= 4 * sample_rate
-        assert LEVEL[0] - 0.5 <= 20 * np.log10(synthesis.rms(audio)) <= LEVEL[1] + 0.5
+        assert LEVEL[0] - 0.5 <= 20 * np.log10(rms(audio)) <= LEVEL[1] + 0.5
 
 
 def test_nothing_above_half_the_sample_rate_folds_down():
@@ -166,7 +177,7 @@ def test_nothing_above_half_the_sample_rate_folds_down():
 
 def test_unknown_class_is_named_with_the_known_ones():
     with pytest.raises(ValueError, match="'dog'.*rainforest.*aircraft"):
-        synthesise("dog", np.random.default_rng(0), DURATION, LEVEL, SNR, RATE)
+        synthesise("dog", np.random.default_rng(0), **SOUND)
 
 
 # ---- physics ---------------------------------------------------------------------------------------------------------
@@ -185,7 +196,7 @@ def test_doppler_of_a_car_that_passes():
     def whistle(take):
         return np.sin(2 * np.pi * pitch * take.time)
 
-    heard = synthesis.pass_by(Take(np.random.default_rng(0), 6.0, RATE), whistle, 4.0, speed, closest)
+    heard = pass_by(Take(np.random.default_rng(0), 6.0, RATE), whistle, 4.0, speed, closest)
     early, late = heard[: RATE // 2], heard[-RATE // 2 :]
     for part, sign in ((early, -1), (late, 1)):
         spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), 8 * RATE))
@@ -200,7 +211,7 @@ def test_doppler_of_a_car_that_passes():
 def test_engine_sounds_at_multiples_of_its_firing_and_half_orders():
     take = Take(np.random.default_rng(3), 4.0, RATE)
     cycle = 1800 / 120  # Hz: two revolutions
-    sound = synthesis.engine(take, np.full(take.samples, 1800.0))
+    sound = engine(take, np.full(take.samples, 1800.0))
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(take.samples))) ** 2
     orders = (np.arange(2, 40) * cycle * take.duration).astype(int)
     between = orders + int(cycle * take.duration / 2)
@@ -209,7 +220,7 @@ def test_engine_sounds_at_multiples_of_its_firing_and_half_orders():
 
 @pytest.mark.parametrize("rate", [1.0, 2.0, 5.0])
 def test_tick_rate_shows_in_the_envelope(rate):
-    sound = synthesis.ticking(Take(np.random.default_rng(4), 12.0, 16000), rate)
+    sound = ticking(Take(np.random.default_rng(4), 12.0, 16000), rate)
     frames = np.sqrt((sound[: len(sound) // 80 * 80].reshape(-1, 80) ** 2).mean(axis=1))  # 5 ms
     frames = np.convolve(frames, np.hanning(9), "same") - frames.mean()
     likeness = np.correlate(frames, frames, "full")[len(frames) - 1 :]
@@ -222,7 +233,7 @@ def test_tick_rate_shows_in_the_envelope(rate):
 def test_people_walk_and_run_at_human_cadence():
     cadences = []
     for seed in range(100):
-        times, roll = synthesis.gait(Take(np.random.default_rng(seed), 10.0, RATE))
+        times, roll = gait(Take(np.random.default_rng(seed), 10.0, RATE))
         cadences.append(1 / np.median(np.diff(times)))
         assert 0.01 < roll < 0.15 and (np.diff(times) > 0.15).all()
     assert 1.2 < min(cadences) < 1.9 and 2.4 < max(cadences) < 3.5
@@ -230,8 +241,8 @@ def test_people_walk_and_run_at_human_cadence():
 
 def test_footfalls_are_heard_when_they_fall():
     take = Take(np.random.default_rng(2), 8.0, RATE)
-    times, _ = synthesis.gait(Take(np.random.default_rng(2), 8.0, RATE))  # the walker's first draws are the gait's
-    power = synthesis.walker(take, "concrete") ** 2
+    times, _ = gait(Take(np.random.default_rng(2), 8.0, RATE))  # the walker's first draws are the gait's
+    power = walker(take, "concrete") ** 2
     near = np.concatenate([power[int(t * RATE) : int((t + 0.3) * RATE)] for t in times])
     assert near.sum() > 0.9 * power.sum()
     first = int(times[0] * RATE)
@@ -240,7 +251,7 @@ def test_footfalls_are_heard_when_they_fall():
 
 def test_talkers_have_syllables_pitch_and_formants():
     take = Take(np.random.default_rng(6), 8.0, 16000)
-    voice = synthesis.talkers(take, [(1, (120.0, 121.0), 4.0, 0.2, 0.0)])
+    voice = talkers(take, [(1, (120.0, 121.0), 4.0, 0.2, 0.0)])
     frequency, swings = envelope_lines(voice, 16000)
     strong = (frequency > 0.5) & (frequency < 20)
     syllables = (frequency > 1.5) & (frequency < 9)
@@ -255,7 +266,7 @@ def test_talkers_have_syllables_pitch_and_formants():
 
 def test_insect_sings_on_its_carrier_in_pulses():
     take = Take(np.random.default_rng(8), 4.0, RATE)
-    song = synthesis.stridulation(take, 4000.0, 60.0)
+    song = stridulation(take, 4000.0, 60.0)
     spectrum = np.abs(np.fft.rfft(song))
     assert np.argmax(spectrum) / 4 == pytest.approx(4000, rel=0.04)
     frequency, swings = envelope_lines(song, RATE)
@@ -265,7 +276,7 @@ def test_insect_sings_on_its_carrier_in_pulses():
 
 def test_rotor_blades_pass_ten_to_twenty_eight_times_a_second():
     for seed in range(6):
-        envelope = np.abs(hilbert(synthesis.helicopter(Take(np.random.default_rng(seed), 4.0, RATE))))
+        envelope = np.abs(hilbert(helicopter(Take(np.random.default_rng(seed), 4.0, RATE))))
         frames = envelope[: len(envelope) // 44 * 44].reshape(-1, 44).mean(axis=1)  # 1 ms
         frames -= frames.mean()
         likeness = np.correlate(frames, frames, "full")[len(frames) - 1 :]
@@ -278,9 +289,9 @@ def test_ground_echo_of_an_aircraft_combs_its_noise():
     """At the closest point the echo lags 2 h / c: the autocorrelation of white noise peaks at a lag of 1.7 to 18 ms."""
 
     def hiss(take):
-        return take.noise(synthesis.band(100, 8000))
+        return take.noise(band(100, 8000))
 
-    heard = synthesis.fly_over(Take(np.random.default_rng(1), 4.0, RATE), hiss, 300.0, 10.0)
+    heard = fly_over(Take(np.random.default_rng(1), 4.0, RATE), hiss, 300.0, 10.0)
     likeness = np.fft.irfft(np.abs(np.fft.rfft(heard)) ** 2)
     lags = slice(int(0.0015 * RATE), int(0.02 * RATE))
     assert likeness[lags].max() > 0.2 * likeness[0]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from yoho.claims.measures import gather
+from yoho.claims.measures import Arm
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
 from yoho.scoring.tallies import KINDS, OVERALL, field_recordings, recording_tallies, recordings_at
@@ -244,7 +244,7 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
     text = io.StringIO()
     write_table(found, text)
     again = read_table(io.StringIO(text.getvalue()))
-    arm = gather("network", [again, again], [])
+    arm = Arm.from_tables("network", [again, again], [])
     assert arm.strata.tolist() == ["", "", "car", "clocks"] and arm.tallies.shape == (2, 4, 4, len(KINDS))
 
 

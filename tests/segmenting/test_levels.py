@@ -1,4 +1,4 @@
-"""Levels: an offset removed whatever the blocks; bins in which nothing sounds, judged against the right full scale."""
+"""Levels: offsets are removed independently of the blocks; silent bins are found relative to the right full scale."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ RATE = 8000
 
 
 def removed(signal, sizes=(4096,), cutoff=2.0, rate=RATE):
-    """The signal without its offset, given in blocks of some sizes, again and again; and as it came out."""
+    """(the signal without offset, the signal as yielded), when given in blocks of these sizes, which are repeated."""
     blocks, start, number = [], 0, 0
     while start < len(signal):
         blocks.append(signal[start : start + sizes[number % len(sizes)]])
@@ -37,7 +37,7 @@ def test_what_is_heard_stays_and_an_offset_goes():
     for hertz in (20, 50, 75, 100, 440):
         tone = np.sin(2 * np.pi * hertz * time).astype(np.float32)
         change = (removed(tone + np.float32(0.5)) - tone)[RATE:-RATE]
-        # At 20 Hz a high-pass of first order at 2 Hz shifts the phase by 0.1.
+        # A first-order high-pass at 2 Hz shifts the phase at 20 Hz by 0.1.
         assert np.abs(change).max() < 2.2 / hertz
     slow = removed(np.sin(2 * np.pi * 0.1 * time).astype(np.float32))
     assert np.abs(slow[10 * RATE :]).max() == pytest.approx(0.05, rel=0.1)  # a twentieth of the cut-off
@@ -63,7 +63,7 @@ QUIET = 10 ** (-80 / 20)
 
 
 def bins_of(*levels):
-    """A signal whose bins are loud as said: each alternates between + and - its level."""
+    """A signal with a given level in each bin, where its samples alternate between + and - that level."""
     return np.concatenate([np.resize([level, -level], 10) for level in levels]).astype(np.float32)
 
 
@@ -106,7 +106,7 @@ def test_how_loud_floats_are_where_nobody_knows_their_scale():
     assert loudest([(sixteen[1:] + sixteen[:-1]) / 2]) is None  # the mean of two channels
     assert loudest([np.zeros(9, np.float32)]) is None
     assert loudest([np.float32([0.1, -0.3]), np.float32([0.2, np.nan])]) == pytest.approx(0.3)
-    assert loudest([np.float32([3, -1000])]) == 1000  # 16 bits that nobody divided
+    assert loudest([np.float32([3, -1000])]) == 1000  # 16-bit samples that were not divided by full scale
 
 
 def test_the_limit_sinks_with_floats_that_are_faint_throughout():

@@ -1,4 +1,4 @@
-"""Files as one finds them - cut, damaged, joined, late, of several tracks or channels: heard at their times."""
+"""Unusual files: cut, damaged, joined, late, or of several tracks or channels. Their sounds keep their times."""
 
 import shutil
 import struct
@@ -16,7 +16,7 @@ from yoho.segmenting.reading import open_audio, resampled_audio
 
 RATE = 44100
 SECONDS = 18
-PITCHES = 500 + 250 * np.arange(SECONDS // 2)  # Hz: of a second in every two, each its own
+PITCHES = 500 + 250 * np.arange(SECONDS // 2)  # Hz: one for each tone
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 no_ffmpeg = pytest.mark.usefixtures("without_ffmpeg")
 
@@ -27,7 +27,7 @@ def without_ffmpeg(monkeypatch):
 
 
 def bursts(rate=RATE):
-    """Faint noise, and from 0.5 s on a second of tone in every two."""
+    """Faint noise, with a tone from 0.5 to 1.5 s of every two seconds."""
     time = np.arange(SECONDS * rate) / rate
     sounding = (time % 2 >= 0.5) & (time % 2 < 1.5)
     noise = 0.003 * np.random.default_rng(0).standard_normal(len(time))
@@ -35,12 +35,12 @@ def bursts(rate=RATE):
 
 
 def onsets(samples, rate=RATE):
-    """When each tone begins, s; not a number where it is not heard."""
+    """The onset of each tone (s), NaN if the tone is missing."""
     size = rate // 100
     frames = samples[: len(samples) // size * size].reshape(-1, size) / np.percentile(np.abs(samples), 99)
     waves = np.exp(-2j * np.pi * PITCHES[:, None] * np.arange(size) / rate)
     loud = np.abs(frames @ waves.T) / size > 0.15
-    # For 50 ms at least: damage may click.
+    # For at least 50 ms, because damage may click.
     loud = np.lib.stride_tricks.sliding_window_view(loud, 5, axis=0).all(axis=-1)
     return np.where(loud.any(axis=0), loud.argmax(axis=0) / 100, np.nan)
 
@@ -54,7 +54,7 @@ def ffmpeg(*arguments):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """Make the bursts as a file of a name and with an encoder of ffmpeg, once."""
+    """A function that writes the bursts to a file by an encoder of ffmpeg, once for each name."""
     folder = tmp_path_factory.mktemp("bursts")
     soundfile.write(folder / "a.wav", bursts(), RATE)
 
@@ -68,7 +68,7 @@ def made(tmp_path_factory):
 
 
 def heard(path, warned=None):
-    """Onsets of a file's tones; `warned`: a part of the one thing that is said of it, None: nothing may be."""
+    """Onsets of a file's tones; warned: part of the only warning, or None if there must be no warning."""
     with warnings.catch_warnings(record=True, action="always") as said:
         samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
     texts = [str(each.message) for each in said if each.category is AudioWarning]
@@ -78,7 +78,7 @@ def heard(path, warned=None):
 
 
 def lacks(first, last):
-    """The true onsets without those between two times."""
+    """The true onsets except those between two times."""
     return np.where((first < WANTED) & (last > WANTED), np.nan, WANTED)
 
 
@@ -170,7 +170,7 @@ def pages(content):
 
 
 def with_checksum(page):
-    """A page of Ogg with the checksum that its bytes have."""
+    """An Ogg page with its checksum corrected."""
     page, total = page[:22] + bytes(4) + page[26:], 0
     for byte in page:
         total ^= byte << 24
@@ -187,7 +187,7 @@ def test_lost_pages_of_ogg(made, tmp_path, monkeypatch, codec, suffix):
     path.write_bytes(b"".join(whole[:third] + whole[third + 4 :]))
     found = heard(path, "has no sound for")
     assert 1 <= np.isnan(found).sum() <= 3
-    # What is on the first page after those stands where they were, and so may be early.
+    # The sound of the first page after the lost ones takes their place, and so may be early.
     assert (np.abs(found - WANTED) > 0.05).sum() <= 1
     monkeypatch.setattr(shutil, "which", lambda name: None)
     heard(path, "lacks parts")
@@ -219,7 +219,7 @@ def test_lost_pages_of_ogg(made, tmp_path, monkeypatch, codec, suffix):
 )
 @pytest.mark.parametrize("channels", [1, 2])
 def test_files_put_one_after_another_are_heard_as_one(made, tmp_path, suffix, codec, other, channels):
-    tags = ["-id3v2_version", "0"] if suffix == "mp3" else []  # a tag would tell where one ends
+    tags = ["-id3v2_version", "0"] if suffix == "mp3" else []  # a tag would mark the end of the first file
     coded = ["-c:a", codec, *tags]
     ffmpeg("-i", made.folder / "a.wav", *coded, "-t", 6, tmp_path / f"1.{suffix}")
     ffmpeg("-ss", 6, "-i", made.folder / "a.wav", *coded, "-ar", other, "-ac", channels, tmp_path / f"2.{suffix}")
@@ -227,7 +227,7 @@ def test_files_put_one_after_another_are_heard_as_one(made, tmp_path, suffix, co
     path.write_bytes(b"".join((tmp_path / f"{number}.{suffix}").read_bytes() for number in (1, 2)))
     with warnings.catch_warnings(action="ignore"):
         samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
-    # AAC alone does not say how much its encoder put before and after the sound.
+    # Only AAC does not give the padding that its encoder added before and after the sound.
     assert len(samples) / RATE == pytest.approx(SECONDS, abs=0.15 if suffix == "aac" else 0.1)
     check(onsets(samples), within=0.1 if suffix == "aac" else 0.08)
 
@@ -260,7 +260,7 @@ def test_joined_mp3_are_said_to_be_read_in_part_without_ffmpeg(made, tmp_path):
 
 
 def resized(path, kind, size, riff=None):
-    """Write the bursts as WAV or AIFF whose header announces `size` bytes of sound, and as much of the whole."""
+    """Write the bursts as WAV or AIFF with a header that announces `size` bytes of sound and a matching file size."""
     soundfile.write(path, bursts(), RATE, format=kind, subtype="PCM_16")
     content = bytearray(path.read_bytes())
     mark, order = {"AIFF": (b"SSND", ">I"), "AU": (b".snd", ">I")}.get(kind, (b"data", "<I"))
@@ -278,7 +278,7 @@ def test_a_size_that_wrapped_or_was_never_written_is_passed_over(tmp_path, kind,
     path = tmp_path / "a.audio"
     resized(path, kind, round(share * SECONDS) * RATE * 2)
     path.write_bytes(path.read_bytes() + tail)
-    # libsndfile itself counts the samples of an AIFF file that announces no bytes.
+    # libsndfile counts the samples of an AIFF file itself if the file announces 0 bytes.
     check(heard(path, None if (kind, share) == ("AIFF", 0) else "all of it is used"))
 
 
@@ -332,7 +332,7 @@ def test_fifty_bytes_overwritten_lose_no_more_than_where_they_are(made, tmp_path
     path.write_bytes(content)
     with warnings.catch_warnings(record=True, action="always") as said:
         samples = np.concatenate(list(resampled_audio(path, RATE).blocks))
-    assert len(said) <= 1  # of MP3 a decoder may conceal it
+    assert len(said) <= 1  # an MP3 decoder may conceal the damage
     found = onsets(samples)
     hit = np.abs(WANTED - place * SECONDS) < 1.5
     np.testing.assert_allclose(found[~hit], WANTED[~hit], atol=0.1)
@@ -345,7 +345,7 @@ JUNK = {"zeros": bytes(4000), "junk": np.random.default_rng(0).bytes(4000)}
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize("name", ["a.mp3", "a.aac", "variable.mp3"])
 def test_what_is_overwritten_is_silence(made, tmp_path, name, junk):
-    """MP3 and AAC frames have no times: what follows the damage would be early."""
+    """MP3 and AAC frames have no timestamps, so that the sound after the damage would be early."""
     options = ["-q:a", 4] if name == "variable.mp3" else ["-b:a", "64k"]
     path, content = tmp_path / name, bytearray(made(name, *options).read_bytes())
     place = len(content) // 2
@@ -387,7 +387,7 @@ def test_flac_is_read_beyond_its_damage_from_the_very_sample(made, tmp_path, mon
         samples = np.concatenate(list(resampled_audio(tmp_path / "a.flac", RATE).blocks))
     whole, _ = soundfile.read(made("a.flac"), dtype="float32")
     assert len(samples) == len(whole)
-    assert np.mean(samples != whole) < 0.02  # a frame of FLAC or two
+    assert np.mean(samples != whole) < 0.02  # one or two FLAC frames
 
 
 @needs_ffmpeg
@@ -456,7 +456,7 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
     with pytest.warns(AudioWarning, match="cancel"):
         (found,) = mono_blocks([cancelling], "a")
     np.testing.assert_allclose(found, noise[0] + 5)
-    # A few samples that happen to cancel, in a stream of short blocks, change nothing.
+    # A few samples that happen to cancel in a stream of short blocks have no effect.
     apart = noise.T.copy()
     apart[500:510, 1] = -apart[500:510, 0]
     with warnings.catch_warnings(action="error"):
@@ -465,7 +465,7 @@ def test_channels_are_judged_without_their_offset_and_not_by_one_block():
 
 
 def test_of_channels_that_cancel_one_is_kept():
-    """The other one is its opposite: to change between them would click."""
+    """The channels are opposite in sign, so that a change between them would click."""
     wave = np.sin(np.arange(3000) / 10).astype(np.float32)
     louder = np.repeat([1, 1.01, 1], 1000).astype(np.float32)
     with pytest.warns(AudioWarning, match="cancel"):
@@ -496,27 +496,27 @@ def test_audio_knows_whether_it_holds_floats(tmp_path, kind, coding, floats):
 @needs_ffmpeg
 @pytest.mark.parametrize("name", ["a.ogg", "a.flac", "a.mp3"])
 def test_a_training_recording_of_several_is_named(made, tmp_path, name):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     path, one = tmp_path / name, made(name).read_bytes()
     path.write_bytes(one)
-    assert hear(str(path), 40, 1, RATE).error == ""
+    assert examine(str(path), 40, 1, RATE).fault == ""
     path.write_bytes(one + one)
-    assert "joins several files" in hear(str(path), 40, 1, RATE).error
+    assert "joins several files" in examine(str(path), 40, 1, RATE).fault
 
 
 @pytest.mark.parametrize("size", [0, 100_000])
 def test_a_training_recording_with_more_than_it_announces_is_named(tmp_path, size):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     resized(tmp_path / "a.wav", "WAV", size)
-    assert "holds more sound than its header announces" in hear(str(tmp_path / "a.wav"), 40, 1, RATE).error
+    assert "holds more sound than its header announces" in examine(str(tmp_path / "a.wav"), 40, 1, RATE).fault
 
 
 def test_a_training_recording_whose_channels_cancel_is_used_with_a_remark(tmp_path):
-    from yoho.recordings.listening import hear
+    from yoho.recordings.listening import examine
 
     soundfile.write(tmp_path / "a.wav", np.stack([bursts(), -bursts()], axis=1), RATE)
-    found = hear(str(tmp_path / "a.wav"), 30, 1, RATE)
-    assert found.error == "" and "cancel" in found.remark
+    found = examine(str(tmp_path / "a.wav"), 30, 1, RATE)
+    assert found.fault == "" and "cancel" in found.remark
     assert found.onset == pytest.approx(0.5, abs=0.05)

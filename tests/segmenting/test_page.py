@@ -1,4 +1,4 @@
-"""The page of a segmented recording: what it holds, and, in a browser without a network, what it shows and does."""
+"""The page of a recording: its content and, in a browser without a network, its display and controls."""
 
 import base64
 import io
@@ -28,7 +28,7 @@ RATE, DURATION = 16_000, 8.0
 
 
 class Elements(HTMLParser):
-    """Elements of a page, (tag, attributes), and the texts between tags."""
+    """The elements of a page as (tag, attributes), and the texts between the tags."""
 
     def __init__(self, page):
         super().__init__()
@@ -46,7 +46,7 @@ class Elements(HTMLParser):
 
 
 def write_tone(path, duration=DURATION, rate=RATE):
-    """A stereo file: silence at first, in its second half a tone of 1 kHz at the left."""
+    """Write a stereo file: silence, then in its second half a tone of 1 kHz in the left channel."""
     moments = np.arange(round(duration * rate)) / rate
     tone = 0.5 * np.sin(2 * np.pi * 1000 * moments) * (moments >= duration / 2)
     soundfile.write(path, np.stack([tone, np.zeros_like(tone)], axis=1), rate)
@@ -69,7 +69,7 @@ def written(target, audio, events=FOUND, event_labels=LABELS, reference=None, **
 
 
 def held(page, kind):
-    """What the page holds as data of a kind, bytes."""
+    """The content of the page's data URI of a MIME type, as a file."""
     (content,) = re.findall(rf'"data:{kind};base64,([^"]*)"', page)
     return io.BytesIO(base64.b64decode(content, validate=True))
 
@@ -110,7 +110,7 @@ def test_the_picture_shows_the_sound_where_and_as_high_as_it_is(recording, tmp_p
     middle = picture.shape[1] // 2
     assert picture[:, : middle - 5].max() < 40
     loudest = picture[:, middle + 5 : -5].argmax(axis=0)
-    # 1 kHz of 8 kHz is mel 15 of 45.2, a third of the way up from the lowest row.
+    # 1 kHz is mel 15, and 8 kHz mel 45.2: the tone is a third of the way up from the lowest row.
     assert np.abs(loudest / picture.shape[0] - 2 / 3).max() < 0.03
 
 
@@ -156,7 +156,7 @@ def test_what_is_no_audio_leaves_no_page(tmp_path):
 @pytest.mark.parametrize("self_contained", [0, 10**9])
 def test_memory_does_not_grow_with_the_length(tmp_path, self_contained):
     peaks = []
-    for seconds in (400, 400, 1600):  # the first time, libraries load
+    for seconds in (400, 400, 1600):  # libraries are loaded the first time
         audio = write_tone(tmp_path / "long.wav", seconds, 8000)
         tracemalloc.start()
         write_page(tmp_path / "long.html", audio, {"found": FOUND}, LABELS, self_contained=self_contained)
@@ -241,12 +241,12 @@ def test_clock(seconds, digits, text):
     assert clock(seconds, digits) == text
 
 
-# From here on in a browser.
+# ---- in a browser ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def show(chromium, tmp_path):
-    """Opens a page; ends the test where a page has a fault or asks for anything but itself and its audio file."""
+    """A function that opens a page. The test fails if the page has an error or requests any other file or address."""
     faults, asked, allowed, contexts = [], [], [], []
 
     def open_page(audio, events=FOUND, event_labels=LABELS, reference=None, target=None, scheme="light", **options):
@@ -274,7 +274,7 @@ def show(chromium, tmp_path):
 
 
 def wait(page, condition):
-    """Wait until a condition holds. The page allows no eval, on which the driver's own way of waiting rests."""
+    """Wait until a condition holds. Playwright's own function needs eval, which the page forbids."""
     until = time.monotonic() + 10
     while not page.evaluate(condition):
         assert time.monotonic() < until, condition
@@ -286,7 +286,7 @@ def position(page):
 
 
 def click_at(page, selector, seconds):
-    """Click a strip of time where `seconds` is."""
+    """Click an element of the timeline at a time."""
     box = page.locator(selector).bounding_box()
     left, width = (page.locator("#timeline").bounding_box()[side] for side in ("x", "width"))
     page.mouse.click(left + width * seconds / DURATION, box["y"] + box["height"] - 2)
@@ -362,7 +362,7 @@ def test_keys(show, recording):
     assert press("Control+n") == 0
     page.focus("tbody tr:nth-child(3) button")
     press("Space")
-    wait(page, "!audio.paused && audio.currentTime < 1")  # it plays from where it was, not the focused segment
+    wait(page, "!audio.paused && audio.currentTime < 1")  # it plays from the current position, not the focused event
     press("Space")
     wait(page, "audio.paused")
     press("Enter")
@@ -387,7 +387,7 @@ def test_zoom_keeps_the_playhead_in_place_and_in_view(show, recording):
         assert head() == pytest.approx(before, abs=1.5)
         assert page.locator("#in").is_disabled() == (zoom == 4)
     shown = page.locator("#ruler span").all_inner_texts()
-    assert shown == [f"0:0{second:.1f}" for second in np.arange(2, 6.5, 0.5)]  # what lies in view
+    assert shown == [f"0:0{second:.1f}" for second in np.arange(2, 6.5, 0.5)]  # only the marks in view
     page.keyboard.press("End")
     left, width = (page.locator(".view").bounding_box()[side] for side in ("x", "width"))
     assert left <= head() <= left + width

@@ -53,12 +53,12 @@ def song(here):
 
 @pytest.fixture(scope="module")
 def wanted(run):
-    """Events of the song."""
+    """The events of the song."""
     return Segmenter.load(run)(pcm(), 44100)
 
 
 def pcm():
-    """The song as whole numbers."""
+    """The song as 16-bit integers."""
     return np.round(noise(6).clip(-1, 1) * (2**15 - 1)).astype("<i2")
 
 
@@ -144,7 +144,7 @@ def test_several_files_and_folders_name_each(song, run, capsys, here, wanted):
 def test_a_folder_of_results(song, run, capsys, here, wanted, jobs):
     (here / "more").mkdir()
     soundfile.write(here / "more" / "song.wav", noise(1), 44100)
-    # Whole paths: processes that an earlier test began may stand in another folder.
+    # Absolute paths, because processes that an earlier test started may have another working folder.
     options = ["--weights", str(run), "--output", str(here / "out/of"), "--format", "dcase", "--jobs", jobs]
     assert main([str(here / song), str(here / "more"), *options]) == 0
     assert capsys.readouterr().out == ""
@@ -220,14 +220,14 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
             assert 240 < len(os.fsencode(found)) <= 255
             start, _, code = found.removesuffix(ending).rpartition("~")
             assert name.startswith(start) and len(code) == 8
-            assert name[0] > "鳥" or found.encode()  # no character is cut
+            assert name[0] > "鳥" or found.encode()  # no character is cut in two
     page = next(here.glob("*.html"))
     assert sum(quote(os.fsencode(found.name)) in page.read_text() for found in here.glob("*.page.flac")) == 1
     assert find_audio([here])[0] == sorted(here / file for file in (name, twin))
 
 
 class Terminal(io.TextIOWrapper):
-    """A stream to a terminal that knows few signs."""
+    """A stream to a terminal whose encoding has few characters."""
 
     def __init__(self, encoding):
         super().__init__(io.BytesIO(), encoding=encoding, errors="strict", write_through=True)
@@ -239,7 +239,7 @@ class Terminal(io.TextIOWrapper):
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
-    """Of a name and of a class."""
+    """Both in the name of a file and in that of a class."""
     folder = Path(shutil.copytree(run, here / "run"))
     kept = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(kept | {"event_labels": ["鳥", "car"]}))
@@ -319,7 +319,7 @@ def test_an_interrupt_while_packages_are_loaded_is_no_traceback(run, song, wait)
 
 
 def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypatch, wanted):
-    """And so is one below: its files would be missed."""
+    """The same holds for its subfolders, whose files would be missing without a message."""
     (here / "all" / "locked").mkdir(parents=True)
     (here / "all" / ".hidden").mkdir()
     Path(song).rename(here / "all" / song)
@@ -342,7 +342,7 @@ NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 @pytest.mark.slow
 def test_without_a_home_and_where_nothing_can_be_written(run, song, here):
-    """What numba keeps of librosa lies with librosa or at home."""
+    """Numba caches the compiled functions of librosa beside librosa or in the home folder."""
     if os.getuid() or not shutil.which("setpriv"):
         pytest.skip("needs root and setpriv, to become nobody")
     where = Path("/tmp", f"nobody-{here.name}")
@@ -402,14 +402,13 @@ def test_a_damaged_file_is_segmented_with_one_warning_and_its_page_too(run, here
 
 
 def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
-    file = here / "\udcff.wav"  # a name that is no text
+    file = here / "\udcff.wav"  # a name that is not valid UTF-8
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
     options = Options(str(run), "text", page=True, classes=["car", "rain"], jobs=1)
-    assert module.try_file(file, Path(file.name), None, options)[1:] == (
-        None,
-        [f"{file}: is cut off; the sound before the cut is used"],
-    )
+    outcome = module.try_file(file, Path(file.name), None, options)
+    assert outcome.text and outcome.error is None
+    assert outcome.warnings == [f"{file}: is cut off; the sound before the cut is used"]
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
@@ -478,7 +477,7 @@ def test_an_output_that_cannot_be_written(song, run, capsys, here):
 
 
 class Pipe:
-    """Standard input that gives raw PCM."""
+    """Standard input with raw PCM."""
 
     def __init__(self, data):
         self.buffer = io.BytesIO(data)
@@ -563,7 +562,7 @@ def test_processes_of_a_script(run, song, here):
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_length(run, here):
-    """Peak of a whole process, at two minutes and at two hours."""
+    """Peak memory of the whole process for two minutes and for two hours."""
 
     def peak(seconds):
         soundfile.write("long.wav", np.tile(np.round(noise(60, 8000) * 20000).astype(np.int16), seconds // 60), 8000)

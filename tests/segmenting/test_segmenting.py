@@ -1,4 +1,4 @@
-"""Segmenting: the same events as decoding all windows at once, whatever the blocks; told when they are certain."""
+"""Segmenting: the events equal those of decoding all windows at once, for any blocks, and are yielded once final."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from yoho.windows.targets import Decoder
 RATE = 1000
 LABELS, WINDOWS, DECODING = (DESCRIPTION[key] for key in ("event_labels", "windows", "decoding"))
 LENGTH, HOP, BINS = WINDOWS["length"], WINDOWS["hop"]["score"], WINDOWS["bins"]
-# Ways of decoding random outputs in which some events are found: the threshold, and what is averaged.
+# Decodings that find some events in random outputs.
 WAYS = {"bins": {"threshold": 0.8}, "averaged": {"threshold": 0.25, "averaged": AVERAGED | {"median": 0.1}}}
 
 
@@ -30,12 +30,12 @@ def description(**changes):
 
 
 def drawn(number, seed=0):
-    """Outputs of a window, by the second it begins at: any reproducible numbers will do."""
+    """Reproducible random outputs of a window; number: its first sample."""
     return np.random.default_rng([seed, number]).random((BINS, 3 * len(LABELS))).astype(np.float32)
 
 
 class Drawn:
-    """Stands in for a `Predictor`: a window's outputs follow from its first sample, which is its number."""
+    """Stands in for a `Predictor`: the value of a window's first sample determines its outputs."""
 
     def __init__(self):
         self.asked = []
@@ -47,7 +47,7 @@ class Drawn:
 
 
 def ramp(seconds):
-    """A signal whose samples are their own numbers: exact in float32 up to 2**24."""
+    """A signal whose samples are equal to their index, which is exact in float32 up to 2**24."""
     return np.arange(round(seconds * RATE), dtype=np.float32)
 
 
@@ -68,7 +68,7 @@ def at_once(seconds, decoding):
 
 
 def blocks_of(signal, sizes):
-    """The signal cut after each of the sizes, again and again."""
+    """Yield the signal in blocks of these sizes, which are repeated."""
     start = 0
     while start < len(signal):
         for size in sizes:
@@ -114,7 +114,7 @@ def test_an_event_is_told_within_the_stated_delay_and_never_changed(way, delay):
         told.append(events)
         late += list(heard - events["offset"])
     assert segmenter.delay == pytest.approx(delay)
-    assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # and a block
+    assert 2 < max(late) <= segmenter.delay + 0.01 + 1e-6  # 0.01 s: a block
     pd.testing.assert_frame_equal(
         pd.concat(told).sort_values(["onset", "event_label"], ignore_index=True)[COLUMNS[:3]],
         at_once(120, decoding)[COLUMNS[:3]],
@@ -239,12 +239,12 @@ def test_odd_audio_gives_events_within_it(segmenter, waveform):
 
 
 def sounding(samples, first):
-    """Stands in for a `Predictor`: every class sounds in every bin, as it does to a network that hears silence."""
+    """Stands in for a `Predictor`: every class sounds in every bin, as a network may output for silence."""
     return np.tile(np.float32([0.9, 0, 1]), (len(first), BINS, len(LABELS)))
 
 
 def dither(samples, seed=0):
-    """Digital silence of 16 bits as it leaves a mastering tool: triangular noise, rounded; whole numbers."""
+    """16-bit digital silence with triangular dither, as mastering tools write it; integers."""
     rng = np.random.default_rng(seed)
     return np.round(rng.uniform(-0.5, 0.5, samples) + rng.uniform(-0.5, 0.5, samples)).astype(np.int16)
 
@@ -268,7 +268,7 @@ SILENT = {
 def test_silence_holds_no_event(waveform, rate, threshold, way):
     settings = SEGMENTING | {"averaged": AVERAGED | {"median": 0.3}}
     segmenter = Segmenter(sounding, description(segmenting=settings), threshold, way)
-    if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampled, a constant begins and ends with a step
+    if rate != RATE and len(waveform) > 1 and waveform[0]:  # resampling turns a constant into steps at both ends
         waveform = waveform - waveform[0]
     assert segmenter(waveform, rate).empty
     if rate == RATE and len(waveform) > 1:
@@ -311,7 +311,7 @@ def test_an_offset_changes_no_event(segmenter):
 
 
 def loudness(samples, first):
-    """Stands in for a `Predictor`: what a window's outputs are follows from its samples, to the bit."""
+    """Stands in for a `Predictor`: a window's samples determine its outputs, to the bit."""
     size = round(LENGTH * RATE)
     windows = np.stack([np.pad(samples[start : start + size], (0, size))[:size] for start in first])
     peaks = np.stack([np.abs(part).max(axis=1) for part in np.array_split(windows, 3 * BINS * len(LABELS), axis=1)], 1)
@@ -385,7 +385,7 @@ def test_best_run_has_the_highest_validation_score(folder, tmp_path):
 
 
 def put_run(results, dataset, f1, time, **data):
-    """A run's folder with as much of a network as `best_run` reads; time: of its weights."""
+    """A run's folder with only those parts of a network that `best_run` reads; time: of its weights."""
     folder = results / dataset / "runs" / f"{f1}"
     folder.mkdir(parents=True)
     (folder / "model.json").write_text(json.dumps({"validation": {"f1": f1}} | ({"data": data} if data else {})))

@@ -1,4 +1,4 @@
-"""Events as text: each form read again by an independent reader, or by ours."""
+"""Events as text: an independent reader, or our own, reads every format."""
 
 import csv
 import io

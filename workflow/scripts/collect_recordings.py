@@ -1,6 +1,7 @@
 """Make or find the recordings, one class each, and deal them to the splits (paper 4.1)."""
 
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,23 +10,16 @@ import pandas as pd
 from yoho import job
 from yoho.events import write_table
 from yoho.recordings.background import background_recordings
-from yoho.recordings.listening import listen
-from yoho.recordings.sources import SOURCES
-from yoho.recordings.splits import BACKGROUND, COLUMNS, assign_splits, check_recordings, join_groups
+from yoho.recordings.listening import examine_recordings
+from yoho.recordings.splits import BACKGROUND, RECORDING_COLUMNS, assign_splits, check_recordings, join_groups
 
 
 def collect_recordings(made, threads, *, source, settings, listening, splitting, event_labels, background):
     Path(made.audio).mkdir(parents=True, exist_ok=True)
     spread = partial(job.spread, threads=threads, description="recordings")
-    recordings = SOURCES[source](made.audio, spread, **settings)
+    recordings = import_module(f"yoho.recordings.{source}").collect(made.audio, spread, **settings)
     if listening:
-        for event_label in event_labels:
-            job.say(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
-        listed = len(recordings)
-        recordings = listen(recordings, spread, **listening)
-        if len(recordings) < listed:
-            job.say(f"{listed - len(recordings)} of {listed} recordings left out, each with a line in the log")
-        recordings = join_groups(recordings, ["sha256"])
+        recordings = examined(recordings, spread, event_labels, listening)
     if splitting:
         recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
     if background:
@@ -33,7 +27,17 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
         job.say(f"background: {len(quiet)} recordings")
         recordings = pd.concat([recordings, quiet], ignore_index=True)
         event_labels = [*event_labels, BACKGROUND]
-    write_table(check_recordings(recordings, event_labels)[COLUMNS], made.table)
+    write_table(check_recordings(recordings, event_labels)[RECORDING_COLUMNS], made.table)
+
+
+def examined(recordings, spread, event_labels, listening):
+    for event_label in event_labels:
+        job.say(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
+    usable = examine_recordings(recordings, spread, **listening)
+    if len(usable) < len(recordings):
+        left_out = len(recordings) - len(usable)
+        job.say(f"{left_out} of {len(recordings)} recordings left out, each with a line in the log")
+    return join_groups(usable, ["sha256"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The audit: effect on test F1 and error rate of each difference between the readings."""
+"""Draw the audit: the effect of each difference between the readings on test F1 and error rate."""
 
 from yoho import job
 from yoho.figures.plots import draw_effects, read_results, save_figure

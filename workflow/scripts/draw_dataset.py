@@ -1,4 +1,4 @@
-"""The dataset: recordings, groups, segments and hours of each class and split."""
+"""Draw the dataset: recordings, groups, clips and hours of each class and split."""
 
 from yoho import job
 from yoho.figures.plots import draw_contents, read_results, save_figure

@@ -1,4 +1,4 @@
-"""Figure 4: F1, training and validation loss of the three networks over the epochs."""
+"""Draw Figure 4: F1, training and validation loss of the three networks over the epochs."""
 
 from yoho import job
 from yoho.figures.plots import draw_training, read_runs, save_figure

@@ -1,4 +1,4 @@
-"""Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
+"""Draw Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
 
 from yoho import job
 from yoho.figures.plots import draw_classwise, read_runs, save_figure

@@ -1,4 +1,4 @@
-"""Figure 6: F1 with and without the masking block over the epochs."""
+"""Draw Figure 6: F1 with and without the masking block over the epochs."""
 
 from yoho import job
 from yoho.figures.plots import draw_mask, read_runs, save_figure

@@ -1,4 +1,4 @@
-"""The mask study: F1 over the epochs for every cell and position of the mask (paper 4.3.3)."""
+"""Draw the mask study: F1 over the epochs for every cell and position of the mask (paper 4.3.3)."""
 
 from yoho import job
 from yoho.figures.plots import draw_cells, read_runs, save_figure

@@ -1,23 +1,22 @@
-"""Fetch recordings that lie elsewhere into `downloads/`, and list what arrived (paper 4.1).
+"""Fetch recordings from elsewhere into `downloads/`, and list what arrived (paper 4.1).
 
-`downloads/` is kept whatever happens, and so is the copy of the manifest in it: Snakemake deletes the manifest itself
-whenever the job starts again.
+`downloads/` is always kept, and so is the copy of the manifest in it: Snakemake deletes the manifest itself whenever
+the job starts again.
 """
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 from yoho import job
 from yoho.events import write_table
-from yoho.recordings.bbc import fetch_bbc
-from yoho.recordings.esc50 import fetch_esc50
 from yoho.recordings.web import Web
 
 
 def fetch_recordings(manifest, *, source, settings, web):
-    fetch = {"bbc": fetch_bbc, "esc50": fetch_esc50}[source]
     folder = Path(manifest).parent / "downloads"
     with Web(**web) as opened:
+        fetch = import_module(f"yoho.recordings.{source}").fetch
         table = fetch(folder, opened, job.progress, job.say, **settings)
     write_table(table, folder / "manifest.tsv.part")
     shutil.copyfile(folder / "manifest.tsv.part", manifest)

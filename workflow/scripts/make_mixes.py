@@ -1,15 +1,13 @@
 """Draw the mixes of a split and write their audio and true events (paper 4.1)."""
 
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
-from yoho.mixes.clips import cut_segments, pool_recordings
-from yoho.mixes.planning import Background, deal_segments, draw_segments, plan_mix
+from yoho.mixes.clips import cut_clips, pool_recordings
+from yoho.mixes.planning import Background, Drawing
 from yoho.mixes.rendering import render_mix
 from yoho.recordings.splits import BACKGROUND, SPLITS, check_recordings
 
@@ -21,20 +19,14 @@ def make_mixes(
     check_recordings(recordings, recordings["event_label"].unique())
     is_background = recordings["event_label"] == BACKGROUND
     chosen = pool_recordings(recordings[~is_background], split, pool, one_size)
-    segments = cut_segments(chosen, mixing["longest_segment"], mixing["shortest_segment"], slices)
+    clips = cut_clips(chosen, mixing["longest_clip"], mixing["shortest_clip"], slices)
     quiet = recordings[is_background & (recordings["split"] == split)]
-    stretches = Background(quiet, segments, **background) if background else None
-    draws = {
-        "deal": partial(deal_segments, duration=mixing["duration"], longest=mixing["longest_segment"]),
-        "replace": partial(draw_segments, count=mixing["drawn_segments"]),
-    }
-    plans = []
-    for index in range(mixes):
-        seeds = [seed, SPLITS.index(split), index]
-        # Draws of its own: the segments come in the same order as without background.
-        among = partial(stretches.among, rng=np.random.default_rng([*seeds, 1])) if background else iter
-        drawn = partial(draws[draw], rng=np.random.default_rng(seeds), with_background=among)
-        plans.append(plan_mix(segments, f"{split}-{index:04d}.flac", sample_rate, drawn))
+    stretches = Background(quiet, clips, **background) if background else None
+    drawing = Drawing(draw, mixing["duration"], mixing["longest_clip"], mixing["drawn_clips"], stretches)
+    plans = [
+        drawing.plan(clips, f"{split}-{index:04d}.flac", [seed, SPLITS.index(split), index], sample_rate)
+        for index in range(mixes)
+    ]
     plan = pd.concat(plans)
     write_table(plan, made.plan)
     write_table(merge_events(plan[plan["event_label"] != BACKGROUND]), made.events)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from yoho import job
-from yoho.claims.measures import difference, gather
+from yoho.claims.measures import Arm, score_difference
 from yoho.claims.statistics import holm, interval, p_difference
 from yoho.events import read_table
 from yoho.figures.tables import write_results
@@ -27,12 +27,12 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
     rows = []
     for label, pairs in pd.DataFrame(audit["pairs"]).groupby("label", sort=False):
         described, released = (
-            gather(reading, [score(*pair) for pair in zip(pairs[reading], pairs[f"{reading}_decoding"])], [])
+            Arm.from_tables(reading, [score(*pair) for pair in zip(pairs[reading], pairs[f"{reading}_decoding"])], [])
             for reading in ("described", "released")
         )
         row = {"difference": label, "run": pairs["released"].iloc[0].rpartition("-seed")[0]}
         for name in ("f1", "error_rate"):
-            found = difference(name, released, described, claims)
+            found = score_difference(name, released, described, claims)
             low, high = interval(found.crossed, 1 - claims["level"])
             row |= {f"{name}_effect": found.crossed.value, f"{name}_low": low, f"{name}_high": high}
             row |= {f"{name}_p": p_difference(found.crossed)}

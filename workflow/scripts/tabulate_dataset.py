@@ -1,4 +1,4 @@
-"""What the configured dataset holds: recordings, groups, segments and hours per class and split."""
+"""What the configured dataset holds: recordings, groups, clips and hours of each class and split."""
 
 from pathlib import Path
 

@@ -1,9 +1,9 @@
-"""What the configured seeds can decide: the power of every equivalence test, from the config alone."""
+"""The power of every equivalence test of the claims, from the config alone."""
 
 from pathlib import Path
 
 from yoho import job
-from yoho.claims.verdicts import power_table
+from yoho.claims.power import power_table
 from yoho.figures.tables import table_page
 
 

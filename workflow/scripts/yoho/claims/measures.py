@@ -1,43 +1,52 @@
-"""What is measured on arms: networks of one setting, one per seed, tested on the same recordings."""
+"""What the claims measure: scores, losses and convergence of arms, and the differences between two arms."""
 
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from yoho.claims.statistics import Estimate, epochs_to_converge, over_recordings, over_seeds, trained
+from yoho.claims.statistics import Estimate, epochs_to_converge, is_trained, over_seeds, over_seeds_and_recordings
 from yoho.scoring.segments import rates
 from yoho.scoring.tallies import KINDS, OVERALL
 
-WORDS = {"f1": "F1", "data_loss": "data loss as a share", "epochs": "epochs to converge as a share"}
-
-
-# ---- arms and what is measured on them -------------------------------------------------------------------------------
+# ---- arms ------------------------------------------------------------------------------------------------------------
 
 
 class Arm(NamedTuple):
-    """Networks of one setting: tallies (seeds, recordings, 1 + classes, kinds), histories a table per seed."""
+    """Networks of one setting: one network per training seed, all tested on the same recordings."""
 
     label: str
-    tallies: np.ndarray
-    strata: np.ndarray  # (recordings,): class of each recording
+    tallies: np.ndarray  # (seeds, recordings, 1 + classes, kinds): all classes together, then each class
+    strata: np.ndarray  # (recordings,): the class that each recording holds
     event_labels: list
-    histories: list
+    histories: list  # one table per seed, with a row per epoch
+
+    @classmethod
+    def from_tables(cls, label, tallies, histories):
+        """Build an arm from one table of tallies and one history per seed; raises KeyError if their recordings differ.
+
+        Recordings are sorted by name, so that the arms of one test set are aligned.
+        """
+        event_labels = [name for name in tallies[0]["event_label"].unique() if name != OVERALL]
+        index = pd.MultiIndex.from_product([sorted(tallies[0]["recording"].unique()), [OVERALL, *event_labels]])
+        counts = [table.set_index(["recording", "event_label"]).loc[index, KINDS].to_numpy(float) for table in tallies]
+        classes = tallies[0].drop_duplicates("recording").set_index("recording")["recording_label"]
+        strata = classes.loc[index.levels[0]].to_numpy()
+        shape = (len(tallies), len(strata), 1 + len(event_labels), len(KINDS))
+        return cls(label, np.stack(counts).reshape(shape), strata, event_labels, histories)
 
 
-def gather(label, tallies, histories):
-    """An Arm from the tables of its seeds, in the order of the seeds."""
-    event_labels = [name for name in tallies[0]["event_label"].unique() if name != OVERALL]
-    index = pd.MultiIndex.from_product([sorted(tallies[0]["recording"].unique()), [OVERALL, *event_labels]])
-    counts = [table.set_index(["recording", "event_label"]).loc[index, KINDS].to_numpy(float) for table in tallies]
-    names = tallies[0].drop_duplicates("recording").set_index("recording")["recording_label"]
-    strata = names.loc[index.levels[0]].to_numpy()
-    shape = (len(tallies), len(strata), 1 + len(event_labels), len(KINDS))
-    return Arm(label, np.stack(counts).reshape(shape), strata, event_labels, histories)
+def untrained_labels(arms, claims):
+    """Labels of the arms whose validation F1, averaged over seeds, is not high and flat at its end (`is_trained`)."""
+    curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
+    return [arm.label for arm, curve in zip(arms, curves) if not is_trained(curve, **claims["trained"])]
 
 
-def score_of(name, bins=1):
-    """A score as a function of summed tallies, (..., 1 + classes, kinds) to (..., 1 + classes).
+# ---- scores ----------------------------------------------------------------------------------------------------------
+
+
+def score_function(name, bins=1):
+    """Function from summed tallies, (..., 1 + classes, kinds), to a score, (..., 1 + classes).
 
     name: f1, precision, recall, error_rate, or data_loss (per window of `bins` bins).
     """
@@ -46,85 +55,90 @@ def score_of(name, bins=1):
     return lambda sums: rates(*np.moveaxis(sums[..., :4], -1, 0))[name]
 
 
-def overall(name, bins=1):
-    """A score over all classes, (..., 1 + classes, kinds) to (...)."""
-    return lambda sums: score_of(name, bins)(sums)[..., 0]
+def overall_score(name, bins=1):
+    """Function from summed tallies, (..., 1 + classes, kinds), to a score over all classes, (...)."""
+    return lambda sums: score_function(name, bins)(sums)[..., 0]
 
 
-def per_class(name):
-    """A score of each class, (..., 1 + classes, kinds) to (..., classes)."""
-    return lambda sums: score_of(name)(sums)[..., 1:]
+def class_scores(name):
+    """Function from summed tallies, (..., 1 + classes, kinds), to the score of each class, (..., classes)."""
+    return lambda sums: score_function(name)(sums)[..., 1:]
 
 
-# ---- findings --------------------------------------------------------------------------------------------------------
+# ---- measurements ----------------------------------------------------------------------------------------------------
 
 
-class Finding(NamedTuple):
-    """One statistic and what is known of it: over seeds alone, and over seeds and recordings (None: no such unit)."""
+class Measurement(NamedTuple):
+    """Two estimates of one quantity: over seeds (recordings held fixed), and over seeds and recordings.
+
+    `crossed` is None for a quantity that is not computed from recordings.
+    """
 
     seeds: Estimate
     crossed: Estimate | None
 
+    @property
+    def n_seeds(self):
+        return self.seeds.seeds
+
     def p(self, test, *margin):
-        """The larger p-value of the two: a test passes only where it passes for both; nan where one has none."""
+        """The larger p-value of the two estimates, as both must pass the test; nan if one has no p-value."""
         return float(np.max([test(estimate, *margin) for estimate in self if estimate is not None]))
 
+    def negated(self):
+        """The measurement of the opposite difference."""
+        return Measurement(*(estimate and estimate._replace(value=-estimate.value) for estimate in self))
 
-def measure(statistic, arms, claims):
-    """The Finding of a statistic of some arms: a function of their sums, each (..., 1 + classes, kinds), to (...)."""
+
+def measure(quantity, arms, claims):
+    """Measure a quantity of some arms: a function of each arm's summed tallies, (..., 1 + classes, kinds), to (...)."""
     tallies = np.stack([arm.tallies for arm in arms], axis=2)
     seeds, recordings, *shape = tallies.shape
 
     def score(sums):
-        return statistic(*np.moveaxis(sums.reshape(*sums.shape[:-1], *shape), -3, 0))
+        return quantity(*np.moveaxis(sums.reshape(*sums.shape[:-1], *shape), -3, 0))
 
     counts = tallies.reshape(seeds, recordings, -1)
     rng = np.random.default_rng(claims["seed"])
-    crossed = over_recordings(counts, score, arms[0].strata, rng, claims["replicates"])
-    return Finding(over_seeds(score(counts.sum(axis=1))), crossed)
+    crossed = over_seeds_and_recordings(counts, score, arms[0].strata, rng, claims["replicates"])
+    return Measurement(over_seeds(score(counts.sum(axis=1))), crossed)
 
 
-def difference(name, first, second, claims, bins=1):
-    """`first` less `second` in one score over all classes."""
-    score = overall(name, bins)
+def score_difference(name, first, second, claims, bins=1):
+    """Score of `first` minus that of `second`, over all classes."""
+    score = overall_score(name, bins)
     return measure(lambda a, b: score(a) - score(b), [first, second], claims)
 
 
-def relative_loss(first, second, claims):
-    """Data loss of `first` less that of `second`, as a share of that of `second`."""
-    loss = overall("data_loss")
+def relative_loss_difference(first, second, claims):
+    """Data loss of `first` minus that of `second`, as a share of that of `second`."""
+    loss = overall_score("data_loss")
     return measure(lambda a, b: loss(a) / loss(b) - 1, [first, second], claims)
 
 
 def with_penalty(arm, bins):
-    """The arm with its penalty in the data loss: that of each seed's best epoch, the one whose weights are tested."""
+    """The arm with the L2 penalty added to its data loss: the penalty of the epoch whose weights are tested."""
     order = {"by": ["f1", "valid_data_loss"], "ascending": [False, True], "kind": "stable"}
     penalties = [history.sort_values(**order)["valid_penalty"].iloc[0] for history in arm.histories]
     tallies = arm.tallies.copy()
-    # The loss is `bins` times the summed loss over the summed bins: this adds the penalty to it.
+    # The loss of a window is `bins` times the summed loss over the number of bins, so this adds the penalty to it.
     tallies[..., KINDS.index("data_loss")] += (
         np.array(penalties)[:, None, None] / bins * tallies[..., KINDS.index("bins")]
     )
     return arm._replace(tallies=tallies)
 
 
-def convergence(arm, share):
-    """Epochs to converge as a share of the epochs, (seeds,)."""
+def convergence_times(arm, share):
+    """Epochs to converge as a share of all epochs, (seeds,): see `epochs_to_converge`."""
     return np.array([epochs_to_converge(history["f1"], share) / len(history) for history in arm.histories])
 
 
-def converging(first, second, share):
-    """Epochs to converge of `first` less those of `second`, as a share of the epochs.
+def convergence_difference(first, second, share):
+    """Epochs to converge of `first` minus those of `second`, as a share of all epochs.
 
-    They come in whole epochs, which hides differences below one: the variance of that rounding, a sixth of an
-    epoch squared for a difference, is added.
+    Whole epochs hide differences below one epoch. The variance of this rounding is added: a sixth of a squared
+    epoch for a difference.
     """
-    found = over_seeds(convergence(first, share) - convergence(second, share))
-    rounding = 1 / len(first.histories[0]) / np.sqrt(6 * found.seeds)
-    return Finding(found._replace(error=float(np.hypot(found.error, rounding))), None)
-
-
-def untrained(arms, claims):
-    """Labels of the arms whose validation F1, the mean over seeds, is not high and flat at its end."""
-    curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
-    return [arm.label for arm, curve in zip(arms, curves) if not trained(curve, **claims["trained"])]
+    estimate = over_seeds(convergence_times(first, share) - convergence_times(second, share))
+    rounding = 1 / len(first.histories[0]) / np.sqrt(6 * estimate.seeds)
+    return Measurement(estimate._replace(error=float(np.hypot(estimate.error, rounding))), None)

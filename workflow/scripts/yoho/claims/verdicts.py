@@ -1,10 +1,10 @@
 """The claims of the paper, each decided by the statistic that the config states for it.
 
-What is compared are arms: networks of one setting, one per seed, tested on the same recordings. A finding is one
-statistic with its two intervals: over seeds (the recordings held fixed) and over seeds and recordings. A test
-counts only where both pass, so its p-value is the larger of the two.
+Arms are compared by measurements, see `measures`. A test passes only if it passes both over seeds (recordings held
+fixed) and over seeds and recordings, so its p-value is the larger of the two.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
 from typing import NamedTuple
@@ -13,299 +13,302 @@ import numpy as np
 import pandas as pd
 
 from yoho.claims.measures import (
-    WORDS,
-    Finding,
-    converging,
-    difference,
+    Arm,
+    Measurement,
+    class_scores,
+    convergence_difference,
     measure,
-    per_class,
-    relative_loss,
-    untrained,
+    relative_loss_difference,
+    score_difference,
+    untrained_labels,
     with_penalty,
 )
-from yoho.claims.statistics import Estimate, equivalence_power, holm, interval, p_above, p_equivalent, seeds_needed
+from yoho.claims.power import equivalence_power
+from yoho.claims.statistics import Estimate, holm, interval, p_above, p_equivalent
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNTESTABLE = "supported", "contradicted", "undecided", "not testable here"
+NEITHER = "neither the statement nor its contrary is significant"
+
+# ---- statements ------------------------------------------------------------------------------------------------------
+
+
+class Comparison(NamedTuple):
+    """A statistic in words, what it measured, and the arms that it was measured on."""
+
+    statistic: str
+    measured: Measurement
+    arms: list
+
+
+class Statement(NamedTuple):
+    """A statement about a comparison, with the p-values of its test and of its refutation."""
+
+    comparison: Comparison
+    test: str
+    p: float
+    p_refutation: float
+    undecided: str = NEITHER  # the reason if it stays undecided
+    equivalence: bool = False
+
+
+def above(comparison, margin):
+    """The statement "more than `margin`"; "less than `margin`" refutes it."""
+    measured = comparison.measured
+    p_refutation = measured.negated().p(p_above, -margin)
+    return Statement(comparison, f"more than {margin:g}", measured.p(p_above, margin), p_refutation)
+
+
+def equivalent(comparison, margin, claims, measure_name="f1"):
+    """The statement "equal within `margin`" (two one-sided tests); "apart by more than `margin`" refutes it.
+
+    measure_name: a key of `claims.expected_deviation`.
+    """
+    measured, seeds = comparison.measured, comparison.measured.n_seeds
+    power = equivalence_power(margin, claims["expected_deviation"][measure_name], seeds, claims["level"])
+    undecided = "neither equality within the margin nor a larger difference is significant; "
+    undecided += f"the power of {seeds} seeds is {power:.2f} at most"
+    p, p_refutation = measured.p(p_equivalent, margin), p_apart(measured, margin)
+    return Statement(comparison, f"equal within {margin:g}", p, p_refutation, undecided, equivalence=True)
+
+
+def slightly_above(comparison, slight):
+    """The statement "more than 0, but less than `slight`"; "less than 0" and "more than `slight`" refute it."""
+    statement, measured = above(comparison, 0), comparison.measured
+    p_below = measured.negated().p(p_above, -slight)
+    p_refutation = min(1.0, 2 * min(statement.p_refutation, measured.p(p_above, slight)))
+    p = float(np.maximum(statement.p, p_below))
+    return statement._replace(test=f"between 0 and {slight:g}", p=p, p_refutation=p_refutation)
+
+
+def balanced(arm, claims):
+    """The statement that the F1 of any two classes is equal within the margin; its row shows the widest difference."""
+    margin, pairs = claims["C4"]["margin"], list(combinations(range(len(arm.event_labels)), 2))
+    measured = [measure(partial(f1_of_pair, *pair), [arm], claims) for pair in pairs]
+    widest = int(np.argmax([abs(of_pair.seeds.value) for of_pair in measured]))
+    first, second = (arm.event_labels[index] for index in pairs[widest])
+    statistic = f"F1 of {first} less {second}, the farthest apart of all classes, {arm.label}"
+    statement = equivalent(Comparison(statistic, measured[widest], [arm]), margin, claims)
+    p = float(np.max([of_pair.p(p_equivalent, margin) for of_pair in measured]))
+    p_refutation = np.min(holm([p_apart(of_pair, margin) for of_pair in measured]))
+    return statement._replace(p=p, p_refutation=p_refutation, undecided=NEITHER)
+
+
+def p_apart(measured, margin):
+    """p-value of "the true value is within `margin` of 0": two-sided."""
+    return min(1.0, 2 * min(measured.p(p_above, margin), measured.negated().p(p_above, margin)))
+
+
+def f1_of_pair(first, second, sums):
+    """F1 of one class minus that of another: sums (..., 1 + classes, kinds) to (...)."""
+    values = class_scores("f1")(sums)
+    return values[..., first] - values[..., second]
+
+
+def score_beside_others(score, chosen, sums):
+    """Score of one class minus the mean of the others: sums (..., 1 + classes, kinds) to (...)."""
+    values = class_scores(score)(sums)
+    return values[..., chosen] - np.delete(values, chosen, axis=-1).mean(axis=-1)
 
 
 # ---- decisions -------------------------------------------------------------------------------------------------------
 
 
-class Statement(NamedTuple):
-    """What is to be shown of a finding: the p-values of its test and of its refutation."""
+def decide(statements, claims):
+    """Rows of the table of claims, one per statement of a claim.
 
-    part: str
-    finding: Finding
-    test: str
-    p: float
-    refutation: float
-    untrained: list  # labels of the arms that are not trained
-    undecided: str  # the reason where neither is shown
-    equivalence: bool = False
-
-
-def above(part, finding, margin, arms, claims):
-    """The statement "more than `margin`", refuted by "less"."""
-    refutation = mirrored(finding).p(p_above, -margin)
-    undecided = "neither it nor the contrary is shown"
-    p = finding.p(p_above, margin)
-    return Statement(part, finding, f"more than {margin:g}", p, refutation, untrained(arms, claims), undecided)
-
-
-def equivalent(part, finding, margin, arms, claims, measured="f1"):
-    """The statement "equal within `margin`" (two one-sided tests), refuted by "apart by more than that"."""
-    seeds, deviation = finding.seeds.seeds, claims["expected_deviation"][measured]
-    power = equivalence_power(margin, deviation, seeds, claims["level"])
-    undecided = f"neither shown; {seeds} seeds had a power of {power:.2f} at most"
-    p, refutation = finding.p(p_equivalent, margin), apart(finding, margin)
-    raw = untrained(arms, claims)
-    return Statement(part, finding, f"equal within {margin:g}", p, refutation, raw, undecided, equivalence=True)
-
-
-def apart(finding, margin):
-    """p-value of "the true value is within `margin` of 0": two-sided."""
-    return min(1.0, 2 * min(finding.p(p_above, margin), mirrored(finding).p(p_above, margin)))
-
-
-def mirrored(finding):
-    """The finding of the opposite difference."""
-    return Finding(*(estimate and estimate._replace(value=-estimate.value) for estimate in finding))
-
-
-def settle(statements, claims):
-    """Rows of the table of claims, one per statement.
-
-    All statements of a claim must hold at once (an intersection-union test), so each keeps its level; a
-    refutation is searched for among all of them, so its p-values are Holm's.
+    A claim needs all its statements to hold (an intersection-union test), so each is tested at the full level. A
+    single refutation contradicts the claim, so the p-values of the refutations are adjusted by Holm's method.
     """
-    refutations = holm([statement.refutation for statement in statements])
-    return [row(statement, refutation, claims) for statement, refutation in zip(statements, refutations)]
+    adjusted = holm([statement.p_refutation for statement in statements])
+    return [table_row(statement, p_refutation, claims) for statement, p_refutation in zip(statements, adjusted)]
 
 
-def row(statement, refutation, claims):
-    """A row of the table of claims; refutation: its p-value, adjusted. Only trained arms decide an equivalence."""
-    finding, crossed = statement.finding, statement.finding.crossed
-    raw = f"not trained to the end: {', '.join(statement.untrained)}" if statement.untrained else ""
-    if finding.seeds.seeds < 2:
-        verdict, reason = UNDECIDED, "one seed: nothing is known of others"
-    elif statement.equivalence and raw:
-        verdict, reason = UNDECIDED, raw
-    elif refutation < claims["level"]:
-        verdict, reason = CONTRADICTED, "; ".join(filter(None, ["the contrary is shown", raw]))
-    elif statement.p < claims["level"]:
-        verdict, reason = SUPPORTED, raw
-    else:
-        verdict, reason = UNDECIDED, "; ".join(filter(None, [statement.undecided, raw]))
-    low_seeds, high_seeds = interval(finding.seeds, 1 - claims["level"])
-    low, high = interval(crossed, 1 - claims["level"]) if crossed else (low_seeds, high_seeds)
+def table_row(statement, p_refutation, claims):
+    """A row of the table of claims; p_refutation: the adjusted p-value of the refutation."""
+    (statistic, (seeds, crossed), _), confidence = statement.comparison, 1 - claims["level"]
+    verdict, reason = verdict_on(statement, p_refutation, claims)
+    low_seeds, high_seeds = interval(seeds, confidence)
+    low, high = interval(crossed, confidence) if crossed else (low_seeds, high_seeds)
     return {
-        "statistic": statement.part,
-        "estimate": finding.seeds.value,
+        "statistic": statistic,
+        "estimate": seeds.value,
         "low": low,
         "high": high,
         "low_seeds": low_seeds,
         "high_seeds": high_seeds,
         "test": statement.test,
         "p": statement.p,
-        "p_refutation": refutation,
-        "n_seeds": finding.seeds.seeds,
+        "p_refutation": p_refutation,
+        "n_seeds": seeds.seeds,
         "n_recordings": crossed.recordings if crossed else 0,
         "verdict": verdict,
         "reason": reason,
     }
 
 
-def claim_1(arms, claims, **_):
+def verdict_on(statement, p_refutation, claims):
+    """The verdict and its reason. If an arm is not trained to the end, an equivalence stays undecided."""
+    untrained = untrained_labels(statement.comparison.arms, claims)
+    reserve = f"not trained to the end: {', '.join(untrained)}" if untrained else ""
+    if statement.comparison.measured.n_seeds < 2:
+        return UNDECIDED, "one seed: nothing is known of others"
+    if statement.equivalence and reserve:
+        return UNDECIDED, reserve
+    if p_refutation < claims["level"]:
+        return CONTRADICTED, "; ".join(filter(None, ["the contrary is significant", reserve]))
+    if statement.p < claims["level"]:
+        return SUPPORTED, reserve
+    return UNDECIDED, "; ".join(filter(None, [statement.undecided, reserve]))
+
+
+def untested_row(statistic, test, claims, value=np.nan):
+    """A row without a test; the caller replaces its verdict and reason."""
+    measured = Measurement(Estimate(value, np.nan, 0, 0, 0), None)
+    return table_row(Statement(Comparison(statistic, measured, []), test, np.nan, np.nan), np.nan, claims)
+
+
+# ---- claims ----------------------------------------------------------------------------------------------------------
+
+
+class MaskCell(NamedTuple):
+    """A cell of the mask study: the arms with the mask in one place, and without it."""
+
+    label: str
+    masked: Arm
+    plain: Arm
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the claims are decided on."""
+
+    arms: dict  # {role: Arm}
+    cells: list  # of MaskCell
+    sizes: pd.DataFrame  # the table of networks
+    networks: dict  # {role: (backbone, mask, masking)}, the keys of `sizes`
+    source: str  # of the dataset
+    bins: int  # of a window
+
+
+def f1_comparison(first, second, claims):
+    """F1 of `first` minus that of `second`."""
+    measured = score_difference("f1", first, second, claims)
+    return Comparison(f"F1, {first.label} less {second.label}", measured, [first, second])
+
+
+def claim_1(evidence, claims):
     """EfficientNet's F1 is comparable to YOHO's."""
-    pair = [arms["proposed"], arms["baseline"]]
-    found = difference("f1", *pair, claims)
-    part = f"F1, {pair[0].label} less {pair[1].label}"
-    return settle([equivalent(part, found, claims["C1"]["margin"], pair, claims)], claims)
+    comparison = f1_comparison(evidence.arms["proposed"], evidence.arms["baseline"], claims)
+    return decide([equivalent(comparison, claims["C1"]["margin"], claims)], claims)
 
 
-def claim_2(arms, claims, bins, **_):
-    """EfficientNet's loss is lower than YOHO's: the data loss, and the loss as reported, with L2."""
-    pair = [arms["baseline"], arms["proposed"]]
-    data = difference("data_loss", *pair, claims, bins)
+def claim_2(evidence, claims):
+    """EfficientNet's loss is lower than YOHO's: the data loss alone, and the loss with L2."""
+    arms, bins = evidence.arms, evidence.bins
+    plain = [arms["baseline"], arms["proposed"]]
     penalised = [arms["penalised_baseline"], arms["penalised_proposed"]]
-    reported = difference("data_loss", *(with_penalty(arm, bins) for arm in penalised), claims, bins)
-    names = f"{pair[0].label} less {pair[1].label}"
-    return settle(
-        [
-            above(f"data loss per window, {names}", data, 0, pair, claims),
-            above(f"loss per window with L2, both trained with it, {names}", reported, 0, penalised, claims),
-        ],
-        claims,
-    )
+    data = score_difference("data_loss", *plain, claims, bins)
+    reported = score_difference("data_loss", *(with_penalty(arm, bins) for arm in penalised), claims, bins)
+    names = f"{plain[0].label} less {plain[1].label}"
+    comparisons = [
+        Comparison(f"data loss per window, {names}", data, plain),
+        Comparison(f"loss per window with L2, both trained with it, {names}", reported, penalised),
+    ]
+    return decide([above(comparison, 0) for comparison in comparisons], claims)
 
 
-def claim_3(arms, claims, **_):
+def claim_3(evidence, claims):
     """VGGish is clearly worse than both others."""
-    statements = []
-    for role in ("baseline", "proposed"):
-        found = difference("f1", arms[role], arms["vggish"], claims)
-        part = f"F1, {arms[role].label} less {arms['vggish'].label}"
-        statements.append(above(part, found, claims["C3"]["margin"], [arms[role], arms["vggish"]], claims))
-    return settle(statements, claims)
+    arms, margin = evidence.arms, claims["C3"]["margin"]
+    pairs = [(arms["baseline"], arms["vggish"]), (arms["proposed"], arms["vggish"])]
+    return decide([above(f1_comparison(*pair, claims), margin) for pair in pairs], claims)
 
 
-def claim_4(arms, claims, source, **_):
+def claim_4(evidence, claims):
     """Classes are balanced; rainforest is slightly better, car less precise.
 
-    The latter two speak of the recordings of one source: on others they are measured, but not tested.
+    The latter two are about the recordings of one source: on others they are measured, but not tested.
     """
-    three = [arms[role] for role in ("baseline", "vggish", "proposed")]
-    # One class alone has none to be balanced with.
-    balance, statements = [balanced(arm, claims) for arm in three if len(arm.event_labels) > 1], []
-    for arm in three:
-        if "rainforest" in arm.event_labels:
-            found = measure(partial(stands_out, "f1", arm.event_labels.index("rainforest")), [arm], claims)
-            statements.append(
-                slightly_better(f"rainforest's F1 less the others' mean, {arm.label}", found, arm, claims)
-            )
-        if "car" in arm.event_labels:
-            found = measure(partial(stands_out, "precision", arm.event_labels.index("car")), [arm], claims)
-            part = f"the others' mean precision less car's, {arm.label}"
-            statements.append(above(part, mirrored(found), 0, [arm], claims))
-    if source == claims["C4"]["source"] and statements:
-        return settle(balance + statements, claims)
-    rows, single = settle(balance, claims), settle(statements, claims)
-    reason = f"a claim about recordings of source {claims['C4']['source']}"
+    arms, source = [evidence.arms[role] for role in ("baseline", "vggish", "proposed")], claims["C4"]["source"]
+    balance = [balanced(arm, claims) for arm in arms if len(arm.event_labels) > 1]
+    single = [statement for arm in arms for statement in about_single_classes(arm, claims)]
+    if evidence.source == source and single:
+        return decide(balance + single, claims)
+    rows, reason = decide(balance, claims), f"a claim about recordings of source {source}"
     if not single:
-        nothing = Finding(Estimate(np.nan, np.nan, 0, 0, 0), None)
-        single = [row(Statement("rainforest and car", nothing, "none", np.nan, np.nan, [], ""), np.nan, claims)]
-    verdict = {"verdict": UNTESTABLE}
-    return rows + [told | verdict | {"reason": f"{reason}; on these: {told['verdict']}"} for told in single]
-
-
-def balanced(arm, claims):
-    """The statement that the F1 of every two classes are equal within the margin; shown are the two farthest apart."""
-    margin, count = claims["C4"]["margin"], len(arm.event_labels)
-    pairs = list(combinations(range(count), 2))
-    found = [measure(partial(apart_by, *pair), [arm], claims) for pair in pairs]
-    widest = int(np.argmax([abs(finding.seeds.value) for finding in found]))
-    first, second = (arm.event_labels[index] for index in pairs[widest])
-    part = f"F1 of {first} less {second}, the farthest apart of all classes, {arm.label}"
-    told = equivalent(part, found[widest], margin, [arm], claims)
-    p = np.max([finding.p(p_equivalent, margin) for finding in found])
-    refutation = np.min(holm([apart(finding, margin) for finding in found]))
-    return told._replace(p=float(p), refutation=float(refutation), undecided="neither it nor the contrary is shown")
-
-
-def apart_by(first, second, sums):
-    """F1 of one class less that of another: sums (..., 1 + classes, kinds) to (...)."""
-    values = per_class("f1")(sums)
-    return values[..., first] - values[..., second]
-
-
-def slightly_better(part, finding, arm, claims):
-    """The statement "more than 0, less than the slight margin", refuted by less than the one or more than the other."""
-    slight = claims["C4"]["slight"]
-    told = above(part, finding, 0, [arm], claims)
-    short = mirrored(finding).p(p_above, -slight)
-    refutation = min(1.0, 2 * min(told.refutation, finding.p(p_above, slight)))
-    return told._replace(test=f"between 0 and {slight:g}", p=float(np.maximum(told.p, short)), refutation=refutation)
-
-
-def stands_out(score, chosen, sums):
-    """Score of one class less the mean of the others: sums (..., 1 + classes, kinds) to (...)."""
-    values = per_class(score)(sums)
-    return values[..., chosen] - np.delete(values, chosen, axis=-1).mean(axis=-1)
-
-
-def claim_5(arms, claims, cells, **_):
-    """The mask changes nothing, in any cell: F1, data loss and epochs to converge."""
-    share, margins, statements = claims["converged"], claims["C5"]["margin"], []
-    for label, masked, plain in cells:
-        found = {
-            "f1": difference("f1", masked, plain, claims),
-            "data_loss": relative_loss(masked, plain, claims),
-            "epochs": converging(masked, plain, share),
-        }
-        for name, finding in found.items():
-            part = f"{WORDS[name]}, {label} less none"
-            statements.append(equivalent(part, finding, margins[name], [masked, plain], claims, name))
-    return settle(statements, claims)
-
-
-def claim_6(arms, claims, **_):
-    """The improvement is EfficientNet's, not the mask's: the two differences side by side."""
-    plain, masked, baseline = arms["unmasked"], arms["proposed"], arms["baseline"]
-    backbone, mask = difference("f1", plain, baseline, claims), difference("f1", masked, plain, claims)
-    improved = above(f"F1, {plain.label} less {baseline.label}", backbone, 0, [plain, baseline], claims)
-    name = f"F1, {masked.label} less {plain.label}"
-    return settle([improved, equivalent(name, mask, claims["C6"]["margin"], [masked, plain], claims)], claims)
-
-
-def claim_7(arms, claims, sizes, networks, **_):
-    """Fewer parameters: arithmetic on the table of networks, no test.
-
-    networks: {role: backbone, mask, masking}, the keys of `sizes`. The released VGGish is another network
-    than the described one, and is there too.
-    """
-    counts = sizes.set_index(["backbone", "mask", "masking"])["parameters"]
-    compared = [(arms[role].label, networks[role]) for role in ("baseline", "vggish")]
-    compared.append((f"{arms['vggish'].label} as released", ("vggish_linear", "none", "multiply")))
-    own, rows = counts[tuple(networks["proposed"])], []
-    for label, network in compared:
-        other = counts[tuple(network)]
-        fewer = Finding(Estimate(float(own - other), np.nan, 0, 0, 0), None)
-        part = f"parameters, {arms['proposed'].label} less {label}"
-        told = row(Statement(part, fewer, "arithmetic", np.nan, np.nan, [], ""), np.nan, claims)
-        verdict = SUPPORTED if own < other else CONTRADICTED
-        rows.append(told | {"verdict": verdict, "reason": f"{own:,} against {other:,}"})
+        missing = {"verdict": UNTESTABLE, "reason": f"{reason}; this dataset has neither class"}
+        return [*rows, untested_row("rainforest and car", "none", claims) | missing]
+    for row in decide(single, claims):
+        rows.append(row | {"verdict": UNTESTABLE, "reason": f"{reason}; on these: {row['verdict']}"})
     return rows
 
 
-CLAIMS = {
-    "C1": claim_1,
-    "C2": claim_2,
-    "C3": claim_3,
-    "C4": claim_4,
-    "C5": claim_5,
-    "C6": claim_6,
-    "C7": claim_7,
-}
+def about_single_classes(arm, claims):
+    """The statements about rainforest and car, for those of the two classes that the dataset has."""
+    if "rainforest" in arm.event_labels:
+        quantity = partial(score_beside_others, "f1", arm.event_labels.index("rainforest"))
+        statistic = f"rainforest's F1 less the others' mean, {arm.label}"
+        comparison = Comparison(statistic, measure(quantity, [arm], claims), [arm])
+        yield slightly_above(comparison, claims["C4"]["slight"])
+    if "car" in arm.event_labels:
+        quantity = partial(score_beside_others, "precision", arm.event_labels.index("car"))
+        statistic = f"the others' mean precision less car's, {arm.label}"
+        yield above(Comparison(statistic, measure(quantity, [arm], claims).negated(), [arm]), 0)
 
 
-def decide_claims(claims, dataset, **evidence):
-    """The table of claims: a row per statistic, with the verdict on the claim as a whole.
+def claim_5(evidence, claims):
+    """The mask changes neither F1, nor data loss, nor epochs to converge, in any cell."""
+    margins, statements = claims["C5"]["margin"], []
+    for label, *pair in evidence.cells:
+        measured = {
+            ("f1", "F1"): score_difference("f1", *pair, claims),
+            ("data_loss", "data loss as a share"): relative_loss_difference(*pair, claims),
+            ("epochs", "epochs to converge as a share"): convergence_difference(*pair, claims["converged"]),
+        }
+        for (name, words), difference in measured.items():
+            comparison = Comparison(f"{words}, {label} less none", difference, pair)
+            statements.append(equivalent(comparison, margins[name], claims, name))
+    return decide(statements, claims)
 
-    A claim is supported where all its statistics are, contradicted where one is, not testable where one is
-    not, else undecided.
+
+def claim_6(evidence, claims):
+    """The improvement is due to EfficientNet, not to the mask: the two differences side by side."""
+    baseline, plain, masked = (evidence.arms[role] for role in ("baseline", "unmasked", "proposed"))
+    backbone, mask = f1_comparison(plain, baseline, claims), f1_comparison(masked, plain, claims)
+    return decide([above(backbone, 0), equivalent(mask, claims["C6"]["margin"], claims)], claims)
+
+
+def claim_7(evidence, claims):
+    """Fewer parameters: arithmetic on the table of networks, without a test.
+
+    VGGish is compared as described and as released, which are two different networks.
+    """
+    counts = evidence.sizes.set_index(["backbone", "mask", "masking"])["parameters"]
+    labels = {role: arm.label for role, arm in evidence.arms.items()}
+    others = [(labels[role], evidence.networks[role]) for role in ("baseline", "vggish")]
+    others.append((f"{labels['vggish']} as released", ("vggish_linear", "none", "multiply")))
+    own, rows = counts[tuple(evidence.networks["proposed"])], []
+    for label, network in others:
+        other = counts[tuple(network)]
+        statistic = f"parameters, {labels['proposed']} less {label}"
+        verdict = {"verdict": SUPPORTED if own < other else CONTRADICTED, "reason": f"{own:,} against {other:,}"}
+        rows.append(untested_row(statistic, "arithmetic", claims, float(own - other)) | verdict)
+    return rows
+
+
+CLAIMS = {"C1": claim_1, "C2": claim_2, "C3": claim_3, "C4": claim_4, "C5": claim_5, "C6": claim_6, "C7": claim_7}
+
+
+def claims_table(claims, dataset, evidence):
+    """The table of claims: a row per statistic, with its verdict and the verdict on the whole claim.
+
+    A claim is contradicted if one of its statistics is; otherwise not testable if one is not testable; otherwise
+    undecided if one is undecided; otherwise supported.
     """
     tables = []
     for name, decide_claim in CLAIMS.items():
-        rows = decide_claim(claims=claims, **evidence)
-        verdicts = [found["verdict"] for found in rows]
-        whole = next((v for v in (CONTRADICTED, UNTESTABLE, UNDECIDED) if v in verdicts), SUPPORTED)
-        tables += [{"claim": name, "claim_verdict": whole, "dataset": dataset} | found for found in rows]
+        rows = decide_claim(evidence, claims)
+        verdicts = [row["verdict"] for row in rows]
+        whole = next((verdict for verdict in (CONTRADICTED, UNTESTABLE, UNDECIDED) if verdict in verdicts), SUPPORTED)
+        tables += [{"claim": name, "claim_verdict": whole, "dataset": dataset} | row for row in rows]
     return pd.DataFrame(tables)
-
-
-def power_table(claims, seeds):
-    """What the seeds can decide at most, told before any result: a row per equivalence that is tested.
-
-    At most: it is the power of one test over seeds alone, of networks that are trained to the end; a claim
-    needs several at once, and over recordings too.
-    """
-    margins = {"C1": {"f1": claims["C1"]["margin"]}, "C5": claims["C5"]["margin"], "C6": {"f1": claims["C6"]["margin"]}}
-    rows = []
-    for claim, measures in margins.items():
-        for name, margin in measures.items():
-            deviation = claims["expected_deviation"][name]
-            power = equivalence_power(margin, deviation, seeds[claim], claims["level"])
-            needed = seeds_needed(margin, deviation, claims["level"], claims["power"])
-            rows.append(
-                {
-                    "claim": claim,
-                    "measure": name,
-                    "margin": margin,
-                    "expected_deviation": deviation,
-                    "n_seeds": seeds[claim],
-                    "power": power,
-                    "seeds_needed": needed,
-                    "enough": power >= claims["power"],
-                }
-            )
-    return pd.DataFrame(rows)

@@ -1,1 +1,1 @@
-"""Figures and tables as pages, made from the tables of results alone."""
+"""Figures, and tables as pages, made only from the tables of results."""

@@ -1,7 +1,7 @@
-"""Figures 4-6 of the paper, drawn from the runs' tables alone, in one style: print size, colour-blind safe.
+"""Figures 4-6 of the paper and those of the studies, drawn from tables in one style, colour-blind safe at print size.
 
-Every function takes curves = a table of the runs' rows with the columns `label` (of the run in the figure)
-and `run`, and returns a matplotlib figure.
+Every draw_* function returns a matplotlib figure. `curves` is a table of the runs' epochs with the columns `label` (of
+the run in the figure) and `run`.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from yoho.palette import COLOURS
 
 matplotlib.use("Agg")
 
-plt.rcParams["text.parse_math"] = False  # a dollar in a label is a dollar, also in what is made when a figure is saved
+plt.rcParams["text.parse_math"] = False  # a dollar sign in a label is text; also set while saving
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STROKES = ("-", "--", ":", "-.")
 STYLE = {
@@ -36,20 +36,20 @@ STYLE = {
 
 
 def read_results(path):
-    """A table of results, .csv; a label is text, whatever it looks like: a class may be called NA."""
+    """Read a .csv table of results. Labels stay text even if they look like a number or a missing value (NA)."""
     labels = dict.fromkeys(("event_label", "difference"), str)
     return pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=[""])
 
 
 def read_runs(files, runs):
-    """One table of the runs' tables: files lie in folders named after their run; runs: list of (label, run)."""
+    """Join the runs' tables, whose files lie in folders named after their run; runs: list of (label, run)."""
     labels = {run: label for label, run in runs}
     tables = [read_results(file).assign(run=Path(file).parent.name) for file in files]
     return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
 
 
 def draw_training(curves):
-    """Figure 4: F1 at the left; training (dashed) and validation loss (solid) at the right."""
+    """Figure 4: F1 on the left; training loss (dashed) and validation loss (solid) on the right."""
     with plt.rc_context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(6.9, 2.7))
         draw_lines(left, curves, "f1")
@@ -65,7 +65,7 @@ def draw_training(curves):
 
 
 def draw_classwise(curves, epochs):
-    """Figure 5: a row per network, a column per score, a line per class, over the first `epochs` epochs."""
+    """Figure 5: a row per network, a column per score and a line per class, over the first `epochs` epochs."""
     curves = curves[curves["epoch"] <= epochs]
     labels = curves["label"].unique()
     scores = ("precision", "recall", "f1")
@@ -99,7 +99,7 @@ def draw_mask(curves):
 
 
 def draw_cells(curves):
-    """The mask study: a panel per cell, a line per position of the mask. Labels read "cell, mask position"."""
+    """The mask study: a panel per cell and a line per mask position. Labels have the form "CELL, mask POSITION"."""
     parts = curves["label"].str.rsplit(", mask ", n=1, expand=True)
     curves = curves.assign(cell=parts[0], label=parts[1])
     cells = curves["cell"].unique()
@@ -122,10 +122,10 @@ def draw_cells(curves):
 
 
 def draw_effects(effects, level):
-    """The audit: a row per difference, its effect on F1 at the left and on the error rate at the right.
+    """The audit: a row for each difference, with its effect on F1 on the left and on the error rate on the right.
 
     effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate, n_seeds and
-    interval_over; its intervals hold 1 - level. Where there is no interval a point stands alone.
+    interval_over, with intervals of confidence 1 - level. A missing interval leaves only the point.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
@@ -135,7 +135,7 @@ def draw_effects(effects, level):
             reach = [(effect - effects[f"{score}_low"]).fillna(0), (effects[f"{score}_high"] - effect).fillna(0)]
             axis.axvline(0, color="0.3", linewidth=0.8)
             axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
-            axis.set_xlabel(f"test {name}, released less described")
+            axis.set_xlabel(f"test {name}, released minus described")
         seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
         hold = f"{100 * (1 - level):g} %"
         figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {hold} intervals over {units}", fontsize=8)
@@ -145,16 +145,16 @@ def draw_effects(effects, level):
 
 
 def draw_contents(contents):
-    """The dataset: a panel per count, a bar per class, made up of its splits.
+    """The dataset: a panel for each count, with a bar for each class, stacked by split.
 
-    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, segments and hours.
+    contents: table with event_label (also "overall"), split (also "all"), recordings, groups, clips and hours.
     """
     total = contents[(contents["event_label"] == "overall") & (contents["split"] == "all")].iloc[0]
     contents = contents[(contents["event_label"] != "overall") & (contents["split"] != "all")]
     classes, splits = contents["event_label"].unique(), contents["split"].unique()
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.24 * len(classes) + 1.2), sharey=True)
-        for axis, count in zip(axes, ("recordings", "groups", "segments", "hours")):
+        for axis, count in zip(axes, ("recordings", "groups", "clips", "hours")):
             start = np.zeros(len(classes))
             for split, colour, hatch in zip(splits, COLOURS, ("", "////", "xxxx")):
                 sizes = contents.loc[contents["split"] == split, count].to_numpy()
@@ -171,7 +171,7 @@ def draw_contents(contents):
 
 
 def draw_lines(axis, curves, score, **style):
-    """A line per label: the score over the epochs; of several runs the mean, and a band from lowest to highest."""
+    """A line per label: the score over the epochs; for several runs their mean, with a band from lowest to highest."""
     for number, (label, members) in enumerate(curves.groupby("label", sort=False)):
         rows = members.groupby("epoch")[score].agg(["mean", "min", "max"])
         colour = COLOURS[number % len(COLOURS)]
@@ -190,13 +190,13 @@ def draw_lines(axis, curves, score, **style):
 
 
 def show_legend(place, axis, **style):
-    """A legend of an axis's lines at a figure or axis; matplotlib's own leaves out a label that begins with _."""
+    """Add a legend of an axis's lines to a figure or axis; matplotlib's default omits labels that begin with _."""
     lines = axis.get_lines()
     place.legend(lines, [line.get_label() for line in lines], **style)
 
 
 def finish(axis, xlabel, ylabel, unit=False):
-    """Axis labels, whole epochs, and 0 to 1 for a score."""
+    """Set the axis labels, whole epochs, and the limits 0 to 1 of a score."""
     axis.set_xlabel(xlabel)
     axis.set_ylabel(ylabel)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
@@ -205,7 +205,7 @@ def finish(axis, xlabel, ylabel, unit=False):
 
 
 def save_figure(figure, paths):
-    """Write the figure to every path; the format follows from its ending. The same figure gives the same bytes."""
+    """Write the figure to every path in the format of its suffix. The same figure gives the same bytes."""
     for path in paths:
         figure.savefig(path, dpi=200, metadata={"CreationDate": None} if str(path).endswith(".pdf") else None)
     plt.close(figure)

@@ -10,12 +10,12 @@ from yoho.recordings.splits import BACKGROUND, SPLITS
 
 
 def pool_recordings(recordings, split, pool, one_size):
-    """The recordings that the mixes of a split are drawn from.
+    """The recordings from which the mixes of a split are drawn.
 
-    pool: "split", the split's own (described), or "shared", all recordings for every split (released), so
-    that what is tested was trained on. one_size: the shared pool is cut to as many recordings of each class
-    as the training split has - the test and validation recordings first, then training ones - so that it can
-    be compared with that split: what changes is what is shared, not how much there is.
+    pool: "split" for the split's own (described), or "shared" for all recordings in every split (released), so that the
+    test uses recordings of the training. one_size: limit the shared pool to as many recordings of each class as the
+    training split has: first those of test and validation, then those of training. It can then be compared with that
+    split, because it differs in what is shared and not in size.
     """
     if pool == "split":
         return recordings[recordings["split"] == split]
@@ -27,29 +27,29 @@ def pool_recordings(recordings, split, pool, one_size):
     return held_out_first[rank < held_out_first["event_label"].map(size)]
 
 
-def cut_segments(recordings, longest, shortest, slices):
-    """The segments of some recordings that are used: `slice_recordings` without the silent ones, which are counted.
+def cut_clips(recordings, longest, shortest, slices):
+    """The clips of some recordings that are used: those of `slice_recordings` without the silent ones.
 
-    Raises InputError for a class that is left without a segment.
+    Raises InputError for a class that is left without a clip.
     """
-    segments = slice_recordings(recordings, longest, shortest, slices)
-    print(f"{segments['silent'].sum()} of {len(segments)} segments are silent and left out")
-    segments = segments[~segments["silent"]].drop(columns="silent").reset_index(drop=True)
-    if lost := sorted(set(recordings["event_label"]) - set(segments["event_label"])):
+    clips = slice_recordings(recordings, longest, shortest, slices)
+    print(f"{clips['silent'].sum()} of {len(clips)} clips are silent and left out")
+    clips = clips[~clips["silent"]].drop(columns="silent").reset_index(drop=True)
+    if lost := sorted(set(recordings["event_label"]) - set(clips["event_label"])):
         raise InputError(f"class {', '.join(lost)}: every recording is too short for `slices: {slices}`")
-    return segments
+    return clips
 
 
 def slice_recordings(recordings, longest, shortest, slices):
-    """Cut what sounds in each recording into segments of at most `longest` seconds (paper: 10 s).
+    """Slice the used part of each recording into clips of at most `longest` seconds (paper: 10 s).
 
-    slices: "all" (described; a rest below `shortest` seconds is dropped unless it is all there is) or "last"
-    (released). Returns a row per segment: event_label, recording, path, source_onset, source_offset (s), silent.
+    slices: "all" (described; a rest below `shortest` seconds is dropped unless there is no other clip) or "last"
+    (released). Returns a row for each clip: event_label, recording, path, source_onset, source_offset (s), silent.
     """
     rows = []
     for row in recordings.itertuples():
         edges = {"all": all_slices, "last": last_slice}[slices](row.onset, row.offset, longest, shortest)
-        # The released code knows no silence.
+        # The released code ignores silences.
         silences = [stretch.split("-") for stretch in row.silences.split()] if slices == "all" else []
         for onset, offset in edges:
             silent = any(float(first) - 1e-3 <= onset and offset <= float(last) + 1e-3 for first, last in silences)
@@ -58,17 +58,34 @@ def slice_recordings(recordings, longest, shortest, slices):
     return pd.DataFrame(rows, columns=columns).astype({"silent": bool})
 
 
-def describe_dataset(recordings, longest, shortest, slices, event_labels):
-    """A row per class and split: what a dataset holds and what its mixes are made from.
+def all_slices(onset, offset, longest, shortest):
+    """Described: every slice (onset, offset) between two times, s."""
+    edges = np.append(np.arange(onset, offset - 1e-6, longest), offset)
+    slices = list(zip(edges[:-1], edges[1:]))
+    return slices[:1] + [(first, last) for first, last in slices[1:] if last - first >= shortest]
 
-    Returns event_label (a class or "overall"), split (one or "all"), recordings, groups, segments, silent (segments
-    left out), hours of the recordings and segment_hours. A group that holds several classes counts once overall.
-    Where there is background, of which "overall" takes no notice, it has rows of that name at the end.
+
+def last_slice(onset, offset, longest, shortest):
+    """Released: only the last slice, because each slice of a recording overwrote the one before.
+
+    A fractional last second is dropped; a part shorter than one second has no slice.
     """
-    segments = slice_recordings(recordings, longest, shortest, slices)
-    segments = segments.assign(
-        split=segments["recording"].map(recordings.set_index("recording")["split"]),
-        hours=(segments["source_offset"] - segments["source_onset"]) / 3600,
+    seconds = int(offset - onset + 1e-6)
+    first = [onset + start for start in np.arange(0, seconds, longest)]
+    return [(start, onset + seconds) for start in first[-1:]]
+
+
+def describe_dataset(recordings, longest, shortest, slices, event_labels):
+    """What a dataset holds and what its mixes are made from: a row for each class and split.
+
+    Returns event_label (a class or "overall"), split (one or "all"), recordings, groups, clips, silent (clips that are
+    left out), hours of the recordings and clip_hours. A group that holds several classes counts once overall.
+    Background, which "overall" does not include, has rows of that name at the end if there is any.
+    """
+    clips = slice_recordings(recordings, longest, shortest, slices)
+    clips = clips.assign(
+        split=clips["recording"].map(recordings.set_index("recording")["split"]),
+        hours=(clips["source_offset"] - clips["source_onset"]) / 3600,
     )
     rows = []
     names = {name: [name] for name in event_labels} | {"overall": event_labels}
@@ -77,27 +94,10 @@ def describe_dataset(recordings, longest, shortest, slices, event_labels):
     for (event_label, labels), split in product(names.items(), [*SPLITS, "all"]):
         splits = SPLITS if split == "all" else [split]
         own, cut = (
-            table[table["event_label"].isin(labels) & table["split"].isin(splits)] for table in (recordings, segments)
+            table[table["event_label"].isin(labels) & table["split"].isin(splits)] for table in (recordings, clips)
         )
         used = cut[~cut["silent"]]
         counts = (len(own), own["group"].nunique(), len(used), cut["silent"].sum())
         rows.append((event_label, split, *counts, own["duration"].sum() / 3600, used["hours"].sum()))
-    columns = ["event_label", "split", "recordings", "groups", "segments", "silent", "hours", "segment_hours"]
+    columns = ["event_label", "split", "recordings", "groups", "clips", "silent", "hours", "clip_hours"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def all_slices(onset, offset, longest, shortest):
-    """Described: every slice (onset, offset) of what sounds between two times."""
-    edges = np.append(np.arange(onset, offset - 1e-6, longest), offset)
-    slices = list(zip(edges[:-1], edges[1:]))
-    return slices[:1] + [(first, last) for first, last in slices[1:] if last - first >= shortest]
-
-
-def last_slice(onset, offset, longest, shortest):
-    """Released: the last slice alone, since each slice of a recording overwrote the one before.
-
-    A fractional last second is dropped; under one second there is no slice.
-    """
-    seconds = int(offset - onset + 1e-6)
-    first = [onset + start for start in np.arange(0, seconds, longest)]
-    return [(start, onset + seconds) for start in first[-1:]]

@@ -1,39 +1,100 @@
-"""Planning: which clip sounds when in a mix. The plan holds every draw, and the audio can be rebuilt from it."""
+"""Planning: which clip sounds when in a mix. The plan holds every draw, so the audio can be rebuilt from it."""
+
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from yoho.recordings.splits import BACKGROUND, background_kind
 
-PLAN = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
+PLAN_COLUMNS = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
 
 
-def plan_mix(segments, filename, sample_rate, draw):
-    """Lay out one mix: which segment sounds when. Returns a table with the columns of PLAN, times in seconds.
+class Background:
+    """Stretches of background among the clips of mixes, which take a `share` of their time on average.
 
-    draw: takes {event_label: list of segments} and returns what the mix is made of, in order: segments, and stretches
-    of background, whose event_label is empty.
+    recordings: of background, from which the stretches are taken; clips: from which the mixes are drawn; duration:
+    [shortest, longest] stretch, s. The next piece of a mix is a stretch with a fixed probability. Its kind is drawn
+    uniformly, as are one of that kind's recordings, the stretch's length and its place there. A recording that is
+    shorter than a stretch is used for no more than its length.
     """
-    pools = {label: members.to_dict("records") for label, members in segments.groupby("event_label")}
+
+    def __init__(self, recordings, clips, share, duration):
+        recordings = recordings[["recording", "path", "duration"]]
+        self.kinds = [own.to_dict("records") for _, own in recordings.groupby(background_kind(recordings))]
+        self.duration = duration
+        lengths = (clips["source_offset"] - clips["source_onset"]).groupby(clips["event_label"])
+        clip = lengths.mean().mean()
+        stretch = np.mean([np.mean([self.limits(recording) for recording in own]) for own in self.kinds])
+        self.probability = share * clip / (share * clip + (1 - share) * stretch)
+
+    def limits(self, recording):
+        """Lengths of the shortest and the longest stretch of a recording, s."""
+        return np.minimum(self.duration, recording["duration"])
+
+    def among(self, clips, rng):
+        """Yield the clips, and before each as many stretches as are drawn."""
+        for clip in clips:
+            while rng.random() < self.probability:
+                own = self.kinds[rng.integers(len(self.kinds))]
+                recording = own[rng.integers(len(own))]
+                length = rng.uniform(*self.limits(recording))
+                onset = rng.uniform(0, recording["duration"] - length)
+                # Whole milliseconds, which the plan's table holds exactly.
+                first, last = np.floor(np.array([onset, onset + length]) * 1000) / 1000
+                yield recording | {"event_label": BACKGROUND, "source_onset": first, "source_offset": last}
+            yield clip
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How mixes are drawn."""
+
+    draw: str  # "deal" (described) or "replace" (released)
+    duration: tuple  # (shortest, longest) mix, s, if clips are dealt
+    longest: float  # clip, s, if clips are dealt
+    count: int  # clips of a mix, if they are drawn with replacement
+    background: Background | None  # stretches among the clips
+
+    def plan(self, clips, filename, seeds, sample_rate):
+        """Plan one mix from a table of clips; seeds: list of numbers that no other mix has."""
+        # Background has draws of its own, so that the clips come in the same order as without it.
+        among = partial(self.background.among, rng=np.random.default_rng([*seeds, 1])) if self.background else iter
+        settings = {"rng": np.random.default_rng(seeds), "with_background": among}
+        if self.draw == "deal":
+            draw = partial(deal_clips, duration=self.duration, longest=self.longest, **settings)
+        else:
+            draw = partial(draw_clips, count=self.count, **settings)
+        return plan_mix(clips, filename, sample_rate, draw)
+
+
+def plan_mix(clips, filename, sample_rate, draw):
+    """Lay out one mix: which clip sounds when. Returns a table with the columns of PLAN_COLUMNS, times in seconds.
+
+    draw: takes {event_label: list of clips} and returns the pieces of the mix in order: clips, and stretches of
+    background, whose event_label is empty.
+    """
+    pools = {label: members.to_dict("records") for label, members in clips.groupby("event_label")}
     rows, position = [], 0
-    for segment in draw(pools):
-        length = segment_samples(segment["source_onset"], segment["source_offset"], sample_rate)
-        rows.append(segment | {"onset": position / sample_rate, "offset": (position + length) / sample_rate})
+    for piece in draw(pools):
+        length = max(1, round((piece["source_offset"] - piece["source_onset"]) * sample_rate))  # samples
+        rows.append(piece | {"onset": position / sample_rate, "offset": (position + length) / sample_rate})
         position += length
-    return pd.DataFrame(rows).assign(filename=filename)[PLAN]
+    return pd.DataFrame(rows).assign(filename=filename)[PLAN_COLUMNS]
 
 
-def deal_segments(pools, rng, duration, longest, with_background=iter):
-    """Described: segments of a mix of `duration` = (shortest, longest) seconds.
+def deal_clips(pools, rng, duration, longest, with_background=iter):
+    """Described: yield clips for a mix of `duration` = (shortest, longest) seconds.
 
-    The class is drawn uniformly, then a segment of that class without replacement: a class's segments are
-    shuffled and dealt, and shuffled again once all are used. Segments follow one another until a length
-    drawn uniformly from `duration` less the `longest` piece is reached, so that every mix ends within `duration`.
-    with_background: puts background among the segments (`Background.among`), or nothing (`iter`).
+    The class of each clip is drawn uniformly, then a clip of that class without replacement: the clips of a class are
+    shuffled and dealt, and shuffled again once all are used. Clips follow one another until a length is reached that
+    is drawn uniformly from `duration` less the `longest` clip, so that every mix ends within `duration`.
+    with_background: puts background among the clips (`Background.among`), or nothing (`iter`).
     """
     shortest_mix, longest_mix = duration
     enough = rng.uniform(shortest_mix, max(shortest_mix, longest_mix - longest))
-    pieces = with_background(dealt(pools, rng))
+    pieces = with_background(endless_deal(pools, rng))
     reached = 0.0
     while reached < enough:
         piece = next(pieces)
@@ -41,8 +102,8 @@ def deal_segments(pools, rng, duration, longest, with_background=iter):
         yield piece
 
 
-def dealt(pools, rng):
-    """Segments without end, as `deal_segments` deals them."""
+def endless_deal(pools, rng):
+    """Yield clips without end, as `deal_clips` deals them."""
     decks = {label: [] for label in pools}
     labels = sorted(pools)
     while True:
@@ -52,52 +113,11 @@ def dealt(pools, rng):
         yield decks[label].pop()
 
 
-def draw_segments(pools, rng, count, with_background=iter):
-    """Released: `count` segments with replacement, the class drawn uniformly, then a segment of that class.
+def draw_clips(pools, rng, count, with_background=iter):
+    """Released: `count` clips with replacement, the class drawn uniformly, then a clip of that class.
 
-    with_background: as of `deal_segments`; stretches of background do not count.
+    with_background: as of `deal_clips`; stretches of background do not count.
     """
     labels = sorted(pools)
     members = (pools[labels[rng.integers(len(labels))]] for _ in range(count))
     return with_background(own[rng.integers(len(own))] for own in members)
-
-
-class Background:
-    """Stretches of background among the segments of mixes, a `share` of their time on average.
-
-    recordings: those of background that the stretches are taken from; segments: those that the mixes are drawn from;
-    duration: [shortest, longest] stretch, s. Each next piece of a mix is a stretch with one probability: of a kind
-    drawn uniformly, from one of its recordings drawn likewise, its length and its place there uniform. Of a recording
-    that is shorter than a stretch, no more than the recording is taken.
-    """
-
-    def __init__(self, recordings, segments, share, duration):
-        recordings = recordings[["recording", "path", "duration"]]
-        self.kinds = [own.to_dict("records") for _, own in recordings.groupby(background_kind(recordings))]
-        self.duration = duration
-        lengths = (segments["source_offset"] - segments["source_onset"]).groupby(segments["event_label"])
-        segment = lengths.mean().mean()
-        stretch = np.mean([np.mean([self.limits(recording) for recording in own]) for own in self.kinds])
-        self.probability = share * segment / (share * segment + (1 - share) * stretch)
-
-    def limits(self, recording):
-        """Lengths of the shortest and the longest stretch of a recording, s."""
-        return np.minimum(self.duration, recording["duration"])
-
-    def among(self, segments, rng):
-        """Yield the segments, and before each as many stretches as are drawn."""
-        for segment in segments:
-            while rng.random() < self.probability:
-                own = self.kinds[rng.integers(len(self.kinds))]
-                recording = own[rng.integers(len(own))]
-                length = rng.uniform(*self.limits(recording))
-                onset = rng.uniform(0, recording["duration"] - length)
-                # Whole milliseconds: the plan's table holds them as they are.
-                first, last = np.floor(np.array([onset, onset + length]) * 1000) / 1000
-                yield recording | {"event_label": BACKGROUND, "source_onset": first, "source_offset": last}
-            yield segment
-
-
-def segment_samples(onset, offset, sample_rate):
-    """Length of a segment in a mix, in samples."""
-    return max(1, round((offset - onset) * sample_rate))

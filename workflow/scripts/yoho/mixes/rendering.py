@@ -7,7 +7,7 @@ from yoho.audio import read_audio, write_audio
 
 
 def render_mix(plan, path, sample_rate):
-    """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`. Segments are butt-joined."""
+    """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`; its clips follow one another without gaps."""
     parts = []
     for row in plan.itertuples():
         samples, source_rate = read_audio(row.path, row.source_onset, row.source_offset)

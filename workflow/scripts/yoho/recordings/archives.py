@@ -1,4 +1,4 @@
-"""Unpacking archives that came from elsewhere: nothing outside the folder is written, and no more than was said."""
+"""Unpacking archives from elsewhere: nothing is written outside the folder, nor more than the archive announces."""
 
 import shutil
 import stat
@@ -13,52 +13,64 @@ from yoho import InputError
 def check_zip(path):
     """Raise InputError unless a file is a .zip that has its end."""
     if not zipfile.is_zipfile(path):
-        raise InputError("is no whole .zip")
+        raise InputError("is no complete .zip")
 
 
 def unpack(archive, folder, wanted, *, most, ratio):
-    """Unpack members of a .zip, each whole or not at all; returns their paths.
+    """Unpack members of a .zip, each completely or not at all; returns their paths.
 
-    wanted: function of a member's path in the archive (PurePosixPath) that gives its path in `folder`, None to leave
-    it out; most: bytes that the members may hold together; ratio: how many times the archive's size they may be.
-    Raises InputError, before anything is written, for a member of any kind that would lie elsewhere, is no plain
-    file or is wanted where another is, and for an archive that would grow too large; also where it is damaged.
+    wanted: function that takes a member's path in the archive (PurePosixPath) and returns its path in `folder`, or
+    None to leave it out; most: bytes that the members may hold together; ratio: how many times the archive's size
+    these may be.
+    Raises InputError, before anything is written, if any member would lie outside the folder or is no plain file, if
+    two members would have one path, or if the archive would grow too large; and later if it is damaged.
     """
     written = []
     try:
         with zipfile.ZipFile(archive) as content:
-            members = {}
-            for member in content.infolist():
-                check_member(archive, member)
-                target = None if member.is_dir() else wanted(PurePosixPath(member.filename))
-                if target is not None and members.setdefault(Path(folder, target), member) is not member:
-                    raise InputError(f"{archive}: member {member.filename!r} would overwrite another")
+            members = choose_members(archive, content, folder, wanted)
             total = sum(member.file_size for member in members.values())
             limit = min(most, ratio * Path(archive).stat().st_size)
             if total > limit:
                 raise InputError(f"{archive}: would unpack to {total} bytes, more than the {limit:.0f} allowed")
             for target, member in members.items():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                part = target.with_name(f"{target.name}.part")
-                # A member that holds more than it said is cut there by zipfile, and fails its checksum.
-                try:
-                    with content.open(member) as source, open(part, "wb") as out:
-                        shutil.copyfileobj(source, out)
-                    part.replace(target)
-                finally:
-                    part.unlink(missing_ok=True)
+                write_member(content, member, target)
                 written.append(target)
     except InputError:
         raise
     except OSError as error:
         raise InputError(f"{error.filename or folder}: {error.strerror or error}") from error
     except (RuntimeError, EOFError, ValueError, struct.error, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{archive}: cannot be unpacked ({error}); is it a whole .zip?") from error
+        raise InputError(f"{archive}: cannot be unpacked ({error}); is it a complete .zip?") from error
     return written
 
 
+def choose_members(archive, content, folder, wanted):
+    """The members to unpack, by their paths: {path: member}. Raises InputError for one that must not be unpacked."""
+    members = {}
+    for member in content.infolist():
+        check_member(archive, member)
+        target = None if member.is_dir() else wanted(PurePosixPath(member.filename))
+        if target is not None and members.setdefault(Path(folder, target), member) is not member:
+            raise InputError(f"{archive}: member {member.filename!r} would overwrite another")
+    return members
+
+
+def write_member(content, member, target):
+    """Unpack a member to a path, completely or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        # zipfile cuts a member that holds more than it announced, which then fails its checksum.
+        with content.open(member) as packed, open(part, "wb") as out:
+            shutil.copyfileobj(packed, out)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def check_member(archive, member):
-    """Raise InputError for a member of an archive that lies outside it, is no plain file or may swell unseen."""
+    """Raise InputError for a member that lies outside the folder, is no plain file or may grow unnoticed."""
     path = PureWindowsPath(member.filename)  # knows both separators, and drives
     if path.anchor or ".." in path.parts:
         raise InputError(f"{archive}: member {member.filename!r} would lie outside the folder; not unpacked")

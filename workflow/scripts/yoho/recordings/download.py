@@ -1,8 +1,8 @@
-"""Fetching any number of files over HTTP, from servers that may be busy, broken or wrong.
+"""Downloads of any number of files over HTTP, from servers that may be busy, broken or wrong.
 
-A file on its way is `NAME.part`, and `NAME.part.tag` holds the server's mark (ETag or Last-Modified) of the version
-it is part of: it is gone on with where that version is still the one offered, and begun again otherwise. Once whole
-and checked it takes its name. One that is whole but wrong is kept as `NAME.refused`.
+An incomplete file is `NAME.part`, and `NAME.part.tag` holds the server's mark (ETag or Last-Modified) of its version.
+The download continues if the server still offers that version, and starts again otherwise. A complete file gets its
+name once it has been checked; if it is wrong, it is kept as `NAME.refused`.
 """
 
 import errno
@@ -20,8 +20,8 @@ from yoho import InputError
 from yoho.recordings.web import FAILURES, PASSING, Unsteady, reason
 
 FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: it stays in its folder
-OWN = (".part", ".tag", ".refused")  # endings of names that are taken
-LATER = "just now; what has arrived is kept: run again later"
+OWN = (".part", ".tag", ".refused")  # endings of the names of this module's own files
+LATER = "at the moment; what has arrived is kept: run again later"
 
 
 class File(NamedTuple):
@@ -34,7 +34,7 @@ class File(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """What became of a file: either what arrived, or why it did not."""
+    """The result for a file: either what arrived, or why it did not."""
 
     name: str
     address: str
@@ -42,33 +42,30 @@ class Fetched(NamedTuple):
     sha256: str | None = None
     retrieved: str | None = None  # UTC, ISO 8601
     error: str | None = None
-    passing: bool = False  # whether the error is of the server or the way to it, not of the file
+    passing: bool = False  # whether the server or the connection failed, so that another attempt may succeed
 
     @property
     def fault(self):
-        """The error, in a line that names the file."""
+        """The error in a line that names the file."""
         return f"{self.name}, {self.address}: {self.error}"
 
 
-# ---- files -----------------------------------------------------------------------------------------------------------
+def download_files(web, files, folder, progress, check):
+    """Download files to a folder, except for those, or those parts, that are there already.
 
-
-def download(web, files, folder, progress, check):
-    """Fetch files into a folder; those there already, or in part, are not fetched again.
-
-    files: list of File; progress: `job.progress` or a function like it; check: function of a path that raises
-    InputError where the file there is not what it should be, such as `check_audio`.
-    Returns a list of Fetched, in that order: one file that cannot be had does not stop the others.
-    Raises InputError for a name that is none, two of one name, a disk that is full or would be; and, once all others
-    are there, for one that a server did not give just now.
+    web: a `Web`; files: list of File; progress: `job.progress` or a function like it; check: function of a path that
+    raises InputError if the file is not what it should be, such as `check_audio`.
+    Returns a list of Fetched, in the order of the files: a file that cannot be fetched does not stop the others.
+    Raises InputError for an invalid name, two files of one name, or a disk that is full or would be; and, after all
+    other downloads, for files that failed because of the server or the connection.
     """
     folder = Path(folder)
     check_names(files)
     folder.mkdir(parents=True, exist_ok=True)
-    held = total = 0  # bytes; of unknown sizes no more than is there
+    held = total = 0  # bytes; of a file of unknown size only what is there already
     for file in files:
-        if size_of(folder / file.name) != file.size:
-            part = size_of(folder / f"{file.name}.part")
+        if file_size(folder / file.name) != file.size:
+            part = file_size(folder / f"{file.name}.part")
             held, total = held + part, total + (file.size or part)
     if (free := shutil.disk_usage(folder).free) < total - held:
         raise InputError(
@@ -80,11 +77,11 @@ def download(web, files, folder, progress, check):
         ThreadPoolExecutor(web.connections) as pool,
     ):
         try:
-            futures = [pool.submit(fetch, web, file, folder, check, bar) for file in files]
+            futures = [pool.submit(fetch_file, web, file, folder, check, bar) for file in files]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            for future in filter(done.__contains__, futures):  # of several failures the first file's
+            for future in filter(done.__contains__, futures):  # of several failures, the first file's is raised
                 future.result()
-        except BaseException as error:  # also where the user stops it
+        except BaseException as error:  # also when the user stops it
             web.ending.set()
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, OSError):
@@ -93,23 +90,23 @@ def download(web, files, folder, progress, check):
     fetched = [future.result() for future in futures]
     if lost := [file.fault for file in fetched if file.passing]:
         print(*lost, sep="\n")
-        raise InputError(f"{len(lost)} of {len(fetched)} files could not be had {LATER}. The first: {lost[0]}")
+        raise InputError(f"{len(lost)} of {len(fetched)} files could not be fetched {LATER}. The first: {lost[0]}")
     return fetched
 
 
 def check_names(files):
-    """Raise InputError unless each file has a name that stays in its folder and is no other's."""
+    """Raise InputError unless the files have plain names, all different."""
     names = set()
     for file in files:
         if not FILE_NAME.fullmatch(file.name) or file.name.lower().endswith(OWN):
             raise InputError(f"{file.name!r}, {file.address}: not a plain file name")
-        if file.name.lower() in names:  # some file systems do not tell A from a
+        if file.name.lower() in names:  # some file systems do not distinguish A from a
             raise InputError(f"{file.name}, {file.address}: another file has that name")
         names.add(file.name.lower())
 
 
 def check_audio(path):
-    """Raise InputError unless a file begins as audio does."""
+    """Raise InputError unless a file begins like audio."""
     try:
         if not soundfile.info(path).frames:
             raise InputError("holds no audio")
@@ -117,26 +114,26 @@ def check_audio(path):
         raise InputError(f"is no audio that can be read ({error.error_string})") from error
 
 
-def size_of(path):
-    """Bytes of a file, 0 where there is none."""
+def file_size(path):
+    """Bytes of a file, 0 if there is none."""
     return path.stat().st_size if path.exists() else 0
 
 
-def fetch(web, file, folder, check, bar):
-    """Fetch one file, if need be, and give it its name once it is whole and checked; returns Fetched.
+def fetch_file(web, file, folder, check, bar):
+    """Download one file, if necessary, and give it its name once it is complete and checked; returns Fetched.
 
-    Raises OSError where it cannot be written, InputError where too many in a row fail for now.
+    Raises OSError if it cannot be written, InputError if too many files in a row fail because of the server.
     """
     target, part = folder / file.name, folder / f"{file.name}.part"
     tag = folder / f"{file.name}.part.tag"
     try:
-        return inspect(target, file, check)
+        return describe_file(target, file, check)
     except (InputError, FileNotFoundError):
         pass
     try:
         web.insist(receive, web, file, part, tag, bar)
         try:
-            fetched = inspect(part, file, check)
+            fetched = describe_file(part, file, check)
             part.replace(target)
         except InputError as error:
             part.replace(folder / f"{file.name}.refused")
@@ -148,12 +145,12 @@ def fetch(web, file, folder, check, bar):
         fetched = Fetched(file.name, file.address, error=reason(error), passing=passing)
     web.misses = web.misses + 1 if fetched.passing else 0
     if web.misses >= web.give_up:
-        raise InputError(f"{web.give_up} files in a row could not be had {LATER}. The last: {fetched.fault}")
+        raise InputError(f"{web.give_up} files in a row could not be fetched {LATER}. The last: {fetched.fault}")
     return fetched
 
 
-def inspect(path, file, check):
-    """Describe a file that has arrived whole. Raises InputError where it is not what was announced."""
+def describe_file(path, file, check):
+    """The `Fetched` of a complete file. Raises InputError if it is not what was announced."""
     stat = path.stat()
     if not stat.st_size:
         raise InputError("is empty")
@@ -169,13 +166,13 @@ def inspect(path, file, check):
 
 
 def receive(web, file, part, tag, bar):
-    """Fetch, in one request, what is missing of a file.
+    """Download, in one request, what is missing of a file.
 
-    Raises Unsteady where not all of it came, or where it is another file than it was; a failure of the connection;
-    InputError where it is not to be had; OSError where it cannot be written.
+    Raises Unsteady if the file is still incomplete or another version than before, InputError if the server refuses
+    it, OSError if it cannot be written, and the errors of the connection.
     """
     mark = tag.read_text() if tag.exists() else None
-    have = size_of(part) if mark else 0
+    have = file_size(part) if mark else 0
     if have and have == file.size:
         return
     headers = {"Range": f"bytes={have}-", "If-Range": mark} if have else {}
@@ -184,7 +181,7 @@ def receive(web, file, part, tag, bar):
             return
         if response.status_code == 416 or (response.status_code == 206 and not fits(response, have, mark)):
             tag.unlink(missing_ok=True)
-            raise Unsteady(f"what is there after byte {have} does not go with what came before")
+            raise Unsteady(f"what follows byte {have} does not belong to what came before")
         check_head(response)
         if response.status_code == 200:
             have = 0
@@ -197,7 +194,7 @@ def receive(web, file, part, tag, bar):
         if (free := shutil.disk_usage(part.parent).free) < (remaining or 0):
             raise OSError(errno.ENOSPC, f"{remaining / 1e9:.1f} GB to come, {free / 1e9:.1f} GB free", str(part))
         if not have:
-            advance(bar, file, -size_of(part))
+            advance(bar, file, -file_size(part))
             tag.unlink(missing_ok=True)
         with open(part, "ab" if have else "wb") as out:
             if not have and version(response):
@@ -207,37 +204,37 @@ def receive(web, file, part, tag, bar):
                 have += len(piece)
                 advance(bar, file, len(piece))
                 if file.size and have > file.size:
-                    return  # a body that may never end
+                    return  # the body may never end
     if not have if whole is None else have != whole:
         raise Unsteady(f"ended after {have} of {whole or 'some'} bytes")
 
 
 def check_head(response):
-    """Raise InputError unless a response brings a file, as it is."""
+    """Raise InputError unless a response delivers a file, uncompressed."""
     if response.status_code not in (200, 206):
         raise InputError(f"answered {response.status_code} {response.reason}")
     kind = response.headers.get("Content-Type", "").lower()
     if re.match(r"text/|.*(json|xml)", kind):
-        raise InputError(f"is {kind}, not the file asked for")
+        raise InputError(f"is {kind}, not the requested file")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise InputError(f"is sent compressed ({response.headers['Content-Encoding']}), which was not asked for")
+        raise InputError(f"is sent compressed ({response.headers['Content-Encoding']}), which was not requested")
 
 
 def advance(bar, file, amount):
-    """Show that so many more bytes of a file are there; of one of unknown size, no others are expected."""
+    """Show that `amount` more bytes of a file are there, and count them in the total if its size is unknown."""
     if not file.size:
         bar.total += amount
     bar.update(amount)
 
 
 def version(response):
-    """The server's mark of this version of a file; None where it has none that tells versions apart."""
+    """The server's mark of this version of a file; None if it has none that distinguishes versions."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
 
 
 def fits(response, have, mark):
-    """Whether a partial response holds all after byte `have` of the version `mark`."""
+    """Whether a partial response holds everything from byte `have` on of the version `mark`."""
     said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
     first, last, total = map(int, said.groups()) if said else (0, 0, 0)
     return first == have > 0 and last + 1 == total and version(response) in (None, mark)

@@ -1,56 +1,89 @@
-"""The paper's own recordings: six classes of BBC Sound Effects, found by rules, each named in a manifest.
+"""ESC-50, and other collections in its layout, as a source: `audio/` and `meta/esc50.csv` in a folder or .zip."""
 
-A manifest is a table with a row per recording: id, event_label, group, duration (s), address, licence, retrieved
-(UTC), sha256, size (bytes), file (its name in the folder), and, as the library describes it, category, description,
-band and cd_name. From a kept manifest the same recordings are fetched again without a search.
-"""
-
+import hashlib
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import InputError
-from yoho.recordings.archives import check_zip, unpack
-from yoho.recordings.download import File, download
-from yoho.recordings.manifest import MANIFEST
+from yoho.recordings.source import Source, class_labels, not_found, repeated
 
 ESC50 = "https://github.com/karolpiczak/ESC-50/"
-ESC50_LICENCE = "CC BY-NC 3.0; each clip has its own, see its attribution"
+LICENCE = "CC BY-NC 3.0; each clip has its own, see its attribution"
 
 
-def fetch_esc50(folder, web, progress, tell, *, address, name):
-    """Fetch the archive of ESC-50 as `name`; returns a manifest of that file. InputError where it cannot be had."""
-    licence = ESC50_LICENCE if address.startswith(ESC50) else "that of its source"
-    tell(f"ESC-50, licence: {licence}: {address}")
-    (fetched,) = download(web, [File(address, name)], folder, progress, check_zip)
+def mistakes(where, recordings, made):
+    """See `Source`."""
+    if "path" in recordings and not Path(recordings["path"]).exists():
+        yield not_found(f"{where}.path", "folder or .zip", recordings["path"])
+    if ("path" in recordings) == ("address" in recordings):
+        yield f"{where}: give either path, where ESC-50 is, or address, where it is fetched from"
+    if repeated(fold for folds in recordings["folds"].values() for fold in folds):
+        yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
+    if repeated(class_labels(recordings)):
+        yield f"{where}.classes: an event_label is there twice"
+    if repeated(category for entry in recordings["classes"] for category in entry["categories"]):
+        yield f"{where}.classes: a category is there twice"
+
+
+def files(recordings):
+    """The archive, or the files of the layout; none if the collection is fetched."""
+    if "path" not in recordings:
+        return []
+    path = Path(recordings["path"])
+    found = [path] if path.suffix == ".zip" else [path / "meta" / "esc50.csv", *sorted(path.glob("audio/*"))]
+    return [str(file) for file in found if file.is_file()]
+
+
+def archive_name(recordings):
+    """Name of the fetched archive: another address is another archive."""
+    return f"ESC-50-{hashlib.sha256(recordings['address'].encode()).hexdigest()[:8]}.zip"
+
+
+def fetch_settings(recordings, shared):
+    """See `Source`."""
+    if "address" not in recordings:
+        return None
+    return {"address": recordings["address"], "name": archive_name(recordings)}
+
+
+def collect_settings(recordings, folder, shared):
+    """See `Source`."""
+    path = f"{folder}/downloads/{archive_name(recordings)}" if "address" in recordings else recordings["path"]
+    chosen = {key: recordings[key] for key in ("classes", "folds")}
+    return {"path": path, **chosen, "unpacked": shared["downloads"]["unpacked"]}
+
+
+def fetch(folder, web, progress, say, *, address, name):
+    """Fetch the archive as `name`; returns a manifest of this one file. Raises InputError if that fails."""
+    import pandas as pd
+
+    from yoho.recordings.archives import check_zip
+    from yoho.recordings.download import File, download_files
+    from yoho.recordings.manifest import MANIFEST_COLUMNS
+
+    licence = LICENCE if address.startswith(ESC50) else "that of its source"
+    say(f"ESC-50, licence: {licence}: {address}")
+    (fetched,) = download_files(web, [File(address, name)], folder, progress, check_zip)
     if fetched.error:
         raise InputError(fetched.fault)
     row = fetched._asdict() | {"id": "ESC-50", "file": name, "licence": licence}
-    return pd.DataFrame([row]).reindex(columns=MANIFEST)
+    return pd.DataFrame([row]).reindex(columns=MANIFEST_COLUMNS)
 
 
-def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
-    """Recordings of a folder or .zip in the ESC-50 layout: `audio/` and `meta/esc50.csv`. Group = `src_file`.
+def collect(folder, spread, *, path, classes, folds, unpacked):
+    """List the recordings of a collection: recording, path, event_label, group (its `src_file`) and split.
 
-    A .zip is unpacked into `folder`, within the limits `unpacked` = {most, ratio} of `unpack`. classes: list of {event_label,
-    categories}; folds: the folds of each split.
-    Raises InputError for a missing file or column, a category that the collection lacks, a bad archive.
+    A .zip is unpacked into `folder` within the limits `unpacked` = {most, ratio} of `unpack`. classes: list of
+    {event_label, categories}; folds: {split: its folds}. Raises InputError for a missing file or column, a category
+    that the collection lacks, or a bad archive.
     """
     root = Path(path)
     if root.suffix == ".zip":
-        unpack(path, folder, esc50_member, **unpacked)
+        from yoho.recordings.archives import unpack
+
+        unpack(path, folder, place_of_member, **unpacked)
         root = Path(folder)
     meta = root / "meta" / "esc50.csv"
-    if not meta.is_file():
-        raise InputError(f"{meta}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
-    try:
-        table = pd.read_csv(meta, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{meta}: cannot be read as a table ({str(error).strip()})") from error
-    if missing := {"filename", "fold", "category", "src_file"} - set(table.columns):
-        raise InputError(f"{meta}: no column {', '.join(sorted(missing))}; the ESC-50 layout has them")
-    if (table["filename"] == "").any():
-        raise InputError(f"{meta}: a row without a filename")
+    table = read_meta(meta)
     label_of = {category: entry["event_label"] for entry in classes for category in entry["categories"]}
     if unknown := set(label_of) - set(table["category"]):
         known = ", ".join(sorted(set(table["category"])))
@@ -58,7 +91,7 @@ def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
     split_of = {str(fold): split for split, members in folds.items() for fold in members}
     table = table.assign(event_label=table["category"].map(label_of), split=table["fold"].map(split_of))
     table = table.dropna(subset=["event_label", "split"])
-    # Columns of the collection's own, a duration say, are none of ours.
+    # The collection's own columns, which may have names of ours, are left out.
     return table[["event_label", "split"]].assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],
@@ -66,6 +99,32 @@ def esc50_recordings(folder, spread, *, path, classes, folds, unpacked):
     )
 
 
-def esc50_member(member):
-    """Where a member of an ESC-50 archive goes: `audio/` and `meta/`, wherever in the archive they lie."""
+def place_of_member(member):
+    """Where a member of the archive goes: into `audio/` or `meta/`, wherever in the archive these lie, else nowhere."""
     return Path(*member.parts[-2:]) if member.parent.name in ("audio", "meta") else None
+
+
+def read_meta(path):
+    """The table of a collection, all of it text. Raises InputError if it is missing or lacks a column or file name."""
+    from yoho.recordings.tables import read_foreign_table
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
+    table = read_foreign_table(path, ("filename", "fold", "category", "src_file"), "a table in the ESC-50 layout")
+    if (table["filename"] == "").any():
+        raise InputError(f"{path}: a row without a filename")
+    return table
+
+
+SOURCE = Source(
+    event_labels=class_labels,
+    mistakes=mistakes,
+    files=files,
+    fetch_settings=fetch_settings,
+    collect_settings=collect_settings,
+    origin="a collection's recordings",
+    licence="CC BY-NC for ESC-50, whose clips also have licences of their own; other collections in its layout have "
+    "theirs",
+    limit="Trained on clips of at most 5 s: it never heard long, slowly changing sounds.",
+    splits=False,
+)

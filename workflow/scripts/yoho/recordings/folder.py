@@ -1,34 +1,70 @@
-"""A folder of the user's, with a folder for each class, as a source of recordings."""
+"""A folder of the user's, which holds a folder of recordings for each class, as a source."""
 
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import InputError
+from yoho.recordings.source import Source, not_found
 
 
-def folder_recordings(folder, spread, *, path, event_labels):
-    """Recordings of `path`/CLASS/...: a subfolder of a class is one group, a file beside it a group of its own.
+def event_labels(recordings):
+    """The names of the folders in `path`, without hidden ones; empty if there is no such folder."""
+    root = Path(recordings["path"])
+    folders = (entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else ()
+    return sorted(entry.name for entry in folders if not entry.name.startswith("."))
 
-    Hidden files are passed over; every other one counts as a recording.
-    Raises InputError for a class without a folder.
+
+def mistakes(where, recordings, made):
+    """See `Source`."""
+    path = Path(recordings["path"])
+    if not path.is_dir():
+        yield not_found(f"{where}.path", "folder", path)
+    elif not event_labels(recordings):
+        yield f"{where}.path: no folder in {path.resolve()}; each class is a folder of its recordings"
+
+
+def files(recordings):
+    """Every file in a class's folder."""
+    return [str(file) for file in sorted(Path(recordings["path"]).glob("[!.]*/**/*")) if file.is_file()]
+
+
+def collect(folder, spread, *, path, event_labels):
+    """List the recordings of `path`/CLASS/...: recording, path, event_label and group.
+
+    Each subfolder of a class is one group, and each file beside it a group of its own. Hidden files are left out;
+    every other file counts as a recording. Raises InputError for a class without a folder.
     """
+    import pandas as pd
+
     rows = []
     for event_label in event_labels:
         root = Path(path, event_label)
         if not root.is_dir():
-            raise InputError(f"{root}: no such folder; a class is a folder of its recordings")
+            raise InputError(f"{root}: no such folder; each class is a folder of its recordings")
         rows += [
             (f"{event_label}/{name}", file, event_label, f"{event_label}/{group}")
-            for name, file, group in files_of(root)
+            for name, file, group in grouped_files(root)
         ]
     return pd.DataFrame(rows, columns=["recording", "path", "event_label", "group"])
 
 
-def files_of(root):
-    """Name, path and group of every file under a folder but hidden ones: a subfolder is one group, a file its own."""
+def grouped_files(root):
+    """Yield name, path and group of every file in a folder that is not hidden: a subfolder is one group."""
     for entry in sorted(Path(root).iterdir()):
         for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
             name = file.relative_to(root)
             if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
                 yield str(name), str(file), entry.name
+
+
+SOURCE = Source(
+    event_labels=event_labels,
+    mistakes=mistakes,
+    files=files,
+    collect_settings=lambda recordings, folder, shared: {
+        "path": recordings["path"],
+        "event_labels": event_labels(recordings),
+    },
+    origin="your own recordings",
+    licence="that of the user's own recordings",
+    limit="Trained on its user's own recordings: only the user knows how varied they are.",
+)

@@ -1,18 +1,20 @@
-"""Manifests: what was fetched, from where, when."""
+"""Manifests: tables of what was fetched, from where and when.
 
-import pandas as pd
+id           of the recording, or of the archive
+event_label, group   as in the table of recordings; empty for an archive
+duration     s
+address, licence   where it was fetched from, and under which licence
+retrieved    UTC, ISO 8601
+sha256, size   of the file; size in bytes
+file         its name in the folder of downloads
+"""
 
-from yoho import InputError
+from yoho.recordings.tables import read_foreign_table
 
-MANIFEST = ["id", "event_label", "group", "duration", "address", "licence", "retrieved", "sha256", "size", "file"]
+MANIFEST_COLUMNS = ["id", "event_label", "group", "duration", "address", "licence"]
+MANIFEST_COLUMNS += ["retrieved", "sha256", "size", "file"]
 
 
 def read_manifest(path):
-    """A manifest, all of it text. Raises InputError where the file is none."""
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as a manifest ({str(error).strip()})") from error
-    if missing := set(MANIFEST) - set(table.columns):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; a manifest.tsv has them")
-    return table
+    """A manifest, all of it text. Raises InputError if the file is not a manifest."""
+    return read_foreign_table(path, MANIFEST_COLUMNS, "a manifest", sep="\t")

@@ -1,13 +1,5 @@
-"""The sources of recordings by their names in the config."""
+"""The sources of recordings by their names in the config, which are also those of their modules."""
 
-from yoho.recordings.bbc import bbc_recordings
-from yoho.recordings.esc50 import esc50_recordings
-from yoho.recordings.folder import folder_recordings
-from yoho.recordings.synthetic import synthetic_recordings
+from yoho.recordings import bbc, esc50, folder, synthetic
 
-SOURCES = {
-    "synthetic": synthetic_recordings,
-    "bbc": bbc_recordings,
-    "esc50": esc50_recordings,
-    "folder": folder_recordings,
-}
+SOURCES = {"synthetic": synthetic.SOURCE, "bbc": bbc.SOURCE, "esc50": esc50.SOURCE, "folder": folder.SOURCE}

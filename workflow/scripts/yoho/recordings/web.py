@@ -1,4 +1,4 @@
-"""Requests with manners: to servers that may be busy, broken or wrong."""
+"""Polite requests to servers that may be busy, broken or wrong."""
 
 import socket
 import threading
@@ -27,10 +27,10 @@ PIECE = 2**16  # bytes
 
 
 class Unsteady(InputError):
-    """Not to be had just now: worth another try."""
+    """Not available at the moment; another attempt may succeed."""
 
 
-# ValueError: InputError, and an address that cannot be parsed.
+# ValueError is InputError, or an address that cannot be parsed.
 FAILURES = (ValueError, requests.RequestException, HTTPError)
 PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
 
@@ -39,23 +39,24 @@ PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
 
 
 class Web:
-    """Requests with manners, from any number of threads. Proxies are those of the environment.
+    """Polite requests from any number of threads. Proxies are those of the environment.
 
-    connections: at most so many at a time
-    rate         requests per second, all connections together
-    attempts     how often a file or page is tried
-    backoff      [first, longest] wait between two of them, s: it doubles, and has a random part
-    retry_after  longest wait that a server can ask for, s; nothing is asked of any server meanwhile
+    connections  maximum number of connections at a time
+    rate         maximum number of requests per second, of all connections together
+    attempts     maximum number of attempts for each file or page
+    backoff      [first, longest] wait between two attempts, s; it doubles, and has a random part
+    retry_after  longest wait that a server can ask for, s; meanwhile no server gets a request
     timeouts     [to connect, between two arrivals], s
-    slowest      [bytes per second, span in s]: fewer over a span, and the connection counts as broken
-    give_up      so many files in a row that a server does not give just now are an outage, which ends the work
-    hosts        where else than to its own host a file may be redirected, as `host` or `host:port`
+    slowest      [bytes per second, span in s]: a connection that delivers fewer over a span counts as broken
+    give_up      number of failed files in a row that count as an outage, which ends the work; a 404 does not count
+    hosts        other hosts to which a file may be redirected, as `host` or `host:port`
     """
 
     def __init__(self, *, connections, rate, attempts, backoff, retry_after, timeouts, slowest, give_up, hosts):
         self.connections, self.timeouts, self.slowest, self.hosts = connections, tuple(timeouts), slowest, hosts
         self.session = requests.Session()
-        self.session.headers["Accept-Encoding"] = "identity"  # compressed, lengths and ranges are not the file's
+        # Lengths and ranges of a compressed body would not be the file's.
+        self.session.headers["Accept-Encoding"] = "identity"
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, Adapter(pool_maxsize=connections))
         self.ending = threading.Event()
@@ -80,14 +81,14 @@ class Web:
         self.session.close()
 
     def turn(self):
-        """Wait until the next request may be made."""
+        """Wait until the next request may be sent."""
         with self.lock:
             while (delay := max(self.next, self.quiet) - time.monotonic()) > 0 and not self.ending.wait(delay):
                 pass
             self.next = time.monotonic() + self.gap
 
     def hold(self, response):
-        """Make no request for as long as a busy server asks for."""
+        """Send no request for as long as a busy server asks."""
         try:
             seconds = min(Retry().get_retry_after(response.raw) or 0, self.retry_after)
         except (InvalidHeader, ValueError, OverflowError):
@@ -96,9 +97,9 @@ class Web:
         print(f"{response.url}: answered {response.status_code}; no request for {seconds:.0f} s")
 
     def open(self, method, address, **content):
-        """The response to one request, redirects followed, its body still to be read.
+        """The response to one request, after any redirects, with its body still to be read.
 
-        Raises Unsteady where the server is busy or broken, InputError for a redirect to a host that is not allowed.
+        Raises Unsteady if the server is busy or broken, InputError for a redirect to a host that is not allowed.
         """
         for _ in range(HOPS):
             self.turn()
@@ -120,7 +121,7 @@ class Web:
         return response
 
     def pieces(self, response):
-        """The body of a response, bytes as they arrive. Raises Unsteady where they arrive too slowly."""
+        """Yield the body of a response, bytes as they arrive. Raises Unsteady if they arrive too slowly."""
         least, span = self.slowest
         since, amount = time.monotonic(), 0
         while piece := response.raw.read1(PIECE):
@@ -130,12 +131,12 @@ class Web:
             amount += len(piece)
             if (passed := time.monotonic() - since) >= span:
                 if amount < least * passed:
-                    raise Unsteady(f"{amount / passed:.0f} bytes per second; at least {least} are wanted")
+                    raise Unsteady(f"{amount / passed:.0f} bytes per second; at least {least} are expected")
                 since, amount = time.monotonic(), 0
 
 
 class Adapter(HTTPAdapter):
-    """Connections that are `Bounded`."""
+    """An adapter whose connections are `Bounded`."""
 
     def get_connection_with_tls_context(self, *args, **settings):
         """The connections to a host."""
@@ -146,7 +147,7 @@ class Adapter(HTTPAdapter):
 
 
 class Bounded:
-    """A connection that ends where the head of an answer, however it drips, takes twice the timeout of an arrival."""
+    """A connection that ends if the head of an answer takes longer than twice the timeout between two arrivals."""
 
     def getresponse(self):
         """The head of an answer. Raises TimeoutError."""
@@ -157,18 +158,18 @@ class Bounded:
             return super().getresponse()
         finally:
             timer.cancel()
-            if time.monotonic() - began >= patience:  # cut off, it can look whole
+            if time.monotonic() - began >= patience:  # a head that is cut off can look complete
                 raise TimeoutError
 
 
 def hang_up(connection):
-    """End a connection, also while it is read from."""
+    """End a connection, even while another thread reads from it."""
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
 
 
 def reason(error):
-    """What went wrong, in one line; requests and urllib3 wrap it in errors of their own."""
+    """What went wrong, in one line, without the errors that requests and urllib3 wrap around it."""
     while error.args and isinstance(inner := getattr(error.args[0], "reason", error.args[0]), Exception):
         error = inner
     return " ".join(str(error).split())

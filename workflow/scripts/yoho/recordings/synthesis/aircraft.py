@@ -4,21 +4,9 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from yoho.recordings.synthesis.car import engine
-from yoho.recordings.synthesis.signals import (
-    SOUND_SPEED,
-    Source,
-    Take,
-    band,
-    course,
-    delayed,
-    harmonics,
-    linear,
-    log_uniform,
-    mix,
-    pass_by,
-)
-
-# ---- aircraft --------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import band, linear
+from yoho.recordings.synthesis.movement import SOUND_SPEED, course, delayed, pass_by
+from yoho.recordings.synthesis.signals import Sound, Take, blend, harmonics, log_uniform
 
 
 def jet(take: Take) -> np.ndarray:
@@ -30,7 +18,7 @@ def jet(take: Take) -> np.ndarray:
     buzz = take.tone(shaft, harmonics(rng, 50, -4))
     whine = take.tone(shaft * rng.integers(18, 38), harmonics(rng, 3, -8))
     hiss = take.noise(band(1000, 12000, -3))
-    return mix([roar, hiss, buzz, whine], [0, *rng.uniform([-25, -35, -28], [-3, -8, 0])])
+    return blend([roar, hiss, buzz, whine], [0, *rng.uniform([-25, -35, -28], [-3, -8, 0])])
 
 
 def propeller(take: Take) -> np.ndarray:
@@ -44,7 +32,7 @@ def propeller(take: Take) -> np.ndarray:
         speed = rpm * rng.uniform(0.985, 1.0)
         layers += [take.tone(speed / 60 * blades, spectrum), engine(take, speed)]
         gains_db += [0, rng.uniform(-14, 0)]
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)
 
 
 def helicopter(take: Take) -> np.ndarray:
@@ -59,7 +47,7 @@ def helicopter(take: Take) -> np.ndarray:
     tail = take.tone(passing * rng.uniform(3.5, 6.5), harmonics(rng, 20, -5))
     turbine = take.tone(passing * rng.uniform(250, 450), harmonics(rng, 2, -10))
     layers = [slap * linear(take.wander(0.5, -6, 0)), rotor, tail, turbine]
-    return mix(layers, [0, *rng.uniform([-8, -25, -40], [6, -4, -12])])
+    return blend(layers, [0, *rng.uniform([-8, -25, -40], [6, -4, -12])])
 
 
 def cabin(take: Take) -> np.ndarray:
@@ -68,10 +56,10 @@ def cabin(take: Take) -> np.ndarray:
     wall = take.noise(band(40, log_uniform(rng, 300, 2000), rng.uniform(-4, 0), 1))
     hiss = take.noise(band(800, 9000, -1))
     fan = take.tone(rng.uniform(70, 180) * take.wander(0.2, 0.995, 1.005), harmonics(rng, 6, -6))
-    return mix([wall, hiss, fan], [0, *rng.uniform([-20, -20], [0, -2])])
+    return blend([wall, hiss, fan], [0, *rng.uniform([-20, -20], [0, -2])])
 
 
-def fly_over(take: Take, build: Source, distance: float, speed: float) -> np.ndarray:
+def fly_over(take: Take, build: Sound, distance: float, speed: float) -> np.ndarray:
     """An aircraft overhead and its echo from the ground, whose lag falls with the angle of sight: a moving comb."""
     closest = take.rng.uniform(0, 1) * take.duration
     direct = pass_by(take, build, distance, speed, closest)

@@ -3,20 +3,9 @@
 import numpy as np
 from scipy import fft
 
-from yoho.recordings.synthesis.signals import (
-    Take,
-    band,
-    filtered,
-    harmonics,
-    linear,
-    log_uniform,
-    mix,
-    pass_by,
-    resonances,
-    rms,
-)
-
-# ---- car -------------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import band, filtered, linear, resonances
+from yoho.recordings.synthesis.movement import pass_by
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform, rms
 
 
 def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
@@ -35,7 +24,7 @@ def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
     breath = rush * (1 + rng.uniform(0, 1) * pulses / rms(pulses)).clip(0)
     centres = log_uniform(rng, 60, 2500, 5)
     body = resonances(centres, centres * rng.uniform(0.15, 0.6, 5), linear(rng.uniform(-8, 10, 5)))
-    return mix([filtered(pulses, take.sample_rate, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
+    return blend([filtered(pulses, take.sample_rate, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
 
 
 def rolling(take: Take) -> np.ndarray:
@@ -68,7 +57,7 @@ def traffic(take: Take) -> np.ndarray:
     def vehicle(drive):
         rpm = rng.uniform(1300, 3500) * drive.wander(0.7, 0.93, 1.07)
         tyres_db = rng.normal(30 * np.log10(speed / 17), 4)  # rolling noise grows with the cube of speed
-        return mix([engine(drive, rpm), rolling(drive)], [0, tyres_db])
+        return blend([engine(drive, rpm), rolling(drive)], [0, tyres_db])
 
     times = np.r_[rng.uniform(0.2, 0.8) * take.duration, take.beats(1 / log_uniform(rng, 5, 15), 0.4)]
     lanes, speeds = distance * rng.uniform(0.8, 1.5, len(times)), speed * rng.uniform(0.8, 1.2, len(times))
@@ -86,11 +75,11 @@ def car(take: Take) -> np.ndarray:
         layers = [engine(take, rng.uniform(600, 1000) * take.wander(4, 0.97, 1.03))]
     elif scene == "pulling":
         rpm = gear_changes(take)
-        layers = [mix([engine(take, rpm) * rpm**0.8, rolling(take)], [0, rng.uniform(-25, -3)])]
+        layers = [blend([engine(take, rpm) * rpm**0.8, rolling(take)], [0, rng.uniform(-25, -3)])]
     else:
         rpm = rng.uniform(1400, 3500) * take.wander(0.4, 0.85, 1.15)
         through_doors = filtered(rolling(take), take.sample_rate, band(30, log_uniform(rng, 300, 4000), -2, 1))
-        layers = [mix([engine(take, rpm), through_doors], [0, rng.uniform(-6, 8)])]
+        layers = [blend([engine(take, rpm), through_doors], [0, rng.uniform(-6, 8)])]
     if rng.random() < 0.15:  # two reeds a third apart
         pitch, length = rng.uniform(330, 480), rng.uniform(0.15, 0.9)
         reeds = [take.notes([pitch * ratio], length, harmonics(rng, 20, -3)) for ratio in (1, rng.uniform(1.18, 1.27))]
@@ -100,4 +89,4 @@ def car(take: Take) -> np.ndarray:
         clicks = take.ring(log_uniform(rng, 900, 5000, (2, 4)), 0.004, rng.normal(0, 1, (2, 4)), 0.03)
         times = take.beats(rng.uniform(2.5, 3.2), 0.01)
         layers.append(take.scatter(times, clicks[np.arange(len(times)) % 2]))
-    return mix(layers, [0, *rng.uniform(-15, -3, len(layers) - 1)])
+    return blend(layers, [0, *rng.uniform(-15, -3, len(layers) - 1)])

@@ -1,12 +1,12 @@
-"""Built-in recordings: six classes of field sound, each built after how it arises.
+"""Built-in recordings of six classes of field sound, each synthesised after the way it arises.
 
-A recording is a source (one of `GENERATORS`: rain and animals, engines on wheels, talkers, feet, escapements, engines
-in the air) as a recorder hears it (`record`: distance, reverberation, background, microphone, automatic gain). Every
-parameter of both is drawn per recording. The recorder is drawn alike for all classes and the level is set last, so
-that neither loudness, nor length, nor the mean of any one frequency band tells the class.
+A recording is a sound (one of `GENERATORS`: rain and animals, engines on wheels, talkers, feet, escapements, engines
+in the air) as a field recorder keeps it (`record`: distance, reverberation, surroundings, microphone, automatic gain).
+Every parameter of both is drawn for each recording. The recorder is drawn in the same way for all classes and the level
+is set last, so that neither the loudness, nor the length, nor the mean of any one frequency band reveals the class.
 
-Audio is mono, `(samples,)`. Times are in seconds, frequencies in Hz, distances in m, gains in dB where a name ends in
-`_db` and linear elsewhere. All randomness comes from the numpy Generator that the caller passes.
+In this package audio is mono, `(samples,)`. Times are in seconds, frequencies in Hz, distances in m, and gains in dB if
+a name ends in `_db` and linear otherwise. All randomness comes from the numpy Generator that the caller passes.
 """
 
 import numpy as np
@@ -19,9 +19,9 @@ from yoho.recordings.synthesis.crowds import crowds
 from yoho.recordings.synthesis.footsteps import footsteps
 from yoho.recordings.synthesis.rainforest import rainforest
 from yoho.recordings.synthesis.recorder import record
-from yoho.recordings.synthesis.signals import Source, Take, log_uniform
+from yoho.recordings.synthesis.signals import Sound, Take, log_uniform
 
-GENERATORS: dict[str, Source] = {
+GENERATORS: dict[str, Sound] = {
     "rainforest": rainforest,
     "car": car,
     "crowds": crowds,
@@ -35,6 +35,7 @@ CLASSES = tuple(GENERATORS)
 def synthesise(
     event_label: str,
     rng: Generator,
+    *,
     duration: tuple[float, float],
     level: tuple[float, float],
     snr: tuple[float, float],
@@ -42,10 +43,10 @@ def synthesise(
 ) -> np.ndarray:
     """One recording of a class, mono float32 in [-1, 1], (samples,).
 
-    event_label: one of `CLASSES`; duration: range of its length, s, 2 or more (drawn log-uniform); level: range of its
-    RMS, dBFS (drawn uniform; up to -14 it is reached within 0.5 dB, by limiting peaks and never by clipping); snr:
-    range of its power over the background's, dB (drawn uniform); sample_rate: Hz. Equal states of `rng` give equal
-    samples. Raises ValueError for an unknown class.
+    event_label: one of `CLASSES`; duration: range of its length, s, 2 or more (drawn log-uniformly); level: range of
+    its RMS, dBFS (drawn uniformly; levels up to -14 are reached within 0.5 dB, by limiting peaks and never by
+    clipping); snr: range of its power over that of its surroundings, dB (drawn uniformly); sample_rate: Hz. Equal
+    states of `rng` give equal samples. Raises ValueError for an unknown class.
     """
     if event_label not in GENERATORS:
         raise ValueError(f"no built-in sound for {event_label!r}: choose from {', '.join(GENERATORS)}")

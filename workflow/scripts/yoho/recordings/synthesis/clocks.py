@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from yoho.recordings.synthesis.signals import Take, harmonics, linear, log_uniform, mix
-
-# ---- clocks ----------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import linear
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
 
 
 def ticking(take: Take, rate: float) -> np.ndarray:
@@ -68,4 +67,4 @@ def clocks(take: Take) -> np.ndarray:
     if rng.random() < 0.4:
         layers.append(striking(take))
         gains_db.append(rng.uniform(-8, 10))
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)

@@ -4,9 +4,8 @@ import numpy as np
 from scipy import fft
 from scipy.signal import resample_poly
 
-from yoho.recordings.synthesis.signals import Take, band, linear, log_uniform, mix, resonances, sampled
-
-# ---- crowds ----------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import band, linear, resonances, sampled
+from yoho.recordings.synthesis.signals import Take, blend, log_uniform
 
 
 def talkers(take: Take, groups: list[tuple]) -> np.ndarray:
@@ -74,4 +73,4 @@ def crowds(take: Take) -> np.ndarray:
     if rng.random() < 0.3:
         layers.append(applause(take))
         gains_db.append(rng.uniform(-10, 14))
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)

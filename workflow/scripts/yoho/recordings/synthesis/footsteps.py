@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from yoho.recordings.synthesis.signals import Take, linear, log_uniform, mix
-
-# ---- footsteps -------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import linear
+from yoho.recordings.synthesis.signals import Take, blend, log_uniform
 
 # What a foot excites: modes of the ground (Hz, seconds to 1/e), grains that move under the sole (number in a step, Hz),
 # and how loud the grains are beside the impact (dB)
@@ -51,7 +50,7 @@ def walker(take: Take, surface: str) -> np.ndarray:
     pitches = log_uniform(rng, *grain_pitches, (len(step), 1))
     force = weight[step] * rng.pareto(2.5, pitches.shape).clip(0, 10)
     crumbs = take.ring(pitches, rng.uniform(3, 8) / pitches, force, 0.006)
-    return mix([impact, take.scatter(times[step] + shift, crumbs)], [0, rng.uniform(*crunch_db)])
+    return blend([impact, take.scatter(times[step] + shift, crumbs)], [0, rng.uniform(*crunch_db)])
 
 
 def footsteps(take: Take) -> np.ndarray:
@@ -59,5 +58,5 @@ def footsteps(take: Take) -> np.ndarray:
     rng = take.rng
     surface = rng.choice(list(SURFACES))
     people = [walker(take, surface) for _ in range(rng.choice([1, 2, 3], p=[0.65, 0.2, 0.15]))]
-    steps = mix(people, [0, *rng.uniform(-15, 0, len(people) - 1)])
+    steps = blend(people, [0, *rng.uniform(-15, 0, len(people) - 1)])
     return steps * linear(np.linspace(*rng.uniform(-8, 0, 2), len(steps)))

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from yoho.recordings.synthesis.signals import Take, band, harmonics, linear, log_uniform, mix
-
-# ---- rainforest ------------------------------------------------------------------------------------------------------
+from yoho.recordings.synthesis.filters import band, linear
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
 
 
 def rain(take: Take) -> np.ndarray:
@@ -19,7 +18,7 @@ def rain(take: Take) -> np.ndarray:
     plops = take.ring(pitches, 20 / pitches, rng.exponential(1, (drips, 2)), 0.1)
     canopy = take.scatter(rng.uniform(0, take.duration, drips), plops)
     hiss = take.noise(band(log_uniform(rng, 80, 1500), 16000, rng.uniform(-4, 1))) * linear(take.wander(0.5, -4, 2))
-    return mix([hiss, shower, canopy], [0, rng.uniform(-12, 8), rng.uniform(-25, 0)])
+    return blend([hiss, shower, canopy], [0, rng.uniform(-12, 8), rng.uniform(-25, 0)])
 
 
 def stridulation(take: Take, carrier: float, pulse_rate: float) -> np.ndarray:
@@ -70,4 +69,4 @@ def rainforest(take: Take) -> np.ndarray:
         heard = rng.integers(1, most + 1) if name == lead or rng.random() < chance else 0
         layers += [voice() for _ in range(heard)]
         gains_db += [*rng.uniform(*((-4, 0) if name == lead else (-24, -4)), heard)]
-    return mix(layers, gains_db)
+    return blend(layers, gains_db)

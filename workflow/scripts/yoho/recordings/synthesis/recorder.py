@@ -1,31 +1,18 @@
-"""How a field recorder keeps a sound: distance, reverberation, background, microphone, automatic gain."""
+"""How a field recorder keeps a sound: distance, reverberation, surroundings, microphone, automatic gain."""
 
 import numpy as np
 from numpy.random import Generator
 from scipy.ndimage import maximum_filter1d, uniform_filter1d
 from scipy.signal import oaconvolve
 
-from yoho.recordings.synthesis.signals import (
-    Gain,
-    Take,
-    air,
-    band,
-    filtered,
-    harmonics,
-    linear,
-    log_uniform,
-    mix,
-    resonances,
-)
+from yoho.recordings.synthesis.filters import Gain, air, band, filtered, linear, resonances
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
 
 CEILING = 0.98  # of full scale: the limiter keeps peaks below it
 
 
-# ---- the recorder ----------------------------------------------------------------------------------------------------
-
-
 def reverberated(take: Take, audio: np.ndarray) -> np.ndarray:
-    """Audio in a place between open ground and a hall: its echoes are noise that dies away, highs first. (samples,)"""
+    """Audio in a place between open ground and a hall: its echoes are noise that decays, highs first. (samples,)"""
     rng = take.rng
     decay, wall = log_uniform(rng, 0.1, 1.8), rng.uniform(0.002, 0.03)  # to -60 dB; the first reflection
     time = np.arange(int(decay * take.sample_rate)) / take.sample_rate
@@ -33,10 +20,10 @@ def reverberated(take: Take, audio: np.ndarray) -> np.ndarray:
     tail = bright + filtered(dark, take.sample_rate, band(60, 1500, 0, 1))
     echoes = np.r_[np.zeros(int(wall * take.sample_rate)), tail].astype(np.float32)
     wet = oaconvolve(audio, echoes)[: take.samples]
-    return mix([audio, wet], [0, rng.uniform(-30, 2)])
+    return blend([audio, wet], [0, rng.uniform(-30, 2)])
 
 
-def background(take: Take) -> np.ndarray:
+def surroundings(take: Take) -> np.ndarray:
     """What else a microphone hears: wind and far traffic in gusts, room tone, mains hum, stray knocks. (samples,)"""
     rng = take.rng
     low, high, turns = log_uniform(rng, [20, 2000, 0.2], [150, 20000, 3])
@@ -48,11 +35,11 @@ def background(take: Take) -> np.ndarray:
     modes = log_uniform(rng, 60, 2500, (knocks, 5))
     thuds = take.ring(modes, rng.uniform(5, 20) / modes, rng.normal(0, 1, modes.shape), 0.15)
     stray = take.scatter(rng.uniform(0, take.duration, knocks), thuds)
-    return mix([wind, room, mains, stray], [0, *rng.uniform([-15, -45, -20], [6, -8, 0])])
+    return blend([wind, room, mains, stray], [0, *rng.uniform([-15, -45, -20], [6, -8, 0])])
 
 
 def colouring(rng: Generator) -> Gain:
-    """Filter of a microphone and recorder: a tilt, both ends of the band, and a few resonances."""
+    """Filter of a microphone and recorder: a tilt, two band edges and a few resonances."""
     edges = band(log_uniform(rng, 20, 250), log_uniform(rng, 5000, 30000), rng.normal(0, 1.2), rng.integers(1, 6))
     centres, widths, peaks_db = log_uniform(rng, 80, 12000, 4), rng.uniform(0.3, 1.2, 4), rng.normal(0, 3, 4)
 
@@ -64,7 +51,7 @@ def colouring(rng: Generator) -> Gain:
 
 
 def automatic_gain(audio: np.ndarray, window: int, strength: float) -> np.ndarray:
-    """Audio evened out: its level over `window` samples is raised to the power 1 - `strength`, 0 to 1. (samples,)"""
+    """Audio with less dynamics: its level over `window` samples is raised to the power 1 - `strength`. (samples,)"""
     power = uniform_filter1d(uniform_filter1d(np.square(audio), window), window)
     return audio * (power + 1e-4 * power.max()) ** (-strength / 2)
 
@@ -72,8 +59,8 @@ def automatic_gain(audio: np.ndarray, window: int, strength: float) -> np.ndarra
 def limited(audio: np.ndarray, sample_rate: float, level: float) -> np.ndarray:
     """Audio at `level` dBFS (RMS), its peaks held below full scale by a limiter that looks 2 ms ahead. (samples,)
 
-    All blocks of 2 ms share one gain, but those whose peaks would pass full scale get less; the shared gain makes up
-    for what these lose, so that impulsive sounds reach the level too.
+    All blocks of 2 ms share one gain, except that those whose peaks would pass full scale get less. The shared gain
+    makes up for that loss, so that impulsive sounds reach the level too.
     """
     block = int(0.002 * sample_rate)
     blocks = np.pad(audio, (0, -len(audio) % block)).reshape(-1, block)
@@ -90,12 +77,12 @@ def limited(audio: np.ndarray, sample_rate: float, level: float) -> np.ndarray:
 
 
 def record(take: Take, event: np.ndarray, snr: float, level: float) -> np.ndarray:
-    """A sound `snr` dB above its background as a field recorder keeps it, at `level` dBFS (RMS). (samples,)"""
+    """A sound `snr` dB above its surroundings as a field recorder keeps it, at `level` dBFS (RMS). (samples,)"""
     rng, sample_rate = take.rng, take.sample_rate
     heard = reverberated(take, filtered(event, sample_rate, air(log_uniform(rng, 1, 200))))
-    place = mix([heard, background(take)], [0, -snr])
+    place = blend([heard, surroundings(take)], [0, -snr])
     floor = take.noise(band(20, 20000, rng.uniform(-3, 0)))
-    taken = mix([filtered(place, sample_rate, colouring(rng)), floor], [0, rng.uniform(-70, -35)])
+    taken = blend([filtered(place, sample_rate, colouring(rng)), floor], [0, rng.uniform(-70, -35)])
     window = int(log_uniform(rng, 0.1, 1.5) * sample_rate)
     taken = automatic_gain(taken, window, rng.uniform(0, 0.5) * rng.integers(2))
     return limited(taken, sample_rate, level)

@@ -1,29 +1,20 @@
-"""What built-in sounds are made of: numbers and filters, makers of sound, sources that move past."""
+"""The parts of which built-in sounds are made."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
 from scipy import fft
-from scipy.ndimage import map_coordinates
 
-SOUND_SPEED = 343.0  # m/s, in air of 20 °C
-TABLE = 1 << 15  # points in one period of a tone, a power of two: rounding stays 60 dB below the 30th harmonic
-Gain = Callable[[np.ndarray], np.ndarray]  # a filter: its real or complex gain by frequency in Hz
+from yoho.recordings.synthesis.filters import Gain, linear, sampled
 
-
-# ---- numbers and filters ---------------------------------------------------------------------------------------------
-
-
-def linear(decibels):
-    """Amplitude factor of a gain in dB."""
-    return 10 ** (np.asarray(decibels) / 20)
+TABLE = 1 << 15  # points in one period of a tone, a power of two; rounding errors are 60 dB below the 30th harmonic
 
 
 def log_uniform(rng: Generator, low, high, size=None):
-    """Draws between `low` and `high`, uniform in the logarithm."""
+    """Draws between `low` and `high` whose logarithms are uniform."""
     return np.exp(rng.uniform(np.log(low), np.log(high), size))
 
 
@@ -32,49 +23,10 @@ def rms(audio: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(audio))))
 
 
-def mix(layers: list[np.ndarray], gains_db) -> np.ndarray:
+def blend(layers: list[np.ndarray], gains_db) -> np.ndarray:
     """Sum of layers, each brought to an RMS of 1 before its gain; silent layers stay silent. (samples,)"""
     gains = [linear(gain) / max(rms(layer), 1e-9) for layer, gain in zip(layers, gains_db, strict=True)]
     return sum(layer * np.float32(gain) for layer, gain in zip(layers, gains, strict=True))
-
-
-def band(low: float, high: float, slope_db: float = 0.0, order: int = 2) -> Gain:
-    """Gain of a band from `low` to `high` Hz, tilted by `slope_db` per octave about 1 kHz; edges as Butterworth's."""
-
-    def gain(frequency):
-        edges = (1 + (low / frequency) ** (2 * order)) * (1 + (frequency / high) ** (2 * order))
-        return linear(slope_db * np.log2(frequency / 1000)) / np.sqrt(edges)
-
-    return gain
-
-
-def resonances(centres, widths, gains) -> Gain:
-    """Complex gain of damped resonators side by side, each with its centre and width in Hz and its gain."""
-
-    def gain(frequency):
-        frequency = frequency[:, None]
-        damping = 1j * frequency * np.asarray(widths)
-        return (np.asarray(gains) * damping / (np.square(centres) - frequency**2 + damping)).sum(axis=1)
-
-    return gain
-
-
-def air(distance: float) -> Gain:
-    """Gain of so many metres of air: about -0.5 dB per 100 m at 1 kHz, -16 dB at 10 kHz."""
-    return lambda frequency: linear(-0.005 * distance * (frequency / 1000) ** 1.5)
-
-
-def sampled(gain: Gain, size: int, sample_rate: float) -> np.ndarray:
-    """A filter at the frequencies of a transform of `size` samples, interpolated from a log grid. (size // 2 + 1,)"""
-    grid = np.geomspace(5, sample_rate / 2, 1300)  # a hundredth of an octave
-    return np.interp(fft.rfftfreq(size, 1 / sample_rate), grid, gain(grid)).astype(np.complex64)
-
-
-def filtered(audio: np.ndarray, sample_rate: float, gain: Gain) -> np.ndarray:
-    """Audio through a filter. (samples,)"""
-    size = fft.next_fast_len(len(audio), real=True)
-    spectrum = fft.rfft(audio.astype(np.float32), size) * sampled(gain, size, sample_rate)
-    return fft.irfft(spectrum, size)[: len(audio)]
 
 
 def harmonics(rng: Generator, count: int, slope_db: float) -> np.ndarray:
@@ -83,14 +35,11 @@ def harmonics(rng: Generator, count: int, slope_db: float) -> np.ndarray:
     return linear(gains_db) * np.exp(2j * np.pi * rng.random(count))
 
 
-# ---- makers of sound -------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Take:
-    """What the parts of one recording share: its randomness, its length in seconds, its sample rate in Hz.
+    """What the parts of one recording share: its random generator, its length in seconds, its sample rate in Hz.
 
-    The methods make the sounds that everything else is built of, `(samples,)` unless they say otherwise.
+    The methods make the sounds of which all others are built, `(samples,)` unless stated otherwise.
     """
 
     rng: Generator
@@ -106,7 +55,7 @@ class Take:
         return np.arange(self.samples) / self.sample_rate
 
     def wander(self, rate: float, low: float, high: float) -> np.ndarray:
-        """Course that wanders between `low` and `high`, turning `rate` times a second."""
+        """Curve that wanders between `low` and `high` and turns `rate` times a second."""
         knots = self.rng.uniform(low, high, int(np.ceil(self.duration * rate)) + 2)
         return np.interp(self.time * rate + self.rng.random(), np.arange(len(knots)), knots).astype(np.float32)
 
@@ -126,7 +75,7 @@ class Take:
     def tone(self, frequency: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
         """Periodic sound whose fundamental follows `frequency`, (any length,), read from a table of one period.
 
-        amplitudes: complex, of harmonics 1, 2, ...; those that would pass 0.45 sample rates are left out.
+        amplitudes: complex, of harmonics 1, 2, ...; harmonics above 0.45 sample rates are left out.
         """
         kept = amplitudes[: int(0.45 * self.sample_rate / frequency.max())]
         spectrum = np.zeros(TABLE // 2 + 1, complex)
@@ -136,7 +85,7 @@ class Take:
         return table[phase.astype(np.int64) & (TABLE - 1)]  # the phase modulo one period
 
     def ring(self, frequencies: np.ndarray, decays, gains: np.ndarray, seconds: float) -> np.ndarray:
-        """Struck bodies: modes that die away by 1/e in `decays`; all of (bodies, modes). (bodies, seconds)"""
+        """Struck bodies: modes that decay by 1/e in `decays` seconds; all (bodies, modes). Returns (bodies, samples)"""
         time = (np.arange(max(1, int(seconds * self.sample_rate))) / self.sample_rate).astype(np.float32)
         gains = np.where(frequencies < 0.45 * self.sample_rate, gains, 0).astype(np.float32)
         rates = np.broadcast_to(1 / np.float32(decays), frequencies.shape)
@@ -144,7 +93,7 @@ class Take:
         return np.einsum("bm,bmt,bmt->bt", gains, np.exp(-rates[..., None] * time), np.sin(turns[..., None] * time))
 
     def scatter(self, times: np.ndarray, grains: np.ndarray) -> np.ndarray:
-        """Grains added up where they start: one for each of `times`, (times, length), or one for all, (length,)."""
+        """The sum of grains that start at `times`: one grain for each, (times, length), or one for all, (length,)."""
         grains = np.broadcast_to(grains, (len(times), np.shape(grains)[-1]))
         starts = np.floor(np.asarray(times) * self.sample_rate).astype(np.int64)
         inside = (starts >= 0) & (starts < self.samples)
@@ -158,36 +107,4 @@ class Take:
         return self.tone(np.repeat(pitches, len(swell)), spectrum) * np.tile(swell, len(pitches))
 
 
-Source = Callable[[Take], np.ndarray]  # makes (samples,) of one sound
-
-
-def delayed(source: np.ndarray, emitted: np.ndarray, sample_rate: float) -> np.ndarray:
-    """Source as heard when what arrives at each sample left at the time `emitted`, (samples,). (samples,)"""
-    return map_coordinates(source, emitted[None] * sample_rate, np.float32, order=3)
-
-
-def course(time: np.ndarray, distance: float, speed: float, closest: float) -> tuple[np.ndarray, np.ndarray]:
-    """When the sound left that arrives at each `time`, and how far it came, from a source on a straight line.
-
-    Solves c (time - emitted) = way(emitted), where way**2 = distance**2 + (speed (emitted - closest))**2: the source
-    has moved on since, which is what raises the pitch by 1 / (1 - speed / c) ahead of it. Both (samples,)
-    """
-    since = time - closest
-    spread = SOUND_SPEED**2 - speed**2
-    root = np.sqrt((SOUND_SPEED * speed * since) ** 2 + spread * distance**2)
-    emitted = (SOUND_SPEED**2 * since - root) / spread
-    return emitted + closest, np.hypot(distance, speed * emitted)
-
-
-def pass_by(take: Take, build: Source, distance: float, speed: float, closest: float) -> np.ndarray:
-    """A source driving or flying past: Doppler shift, 1/r gain, and the highs that the air keeps back on the way.
-
-    build: makes the source's own sound; distance: of the closest point, where the gain is 1; speed: m/s, below that of
-    sound; closest: the time at that point, which may lie outside the recording. (samples,)
-    """
-    emitted, way = course(take.time, distance, speed, closest)
-    emitted -= emitted[0]
-    near = delayed(build(replace(take, duration=emitted[-1] + 0.01)), emitted, take.sample_rate)
-    far = filtered(near, take.sample_rate, air(way.max() - distance))
-    share = (way - distance) / (way.max() - distance)
-    return ((1 - share) * near + share * far) * (distance / way)
+Sound = Callable[[Take], np.ndarray]  # makes (samples,) of one sound

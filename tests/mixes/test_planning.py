@@ -1,0 +1,218 @@
+"""Planning: which clips are drawn, how they follow one another, and where background comes between them."""
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn import DURATION, LONGEST, RATE, clips_of, plan, plan_as_released, random_clips
+
+from yoho.mixes.planning import PLAN_COLUMNS, Background, deal_clips, draw_clips, plan_mix
+
+# ---- plans -----------------------------------------------------------------------------------------------------------
+
+
+def test_plan_is_what_is_drawn_in_that_order():
+    """The drawn clips follow one another, each rounded to whole samples."""
+    clips = clips_of({"car": [1.0, 2.26], "clocks": [0.5, 3.0]})
+
+    def draw(pools):
+        assert list(pools) == ["car", "clocks"]
+        return [pools["clocks"][1], pools["car"][1], pools["car"][0], pools["clocks"][1]]
+
+    rows = plan_mix(clips, "mix.flac", 10, draw)
+    assert rows["recording"].to_list() == ["clocks-1", "car-1", "car-0", "clocks-1"]
+    assert rows["event_label"].to_list() == ["clocks", "car", "car", "clocks"]
+    assert rows["onset"].to_list() == [0, 3.0, 5.3, 6.3] and rows["offset"].to_list() == [3.0, 5.3, 6.3, 9.3]
+    assert rows["source_offset"].to_list() == [3.0, 2.26, 1.0, 3.0]
+    assert list(rows.columns) == PLAN_COLUMNS and (rows["filename"] == "mix.flac").all()
+
+
+def test_same_seed_same_plan_other_seed_other_plan():
+    clips = random_clips(0)
+    pd.testing.assert_frame_equal(plan(clips, 3), plan(clips, 3))
+    assert not plan(clips, 3)["recording"].equals(plan(clips, 4)["recording"])
+
+
+def test_mixes_last_between_55_and_127_seconds_and_use_that_range():
+    clips = random_clips(1)
+    lengths = np.array([plan(clips, seed)["offset"].max() for seed in range(300)])
+    assert lengths.min() >= 55 and lengths.max() <= 127
+    assert lengths.min() < 65 and lengths.max() > 115
+    assert lengths.std() > 15
+
+
+@pytest.mark.parametrize("duration", [(20, 30), (5, 20), (100, 127)])
+def test_mixes_last_as_long_as_they_are_asked_to(duration):
+    """This holds for every range that has room for one clip of the longest length."""
+    clips = random_clips(2)
+    lengths = [plan(clips, seed, duration)["offset"].max() for seed in range(50)]
+    assert duration[0] <= min(lengths) and max(lengths) <= duration[1]
+
+
+def test_clips_follow_one_another_without_overlap_or_gap():
+    for seed in range(30):
+        rows = plan(random_clips(seed), seed)
+        assert rows["onset"].iloc[0] == 0
+        np.testing.assert_array_equal(rows["onset"].iloc[1:], rows["offset"].iloc[:-1])
+        lengths = rows["offset"] - rows["onset"]
+        assert (lengths > 0).all() and (lengths <= LONGEST + 1e-9).all()
+        np.testing.assert_allclose(lengths, rows["source_offset"] - rows["source_onset"], atol=0.51 / RATE)
+        np.testing.assert_allclose(rows["onset"] * RATE, (rows["onset"] * RATE).round(), atol=1e-6)
+        assert list(rows.columns) == PLAN_COLUMNS and (rows["filename"] == "mix.flac").all()
+
+
+def test_no_clip_repeats_before_its_class_is_used_up():
+    for seed in range(30):
+        rows = plan(random_clips(seed, classes=2, count=5), seed)
+        for _, own in rows.groupby("event_label"):
+            names = own["recording"].to_list()
+            rounds = [names[start : start + 5] for start in range(0, len(names), 5)]
+            assert all(len(set(dealt)) == len(dealt) for dealt in rounds)
+            assert all(len(dealt) == 5 for dealt in rounds[:-1])
+
+
+def test_order_of_a_class_is_shuffled_anew_each_round():
+    clips = clips_of({"car": [1.0] * 5})
+    names = plan(clips, 0)["recording"].to_list()
+    rounds = {tuple(names[start : start + 5]) for start in range(0, 50, 5)}
+    assert len(rounds) > 5
+
+
+def test_classes_are_drawn_alike_however_many_recordings_they_have():
+    clips = clips_of({"common": [2.0] * 60, "rare": [2.0] * 3, "seldom": [2.0] * 12})
+    drawn = pd.concat([plan(clips, seed)["event_label"] for seed in range(60)])
+    shares = drawn.value_counts(normalize=True)
+    assert len(drawn) > 2000 and np.abs(shares - 1 / 3).max() < 0.04
+
+
+def test_order_of_the_recordings_of_other_classes_does_not_matter():
+    """The draws depend on each class's own clips, not on how classes are interleaved in the table."""
+    clips = random_clips(5)
+    by_class = clips.sort_values("event_label", kind="stable")
+    interleaved = clips.iloc[np.argsort(clips.groupby("event_label").cumcount(), kind="stable")]
+    pd.testing.assert_frame_equal(plan(by_class, 1), plan(interleaved, 1))
+
+
+# ---- plans as released -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_mix_holds_as_many_clips_as_asked_for_as_released(count):
+    """However long they are, and however few there are."""
+    for seed in range(20):
+        assert len(plan_as_released(random_clips(seed), seed, count)) == count
+    assert len(plan_as_released(clips_of({"car": [10.0]}), 0, count)) == count
+
+
+def test_same_seed_same_plan_other_seed_other_plan_as_released():
+    clips = random_clips(0)
+    pd.testing.assert_frame_equal(plan_as_released(clips, 3), plan_as_released(clips, 3))
+    assert not plan_as_released(clips, 3)["recording"].equals(plan_as_released(clips, 4)["recording"])
+
+
+def test_clip_repeats_before_its_class_is_used_up_as_released():
+    """A fifth of all pairs drawn from 5 clips hold one clip twice; dealt, none would."""
+    rng = np.random.default_rng(0)
+    repeats = [first == second for first, second in (draw_clips({"car": [*range(5)]}, rng, 2) for _ in range(2000))]
+    assert np.mean(repeats) == pytest.approx(1 / 5, abs=0.04)
+
+
+def test_class_is_drawn_uniformly_then_a_clip_of_it_as_released():
+    counts = {"common": 10, "rare": 1, "seldom": 4}
+    pools = {label: [f"{label}-{number}" for number in range(count)] for label, count in counts.items()}
+    shares = pd.Series(draw_clips(pools, np.random.default_rng(0), 30000)).value_counts(normalize=True)
+    assert len(shares) == 15
+    for label, count in counts.items():
+        np.testing.assert_allclose(shares[pools[label]], 1 / 3 / count, rtol=0.15)
+
+
+# ---- background ------------------------------------------------------------------------------------------------------
+
+STRETCH = [1, 8]
+
+
+def background_of(durations):
+    """Made-up recordings of background: {kind: durations in seconds}."""
+    names = [(kind, number, length) for kind, own in durations.items() for number, length in enumerate(own)]
+    table = pd.DataFrame(names, columns=["kind", "number", "duration"])
+    table = table.assign(recording="background/" + table["kind"] + "/" + table["number"].astype(str), event_label="")
+    return table.assign(path=table["recording"] + ".flac")
+
+
+def plan_with_background(background, clips, seed, draw=deal_clips, **settings):
+    settings = settings or {"duration": DURATION, "longest": LONGEST}
+    among = partial(background.among, rng=np.random.default_rng([seed, 1]))
+    drawn = partial(draw, rng=np.random.default_rng(seed), with_background=among, **settings)
+    return plan_mix(clips, "mix.flac", RATE, drawn)
+
+
+@pytest.mark.parametrize(
+    "draw, settings", [(deal_clips, {"duration": DURATION, "longest": LONGEST}), (draw_clips, {"count": 12})]
+)
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
+def test_background_takes_its_share_of_the_time_on_average(share, draw, settings):
+    """This holds for all lengths of clips and of background, some of which is shorter than a stretch."""
+    clips = random_clips(0)
+    background = Background(background_of({"white": [8] * 3, "own": [2, 600]}), clips, share, STRETCH)
+    pools = {label: own.to_dict("records") for label, own in clips.groupby("event_label")}
+    among = partial(background.among, rng=np.random.default_rng(0))
+    rng, lengths = np.random.default_rng(1), {True: 0.0, False: 0.0}
+    for _ in range(1500):
+        for piece in draw(pools, rng, **settings, with_background=among):
+            lengths[piece["event_label"] == ""] += piece["source_offset"] - piece["source_onset"]
+    assert lengths[True] / sum(lengths.values()) == pytest.approx(share, abs=0.01)
+
+
+def test_without_background_every_draw_is_as_before_there_was_any():
+    """The first clips of a mix as they were drawn then."""
+    rows = plan(random_clips(0), 3)
+    assert rows["recording"].to_list()[:6] == [f"class-{name}" for name in ("1-5", "1-6", "0-2", "2-1", "3-8", "1-4")]
+    released = plan_as_released(random_clips(0), 3)
+    assert released["recording"].to_list()[:6] == [
+        f"class-{name}" for name in ("4-0", "1-2", "1-7", "5-5", "0-0", "1-3")
+    ]
+
+
+@pytest.mark.parametrize("draw, settings", [(deal_clips, {}), (draw_clips, {"count": 12})])
+def test_clips_come_in_the_same_order_as_without_background(draw, settings):
+    clips = random_clips(0)
+    background = Background(background_of({"white": [8]}), clips, 0.3, STRETCH)
+    for seed in range(20):
+        rows = plan_with_background(background, clips, seed, draw, **settings)
+        own = rows.loc[rows["event_label"] != "", "recording"].to_list()
+        without = plan(clips, seed) if draw is deal_clips else plan_as_released(clips, seed)
+        assert own == without["recording"].to_list()[: len(own)]
+
+
+def test_mixes_with_background_end_within_their_duration_and_have_no_gap():
+    clips = random_clips(1)
+    background = Background(background_of({"white": [8], "room": [8, 30]}), clips, 0.4, STRETCH)
+    for seed in range(200):
+        rows = plan_with_background(background, clips, seed)
+        assert 55 <= rows["offset"].max() <= 127
+        np.testing.assert_array_equal(rows["onset"].iloc[1:], rows["offset"].iloc[:-1])
+        assert list(rows.columns) == PLAN_COLUMNS
+
+
+def test_stretches_lie_within_their_recording_and_last_as_long_as_asked_for():
+    clips = random_clips(1)
+    recordings = background_of({"white": [8], "room": [8, 30], "own": [0.5, 3000]})
+    background = Background(recordings, clips, 0.5, STRETCH)
+    rows = pd.concat([plan_with_background(background, clips, seed) for seed in range(200)])
+    rows = rows[rows["event_label"] == ""]
+    whole = recordings.set_index("recording")["duration"][rows["recording"]].to_numpy()
+    lengths = (rows["source_offset"] - rows["source_onset"]).to_numpy()
+    assert (rows["source_onset"] >= 0).all() and (rows["source_offset"] <= whole).all()
+    assert (lengths <= 8.001).all() and (lengths[whole > 1] >= 0.998).all()
+    np.testing.assert_allclose(lengths[whole < 1], 0.5, atol=0.002)
+    assert lengths.max() > 7.5 and rows["source_onset"].max() > 2000
+    assert (rows["source_onset"] * 1000 % 1).round(6).isin([0, 1]).all()  # whole milliseconds, as the table holds them
+
+
+def test_kinds_of_background_are_drawn_alike_however_many_recordings_they_have():
+    clips = random_clips(1)
+    background = Background(background_of({"white": [8] * 20, "room": [8] * 2, "own": [600]}), clips, 0.5, STRETCH)
+    rows = pd.concat([plan_with_background(background, clips, seed) for seed in range(200)])
+    drawn = rows.loc[rows["event_label"] == "", "recording"].str.split("/").str[1].value_counts(normalize=True)
+    assert len(drawn) == 3 and np.abs(drawn - 1 / 3).max() < 0.04
