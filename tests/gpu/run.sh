@@ -142,7 +142,7 @@ for name in "${steps[@]}"; do
       ;;
     train) train ;;
     compiled)
-      echo "throughput: {at_once: [], variants: [{compile: true}]}" >"$work/compiled.yaml"
+      echo "benchmarks: {at_once: [], variants: [{compile: true}]}" >"$work/compiled.yaml"
       step compiled ${limit[compiled]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}" \
         "$work/compiled.yaml"
       ;;

@@ -1,22 +1,24 @@
-"""What else computes on a GPU: the job that trains a run, the segmenter, the outputs, the throughput."""
+"""Everything else that computes on a GPU: the job that trains a run, outputs, segmenting, throughput."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import test_throughput as small
 import torch
-from test_throughput import folder  # noqa: F401 (a fixture)
-from test_train_network import CONFIG, WINDOWS, evaluate_network, files, made, said, train  # noqa: F401 (fixtures)
+from noise_run import SCORING, WINDOWS, input_files, output_files, reports, train
+from train_network import evaluate_network
+from workloads import STAGES, workload
 
+from small import paper_network
 from untrained import noise, save_untrained
 from yoho.benchmarks import throughput
 from yoho.networks.device import choose_device, device_name
-from yoho.networks.network import Network, load_network
+from yoho.networks.network import Network
+from yoho.networks.prediction import predict
+from yoho.networks.saving import load_network
 from yoho.segmenting.inference import Predictor
 from yoho.segmenting.segmenter import Segmenter
 from yoho.training.batches import Stored
-from yoho.training.prediction import predict
 from yoho.windows.cutting import window_onsets
 
 pytestmark = pytest.mark.gpu
@@ -26,11 +28,26 @@ NETWORKS = [("mobilenet", "none"), ("vggish", "none"), ("efficientnet", "backbon
 MILLISECOND = 0.001
 
 
+@pytest.fixture
+def files(tmp_path):
+    return input_files(tmp_path)
+
+
+@pytest.fixture
+def made(tmp_path):
+    return output_files(tmp_path)
+
+
+@pytest.fixture
+def said(monkeypatch):
+    return reports(monkeypatch)
+
+
 @pytest.mark.parametrize("graph", ["step", "network", "none"])
-def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(files, made, said, device, graph):  # noqa: F811
+def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(files, made, said, device, graph):
     """Two whole batches an epoch: the graph is captured in the second one."""
     history = train(files, made, device=device.type, epochs=4, graph=graph)
-    evaluate_network(files, made, scoring=CONFIG["scoring"])
+    evaluate_network(files, made, scoring=SCORING)
     network, description = load_network(Path(made.weights).parent)
     assert history["epoch"].tolist() == [1, 2, 3, 4] and history.notna().all(axis=None) and said == []
     assert description["made_with"]["device"] == device_name(device)
@@ -42,7 +59,7 @@ def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(
     np.testing.assert_allclose(outputs, here, atol=1e-4, rtol=0)
 
 
-def test_a_run_goes_on_with_more_epochs(files, made, said, device):  # noqa: F811
+def test_a_run_goes_on_with_more_epochs(files, made, said, device):
     first, second = (train(files, made, device=device.type, epochs=epochs) for epochs in (4, 6))
     assert second.iloc[:4].equals(first) and len(second) == 6 and said == []
 
@@ -51,11 +68,11 @@ def test_a_run_goes_on_with_more_epochs(files, made, said, device):  # noqa: F81
 def test_outputs_on_a_gpu_are_those_on_a_cpu(device, backbone, mask):
     """Float32 is float32: TF32 would be off by a thousandth."""
     torch.manual_seed(0)
-    network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9).eval()
+    network = Network(**paper_network(backbone, mask)).eval()
     network.standardise(-40.0, 23.0)
     features = torch.rand((40, 257, 40), generator=torch.Generator().manual_seed(0)) * -80
     here = predict(network, features, device=CPU)
-    there = predict(network.to(device, memory_format=torch.channels_last), features, device=device, at_once=16)
+    there = predict(network.to(device, memory_format=torch.channels_last), features, device=device, batch_size=16)
     torch.testing.assert_close(there, here, atol=1e-4, rtol=0)
 
 
@@ -88,10 +105,11 @@ def test_a_segmenter_on_a_gpu_gives_the_events_of_one_on_a_cpu(tmp_path, device,
         assert (abs(there[time] - here[time]) <= 1.5 * MILLISECOND).mean() >= 0.99
 
 
-def test_throughput_is_measured(folder, device, tmp_path_factory):  # noqa: F811
-    call = small.NETWORK | small.SIZES, folder, small.TRAINING | {"device": device.type, "precision": "auto"}
-    rows = list(throughput.measure_network(*call, small.THROUGHPUT, device))
-    assert [row["stage"] for row in rows] == small.STAGES and all(row["windows_per_s"] > 0 for row in rows)
-    rates = throughput.train_together(0, tmp_path_factory.mktemp("meeting"), 1, *call, small.THROUGHPUT)
+def test_throughput_is_measured(tmp_path, device, tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(throughput, "SECONDS", 0.01)
+    measured = workload(tmp_path, device=device.type, precision="auto")
+    rows = list(throughput.measure_network(measured, device))
+    assert [row["stage"] for row in rows] == STAGES and all(row["windows_per_s"] > 0 for row in rows)
+    rates = throughput.train_together(0, tmp_path_factory.mktemp("meeting"), 1, measured)
     assert (rates > 0).all()
     assert throughput.peak(device, rows[0]["precision"], 1, 256, 2) > 0

@@ -10,15 +10,27 @@ import pytest
 import torch
 from torch import nn
 
-from small import AUGMENTATION, CPU, SETTINGS, Bar, Killed, NothingKept, Small, bin_scores, made_up, same
+from small import (
+    AUGMENTATION,
+    CPU,
+    SETTINGS,
+    Bar,
+    Killed,
+    NothingKept,
+    Small,
+    bin_scores,
+    made_up,
+    paper_network,
+    same,
+)
 from yoho import job
 from yoho.networks.device import choose_device
 from yoho.networks.network import Network
+from yoho.networks.prediction import predict
 from yoho.training.batches import to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import fit, train_epoch
-from yoho.training.prediction import predict
-from yoho.training.step import Step, adam, choose_precision, masks_of
+from yoho.training.step import Step, adam, augmentation, choose_precision
 
 pytestmark = pytest.mark.gpu
 
@@ -38,7 +50,7 @@ GRAPHS = ["step", "network"]
 
 def network_of(backbone, mask):
     torch.manual_seed(0)
-    network = Network(backbone, mask, "multiply", False, 6, 257, 40, 9)
+    network = Network(**paper_network(backbone, mask))
     network.standardise(-40.0, 23.0)
     return network
 
@@ -53,8 +65,8 @@ def step_of(network, device, **changes):
     """A step of a copy of the network, which is left as it is."""
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
     settings = SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
-    masks = masks_of(AUGMENTATION | {"frequency_width": 8, "time_masks": 2, "time_width": 25}, -40.0)
-    return Step(network, adam(network, settings["learning_rate"], device), masks, settings, device)
+    arguments = augmentation(AUGMENTATION | {"frequency_width": 8, "time_masks": 2, "time_width": 25}, -40.0)
+    return Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
 
 
 def losses(network, device, steps=None, **changes):
@@ -137,13 +149,12 @@ def test_a_compiled_step_loses_what_the_network_as_it_is_loses(device):
 
 
 def train(device, checkpoint=None, network=None, bar=Bar, **changes):
-    """Train the small network, 12 whole batches and a smaller one an epoch."""
+    """Train the small network with 12 whole batches and a smaller one in each epoch; returns `Fitted`."""
     torch.manual_seed(0)
     network, training, valid = network or Small(), made_up(100, 1), made_up(20, 2)
     settings = SETTINGS | {"precision": "bfloat16"} | changes
-    score, checkpoint = bin_scores(valid[1]), checkpoint or NothingKept()
-    result = fit(network, training, valid, None, score, bar, checkpoint, settings=settings, seed=0, device=device)
-    return network, *result
+    run = {"score": bin_scores(valid[1]), "progress": bar, "settings": settings, "seed": 0, "device": device}
+    return fit(network, training, valid, checkpoint or NothingKept(), **run)
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -152,7 +163,7 @@ def test_a_smaller_last_batch_is_trained_between_replays(deterministic, graph):
 
 
 def test_a_training_learns(device):
-    history = train(device, epochs=12, learning_rate=0.003)[1]
+    history = train(device, epochs=12, learning_rate=0.003).history
     assert history["train_data_loss"].iloc[-1] < 0.5 * history["train_data_loss"].iloc[0]
     assert history["f1"].iloc[-1] > 0.9
 
@@ -161,7 +172,7 @@ def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
     """At next to none the weights stand still."""
     network = Small(dropout=0.0)
     network.features[1] = nn.Identity()  # batch statistics move whatever the rate
-    history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5)[1]
+    history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5).history
     rates = history["valid_data_loss"]
     assert rates[3] == pytest.approx(rates[4], rel=1e-2) and rates[0] != pytest.approx(rates[1], rel=1e-2)
 
@@ -199,8 +210,9 @@ def test_a_training_goes_on_where_it_was_killed(tmp_path, deterministic):
 
 def test_a_checkpoint_can_be_read_where_there_is_no_gpu(tmp_path, device):
     path = tmp_path / "checkpoint.pt"
-    network, *_ = train(device, Checkpoint(path, {}, pytest.fail))
-    kept = Checkpoint(path, {}, pytest.fail).load(CPU)
+    network = Small()
+    train(device, Checkpoint(path, {}, pytest.fail), network)
+    kept = Checkpoint(path, {}, pytest.fail).restore(CPU)
     assert all(tensor.device == CPU for tensor in kept["network"].values())
     here = Small()
     here.load_state_dict(kept["network"])
@@ -225,7 +237,7 @@ def test_windows_kept_in_bfloat16_take_half_of_the_memory_and_train_as_well(dete
     if deterministic.type == "cuda":
         assert kept.dtype == torch.bfloat16 and kept.element_size() == 2 and targets.dtype == torch.float32
     assert (kept.cpu().float() - data[0]).abs().max() <= 0.25  # dB: seven bits of up to 80
-    full, half = (train(deterministic, kept=own, precision="float32")[1] for own in ("float32", "bfloat16"))
+    full, half = (train(deterministic, kept=own, precision="float32").history for own in ("float32", "bfloat16"))
     np.testing.assert_allclose(full["train_data_loss"], half["train_data_loss"], rtol=0.05)
 
 
@@ -246,7 +258,7 @@ def one_of_two(number, device, queue):
     """A training in a process of its own."""
     torch.set_num_threads(1)
     chosen = choose_device(device, deterministic=True)
-    _, history, _, weights, _ = train(chosen)
+    history, _, weights, _ = train(chosen)
     queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))
 
 
@@ -259,7 +271,7 @@ def test_trainings_side_by_side_do_not_touch_each_other(deterministic):
     found = [queue.get(timeout=90) for _ in processes]
     for process in processes:
         process.join()
-    _, history, _, weights, _ = train(deterministic)
+    history, _, weights, _ = train(deterministic)
     for _, own, tensors in found:
         assert own == history.to_csv()
         assert all(np.array_equal(tensors[name], weights[name].numpy()) for name in weights)
