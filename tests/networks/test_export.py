@@ -6,9 +6,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from digest import SCRIPTS
 from torch import nn
 
+from digest import SCRIPTS
 from small import paper_network
 from yoho import InputError
 from yoho.networks.export import LogMelLayer, export
