@@ -2,7 +2,9 @@
 import re
 import sys
 
-sys.path.append(str(workflow.current_basedir / "../scripts"))  # The sources of recordings are records of the package.
+from digest import SCRIPTS, WEIGHTS, code_digest
+
+sys.path.append(str(SCRIPTS))  # The sources of recordings are records of the package there.
 
 from datasets import (
     DATA_KEYS,
@@ -17,7 +19,6 @@ from datasets import (
     source_files,
     source_of,
 )
-from digest import SCRIPTS, WEIGHTS, code_digest
 from runs import Runs
 from validate import check_config
 
