@@ -1,6 +1,6 @@
-"""Small networks in which a convolution and a module behind it look like a pair and are none.
+"""Small networks in which a convolution and the module after it look like a pair, but must not be merged.
 
-Each body is made with `reader`, which builds that module: a batch norm or an activation.
+reader: builds that module, a batch norm or an activation.
 """
 
 import torch
@@ -12,7 +12,7 @@ CHANNELS = 4
 
 
 class Tiny(nn.Module):
-    """A network as `folded` takes it: windows (batch, 12, 8) through a body and a head to (batch, 12, 3)."""
+    """A network for `folded`: a body and a head map windows (batch, 12, 8) to (batch, 12, 3)."""
 
     def __init__(self, body, reader):
         super().__init__()
@@ -33,7 +33,7 @@ def convolution(kind=nn.Conv2d, inputs=1):
 
 
 class Body(nn.Module):
-    """A convolution and what reads it; `shortcut` is another way around both."""
+    """A convolution and its reader; `shortcut` bypasses both."""
 
     def __init__(self, reader):
         super().__init__()
@@ -116,7 +116,7 @@ class Standardised(Body):
 
 
 class Hooked(Body):
-    """What cannot be seen: a hook of somebody else changes what the convolution gives."""
+    """A hook of other code changes the convolution's output, which tracing cannot see."""
 
     def __init__(self, reader):
         super().__init__(reader)

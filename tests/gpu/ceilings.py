@@ -1,8 +1,8 @@
-"""What a machine is, and what it reaches at most: floating-point operations and bytes per second, as JSON.
+"""Describe a machine and measure the most operations and bytes per second that it reaches, as JSON.
 
     PYTHONPATH=workflow/scripts python tests/gpu/ceilings.py ceilings.json [--device cpu]
 
-Every other rate of the machine can be read as a share of these. On a CPU the sizes are small: a rehearsal.
+Other rates of the machine can be compared with these. On a CPU the sizes are small, as a rehearsal.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def machine(device):
 
 
 def said(*command):
-    """What a program prints, or why it prints nothing."""
+    """The lines that a program prints, or the error that kept it from printing."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.splitlines()
     except (OSError, subprocess.SubprocessError) as error:
@@ -67,7 +67,7 @@ def ceilings(device):
         rates[f"matrix_product_{str(kind).removeprefix('torch.')}"] = rate / 1e12  # 10^12 operations per second
     here = torch.ones(copied, dtype=torch.uint8)
     there, target = here.to(device), torch.empty_like(here, device=device)
-    # Bytes read and bytes written count alike.
+    # Bytes read and bytes written both count.
     rates["copy_on_device"] = 2 * copied / seconds(lambda: target.copy_(there), device) / 1e9  # GB/s
     if gpu:
         rates["copy_to_device_pageable"] = copied / seconds(lambda: target.copy_(here), device) / 1e9
@@ -77,7 +77,7 @@ def ceilings(device):
 
 
 def seconds(action, device):
-    """Median time of an action, after one that does not count."""
+    """Median time of an action; the first call does not count."""
     times = []
     for _ in range(TURNS + 1):
         start = time.perf_counter()

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Collect into .whl/ the wheels that a GPU machine without a package registry lacks, for Linux on x86-64:
-#   tests/gpu/collect_wheels.sh [PYTHON_VERSION]      # of that machine: 3.12 where nothing is said
-# wheels.txt names them, requirements.txt pins their versions. tests/gpu/run.sh installs them there.
+#   tests/gpu/collect_wheels.sh [PYTHON_VERSION]      # Python of that machine, by default 3.12
+# wheels.txt names them, requirements.txt pins their versions, and tests/gpu/run.sh installs them on that machine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 version=${1:-3.12}
-source_only='^(connection-pool|dcase-util|sed-eval)$' # pure Python, published without a wheel of this version
+source_only='^(connection-pool|dcase-util|sed-eval)$' # pure Python; this version has no published wheel
 
 platforms=(--platform any --platform manylinux1_x86_64 --platform manylinux2014_x86_64)
 for glibc in 5 12 17 24 27 28 31 34; do

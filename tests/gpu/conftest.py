@@ -1,4 +1,4 @@
-"""The device of these tests: a GPU; or, with `--device cpu`, the processor, on which they rehearse themselves."""
+"""The device of these tests: a GPU, or with `--device cpu` the processor, as a rehearsal."""
 
 import os
 
@@ -7,7 +7,7 @@ import torch
 
 from yoho.networks.device import choose_device
 
-# Read when cuBLAS starts, which the first test may do that is not deterministic.
+# cuBLAS reads it when it starts, possibly in a test that is not deterministic.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 

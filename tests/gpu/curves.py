@@ -1,9 +1,9 @@
-"""Keep the curves of trainings that go on, in one table. For tests/gpu/run.sh:
+"""Save the curves of running trainings in one table. For tests/gpu/run.sh:
 
     python tests/gpu/curves.py RESULTS CURVES COMMAND...
 
-CURVES is written anew whenever a checkpoint under RESULTS has changed while the command runs: a row for each run and
-epoch, as in history.csv. A training that is cut short writes no history.csv, but it leaves these rows.
+While the command runs, CURVES is rewritten whenever a checkpoint under RESULTS changes. It has a row for each run and
+epoch, as in history.csv, which an interrupted training does not write.
 """
 
 import signal
@@ -17,26 +17,26 @@ import torch
 
 
 def main(results, curves, *command):
-    """Run the command; its exit code."""
-    signal.signal(signal.SIGTERM, lambda *_: None)  # The command gets it too, and is waited for.
+    """Run the command; returns its exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: None)  # The command gets the signal too and ends by itself.
     with subprocess.Popen(command) as process:
         seen, running = {}, True
         while running:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(1)
-                running = False  # The checkpoints are looked at once more.
+                running = False  # Look at the checkpoints once more.
             found = {path: path.stat().st_mtime_ns for path in sorted(Path(results).glob("*/runs/*/checkpoint.pt"))}
             if found != seen:
                 seen = found
                 try:
                     write(found, Path(curves))
-                except Exception as error:  # whatever it is, the training goes on
+                except Exception as error:  # No error here may stop the training.
                     print(f"{curves}: not written ({error!r})", flush=True)
     return process.returncode
 
 
 def write(checkpoints, curves):
-    """Replace the table by the histories in some checkpoints."""
+    """Replace the table by the histories of these checkpoints."""
     histories = {}
     for path in checkpoints:
         state = torch.load(path, weights_only=True, mmap=True, map_location="cpu")["state"]

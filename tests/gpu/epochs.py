@@ -1,10 +1,10 @@
-"""How many epochs fit into the time that is left. For tests/gpu/run.sh:
+"""How many epochs fit into the remaining time. For tests/gpu/run.sh:
 
     python tests/gpu/epochs.py setting KEY.KEY CONFIG...    # a setting of merged configs
-    python tests/gpu/epochs.py next ROUNDS LEFT MOST        # epochs to train to in the next round; 0: no more fit
+    python tests/gpu/epochs.py next ROUNDS LEFT MOST        # epochs to reach in the next round, or 0 if no more fit
 
-A round trains every network to one number of epochs. ROUNDS is a file with a line for each round: that number, and the
-seconds that the round took; LEFT: seconds; MOST: epochs of the config.
+A round trains every network to the same number of epochs. ROUNDS is a file with a line for each round: this number and
+the seconds that the round took. LEFT: remaining seconds; MOST: epochs of the config.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-USED = 0.9  # of the time that is left: no two rounds are equally fast
+USED = 0.9  # of the remaining time, since rounds differ in speed
 
 
 def setting(keys, *configs):
@@ -27,22 +27,22 @@ def setting(keys, *configs):
 
 
 def next_epochs(rounds, left, most):
-    """Epochs that every network can have had after one more round; 0 where not one more fits.
+    """Epochs that every network can reach in one more round; 0 if not one more epoch fits.
 
-    rounds: [(epochs that every network has had after it, seconds that it took)]; left: seconds.
-    A round takes some time whatever it trains, and more with every epoch. After one round that time cannot be told from
-    the epochs' own: all of it is counted as theirs, which is too much. After two it can.
+    rounds: [(epochs reached, seconds taken)]; left: remaining seconds.
+    A round takes a fixed time and a time for each epoch. The first round cannot separate the two and attributes all of
+    its time to the epochs, which overestimates theirs. Two rounds can.
     """
     reached = [0] + [epochs for epochs, _ in rounds]
     trained = [after - before for before, after in zip(reached, reached[1:])]
     took = [max(seconds, 1) for _, seconds in rounds]
-    each, whatever = took[-1] / trained[-1], 0.0
+    each, fixed = took[-1] / trained[-1], 0.0
     if len(rounds) > 1:
         more, longer = trained[-1] - trained[-2], took[-1] - took[-2]
-        if more * longer > 0:  # of two rounds the one with more epochs took longer
+        if more * longer > 0:  # The round with more epochs took longer.
             each = min(each, longer / more)
-            whatever = took[-1] - each * trained[-1]
-    epochs = min(reached[-1] + int((USED * left - whatever) / each), most)
+            fixed = took[-1] - each * trained[-1]
+    epochs = min(reached[-1] + int((USED * left - fixed) / each), most)
     return epochs if epochs > reached[-1] else 0
 
 

@@ -1,30 +1,30 @@
 #!/usr/bin/env bash
-# What is worth knowing of a machine with a GPU, within some minutes of it:
-#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all but the last of them, in this order
+# Tests and measures a machine with a GPU within a few minutes:
+#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all of them except the last, in this order
 #
-#   ceilings     what the machine is, and the most operations and bytes per second that it reaches
-#   tests        pytest -m gpu tests/gpu
-#   data         recordings, mixes and windows of config/gpu-minutes.yaml
-#   throughput   results/tables/throughput.csv
-#   train        Figures 4-6: all networks for as many epochs as fit until MINUTES after the start
-#   compiled     results/tables/throughput.csv with torch.compile, which takes minutes; it is kept as compiled.csv
+#   ceilings     describes the machine, and measures the most operations and bytes per second that it reaches
+#   tests        runs pytest -m gpu tests/gpu
+#   data         makes the recordings, mixes and windows of config/gpu-minutes.yaml
+#   throughput   makes results/tables/throughput.csv
+#   train        makes Figures 4-6, with as many epochs for all networks as fit until MINUTES after the start
+#   compiled     makes throughput.csv with torch.compile, which takes minutes, and saves it as compiled.csv
 #
-# Options, as environment variables:
-#   OUT      where results go; what a former run left there is replaced (results/gpu)
-#   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU
-#   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, installed where there is no Snakemake (.whl)
-#   PYTHON   a Python that has PyTorch (python3)
-#   TMPDIR   where some 4 GB of audio and windows lie meanwhile (/tmp)
+# Options are environment variables, here with their defaults in brackets:
+#   OUT      folder of the results; files from an earlier run are replaced (results/gpu)
+#   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU ()
+#   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, which are installed if Snakemake is missing (.whl)
+#   PYTHON   a Python with PyTorch (python3)
+#   TMPDIR   folder for 4 GB of temporary audio and windows (/tmp)
 #
-# OUT holds steps.tsv (exit code and seconds of every step), run.log, ceilings.json, tests.xml, throughput.csv,
-# compiled.csv, curves.csv (every epoch of every training), and results.tar.gz: tables, figures, curves, scores and logs
-# as they were after each step. Where the script is killed, all that finished steps made is there, and of a training
-# every finished epoch. Weights and audio are made in a temporary folder, and removed. A step that fails or takes too
-# long does not stop those after it. The exit code is 0 if every step succeeded, and 1 otherwise.
+# OUT then holds steps.tsv (exit code and seconds of each step), run.log, ceilings.json, tests.xml, throughput.csv,
+# compiled.csv, curves.csv (each epoch of each training) and results.tar.gz (tables, figures, curves, scores and logs as
+# of the end of each step). If the script is killed, OUT holds the results of finished steps and every finished epoch
+# of a training. Weights and audio are made in a temporary folder, which is removed. A step that fails or exceeds its
+# limit does not stop the next one. The exit code is 0 if every step succeeded, and 1 otherwise.
 set -uo pipefail
 all=(ceilings tests data throughput train compiled)
 steps=("${all[@]::5}")
-declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; `train`: what is left
+declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; the rest: train
 first_round=4 # epochs
 
 usage() {
@@ -65,7 +65,7 @@ on=() pace=1
 workflow=(--directory "$work" --profile workflow/profiles/gpu --keep-going --keep-incomplete --nolock)
 workflow+=(--set-threads collect_recordings="$(nproc)" --resources gpu=5 --configfile "${overlays[@]}")
 
-# How busy the GPU is, every second.
+# Record the GPU's load every second.
 if command -v nvidia-smi >/dev/null; then
   timeout "$deadline" nvidia-smi --query-gpu=timestamp,utilization.gpu,memory.used,power.draw --format=csv --loop=1 \
     >"$work/kept/gpu.csv" 2>&1 &
@@ -73,20 +73,20 @@ fi
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
-left() { echo $((deadline - SECONDS - 10)); } # the rest is for ending a command and for keeping what it made
+left() { echo $((deadline - SECONDS - 10)); } # reserved for ending a command and saving its results
 
-# step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then keep what it made.
+# step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then save its results.
 step() {
   local name=$1 seconds=$(($2 * pace)) begun=$SECONDS code=0 signal=TERM
   shift 2
-  [[ $name == tests ]] && signal=INT # then pytest still says what it found
-  rm -f "$work/results/tables/throughput.csv" # of an earlier step
+  [[ $name == tests ]] && signal=INT # pytest then still reports its results
+  rm -f "$work/results/tables/throughput.csv" # from an earlier step
   ((seconds > $(left))) && seconds=$(left)
   printf '\n==== %s, at most %s s: %s\n' "$name" "$seconds" "$*" >>"$out/run.log"
   if ((seconds > 0)); then
     timeout --signal=$signal --kill-after=5 "$seconds" "$@" >>"$out/run.log" 2>&1 || code=$?
   else
-    code=124 # no time is left: as if it had run into its limit
+    code=124 # no time is left, which counts as reaching the limit
   fi
   ((code == 0)) || failed=1
   printf '%s\t%s\t%s\n' "$name" "$code" $((SECONDS - begun)) | tee -a "$out/steps.tsv"
@@ -94,8 +94,8 @@ step() {
   return "$code"
 }
 
-# keep NAME: put all small files of the results into results.tar.gz, as NAME/. Each round of training has a folder of
-# its own, so that a round that is cut short does not overwrite the one before.
+# keep NAME: put all small files of the results into results.tar.gz, as NAME/. Each round of training has its own
+# folder, so that an interrupted round does not overwrite the previous one.
 keep() {
   mkdir -p "$work/kept/$1" "$work/results"
   (cd "$work/results" &&
@@ -106,8 +106,8 @@ keep() {
   tar -czf "$out/results.tar.gz.part" -C "$work/kept" . && mv "$out/results.tar.gz.part" "$out/results.tar.gz"
 }
 
-# Rounds of training: in each all networks reach one number of epochs, so that their curves are equally long wherever
-# the time ends. The first one is short, for figures in any case. The times of the rounds say how many epochs still fit.
+# Train in rounds: in each, all networks reach the same number of epochs, so that their curves are equally long whenever
+# the time ends. The first round is short, to have figures in any case. The times of rounds show how many epochs fit.
 train() {
   local epochs=$((first_round < most ? first_round : most)) begun
   while ((epochs > 0)); do
@@ -115,7 +115,7 @@ train() {
     echo "training: {epochs: $epochs}" >"$work/epochs.yaml"
     step "train-$epochs" "$(left)" "$python" tests/gpu/curves.py "$work/results" "$out/curves.csv" \
       "$python" -m snakemake all "${workflow[@]}" "$work/epochs.yaml"
-    # Where no network has come that far, something is broken, or the time is up.
+    # If no network has come that far, something is broken or the time is up.
     grep -qs "^$epochs," "$work"/results/*/runs/*/history.csv || return
     echo "$epochs $((SECONDS - begun))" >>"$work/rounds.txt"
     epochs=$("$python" tests/gpu/epochs.py next "$work/rounds.txt" "$(left)" "$most")

@@ -1,4 +1,4 @@
-"""tests/gpu/run.sh without a GPU: a stand-in for Python answers in place of its steps."""
+"""tests/gpu/run.sh without a GPU: a stand-in for Python replaces its steps."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from places import ROOT
 KIT = ROOT / "tests" / "gpu"
 EPOCHS = runpy.run_path(KIT / "epochs.py")
 
-# Each step does what its case says; epochs.py is the real one. An epoch takes a tenth of a second.
+# Each step runs the command of its case; epochs.py is the real one. An epoch takes a tenth of a second.
 STAND_IN = """#!/usr/bin/env bash
 case "$*" in
   "-c import snakemake") ;;
@@ -91,7 +91,7 @@ def test_a_table_is_kept_under_the_name_of_the_step_that_made_it(run):
     assert "throughput/tables/throughput.csv" in files and "compiled/tables/throughput.csv" not in files
 
 
-def test_a_failing_step_stops_no_other_and_is_told_by_the_exit_code(run):
+def test_a_failing_step_stops_no_other_and_shows_in_the_exit_code(run):
     code, steps, files, _ = run(9, "tests", "throughput", "train", epochs=1, tests="exit 3", throughput="kill -9 $$")
     assert code == 1
     assert steps["tests"] == "3" and steps["throughput"] == "137"
@@ -146,13 +146,13 @@ def test_a_machine_without_snakemake_and_wheels_is_one_line(tmp_path):
 @pytest.mark.parametrize(
     "rounds, left, most, epochs",
     [
-        ([(4, 40)], 200, 100, 4 + 18),  # 10 s an epoch, whatever else is in them
-        ([(4, 40), (14, 60)], 100, 100, 14 + 19),  # 6 epochs more took 20 s more, so 27 s go elsewhere
-        ([(4, 40), (14, 60), (20, 48)], 100, 100, 20 + 20),  # 4 epochs fewer took 12 s less
-        ([(4, 40), (14, 30)], 100, 100, 14 + 30),  # more epochs were faster: 3 s for each, whatever else is in them
-        ([(4, 40), (14, 60)], 100, 20, 20),  # all that the config asks for
-        ([(4, 40), (14, 60)], 100, 14, 0),  # which are done
-        ([(4, 40), (14, 60)], 30, 100, 0),  # not one fits
+        ([(4, 40)], 200, 100, 4 + 18),  # 10 s for each epoch, which includes the fixed time
+        ([(4, 40), (14, 60)], 100, 100, 14 + 19),  # 6 more epochs took 20 s more, so the fixed time is 27 s
+        ([(4, 40), (14, 60), (20, 48)], 100, 100, 20 + 20),  # 4 fewer epochs took 12 s less
+        ([(4, 40), (14, 30)], 100, 100, 14 + 30),  # more epochs took less: 3 s for each, which includes the fixed time
+        ([(4, 40), (14, 60)], 100, 20, 20),  # the config asks for no more
+        ([(4, 40), (14, 60)], 100, 14, 0),  # all of them are done
+        ([(4, 40), (14, 60)], 30, 100, 0),  # none fits
         ([(4, 40)], -5, 100, 0),
     ],
 )
@@ -189,7 +189,7 @@ sys.exit(3)
 
 @pytest.mark.slow
 def test_curves_of_a_training_that_is_cut_short_are_kept(tmp_path, capfd):
-    """Its exit code is handed on. What cannot be read harms neither the training nor what was kept."""
+    """The exit code is passed on, and an unreadable checkpoint affects neither the training nor the saved rows."""
     curves = runpy.run_path(KIT / "curves.py")["main"]
     assert curves(tmp_path, tmp_path / "curves.csv", sys.executable, "-c", TRAINING, tmp_path) == 3
     assert (tmp_path / "curves.csv").read_text() == "run,epoch,f1\none,1,0.1\none,2,0.2\n"

@@ -45,7 +45,7 @@ def said(monkeypatch):
 
 @pytest.mark.parametrize("graph", ["step", "network", "none"])
 def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(files, made, said, device, graph):
-    """Two whole batches an epoch: the graph is captured in the second one."""
+    """Each epoch has two whole batches, so that the graph is captured in the second epoch."""
     history = train(files, made, device=device.type, epochs=4, graph=graph)
     evaluate_network(files, made, scoring=SCORING)
     network, description = load_network(Path(made.weights).parent)
@@ -66,7 +66,7 @@ def test_a_run_goes_on_with_more_epochs(files, made, said, device):
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_outputs_on_a_gpu_are_those_on_a_cpu(device, backbone, mask):
-    """Float32 is float32: TF32 would be off by a thousandth."""
+    """With TF32 they would differ by a thousandth."""
     torch.manual_seed(0)
     network = Network(**paper_network(backbone, mask)).eval()
     network.standardise(-40.0, 23.0)
@@ -78,7 +78,7 @@ def test_outputs_on_a_gpu_are_those_on_a_cpu(device, backbone, mask):
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backbone, mask):
-    """In 99.9 % of all bins and classes: whether one sounds, and if so from when to when."""
+    """In 99.9 % of all bins and classes, presence and times agree."""
     run = save_untrained(tmp_path / "run", backbone, mask)
     samples = noise(120)
     first = np.round(window_onsets(120, 2.56, 1.96) * 44100).astype(int)
@@ -98,7 +98,7 @@ def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backb
 def test_a_segmenter_on_a_gpu_gives_the_events_of_one_on_a_cpu(tmp_path, device, decoding):
     run = save_untrained(tmp_path / "run")
     segmenters = [Segmenter.load(run, decoding=decoding, device=name) for name in (device.type, "cpu")]
-    assert not torch.backends.cudnn.benchmark  # it would try its algorithms in every thread, for every size of batch
+    assert not torch.backends.cudnn.benchmark  # It would time its algorithms in every thread and for every batch size.
     there, here = (segmenter(noise(60), 44100) for segmenter in segmenters)
     assert len(here) and there["event_label"].tolist() == here["event_label"].tolist()
     for time in ("onset", "offset"):

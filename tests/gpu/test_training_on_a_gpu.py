@@ -1,4 +1,4 @@
-"""Training on a GPU: as graphs, kernel by kernel, streamed, resumed, in every number format, side by side."""
+"""Training on a GPU: with graphs, kernel by kernel, streamed, resumed, in each number format, side by side."""
 
 import copy
 import io
@@ -42,9 +42,9 @@ NETWORKS = [
     ("efficientnet", "backbone"),
 ]
 BATCH = 8
-# Of a loss in float32. An untrained YOHO enlarges rounding: on a CPU, sums in another order move its loss by 0.0002.
+# Relative, of a float32 loss. Untrained, YOHO amplifies rounding: on a CPU another order of sums changes it by 0.0002.
 ROUNDING = 0.001
-STEPS = {"cuda": 20, "cpu": 3}  # a rehearsal takes fewer
+STEPS = {"cuda": 20, "cpu": 3}  # fewer for a rehearsal
 GRAPHS = ["step", "network"]
 
 
@@ -62,7 +62,7 @@ def windows(count=BATCH):
 
 
 def step_of(network, device, **changes):
-    """A step of a copy of the network, which is left as it is."""
+    """A `Step` with a copy of the network."""
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
     settings = SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
     arguments = augmentation(AUGMENTATION | {"frequency_width": 8, "time_masks": 2, "time_width": 25}, -40.0)
@@ -70,7 +70,7 @@ def step_of(network, device, **changes):
 
 
 def losses(network, device, steps=None, **changes):
-    """Losses of some steps on the same windows, and the weights after them."""
+    """Losses of several steps on the same windows, and the weights after them."""
     steps = steps or STEPS[device.type]
     step, batch = step_of(network, device, **changes), [part.to(device) for part in windows()]
     torch.manual_seed(0)
@@ -88,7 +88,7 @@ def losses(network, device, steps=None, **changes):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone, mask, precision, graph):
-    """Twenty steps to the bit, three of them before the capture: dropout, stochastic depth and SpecAugment included."""
+    """Twenty steps are equal to the bit, with dropout, stochastic depth and SpecAugment; three precede the capture."""
     network = network_of(backbone, mask)
     (eager, weights), (captured, same_weights) = (
         losses(network, deterministic, precision=precision, graph=own) for own in ("none", graph)
@@ -100,9 +100,9 @@ def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_a_graph_learns(device, backbone, mask):
-    """With the fastest algorithms, in the number format that trainings take, on the same windows again and again."""
+    """With the fastest algorithms and the number format of trainings, on the same windows in every step."""
     if device.type == "cpu":
-        pytest.skip("it takes a processor minutes")
+        pytest.skip("a processor needs minutes for it")
     network = network_of(backbone, mask)
     found, _ = losses(network, device, steps=60, precision=choose_precision(network, device, "auto"))
     assert found.isfinite().all() and found[-10:, 0].mean() < 0.9 * found[:10, 0].mean()
@@ -110,7 +110,7 @@ def test_a_graph_learns(device, backbone, mask):
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backbone, mask):
-    """Each convolution rounds to eight bits; in the first step their errors add up as the steps of a random walk."""
+    """Each convolution rounds to eight bits, and in the first step the errors add up like a random walk."""
     network = network_of(backbone, mask)
     (full, _), (half, _) = (losses(network, deterministic, precision=own) for own in ("float32", "bfloat16"))
     convolutions = sum(isinstance(module, nn.Conv2d) for module in network.modules())
@@ -119,7 +119,7 @@ def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backb
 
 
 def without_dropout(network):
-    """The same network without dropout and stochastic depth, whose draws differ."""
+    """The same network without dropout and stochastic depth, which draw differently on each device."""
     for module in network.modules():
         if isinstance(module, nn.Dropout | nn.Dropout2d):
             module.p = 0.0
@@ -169,9 +169,9 @@ def test_a_training_learns(device):
 
 
 def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
-    """At next to none the weights stand still."""
+    """At a tiny rate the weights stay almost the same."""
     network = Small(dropout=0.0)
-    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
+    network.features[1] = nn.Identity()  # batch statistics change at any rate
     history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5).history
     rates = history["valid_data_loss"]
     assert rates[3] == pytest.approx(rates[4], rel=1e-2) and rates[0] != pytest.approx(rates[1], rel=1e-2)
@@ -243,7 +243,7 @@ def test_windows_kept_in_bfloat16_take_half_of_the_memory_and_train_as_well(dete
 
 def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
     if device.type == "cpu":
-        pytest.skip("a processor's memory is another matter")
+        pytest.skip("this test is about a GPU's memory")
     log, terminal = io.StringIO(), io.StringIO()
     monkeypatch.setattr(job, "TERMINAL", terminal)
     with pytest.raises(RuntimeError) as raised:

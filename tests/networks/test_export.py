@@ -32,7 +32,7 @@ DESCRIPTION = {
 
 
 def waveforms():
-    """Windows that differ in what can go wrong: (windows, samples) float32."""
+    """Windows in which different things can go wrong: (windows, samples) float32, and their names."""
     rng = np.random.default_rng(0)
     seconds = np.arange(SAMPLES) / RATE
     tone = np.sin(2 * np.pi * 117.3 * seconds)
@@ -56,7 +56,7 @@ WAVEFORMS, NAMES = waveforms()
 
 
 def save(folder, backbone, mask):
-    """A network with random weights whose outputs are far from all being alike."""
+    """Save a network with random weights whose outputs vary widely."""
     torch.manual_seed(0)
     arguments = paper_network(backbone, mask, classes=len(LABELS))
     network = Network(**arguments)
@@ -114,7 +114,7 @@ def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
 
 
 def compare(folder, tolerance):
-    """Assert that the file gives what features and network give, however many windows at once.
+    """Assert that the file computes what front end and network compute, for any number of windows.
 
     Random networks are shaky: the 0.0001 dB between the two log-mels move a MobileNet's outputs by 0.0008, in double
     precision too. Trained ones agreed within 0.00002.
@@ -160,7 +160,7 @@ def test_file_says_how_to_cut_and_to_decode(exported):
     }
 
 
-def test_file_is_one_and_tells_no_place_of_this_machine(exported):
+def test_export_is_a_single_file_without_paths_of_this_machine(exported):
     assert {path.name for path in exported.iterdir()} == {"network.onnx", "model.json", "weights.safetensors"}
     content = (exported / "network.onnx").read_bytes()
     assert b".py" not in content and str(ROOT).encode() not in content

@@ -27,7 +27,7 @@ PLACES = [(backbone, mask) for backbone in BACKBONES for mask in mask_positions(
 def build(backbone, mask, masking="multiply", classes=6):
     """A network with random weights whose batch statistics fit the windows below.
 
-    Untouched statistics (mean 0, variance 1) would let the signal of so deep a network vanish in evaluation.
+    With the initial statistics (mean 0, variance 1) the signal would vanish in so deep a network.
     """
     torch.manual_seed(0)
     network = Network(**paper_network(backbone, mask, masking, classes))
@@ -44,7 +44,7 @@ def build(backbone, mask, masking="multiply", classes=6):
 
 @pytest.fixture(scope="module")
 def network():
-    """A function that gives the network of a backbone, mask position and masking for six classes, built once."""
+    """A function that builds the network of a backbone, mask position and masking for six classes, and caches it."""
     return functools.cache(build)
 
 
@@ -71,11 +71,11 @@ def test_folded_network_computes_the_same_without_batch_norm(network, backbone, 
     left = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
     # LinearVGGish has a ReLU between its last convolution and its batch norm.
     assert len(left) == (1 if backbone == "vggish_linear" else 0)
-    assert torch.equal(expected, evaluated(model))  # the network itself is as it was
+    assert torch.equal(expected, evaluated(model))  # The network itself did not change.
 
 
 def norm():
-    """A batch norm with statistics of its own."""
+    """A batch norm with random statistics."""
     module = nn.BatchNorm2d(CHANNELS)
     for tensor in (module.running_mean, module.weight.data, module.bias.data):
         tensor.normal_()
@@ -84,7 +84,7 @@ def norm():
 
 
 def assert_folded(model, left):
-    """Assert that folding keeps what a network computes and leaves so many batch norms."""
+    """Assert that folding does not change what a network computes and leaves this many batch norms."""
     example = random_windows(model, (2, 12, 8))
     with torch.inference_mode():
         fast = folded(model, example)
@@ -94,11 +94,11 @@ def assert_folded(model, left):
 
 @pytest.mark.parametrize("body, left", [(Body, 0), *[(trap, 2 if trap is TwoReaders else 1) for trap in TRAPS]])
 def test_batch_norm_is_folded_only_if_it_alone_reads_its_convolution(monkeypatch, body, left):
-    monkeypatch.setattr("yoho.networks.folding.proved", lambda *_: True)  # what is found out must do without
+    monkeypatch.setattr("yoho.networks.folding.proved", lambda *_: True)  # so that only tracing decides
     assert_folded(Tiny(body, norm), left)
 
 
-def test_what_cannot_be_seen_is_found_by_proving():
+def test_what_tracing_cannot_see_is_found_by_proving():
     assert_folded(Tiny(Hooked, norm), left=1)
 
 
@@ -230,7 +230,7 @@ def test_windows_of_a_batch_do_not_mix_in_evaluation(network, backbone):
 
 @pytest.mark.parametrize("backbone", ["mobilenet", "vggish", "vggish_linear"])
 def test_bins_follow_one_another_in_time(network, backbone):
-    """A change in the last quarter of the window moves the last bin more than the first.
+    """A change in the last quarter of the window changes the last bin more than the first.
 
     (EfficientNet's squeeze-and-excitation spreads it over the whole window.)
     """
@@ -284,11 +284,11 @@ def test_vggish_as_released_has_its_number_of_parameters(network):
     [
         ("none", "multiply", 4_900_081, 4_852_174),
         ("backbone", "multiply", 4_984_530 - 1280, 4_935_343),
-        ("backbone", "multiply_and_divide", 4_984_530, 4_935_343),  # with the frozen ones, a weight per channel
+        ("backbone", "multiply_and_divide", 4_984_530, 4_935_343),  # including the frozen ones, one for each channel
     ],
 )
 def test_efficientnet_has_the_released_number_of_parameters(network, mask, masking, parameters, learnt):
-    """Less 3: the mean, variance and count of Keras's own Normalization layer, for which buffers stand here."""
+    """Minus 3: mean, variance and count of Keras's Normalization layer, which is replaced by buffers here."""
     model = network("efficientnet", mask, masking)
     size = network_size(model, FRAMES, BANDS)
     assert size["parameters"] == parameters - 3
@@ -463,7 +463,7 @@ def test_wide_open_mask_keeps_the_features_and_a_shut_one_removes_them(mask):
     torch.testing.assert_close(mask(features), features)
     set_bias(mask, -100.0)
     assert mask(features).abs().max() < 1e-30
-    set_bias(mask, -1000.0)  # the sigmoid underflows: still no NaN
+    set_bias(mask, -1000.0)  # The sigmoid underflows, but gives no NaN.
     assert (mask(features) == 0).all()
 
 
@@ -478,7 +478,7 @@ def test_mask_is_not_the_identity_and_weighs_places_not_channels(mask):
 
 @pytest.mark.parametrize("backbone, position", [place for place in PLACES if place[1] != "none"])
 def test_shut_mask_silences_the_network(network, backbone, position):
-    """With the mask shut two different windows give one output; open, they do not."""
+    """With the mask shut, two different windows give the same output; open, they do not."""
     model = network(backbone, position)
     last = [module for module in model.neck if isinstance(module, Mask)][-1].weigh[-2]
     assert not torch.allclose(*evaluated(model), atol=1e-6)
@@ -506,7 +506,7 @@ def some_features():
 
 @pytest.mark.parametrize("bias", [0.0, -5.0, -60.0])
 def test_released_mask_is_the_identity_and_the_described_one_is_not(mask, bias):
-    """To the two roundings of a product and a quotient, however small the weights."""
+    """Up to the rounding of a product and a quotient, even for tiny weights."""
     set_bias(mask, bias)
     features = some_features()
     with torch.no_grad():
@@ -515,7 +515,7 @@ def test_released_mask_is_the_identity_and_the_described_one_is_not(mask, bias):
 
 
 def test_released_mask_is_not_moved_by_the_loss_and_the_described_one_is(mask):
-    """Gradients of the mask's weights are the rounding errors of sums that are 0."""
+    """The gradients of its weights are only rounding errors of sums that are 0."""
     released = divided(mask)
     for block in (mask, released):
         block(some_features()).square().sum().backward()
@@ -525,7 +525,7 @@ def test_released_mask_is_not_moved_by_the_loss_and_the_described_one_is(mask):
 
 
 def test_released_mask_gives_nan_just_where_its_sigmoid_underflows_and_the_described_one_nowhere(mask):
-    """In single precision that is from a logit of -89 on, and in some implementations from -104 on."""
+    """In single precision it underflows below a logit of -89, in some implementations below -104."""
     released, features, shut = divided(mask), some_features(), []
     for block in (mask, released):
         nn.init.zeros_(block.weigh[-2].weight)  # the bias alone is the logit
@@ -542,7 +542,7 @@ def test_released_mask_gives_nan_just_where_its_sigmoid_underflows_and_the_descr
 
 
 def test_released_mask_gives_nan_at_the_places_alone_that_it_would_shut():
-    """One place in time and frequency of one example: all its channels, and no other place."""
+    """NaN fills all channels of one place of one example, and no other place."""
     block, features = DividedMask(32).eval(), some_features()
     features[1, :, 4, 1] = 1000.0
     for module in block.weigh:

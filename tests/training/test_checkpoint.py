@@ -1,4 +1,4 @@
-"""Checkpoints: whole or as before, refused by name where they do not fit, never code."""
+"""Checkpoints are written whole or not at all, are refused if they do not fit, and never run code."""
 
 import errno
 import fcntl
@@ -47,14 +47,14 @@ def test_what_is_kept_comes_back_to_the_bit(checkpoint, said):
 
 
 def test_memory_layout_comes_back_too(checkpoint):
-    """Otherwise a resumed network would add up in another order."""
+    """Otherwise a resumed network would sum in another order."""
     weight = torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last)
     checkpoint.save({"weight": weight})
     assert checkpoint.restore(CPU)["weight"].stride() == weight.stride()
 
 
 def test_what_is_saved_in_the_background_is_as_it_was_when_it_was_saved(checkpoint, monkeypatch):
-    """The training goes on meanwhile, and changes its tensors and lists in place."""
+    """Meanwhile the training changes its tensors and lists in place."""
     begun, go_on, kept = threading.Event(), threading.Event(), state()
 
     def slow(path, data):
@@ -85,7 +85,7 @@ def test_of_states_saved_in_the_background_the_last_one_stays(checkpoint):
 
 @pytest.mark.parametrize("later", [0, 1])
 def test_what_cannot_be_written_in_the_background_is_an_error(checkpoint, monkeypatch, later):
-    """It is raised at the next save, or on leaving if there is none."""
+    """The error is raised at the next save, or otherwise on leaving."""
     monkeypatch.setattr("yoho.training.checkpoint.write_whole", lambda *_: Path("/none/x").read_bytes())
     with pytest.raises(FileNotFoundError), checkpoint.in_background() as save:
         for _ in range(1 + later):
@@ -123,7 +123,7 @@ def test_another_fingerprint_is_refused_by_name(checkpoint, said, changes, names
     checkpoint.save(state())
     other = Checkpoint(checkpoint.path, FINGERPRINT | changes, said.append)
     assert other.restore(CPU) is None
-    aside = "it was renamed to checkpoint.pt.refused, and the run starts from the beginning"
+    aside = "it was renamed to checkpoint.pt.refused, and the run starts afresh"
     assert said == [f"{checkpoint.path}: was made with other {names}; {aside}"]
     assert not checkpoint.path.exists()
     checkpoint.path.with_name("checkpoint.pt.refused").replace(checkpoint.path)  # nothing is lost
@@ -143,11 +143,11 @@ def test_a_truncated_file_is_refused_by_name(checkpoint, said, share):
     checkpoint.path.write_bytes(whole[: int(share * len(whole))])
     assert checkpoint.restore(CPU) is None
     assert len(said) == 1 and said[0].startswith(f"{checkpoint.path}: cannot be read")
-    assert "\n" not in said[0] and said[0].endswith("and the run starts from the beginning")
+    assert "\n" not in said[0] and said[0].endswith("and the run starts afresh")
 
 
 def test_a_changed_tensor_is_refused(checkpoint, said):
-    """A disk's error in the weights, not in the file's structure."""
+    """The disk changed a weight, and the file's structure is intact."""
     checkpoint.save(state(size=100_000))
     whole = bytearray(checkpoint.path.read_bytes())
     whole[len(whole) // 2] ^= 1
@@ -161,7 +161,7 @@ FULL = [torch.OutOfMemoryError("CUDA"), torch.AcceleratorError("CUDA error: out 
 
 @pytest.mark.parametrize("error", [OSError(errno.ESTALE, "stale"), MemoryError(), *FULL])
 def test_a_file_that_cannot_be_read_now_is_no_damaged_file(checkpoint, said, monkeypatch, error):
-    """A network disk that is away, a GPU that others have filled: the run stops, the checkpoint stays."""
+    """A network disk is away, or others have filled the GPU: the run stops, and the checkpoint stays."""
     checkpoint.save(state())
 
     def failing(*_, **__):

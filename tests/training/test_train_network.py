@@ -69,7 +69,7 @@ def test_more_epochs_go_on_and_the_same_ones_are_not_trained_again(files, made, 
 
 
 def test_how_a_gpu_starts_its_kernels_is_no_reason_to_start_afresh(files, made, said):
-    """Whoever meets trouble with CUDA graphs turns them off, and goes on."""
+    """A user whose GPU has trouble with CUDA graphs can switch them off and continue."""
     train(files, made)
     assert train(files, made, epochs=2, graph="none")["epoch"].tolist() == [1, 2] and said == []
 
@@ -102,7 +102,7 @@ def test_a_checkpoint_of_something_else_is_refused_by_name(files, made, said, wh
 
 
 def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
-    """Other tables of the test split, scores of it, thresholds or ways of segmenting: nothing is trained anew."""
+    """Changes of the test split, its scores, thresholds or segmenting train nothing again."""
     train(files, made)
     spoil(files.test_features)
     train(files, made, candidates=[0.25], segmenting=SEGMENTING | {"silence": -60})
@@ -116,7 +116,7 @@ def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
 
 
 def test_thresholds_are_tuned_on_what_the_weights_that_are_kept_give(files, made, said, monkeypatch):
-    """On the outputs of the best epoch, which is the first of two here, and not on those of the last."""
+    """They are the outputs of the best epoch, here the first of two."""
     f1, seen = iter([0.9, 0.1]), []
 
     class Scripted(Scorer):

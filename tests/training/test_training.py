@@ -1,4 +1,4 @@
-"""Training: that it learns, repeats itself, keeps the best epoch, and leaves validation alone."""
+"""Training learns, repeats itself, keeps the best epoch and does not augment what it scores."""
 
 import errno
 import io
@@ -68,12 +68,12 @@ def outputs_of(network, features, **changes):
 
 
 def spying():
-    """A small network that notes what it sees: (network, {training or not: batches of windows})."""
+    """A small network that records its input: (network, {training or not: batches of windows})."""
     seen = {True: [], False: []}
 
     class Spy(Small):
         def forward(self, windows):
-            if self.training or len(windows) > 1:  # one window alone: `folded` looks at how the network is wired
+            if self.training or len(windows) > 1:  # `folded` sends one window through the network.
                 seen[self.training].append(windows.detach().clone())
             return super().forward(windows)
 
@@ -114,7 +114,7 @@ def test_other_seed_other_history_even_from_the_same_weights():
 
 
 def test_draws_of_the_caller_do_not_change_the_training():
-    """Once the network stands, what else draws random numbers meanwhile (a score, say) does not matter."""
+    """Random numbers that other code draws after the network is built, such as a score, change nothing."""
     training, valid = made_up(30, 1), made_up(20, 2)
     score = bin_scores(valid[1])
 
@@ -159,7 +159,7 @@ def test_history_has_a_row_an_epoch_and_no_clock():
 
 
 def scripted(f1s):
-    """A score that ignores the outputs and gives these F1s, one an epoch."""
+    """A score that ignores the outputs and gives one of these F1s for each epoch."""
     values = iter(f1s)
 
     def score(outputs):
@@ -179,7 +179,7 @@ def test_best_epoch_is_the_best_by_validation_f1(f1s, best):
 
 
 def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
-    """Here the learning rate rises a hundredfold after three epochs, and the loss with it."""
+    """The learning rate rises a hundredfold after three epochs, and so does the loss."""
     settings = {"epochs": 6, "learning_rate": 0.003, "schedule": "step", "step_every": 3, "step_factor": 100.0}
     history, _, _, best = train(score=scripted([0.0] * 6), **settings)
     assert best == history["valid_data_loss"].idxmin() + 1
@@ -187,7 +187,7 @@ def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
 
 
 def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
-    """`hop` and masked validation windows change the reported loss alone, never the epoch that is kept."""
+    """`hop` and masked validation windows change only the reported loss, never the epoch that is kept."""
     settings = {"epochs": 6, "learning_rate": 0.2}
     plain = train(score=scripted([0.5] * 6), **settings)
     masked = train(score=scripted([0.5] * 6), augmentation=AUGMENTATION | {"validation": True}, **settings)
@@ -197,7 +197,7 @@ def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
 
 @pytest.mark.parametrize("best", [1, 3, 6])
 def test_weights_returned_are_those_of_the_best_epoch(best):
-    """Recomputed from them, the validation loss is history's: nothing was augmented or dropped out there."""
+    """The validation loss computed from them equals that of the history, which had no augmentation or dropout."""
     f1s = [0.5] * 6
     f1s[best - 1] = 0.9
     valid = made_up(20, 2)
@@ -232,7 +232,7 @@ def test_decibels_enter_as_they_are_or_by_255_as_released(backbone, deviation):
     "fill, given", [("mean", "standardised"), ("mean", "decibels"), (0, "decibels"), (-7.5, "standardised")]
 )
 def test_specaugment_is_on_training_batches_alone(fill, given):
-    """Masked values in training, the very windows in validation."""
+    """Training sees masked windows, validation the windows themselves."""
     network, seen = spying()
     training, valid = made_up(30, 1), made_up(20, 2)
     augmentation = AUGMENTATION | {"fill": fill}
@@ -241,7 +241,7 @@ def test_specaugment_is_on_training_batches_alone(fill, given):
     batches = torch.cat(seen[True])
     masked = (batches - (training[0].mean() if fill == "mean" else fill)).abs() < 1e-4
     assert len(batches) == 30 and masked.flatten(1).any(1).sum() > 20
-    for window, kept in zip(batches, ~masked, strict=True):  # every training window, but for what is masked
+    for window, kept in zip(batches, ~masked, strict=True):  # the training window except where it is masked
         assert sum(torch.equal(window[kept], other[kept]) for other in training[0]) == 1
 
 
@@ -278,7 +278,7 @@ def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order
     ids=["other windows", "masked", "both"],
 )
 def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
-    """Weights, F1 and training loss are the same to the bit; the score still gets the outputs for `valid`."""
+    """Weights, F1 and training loss stay the same to the bit: the score still gets the outputs for `valid`."""
     torch.manual_seed(0)
     network, other = Small(), Small()
     other.load_state_dict(network.state_dict())
@@ -302,7 +302,7 @@ def test_validation_loss_is_that_of_the_held_out_windows():
 
 @pytest.mark.parametrize("other", [False, True])
 def test_validation_masks_the_held_out_windows_as_released(other):
-    """The score's windows come first and whole, then those of the loss, with masks that are new in each epoch."""
+    """First come the scored windows, unmasked, then those of the loss, with new stripes in each epoch."""
     network, seen = spying()
     valid, held_out = made_up(20, 2), made_up(24, 9) if other else None
     expected = (held_out or valid)[0]
@@ -321,7 +321,7 @@ def test_validation_masks_the_held_out_windows_as_released(other):
 
 
 def test_windows_of_the_loss_are_looked_at_once_where_they_are_those_of_the_score():
-    """As described; other windows as they are, after those of the score."""
+    """As described. Other windows follow those of the score, unmasked."""
     valid, held_out = made_up(20, 2), made_up(24, 9)
     for given, expected in ((None, [valid]), (held_out, [valid, held_out])):
         network, seen = spying()
@@ -333,7 +333,7 @@ def test_windows_of_the_loss_are_looked_at_once_where_they_are_those_of_the_scor
 
 
 def test_losses_are_means_per_window_whatever_the_batches():
-    """With a learning rate of next to nothing, no dropout and no masks, the loss is that of the first weights."""
+    """With a tiny learning rate and neither dropout nor stripes, the loss is that of the initial weights."""
     torch.manual_seed(5)
     network = Small(dropout=0.0)
     network.features[1] = nn.Identity()
@@ -379,13 +379,13 @@ def test_step_schedule(epoch, steps):
 
 
 def test_optimiser_follows_the_schedule():
-    """From the third epoch on the rate is next to nothing, and so is what the weights still do."""
+    """From the third epoch on the rate is tiny, and the weights hardly change."""
     history = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02).history
     np.testing.assert_allclose(history["learning_rate"], [0.02, 0.02, 2e-14, 2e-14])
     steps = history["valid_data_loss"].diff().abs()
     assert steps[1] > 1e-2
     network = Small(dropout=0.0)
-    network.features[1] = nn.Identity()  # batch statistics move whatever the rate
+    network.features[1] = nn.Identity()  # batch statistics change at any rate
     still = train(network=network, schedule="step", step_every=2, step_factor=1e-12).history
     assert still["valid_data_loss"][2] == pytest.approx(still["valid_data_loss"][3], rel=1e-6)
     assert still["valid_data_loss"][0] != pytest.approx(still["valid_data_loss"][1], rel=1e-4)
@@ -396,7 +396,7 @@ def test_optimiser_follows_the_schedule():
 
 def test_loss_that_is_no_number_is_an_error_with_epoch_batch_and_learning_rate():
     features, targets = made_up(30, 1)
-    features[3, 4, 5] = np.nan  # so the mean is, and with it every window
+    features[3, 4, 5] = np.nan  # The mean is then NaN, and so is every window.
     with pytest.raises(FloatingPointError, match=r"epoch 1 at learning rate 0\.01, batch 1 of 4: the loss is nan"):
         train(data=((features, targets), made_up(20, 2)))
 
@@ -415,7 +415,7 @@ def test_loss_that_is_no_number_later_names_that_epoch_and_batch(value, text):
 
 
 def test_validation_loss_that_is_no_number_is_an_error_too():
-    """The last step of the last epoch can spoil the weights: no NaN may reach the history unnoticed."""
+    """The last step of an epoch can spoil the weights. No NaN may enter the history unnoticed."""
 
     class Failing(Small):
         def forward(self, windows):
@@ -429,7 +429,7 @@ def test_validation_loss_that_is_no_number_is_an_error_too():
 
 
 def killed_at(moment, monkeypatch):
-    """Let the writing of the third checkpoint end at a moment, as by SIGKILL; returns a function to lift that."""
+    """Make the writing of the third checkpoint end at a given moment, as SIGKILL would."""
     count = iter(range(100))
 
     class Dying(io.FileIO):
@@ -457,7 +457,7 @@ def killed_at(moment, monkeypatch):
     monkeypatch.setattr(files_module, "open", opening, raising=False)
 
 
-REFUSED = "it was renamed to checkpoint.pt.refused, and the run starts from the beginning"
+REFUSED = "it was renamed to checkpoint.pt.refused, and the run starts afresh"
 MOMENTS = ["before the write", "during the write", "after the write", "before the rename", "after the rename"]
 
 
@@ -500,7 +500,7 @@ def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, ba
 
 
 def test_a_training_killed_again_and_again_goes_on_to_the_same_bits(tmp_path):
-    """In every epoch once."""
+    """It is killed once in every epoch."""
     whole, path = train(epochs=4, seed=7), tmp_path / "checkpoint.pt"
 
     for epoch in range(1, 4):
@@ -596,7 +596,7 @@ def test_a_training_from_files_is_the_same_to_the_bit(tmp_path):
 
 
 def test_few_batches_are_read_ahead():
-    """However many there are: memory stays flat."""
+    """Memory does not grow with the number of batches."""
 
     class Counting:
         read = 0
@@ -707,7 +707,7 @@ def test_a_whole_number_as_learning_rate_may_fall_below_one():
 
 
 def test_while_outputs_are_computed_cudnn_tries_nothing(monkeypatch):
-    """Batches of validation windows have several sizes; it would try its algorithms for each."""
+    """Validation batches have several sizes, and cuDNN would time its algorithms for each of them."""
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     seen = []
 
@@ -732,7 +732,7 @@ def test_windows_stay_where_they_are_if_another_training_was_faster_to_fill_the_
 
 
 class NotOnTheGpu(TorchDispatchMode):
-    """Lists the operations that are given or give a tensor on the CPU: `found`."""
+    """Records, as `found`, the operations with a CPU tensor among their arguments or results."""
 
     def __init__(self):
         super().__init__()
@@ -751,7 +751,7 @@ class NotOnTheGpu(TorchDispatchMode):
     [("mobilenet", "none"), ("vggish", "none"), ("vggish_linear", "none"), ("efficientnet", "backbone")],
 )
 def test_to_the_loss_nothing_is_left_to_the_cpu_that_a_cuda_graph_could_not_hold(backbone, mask):
-    """On tensors of a GPU without their content; to read one's value would be an error there."""
+    """The GPU tensors have no content, so reading a value would raise an error."""
     with FakeTensorMode(), torch.device("cuda"):
         network = Network(**paper_network(backbone, mask))
         features, targets = torch.empty(8, 257, 40), torch.empty(8, 9, 18)
@@ -780,7 +780,7 @@ def test_a_missing_compiler_is_one_line_that_says_what_to_set():
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="no C++ compiler is here")
 def test_a_compiled_training_learns_as_the_network_does_as_it_is(tmp_path):
-    """Without dropout the losses are the same but for rounding; its checkpoint is one of the network as it is."""
+    """Without dropout the losses are equal up to rounding, and its checkpoint fits the uncompiled network."""
     path = tmp_path / "checkpoint.pt"
 
     def trained(**changes):

@@ -84,7 +84,7 @@ class Checkpoint:
     def refuse(self, why):
         """Rename the file and report it."""
         aside = self.path.replace(f"{self.path}.refused")
-        self.say(f"{self.path}: {why}; it was renamed to {aside.name}, and the run starts from the beginning")
+        self.say(f"{self.path}: {why}; it was renamed to {aside.name}, and the run starts afresh")
 
     @contextmanager
     def locked(self, patience):

@@ -99,7 +99,7 @@ def resume(checkpoint, network, optimiser, epochs, device):
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
         done = copied(state["done"])  # The best weights belong on the CPU.
-        print(f"{checkpoint.path}: training continues after epoch {len(done['history'])}")
+        print(f"{checkpoint.path}: goes on after epoch {len(done['history'])}")
         return done
     return {"history": [], "classwise": [], "best": None}
 
