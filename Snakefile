@@ -24,7 +24,7 @@ include: "workflow/rules/benchmarks.smk"
 
 
 rule all:
-    """Figures 4-6, tables and audio examples of the configured dataset."""
+    """Make Figures 4-6, tables and audio examples of the configured dataset."""
     default_target: True
     input:
         expand("results/figures/fig{number}.{format}", number=[4, 5, 6], format=["pdf", "png"]),

@@ -14,6 +14,7 @@ from datasets import (
     portable,
     read_as,
     recording_files,
+    segmenting_settings,
     source_files,
     stretch_settings,
 )
@@ -144,3 +145,13 @@ def test_no_place_on_this_machine_is_written_down():
 def test_what_is_no_place_is_written_down_whole():
     config = {"label": "~2x", "rules": [{"pattern": "/car/"}], "manifest": None, "path": "~nobody/x"}
     assert portable(config) == config | {"path": "x"}
+
+
+# ---- segmenting ------------------------------------------------------------------------------------------------------
+
+
+def test_audio_is_segmented_with_the_averaged_decoding(config):
+    assert segmenting_settings(config) == {
+        **{"decoding": "averaged", "silence": -80, "high_pass": 2},
+        "averaged": config["decoding"]["averaged"],
+    }

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from digest import SCRIPTS
 from places import ROOT
 from stand_in_conda import CONDA_NAMES, read_specs, set_up
+from yoho.recordings.sources import SOURCES
 
 rattler = pytest.importorskip("rattler")
 
@@ -41,46 +42,67 @@ def names(environment):
     return {re.split(r"[ <>=]", spec)[0] for spec in read_specs(environment)[1]}
 
 
+# Packages that a script imports in a function which it never calls, and why.
+NEVER_CALLED = {"make_windows": {"torch"}}  # for images in single precision; windows are computed in double
+
+
 def imports(script):
     """Packages that a script imports, followed through the modules of yoho.
 
-    An import within a function counts where some code here speaks of that function.
+    An import within a function counts if some code that is followed names that function. Scripts that import a source
+    of recordings by its name may import each that has their verb as a function.
     """
-    files, always, within, spoken_of = [SCRIPTS / f"{script}.py"], set(), [], set()
-    done = set()
-    while files:
-        file = files.pop()
-        if file in done:
-            continue
-        done.add(file)
-        tree = ast.parse(file.read_text())
-        spoken_of |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-        spoken_of |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        inner = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-        for function in inner:
-            within += [(function.name, name) for name in imported(function)]
-        deferred = {id(node) for function in inner for node in ast.walk(function)}
-        for node in ast.walk(tree):
-            if id(node) not in deferred:
-                always |= imported_by(node)
-        found = {name for name in always | {name for _, name in within} if name.startswith("yoho")}
-        files += [path for name in found if (path := SCRIPTS / f"{name.replace('.', '/')}.py").exists()]
-    found = always | {name for function, name in within if function in spoken_of}
-    return {name.partition(".")[0] for name in found} - sys.stdlib_module_names - {"yoho"}
+    files = {SCRIPTS / f"{script}.py"}
+    if "import_module(" in (SCRIPTS / f"{script}.py").read_text():
+        sources = (SCRIPTS / f"yoho/recordings/{source}.py" for source in SOURCES)
+        files |= {file for file in sources if f"def {script.partition('_')[0]}(" in file.read_text()}
+    while True:
+        trees = [ast.parse(file.read_text()) for file in files]
+        named = {getattr(node, "attr", getattr(node, "id", None)) for tree in trees for node in ast.walk(tree)}
+        found = set().union(*(reached(tree, named) for tree in trees))
+        paths = (SCRIPTS / f"{name.replace('.', '/')}.py" for name in found if name.startswith("yoho."))
+        if (more := set(filter(os.path.exists, paths))) <= files:
+            break
+        files |= more
+    packages = {name.partition(".")[0] for name in found} - NEVER_CALLED.get(script, set())
+    return packages - sys.stdlib_module_names - {"yoho"}
 
 
-def imported(tree):
-    """Modules that a tree imports, with their full names."""
-    return set().union(*(imported_by(node) for node in ast.walk(tree)))
+def reached(tree, named):
+    """Names of the modules that a tree imports, in a function only if its name is in `named`."""
+    names = imported_by(tree)
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, ast.FunctionDef) or node.name in named:
+            names |= reached(node, named)
+    return names
 
 
 def imported_by(node):
-    """Modules that a node imports: of `from yoho import job` both yoho and yoho.job."""
+    """Modules that a node imports: both yoho and yoho.job for `from yoho import job`."""
     if isinstance(node, ast.Import):
         return {alias.name for alias in node.names}
     if isinstance(node, ast.ImportFrom):
         return {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
     return set()
+
+
+def test_windows_are_made_without_torch(tmp_path):
+    code = """
+import sys
+
+class NoTorch:
+    def find_spec(self, name, *_):
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, NoTorch())
+import make_windows
+import numpy as np
+from yoho.windows.front_ends import LogMel
+front_end = LogMel(8000, 256, 80, 200, 8, 80)
+assert front_end(np.random.default_rng(0).normal(size=(2, 4000))).shape == (2, 51, 8)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": str(SCRIPTS)})
 
 
 # ---- the files -------------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def test_an_absent_gpu_is_one_line_that_says_what_to_set(finished, tmp_path):
     folder = shutil.copytree(finished, tmp_path / "copy", symlinks=True)
     code, text = run(folder, "results/tiny/runs/mobilenet-seed_0/history.csv", config=config)
     assert code != 0
-    assert "error: device: cuda is asked for, but PyTorch sees no GPU here; set training: device to auto or cpu" in text
+    assert "error: device: cuda is requested, but PyTorch finds no GPU; set training: device to auto or cpu" in text
     assert "Traceback" not in text
 
 
@@ -198,7 +198,7 @@ audio: {tmp_path / "a.wav"}
     assert code == 0, text
     config.write_text(config.read_text().replace("a.wav", "{a}.wav"))
     code, text = run(tmp_path, "segment", "--dry-run", config=[TINY, config])
-    assert code != 0 and "{a}.wav': Snakemake reads no file of such a name" in text
+    assert code != 0 and "{a}.wav': Snakemake cannot read a file whose name" in text
 
 
 @pytest.mark.parametrize(

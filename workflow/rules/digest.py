@@ -10,8 +10,8 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 # Modules that change no result: the log, and the file that keeps the state of a training.
 NO_RESULT = {"yoho.job", "yoho.training.checkpoint"}
 
-# Modules that shape a run's weights: the training, and the score that chooses its best epoch.
-WEIGHTS = ("yoho.training.fit", "yoho.scoring.segments")
+# Modules that shape a run's weights: the network, its training, and the score that chooses its best epoch.
+WEIGHTS = ("yoho.networks.network", "yoho.training.fit", "yoho.scoring.segments")
 
 
 def code_digest(*names):
