@@ -22,7 +22,7 @@ DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "
 DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}, "origin": "built-in recordings"}
 SOURCE_TEXTS = {"licence": "none needed", "limit": "It heard no field recordings."}
 FRONT_END = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
-AUGMENTATION = {"frequency_masks": 1, "frequency_width": 8, "time_masks": 2, "time_width": 25}
+AUGMENTATION = {"frequency_stripes": 1, "frequency_width": 8, "time_stripes": 2, "time_width": 25}
 AUGMENTATION |= {"draw": "window", "fill": "mean", "validation": False}
 SETTINGS = {
     "network": {"backbone": "mobilenet", "mask": "none", "masking": "multiply"},

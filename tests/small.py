@@ -12,7 +12,7 @@ from yoho.scoring.segments import SCORES
 
 FRAMES, BANDS, BINS, CLASSES = 27, 8, 9, 2
 CPU = torch.device("cpu")
-MASKS = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 1, "time_width": 6}
+MASKS = {"frequency_stripes": 1, "frequency_width": 2, "time_stripes": 1, "time_width": 6}
 AUGMENTATION = {"draw": "window", "fill": "mean", "validation": False} | MASKS
 RELEASED = {"draw": "batch", "fill": 0, "validation": True}
 NO_PENALTY = {"first": 0.0, "pointwise": 0.0}

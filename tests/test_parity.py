@@ -43,7 +43,7 @@ def read_json(path):
 def configured_front_end():
     """The paper's front end, as the config has it."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    return LogMel(config["mixing"]["sample_rate"], **config["features"])
+    return LogMel(config["mixes"]["sample_rate"], **config["windows"]["front_ends"]["log_mel"])
 
 
 # ---- targets ---------------------------------------------------------------------------------------------------------

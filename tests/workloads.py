@@ -6,7 +6,7 @@ from yoho.benchmarks import throughput
 
 NETWORK = {"backbone": "vggish", "mask": "none", "masking": "multiply"}
 SIZES = {"pretrained": False, "classes": 2, "frames": 33, "n_mels": 8, "bins": 2}
-NO_MASKS = {"frequency_masks": 0, "frequency_width": 0, "time_masks": 0, "time_width": 0}
+NO_STRIPES = {"frequency_stripes": 0, "frequency_width": 0, "time_stripes": 0, "time_width": 0}
 TRAINING = {
     "learning_rate": 0.0001,
     "precision": "float32",
@@ -16,7 +16,7 @@ TRAINING = {
     "compile": False,
     "kept": "float32",
     "l2": {"first": 0.0, "pointwise": 0.0},
-    "augmentation": {"draw": "window", "fill": "mean", "validation": False} | NO_MASKS,
+    "augmentation": {"draw": "window", "fill": "mean", "validation": False} | NO_STRIPES,
 }
 BENCHMARKS = {
     "windows": {"cpu": 12, "cuda": 12},

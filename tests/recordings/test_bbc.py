@@ -519,7 +519,7 @@ datasets:
       splits: {{train: 0.6, valid: 0.2, test: 0.2}}
       seed: 0
     mixes: {{train: 1, valid: 1, test: 1, seed: 0}}
-downloads: {{rate: {rate}, backoff: [0.01, 0.1]}}
+recordings: {{downloads: {{rate: {rate}, backoff: [0.01, 0.1]}}}}
 """
 
 

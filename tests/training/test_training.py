@@ -257,7 +257,7 @@ def test_windows_of_a_batch_share_their_masks_where_they_are_drawn_for_the_batch
 def test_without_masks_training_sees_every_window_once_an_epoch_in_another_order():
     network, seen = spying()
     training = made_up(30, 1)
-    augmentation = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}
+    augmentation = AUGMENTATION | {"frequency_stripes": 0, "time_stripes": 0}
     train(network=network, data=(training, made_up(20, 2)), epochs=2, augmentation=augmentation)
     first, second = torch.cat(seen[True][:4]), torch.cat(seen[True][4:])
     for epoch in (first, second):
@@ -339,7 +339,7 @@ def test_losses_are_means_per_window_whatever_the_batches():
     network.features[1] = nn.Identity()
     training = made_up(30, 1)
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    augmentation, l2 = AUGMENTATION | {"frequency_masks": 0, "time_masks": 0}, {"first": 0.1, "pointwise": 0.3}
+    augmentation, l2 = AUGMENTATION | {"frequency_stripes": 0, "time_stripes": 0}, {"first": 0.1, "pointwise": 0.3}
     settings = {"learning_rate": 1e-12, "augmentation": augmentation, "batch_size": 7, "epochs": 1, "l2": l2}
     history = train(network=network, data=(training, made_up(20, 2)), **settings).history
     first = Small(dropout=0.0)

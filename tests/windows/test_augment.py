@@ -6,8 +6,8 @@ import torch
 from yoho.windows.augment import spec_augment, stripes
 
 FRAMES, BANDS, FILL = 257, 40, -33.25
-PAPER = {"draw": "window", "frequency_masks": 1, "frequency_width": 8, "time_masks": 2, "time_width": 25}
-NONE = {"frequency_masks": 0, "frequency_width": 8, "time_masks": 0, "time_width": 25}
+PAPER = {"draw": "window", "frequency_stripes": 1, "frequency_width": 8, "time_stripes": 2, "time_width": 25}
+NONE = {"frequency_stripes": 0, "frequency_width": 8, "time_stripes": 0, "time_width": 25}
 
 
 def random_windows(batch, frames=FRAMES, bands=BANDS):
@@ -42,10 +42,10 @@ def test_stripes_are_whole_bands_and_whole_frames():
     assert torch.equal(hidden, frames[:, :, None] | bands[:, None, :])
 
 
-@pytest.mark.parametrize("frequency_masks, time_masks", [(1, 2), (1, 0), (0, 1), (3, 3)])
-def test_count_and_width_of_stripes_stay_within_bounds_and_use_them(frequency_masks, time_masks):
-    _, _, hidden = augmented(400, frequency_masks=frequency_masks, time_masks=time_masks)
-    for axis, count, widest in ((1, frequency_masks, 8), (2, time_masks, 25)):
+@pytest.mark.parametrize("frequency_stripes, time_stripes", [(1, 2), (1, 0), (0, 1), (3, 3)])
+def test_count_and_width_of_stripes_stay_within_bounds_and_use_them(frequency_stripes, time_stripes):
+    _, _, hidden = augmented(400, frequency_stripes=frequency_stripes, time_stripes=time_stripes)
+    for axis, count, widest in ((1, frequency_stripes, 8), (2, time_stripes, 25)):
         runs = [widths(example) for example in hidden.all(dim=axis)]
         assert max(len(own) for own in runs) == count
         assert max((sum(own) for own in runs), default=0) <= count * widest
@@ -93,7 +93,7 @@ def test_shared_stripes_use_their_bounds_batch_by_batch():
 
 def test_stripes_of_one_example_are_drawn_separately():
     """Two stripes of frames are often apart, which one draw could not give."""
-    _, _, hidden = augmented(200, frequency_masks=0)
+    _, _, hidden = augmented(200, frequency_stripes=0)
     assert sum(len(widths(example)) == 2 for example in hidden.all(dim=2)) > 100
 
 
@@ -127,7 +127,7 @@ def test_no_stripes_and_stripes_of_no_width_change_nothing(changes):
 
 def test_stripes_wider_than_the_window_hide_all_of_it_at_most():
     windows = random_windows(50, 20, 10)
-    settings = {"draw": "window", "frequency_masks": 1, "frequency_width": 30, "time_masks": 1, "time_width": 60}
+    settings = {"draw": "window", "frequency_stripes": 1, "frequency_width": 30, "time_stripes": 1, "time_width": 60}
     copies = spec_augment(windows, FILL, torch.Generator().manual_seed(0), **settings)
     assert copies.shape == windows.shape and ((copies == windows) | (copies == FILL)).all()
 

@@ -211,7 +211,7 @@ def test_esc50_has_either_a_path_or_an_address(real, given):
     path = recordings.pop("path")
     recordings |= {key: {"path": path, "address": "https://example.org/esc.zip"}[key] for key in given}
     (found,) = mistakes(real)
-    assert found.startswith("datasets.builtin.recordings: give path, where ESC-50 lies, or address")
+    assert found.startswith("datasets.builtin.recordings: give either path, where ESC-50 is, or address")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ rule show_mix:
     log:
         "results/figures/logs/show_{mix}.log",
     conda:
-        "../../envs/audio.yaml"
+        "../../envs/segment.yaml"
     params:
         runs=SHOWN,
         event_labels=shown_labels,

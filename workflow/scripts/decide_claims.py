@@ -1,4 +1,4 @@
-"""A verdict on every claim of the paper, as a table and as a page."""
+"""Decide every claim of the paper; write the verdicts as a table and as a page."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from yoho.claims.measures import Arm
 from yoho.claims.page import claims_page
 from yoho.claims.verdicts import Evidence, MaskCell, claims_table
 from yoho.events import read_table
-from yoho.figures.tables import markdown_page
+from yoho.figures.tables import markdown_page, write_results
 
 
 def decide_claims(files, made, *, arms, networks, cells, claims, dataset, source, bins):
@@ -33,7 +33,7 @@ def decide_claims(files, made, *, arms, networks, cells, claims, dataset, source
         bins=bins,
     )
     table = claims_table(claims, dataset, evidence)
-    table.to_csv(made.table, index=False, float_format="%.6g")
+    write_results(made.table, table, "%.6g")
     page = claims_page(table, pd.read_csv(files.power), claims)
     Path(made.page).write_text(page)
     Path(made.html).write_text(markdown_page(page))

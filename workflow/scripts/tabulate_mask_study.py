@@ -1,6 +1,4 @@
-"""The mask study (paper, section 4.3.3): F1, data loss and epochs to converge of every run."""
-
-from pathlib import Path
+"""Tabulate the mask study (paper, section 4.3.3): F1, data loss and epochs to converge of every run."""
 
 import pandas as pd
 
@@ -8,7 +6,7 @@ from yoho import job
 from yoho.claims.measures import Arm, overall_score
 from yoho.claims.statistics import epochs_to_converge, is_trained
 from yoho.events import read_table
-from yoho.figures.tables import table_page
+from yoho.figures.tables import write_results
 
 
 def tabulate_mask_study(files, table, *, runs, bins, claims):
@@ -25,10 +23,9 @@ def tabulate_mask_study(files, table, *, runs, bins, claims):
             "trained": is_trained(f1, **claims["trained"]),
         }
         rows.append(run | scores)
-    pd.DataFrame(rows).to_csv(table, index=False, float_format="%.6f")
+    write_results(table, rows, "%.6f", title="The mask study, run by run")
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     tabulate_mask_study(snakemake.input, snakemake.output.table, **job.params(snakemake))
-    Path(snakemake.output.page).write_text(table_page("The mask study, run by run", snakemake.output.table))

@@ -3,7 +3,7 @@
 import torch
 
 
-def spec_augment(windows, fill, generator, *, draw, frequency_masks, frequency_width, time_masks, time_width):
+def spec_augment(windows, fill, generator, *, draw, frequency_stripes, frequency_width, time_stripes, time_width):
     """Copies of windows (batch, frames, mel bands) with hidden stripes.
 
     draw: "window" draws stripes for each window, "batch" the same ones for all of them (as released). Each stripe is
@@ -12,8 +12,8 @@ def spec_augment(windows, fill, generator, *, draw, frequency_masks, frequency_w
     """
     batch, frames, bands = windows.shape
     draws = {"window": batch, "batch": 1}[draw]
-    hidden = stripes(draws, time_masks, time_width, frames, generator)[:, :, None]
-    hidden = hidden | stripes(draws, frequency_masks, frequency_width, bands, generator)[:, None, :]
+    hidden = stripes(draws, time_stripes, time_width, frames, generator)[:, :, None]
+    hidden = hidden | stripes(draws, frequency_stripes, frequency_width, bands, generator)[:, None, :]
     return windows.masked_fill(hidden, fill)
 
 
