@@ -30,7 +30,7 @@ from yoho.networks.prediction import predict
 from yoho.training.batches import to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import fit, train_epoch
-from yoho.training.step import Step, adam, augmentation, choose_precision
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
 
 pytestmark = pytest.mark.gpu
 
@@ -65,7 +65,9 @@ def step_of(network, device, **changes):
     """A `Step` with a copy of the network."""
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
     settings = SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
-    arguments = augmentation(AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}, -40.0)
+    arguments = augmentation_arguments(
+        AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}, -40.0
+    )
     return Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
 
 

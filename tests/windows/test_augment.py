@@ -56,7 +56,7 @@ def test_count_and_width_of_stripes_stay_within_bounds_and_use_them(frequency_st
 
 
 def test_stripes_lie_anywhere_within_the_window_including_its_edges():
-    hidden = stripes(4000, 1, 8, BANDS, torch.Generator().manual_seed(0))
+    hidden = stripes(4000, 1, 8, BANDS, torch.Generator().manual_seed(0), device="cpu")
     shares = hidden.float().mean(dim=0)
     assert shares.min() > 0 and hidden[:, 0].any() and hidden[:, -1].any()
     middle = shares[8:-8]

@@ -26,7 +26,7 @@ from yoho.networks.sizes import network_size
 from yoho.training.batches import Stored, mean_and_deviation, to_device
 from yoho.training.fit import train_epoch
 from yoho.training.penalty import penalty
-from yoho.training.step import Step, adam, augmentation, choose_precision
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
 from yoho.windows.augment import spec_augment
 from yoho.windows.cutting import cut_windows
 from yoho.windows.loss import data_loss
@@ -112,7 +112,7 @@ def training_loop(network, folder, settings, device):
     settings: training settings as from `Workload.settings`.
     """
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
-    arguments = augmentation(settings["augmentation"], network.mean.item())
+    arguments = augmentation_arguments(settings["augmentation"], network.mean.item())
     step = Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
     train = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device, settings["kept"])
     return partial(train_epoch, step, train, 0, tqdm(disable=True), "throughput")
@@ -121,7 +121,7 @@ def training_loop(network, folder, settings, device):
 def plain_training_loop(network, folder, settings, device):
     """The same with the plain loop."""
     network = copy.deepcopy(network).to(device)
-    arguments = augmentation(settings["augmentation"], network.mean.item())
+    arguments = augmentation_arguments(settings["augmentation"], network.mean.item())
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
     loader = files_loader(folder, settings["batch_size"], shuffle=True)
     given = {"augmentation": arguments, "l2": settings["l2"], "device": device}

@@ -16,7 +16,7 @@ from yoho.networks.prediction import predict
 from yoho.training.batches import batches, mean_and_deviation, to_device
 from yoho.training.checkpoint import copied
 from yoho.training.penalty import penalty
-from yoho.training.step import Step, adam, augmentation
+from yoho.training.step import Step, adam, augmentation_arguments
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
@@ -55,7 +55,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     done = resume(checkpoint, network, optimiser, settings["epochs"], device)
     train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
-    step = Step(network, optimiser, augmentation(settings["augmentation"], mean), settings, device)
+    step = Step(network, optimiser, augmentation_arguments(settings["augmentation"], mean), settings, device)
     steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
     bar = progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch")
     with bar, checkpoint.in_background() as save:

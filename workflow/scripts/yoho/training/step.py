@@ -80,7 +80,7 @@ class Step:
         return torch.stack([fitted.detach(), extra.detach()])
 
 
-def augmentation(settings, mean):
+def augmentation_arguments(settings, mean):
     """Arguments of `spec_augment`, from a run's `augmentation` settings and the mean of its training features (dB)."""
     arguments = {key: value for key, value in settings.items() if key != "validation"}
     return arguments | {"fill": mean if arguments["fill"] == "mean" else arguments["fill"]}

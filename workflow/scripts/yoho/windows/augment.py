@@ -12,14 +12,14 @@ def spec_augment(windows, fill, generator, *, draw, frequency_stripes, frequency
     """
     batch, frames, bands = windows.shape
     draws = {"window": batch, "batch": 1}[draw]
-    hidden = stripes(draws, time_stripes, time_width, frames, generator)[:, :, None]
-    hidden = hidden | stripes(draws, frequency_stripes, frequency_width, bands, generator)[:, None, :]
-    return windows.masked_fill(hidden, fill)
+    hidden = stripes(draws, time_stripes, time_width, frames, generator, device=windows.device)[:, :, None]
+    bars = stripes(draws, frequency_stripes, frequency_width, bands, generator, device=windows.device)[:, None, :]
+    return windows.masked_fill(hidden | bars, fill)
 
 
-def stripes(draws, count, widest, size, generator):
+def stripes(draws, count, widest, size, generator, *, device):
     """Which of `size` positions are hidden by `count` stripes, in each of some draws: (draws, size) bool."""
-    shape, device = (draws, count, 1), generator.device
+    shape = (draws, count, 1)
     width = torch.randint(0, widest + 1, shape, generator=generator, device=device)
     first = (torch.rand(shape, generator=generator, device=device) * (size - width + 1)).long()
     position = torch.arange(size, device=device)
