@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import soundfile
 import torch
-from workloads import BENCHMARKS, NETWORK, STAGES, TRAINING, windows, workload
 
+from workloads import BENCHMARKS, NETWORK, STAGES, TRAINING, windows, workload
 from yoho import job
 from yoho.benchmarks import throughput
 from yoho.events import write_table

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from noise_run import SCORING, WINDOWS, input_files, output_files, reports, train
 from train_network import evaluate_network
-from workloads import STAGES, workload
 
+from noise_run import SCORING, WINDOWS, input_files, output_files, reports, train
 from small import paper_network
 from untrained import noise, save_untrained
+from workloads import STAGES, workload
 from yoho.benchmarks import throughput
 from yoho.networks.device import choose_device, device_name
 from yoho.networks.network import Network

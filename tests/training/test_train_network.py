@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from train_network import evaluate_network
+
 from noise_run import (
     AUGMENTATION,
     CANDIDATES,
@@ -21,8 +23,6 @@ from noise_run import (
     reports,
     train,
 )
-from train_network import evaluate_network
-
 from places import ROOT
 from yoho import InputError
 from yoho.networks.backbones import BACKBONES, Backbone
