@@ -18,8 +18,8 @@ from workloads import BENCHMARKS, NETWORK, STAGES, TRAINING, windows, workload
 from yoho import job
 from yoho.benchmarks import throughput
 from yoho.events import write_table
-from yoho.networks.device import device_name
 from yoho.networks.network import Network
+from yoho.provenance import device_name
 from yoho.windows.front_ends import LogMel
 
 CPU = torch.device("cpu")

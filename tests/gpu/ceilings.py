@@ -14,8 +14,7 @@ from statistics import median
 
 import torch
 
-from yoho.networks.device import device_name
-from yoho.provenance import versions
+from yoho.provenance import device_name, versions
 
 TURNS = 10
 

@@ -12,10 +12,11 @@ from small import paper_network
 from untrained import noise, save_untrained
 from workloads import STAGES, workload
 from yoho.benchmarks import throughput
-from yoho.networks.device import choose_device, device_name
+from yoho.networks.device import choose_device
 from yoho.networks.network import Network
 from yoho.networks.prediction import predict
 from yoho.networks.saving import load_network
+from yoho.provenance import device_name
 from yoho.segmenting.inference import Predictor
 from yoho.segmenting.segmenter import Segmenter
 from yoho.training.batches import Stored

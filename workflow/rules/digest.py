@@ -7,18 +7,22 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-# Modules that change no result: the log, and the file that keeps the state of a training.
-NO_RESULT = {"yoho.job", "yoho.training.checkpoint"}
+# Modules that change no result: errors, the log, and the file that keeps the state of a training.
+NO_RESULT = {"yoho", "yoho.job", "yoho.training.checkpoint"}
 
-# Modules that shape a run's weights: the network, its training, and the score that chooses its best epoch.
-WEIGHTS = ("yoho.networks.network", "yoho.training.fit", "yoho.scoring.segments")
+# Modules that shape a run's weights: its training, which builds the network, and the score that chooses its best epoch.
+WEIGHTS = ("yoho.training.fit", "yoho.scoring.segments")
+
+# Functions and methods that only report.
+REPORTS = {"print", "say", "set_postfix"}
 
 
 def code_digest(*names):
     """Digest of scripts or modules, by their names below `SCRIPTS`, and of everything that they import of the package.
 
-    It is taken from the syntax trees without docstrings and prints: a changed formula reruns the script's jobs, and a
-    changed comment or line of a log does not. A template beside its module counts as it is.
+    `module:function` stands for one function and everything in its module that it names. The digest is taken from the
+    syntax trees without docstrings, reports and the texts of errors: a changed formula reruns the script's jobs, and a
+    changed comment or message does not. A template beside its module counts as it is.
     """
     texts = [(name, read(SCRIPTS, name)[0]) for name in sorted(followed(*names))]
     return hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
@@ -37,12 +41,31 @@ def followed(*names):
 
 @cache
 def read(scripts, name):
-    """The content of a module without docstrings and prints, and the names of the package's modules that it imports."""
-    path = place(scripts, name)
-    tree = ast.parse(path.read_text())
-    imports = set(imported(scripts, tree))
+    """What counts of a module, or of one function in it, and the names of the package's modules that it imports."""
+    module, _, function = name.partition(":")
+    path = place(scripts, module)
+    tree = Silent().visit(ast.parse(path.read_text()))
+    if function:
+        tree = ast.Module(named_by(tree, function), [])
     template = path.with_suffix(".html")
-    return (ast.dump(Silent().visit(tree)), template.read_text() if template.exists() else ""), imports
+    return (ast.dump(tree), template.read_text() if template.exists() else ""), set(imported(scripts, tree))
+
+
+def named_by(tree, function):
+    """The statements of a module that a function needs: those that bind names which it uses, directly or indirectly."""
+    names, found = {function}, []
+    while more := [part for part in tree.body if part not in found and names & bound(part)]:
+        found += more
+        names |= {node.id for part in more for node in ast.walk(part) if isinstance(node, ast.Name)}
+    return found
+
+
+def bound(statement):
+    """The names that a statement of a module binds."""
+    if hasattr(statement, "name"):  # a function or a class
+        return {statement.name}
+    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return names | {alias.asname or alias.name for alias in getattr(statement, "names", ())}
 
 
 def place(scripts, name):
@@ -61,11 +84,17 @@ def imported(scripts, tree):
 
 
 class Silent(ast.NodeTransformer):
-    """Removes docstrings and prints from a syntax tree."""
+    """Removes docstrings, reports and the texts of errors from a syntax tree."""
 
     def visit_Expr(self, node):  # noqa: N802
-        """Replace a text or a call of print by `pass`."""
+        """Replace a text or a report by `pass`."""
         value = node.value
         text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-        printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
-        return ast.copy_location(ast.Pass(), node) if text or printed else node
+        function = getattr(value, "func", None)
+        reports = getattr(function, "attr", getattr(function, "id", None)) in REPORTS
+        return ast.copy_location(ast.Pass(), node) if text or reports else node
+
+    def visit_Raise(self, node):  # noqa: N802
+        """Keep the kind of an error alone."""
+        error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        return ast.copy_location(ast.Raise(error, None), node)

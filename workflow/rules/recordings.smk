@@ -5,8 +5,9 @@ from datasets import collect_settings, fetch_settings, is_fetched, recording_fil
 
 
 def source_digest(script, name):
-    """Digest of a script, and of the source of a dataset, which the script imports by its name."""
-    return code_digest(script, f"yoho.recordings.{config['datasets'][name]['source']}")
+    """Digest of a script, and of the function of its verb in the source of a dataset, which it imports by name."""
+    source, verb = config["datasets"][name]["source"], script.partition("_")[0]
+    return code_digest(script, f"yoho.recordings.{source}:{verb}")
 
 
 rule dataset:

@@ -15,7 +15,7 @@ from yoho import job
 from yoho.audio import read_audio
 from yoho.benchmarks.realtime import agreement, measure_file
 from yoho.figures.tables import write_results
-from yoho.networks.device import device_name
+from yoho.provenance import device_name
 from yoho.segmenting.segmenter import DECODINGS, Segmenter
 
 SCRIPT = Path(__file__).with_name("segment_audio.py")

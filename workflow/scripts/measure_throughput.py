@@ -11,7 +11,8 @@ from yoho import job
 from yoho.benchmarks import throughput
 from yoho.events import read_table
 from yoho.figures.tables import write_results
-from yoho.networks.device import choose_device, device_name
+from yoho.networks.device import choose_device
+from yoho.provenance import device_name
 from yoho.windows.cutting import window_onsets
 from yoho.windows.front_ends import LogMel
 

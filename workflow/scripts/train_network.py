@@ -13,7 +13,6 @@ from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
 from yoho.networks.card import card_scores, made_with, model_card
 from yoho.networks.device import choose_device
-from yoho.networks.network import Network
 from yoho.networks.prediction import predict
 from yoho.networks.saving import load_network, save_network, write_description
 from yoho.provenance import digest
@@ -23,8 +22,7 @@ from yoho.scoring.tallies import field_recordings
 from yoho.scoring.thresholds import tune_thresholds
 from yoho.training.batches import Stored
 from yoho.training.checkpoint import Checkpoint
-from yoho.training.fit import fit
-from yoho.training.step import choose_precision
+from yoho.training.fit import fit, prepare
 from yoho.windows.targets import Decoder
 
 SPLITS = ("train", "valid", "test")
@@ -49,10 +47,8 @@ def train_network(
     check_front_end(settings["network"]["backbone"], front_end["name"])
     device = choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
-    torch.manual_seed(seed)
     network = network_arguments(settings, event_labels, train)
-    model = Network(**network)
-    training = training | {"precision": choose_precision(model, device, training["precision"])}
+    model, training = prepare(network, training, seed, device)
     settings = settings | {"network": network, "training": training}  # and "decoding", "seed"
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
     scorer = Scorer(read_table(files.valid_windows), read_table(files.valid_events), decoder, scoring["resolution"])

@@ -23,6 +23,18 @@ def versions():
     return {"python": platform.python_version()} | dict(sorted(found.items(), key=lambda item: item[0].lower()))
 
 
+def device_name(device):
+    """The model name of the GPU or of the processor."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
 def digest(paths):
     """SHA-256 over the SHA-256 digests of some files, in order."""
     total = hashlib.sha256()

@@ -1,7 +1,6 @@
 """The model card: what `model.json` says about a network in words and scores."""
 
-from yoho.networks.device import device_name
-from yoho.provenance import commit
+from yoho.provenance import commit, device_name
 
 ABOUT = (
     "A YOHO network of the paper Referring Audio Segmentation (Shetty et al., 2023), rebuilt and trained by this "

@@ -1,9 +1,7 @@
 """The device on which networks compute, and its settings."""
 
 import os
-import platform
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 
@@ -30,16 +28,6 @@ def choose_device(name, deterministic, search=True):
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # None is read here.
     return torch.device("cuda")
-
-
-def device_name(device):
-    """The model name of the GPU or of the processor."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")  # Linux, x86
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 @contextmanager

@@ -86,3 +86,12 @@ def batches(arrays, parts, device, ahead=4):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def copied(state):
+    """An independent copy, on the CPU, of tensors, numbers and texts in dictionaries and lists."""
+    if torch.is_tensor(state):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: copied(value) for key, value in state.items()}
+    return [copied(value) for value in state] if isinstance(state, list) else state

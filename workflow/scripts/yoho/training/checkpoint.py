@@ -13,6 +13,7 @@ import torch
 
 from yoho import InputError
 from yoho.files import write_whole
+from yoho.training.batches import copied
 
 # Errors of a file system without locks.
 NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
@@ -111,15 +112,6 @@ class Checkpoint:
                     )
                     break
             yield
-
-
-def copied(state):
-    """An independent copy, on the CPU, of tensors, numbers and texts in dictionaries and lists."""
-    if torch.is_tensor(state):
-        return state.detach().to("cpu", copy=True)
-    if isinstance(state, dict):
-        return {key: copied(value) for key, value in state.items()}
-    return [copied(value) for value in state] if isinstance(state, list) else state
 
 
 def differing(one, other):

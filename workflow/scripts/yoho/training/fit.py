@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from yoho.networks.network import Network
 from yoho.networks.prediction import predict
-from yoho.training.batches import batches, mean_and_deviation, to_device
-from yoho.training.checkpoint import copied
+from yoho.training.batches import batches, copied, mean_and_deviation, to_device
 from yoho.training.penalty import penalty
-from yoho.training.step import Step, adam, augmentation_arguments
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
@@ -32,6 +32,16 @@ class Fitted(NamedTuple):
     classwise: pd.DataFrame
     weights: dict
     best_epoch: int
+
+
+def prepare(network, training, seed, device):
+    """The network of a run with its first weights, and the run's training settings with the precision chosen.
+
+    network: arguments of `Network`; training: the run's settings, of which "precision" may be "auto".
+    """
+    torch.manual_seed(seed)
+    built = Network(**network)
+    return built, training | {"precision": choose_precision(built, device, training["precision"])}
 
 
 def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device):
