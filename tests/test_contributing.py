@@ -15,7 +15,7 @@ import yaml
 from collect_recordings import collect_recordings
 from test_house import KNOWS
 
-from datasets import collect_settings, event_labels, front_end
+from datasets import collect_settings, event_labels
 from places import ROOT
 from runs import Runs
 from validate import check_config
@@ -27,7 +27,7 @@ from yoho.networks.network import Network
 from yoho.recordings import sources
 from yoho.recordings.synthesis import classes
 from yoho.scoring.tallies import KINDS, OVERALL
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 
 PAGES = [path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -120,7 +120,8 @@ def test_a_front_end_is_added(config):
     merge(config, yaml.safe_load(example("Add a front end", "yaml")))
     check_config(config)
     assert Runs(config).front_ends() == ["log_mel", "log_mel_64"]
-    images = LogMel(**front_end(config, "log_mel_64"))(np.random.default_rng(0).normal(size=(2, 112896)))
+    added = build_front_end(**config["windows"]["front_ends"]["log_mel_64"])
+    images = added(np.random.default_rng(0).normal(size=(2, 112896)))
     assert images.shape == (2, 257, 64)
     network = Network(backbone="mobilenet", mask="none", n_mels=64, **NETWORK)
     assert network(torch.from_numpy(images)).shape == (2, 9, 6)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from yoho import InputError
-from yoho.windows.cutting import cut_windows, window_onsets
-from yoho.windows.front_ends import LogMel, low_and_high
+from yoho.audio import read_audio, resampled, write_audio
+from yoho.windows.cutting import cut_windows, first_samples, window_onsets
+from yoho.windows.front_ends import LogMel, build_front_end, low_and_high
 
 RATE, LENGTH, HOP = 44100, 2.56, 1.96
 SIZE = 112896  # samples of a window
@@ -230,10 +230,16 @@ def test_long_file_can_be_taken_in_parts_and_no_more_than_a_part_is_in_memory(tm
     assert most < whole.nbytes + 8e6 < 4 * samples.size
 
 
-def test_file_of_another_sample_rate_is_refused_by_name(tmp_path):
-    soundfile.write(tmp_path / "mix.flac", np.zeros(8000), 8000)
-    with pytest.raises(InputError, match="mix.flac: has 8000 Hz, but its front end works at 44100 Hz"):
-        PAPER.file_images(tmp_path / "mix.flac", [0.0], LENGTH)
+def test_file_of_another_sample_rate_is_resampled_as_a_whole(tmp_path):
+    front_end = build_front_end(16000, kind="log_mel", n_fft=512, hop_length=160, win_length=400, n_mels=20, top_db=80)
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 44100 * 100)
+    write_audio(tmp_path / "mix.flac", samples, 44100)
+    onsets = window_onsets(100, LENGTH, 1.0)
+    images = front_end.file_images(tmp_path / "mix.flac", onsets, LENGTH)
+    whole = np.concatenate(list(resampled([read_audio(tmp_path / "mix.flac")[0]], 44100, 16000)))
+    expected = front_end.images(whole, first_samples(onsets, 16000), front_end.size(LENGTH))
+    assert images.shape == (99, 257, 20)
+    np.testing.assert_allclose(images, expected, rtol=0, atol=1e-4)
 
 
 # ---- single precision ------------------------------------------------------------------------------------------------

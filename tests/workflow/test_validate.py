@@ -240,7 +240,7 @@ def test_folder_without_classes_is_named(own, path, line):
         ("duration", [1, 11], r"background\.duration: \[1, 11\] .* mixes\.longest_clip"),
         ("path", "nowhere", r"background\.path: no such folder: .*/nowhere; set it"),
         ("path", "quiet/a.wav", r"background\.path: no such folder: .*/quiet/a\.wav; set it"),
-        ("path", "own/rain", r"background\.path: .*/own/rain holds recordings of a class; keep"),
+        ("path", "own/rain", r"background\.path: .*/own/rain lies in the folder of the dataset.s recordings; move it"),
         ("kinds", ["room"], r"background: unknown key kinds; known are share"),
     ],
 )

@@ -111,7 +111,15 @@ def test_the_averaged_decoding_scores_on_windows_of_its_own(finished, tmp_path):
 
 def test_a_run_with_another_front_end_adds_features_beside_the_others(tmp_path):
     config = yaml.safe_load(TINY.read_text())
-    coarse = {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 20, "top_db": 80}
+    coarse = {
+        "kind": "log_mel",
+        "sample_rate": 16000,
+        "n_fft": 2048,
+        "hop_length": 160,
+        "win_length": 640,
+        "n_mels": 20,
+        "top_db": 80,
+    }
     config["windows"] = {"front_ends": {"coarse": coarse}}
     run_of_it = {"label": "coarse", "backbone": "mobilenet", "mask": "none", "front_end": "coarse"}
     config["studies"]["networks"] = {"runs": [run_of_it, run_of_it | {"label": "fine", "front_end": "log_mel"}]}

@@ -24,7 +24,7 @@ rule measure_throughput:
         networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
         device={"name": config["training"]["device"], "deterministic": config["training"]["deterministic"]},
         windows=WINDOWS,
-        front_end=front_end(config, config["windows"]["front_end"]),
+        front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],
         benchmarks={key: value for key, value in config["benchmarks"].items() if key != "audio"},
         code=code_digest("measure_throughput"),
     script:
@@ -43,7 +43,7 @@ rule count_operators:
         networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=WINDOWS,
-        front_end=front_end(config, config["windows"]["front_end"]),
+        front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],
         batch_size=config["benchmarks"]["batch_size"],
         code=code_digest("count_operators"),
     script:

@@ -11,7 +11,6 @@ from datasets import (
     NO_INPUT,
     dataset_settings,
     event_labels,
-    front_end,
     is_input,
     portable,
     read_as,

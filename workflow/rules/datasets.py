@@ -117,14 +117,9 @@ def stretch_settings(dataset):
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-def front_end(config, name):
-    """The settings of a front end: the sample rate of the mixes, Hz, and how a window becomes an image."""
-    return {"sample_rate": config["mixes"]["sample_rate"], **config["windows"]["front_ends"][name]}
-
-
 def window_frames(config, name):
     """Frames of a window's image by a front end: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
-    settings = front_end(config, name)
+    settings = config["windows"]["front_ends"][name]
     return round(config["windows"]["length"] * settings["sample_rate"]) // settings["hop_length"] + 1
 
 

@@ -19,7 +19,7 @@ rule count_networks:
         backbones=sorted({run.settings["network"]["backbone"] for run in runs.named.values()}),
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=WINDOWS,
-        front_end=front_end(config, config["windows"]["front_end"]),
+        front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],
         code=code_digest("count_networks"),
     script:
         "../scripts/count_networks.py"

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from datasets import DATA_KEYS, column_of, front_end, scored_windows
+from datasets import DATA_KEYS, column_of, scored_windows
 
 # Differences that change no weights: what is decoded from the outputs, and what the validation loss is computed on.
 AFTER_TRAINING = ("decode", "hop")
@@ -199,7 +199,7 @@ class Runs:
     def front_end(self, name):
         """The name and the settings of a run's front end."""
         own = self.named[name].front_end
-        return {"name": own, **front_end(self.config, own)}
+        return {"name": own, **self.config["windows"]["front_ends"][own]}
 
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, that a run trains on."""

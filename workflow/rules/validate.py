@@ -6,7 +6,7 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
-from datasets import NO_INPUT, event_labels, front_end, is_input, source_files, source_of, window_frames
+from datasets import NO_INPUT, event_labels, is_input, source_files, source_of, window_frames
 from runs import audit_sides, make_run, released_keys, study_runs
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -54,10 +54,7 @@ def check_dataset(config):
     name = config["dataset"]
     dataset = config["datasets"][name]
     where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
-    found = list(source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv")))
-    yield from found
-    if found:
-        return  # The classes and files of such a dataset may be unknown.
+    yield from source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv"))
     for event_label in event_labels(dataset):
         yield from check_label(f"{where}: class", event_label, OVERALL)
     if refused := [file for file in source_files(dataset) if not is_input(file)]:
@@ -82,8 +79,8 @@ def check_background(config):
     path = Path(background["path"]).resolve()
     if not path.is_dir():
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
-    elif any(Path(file).resolve().is_relative_to(path) for file in source_files(dataset)):
-        yield f"{where}.path: {path} holds recordings of a class; keep those of no class elsewhere"
+    elif "path" in dataset["recordings"] and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
+        yield f"{where}.path: {path} lies in the folder of the dataset's recordings; move it elsewhere"
 
 
 def check_range(where, pair, meant):
@@ -127,8 +124,10 @@ def check_windows(config):
             yield f"windows.hop.{use}: {hop} is more than windows.length: parts of a mix would be in no window"
     if windows["front_end"] not in windows["front_ends"]:
         yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
-    for name in windows["front_ends"]:
-        settings, frames = front_end(config, name), window_frames(config, name)
+    entries = [run for study in config["studies"].values() for run in study_runs(study)]
+    used = {windows["front_end"], *(run["front_end"] for run in entries if "front_end" in run)}
+    for name in sorted(used & set(windows["front_ends"])):
+        settings, frames = windows["front_ends"][name], window_frames(config, name)
         if -(-frames // 32) != windows["bins"]:
             yield (
                 f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, so "

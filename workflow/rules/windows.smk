@@ -27,7 +27,7 @@ rule make_windows:
         hop=lambda wildcards: config["windows"]["hop"][wildcards.use],
         length=config["windows"]["length"],
         bins=config["windows"]["bins"],
-        front_ends={name: front_end(config, name) for name in FRONT_ENDS},
+        front_ends={name: config["windows"]["front_ends"][name] for name in FRONT_ENDS},
         targets=reading("targets"),
         code=code_digest("make_windows"),
     script:

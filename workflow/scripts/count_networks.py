@@ -6,11 +6,11 @@ from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import MASKS
 from yoho.networks.network import Network, mask_positions
 from yoho.networks.sizes import network_size
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 
 
 def count_networks(table, *, backbones, classes, windows, front_end):
-    front_end, rows = LogMel(**front_end), []
+    front_end, rows = build_front_end(**front_end), []
     image = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
     fixed = image | {"bins": windows["bins"], "classes": classes, "pretrained": False}
     for backbone in dict.fromkeys([*BACKBONES, *backbones]):

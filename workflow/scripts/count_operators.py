@@ -7,7 +7,7 @@ from yoho.benchmarks.operators import least_seconds, step_operators
 from yoho.figures.tables import write_results
 from yoho.networks.network import Network
 from yoho.training.step import choose_precision
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 
 PARTS = ("forward", "backward", "optimiser")
 
@@ -16,7 +16,7 @@ CARD = {"flops": 9.9e14, "bandwidth": 3.35e12}
 
 
 def count_operators(table, *, networks, classes, windows, front_end, batch_size):
-    front_end, rows = LogMel(**front_end), []
+    front_end, rows = build_front_end(**front_end), []
     sizes = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
     sizes |= {"bins": windows["bins"], "classes": classes, "pretrained": False}
     for label, run in job.progress(networks.items(), desc="networks"):

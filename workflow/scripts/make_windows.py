@@ -7,7 +7,7 @@ import pandas as pd
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.windows.cutting import create_array, window_onsets
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 from yoho.windows.targets import ENCODINGS
 
 
@@ -26,7 +26,7 @@ def make_windows(files, made, threads, *, event_labels, hop, length, bins, targe
     fill(create_array(made.targets, (len(windows), bins, 3 * len(event_labels))), encoded)
     calls = [(Path(files.audio, name), begins, length) for name, begins in onsets.items()]
     for path, (name, settings) in zip(made.features, front_ends.items(), strict=True):
-        front_end = LogMel(**settings)
+        front_end = build_front_end(**settings)
         array = create_array(path, (len(windows), front_end.frames(length), front_end.n_mels))
         fill(array, job.spread(front_end.file_images, calls, threads, f"windows, {name}"))
     write_table(windows, made.windows)

@@ -14,7 +14,7 @@ from yoho.figures.tables import write_results
 from yoho.networks.device import choose_device
 from yoho.provenance import device_name
 from yoho.windows.cutting import window_onsets
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
@@ -40,7 +40,7 @@ def measure_throughput(files, table, *, networks, device, windows, front_end, be
     plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[:MIXES]
     for hop in windows["hop"].values():
         onsets = {Path(files.audio, name): window_onsets(end, windows["length"], hop) for name, end in plan.items()}
-        call = LogMel(**front_end), onsets, windows["length"], benchmarks["repeats"]
+        call = build_front_end(**front_end), onsets, windows["length"], benchmarks["repeats"]
         # As when windows are made: in a process of its own with one thread.
         (row,) = job.spread(throughput.measure_front_end, [call], 1, f"windows, hop {hop} s")
         rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from yoho.networks.folding import folded
 from yoho.networks.saving import load_network
-from yoho.windows.front_ends import SILENCE, LogMel
+from yoho.windows.front_ends import SILENCE, build_front_end
 
 OPSET = 18  # the oldest that PyTorch's exporter writes without conversion
 
@@ -54,7 +54,7 @@ def export(folder, target):
     """
     network, description = load_network(folder)
     windows, decoding = description["windows"], description["decoding"]
-    front_end = LogMel(description["sample_rate"], **description["features"])
+    front_end = build_front_end(description["sample_rate"], **description["features"])
     features = LogMelLayer(front_end)
     # Two windows, because the exporter takes a dimension of 1 for a constant.
     waveform = torch.zeros(2, front_end.size(windows["length"]))

@@ -18,7 +18,7 @@ import torch
 from yoho import InputError
 from yoho.networks.folding import folded, map_and_outputs, proved, random_windows
 from yoho.networks.fusing import AT_ONCE, COARSE, fused
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 
 
 class Predictor:
@@ -33,7 +33,7 @@ class Predictor:
 
     def __init__(self, network, description, device, precision, threads):
         self.device, self.threads, self.seconds = device, threads, Counter()
-        self.front_end = LogMel(description["sample_rate"], **description["features"])
+        self.front_end = build_front_end(description["sample_rate"], **description["features"])
         self.size = self.front_end.size(description["windows"]["length"])
         arguments = description["network"]
         precision = fastest(device, arguments) if precision == "auto" else precision

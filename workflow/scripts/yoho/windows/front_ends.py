@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import librosa
 import numpy as np
 
-from yoho import InputError
-from yoho.audio import read_audio
+from yoho.audio import read_audio, resampled
 from yoho.windows.cutting import first_samples
 
 SILENCE = 1e-14  # A window with a lower peak (-280 dB) counts as silent: single precision cannot hold its power.
@@ -78,18 +77,29 @@ class LogMel:
     def file_images(self, path, onsets, window_length):
         """Images, (windows, frames, n_mels) float32 in dB, of windows of a file; onsets: ascending, (windows,), s.
 
-        A few windows at a time are read and computed, so that memory holds little of a long file's audio.
-        Raises InputError if the file cannot be read or has another sample rate.
+        A few windows at a time are computed. They are also read so, and memory holds little of a long file's audio,
+        unless the file has another sample rate: then it is resampled as a whole. Raises InputError if it is unreadable.
         """
-        size, first = self.size(window_length), first_samples(onsets, self.sample_rate)
+        size, first, whole = self.size(window_length), first_samples(onsets, self.sample_rate), None
         images = []
         for block in np.array_split(first, len(first) // 32 + 1):
-            begin, end = block[0] / self.sample_rate, (block[-1] + size) / self.sample_rate
-            samples, sample_rate = read_audio(path, begin, end)
-            if sample_rate != self.sample_rate:
-                raise InputError(f"{path}: has {sample_rate} Hz, but its front end works at {self.sample_rate} Hz")
-            images.append(self.images(samples, block - block[0], size))
+            begin, end = block[0], block[-1] + size
+            if whole is None:
+                samples, sample_rate = read_audio(path, begin / self.sample_rate, end / self.sample_rate)
+            if whole is None and sample_rate != self.sample_rate:
+                whole = np.concatenate(list(resampled([read_audio(path)[0]], sample_rate, self.sample_rate)))
+            samples = samples if whole is None else whole[begin:end]
+            images.append(self.images(samples, block - begin, size))
         return np.concatenate(images)
+
+
+# The kinds of front ends, by their names in the config.
+FRONT_ENDS = {"log_mel": LogMel}
+
+
+def build_front_end(sample_rate, *, kind="log_mel", **settings):
+    """The front end of a record in the config; networks that were trained earlier do not name its kind."""
+    return FRONT_ENDS[kind](sample_rate, **settings)
 
 
 def mel_decibels(samples, begins, taper, mel):
