@@ -1,4 +1,4 @@
-"""Digests of the code that a job's result, or a run's weights, depend on."""
+"""Digests of the code on which the result of a job or the weights of a run depend."""
 
 import ast
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-# Modules that change no result: the log, and the file that keeps the state of a training.
+# Modules that do not change results: the log, and the file that keeps the state of a training.
 NO_RESULT = {"yoho.job", "yoho.training.checkpoint"}
 
 # Modules that shape a run's weights: the network, its training, and the score that chooses its best epoch.
@@ -15,10 +15,10 @@ WEIGHTS = ("yoho.networks.network", "yoho.training.fit", "yoho.scoring.segments"
 
 
 def code_digest(*names):
-    """Digest of scripts or modules, by their names below `SCRIPTS`, and of everything that they import of the package.
+    """Digest of scripts or modules, by their names below `SCRIPTS`, and of all modules of the package that they import.
 
-    It is taken from the syntax trees without docstrings and prints: a changed formula reruns the script's jobs, and a
-    changed comment or line of a log does not. A template beside its module counts as it is.
+    The digest is computed from the syntax trees without docstrings and prints. Jobs therefore run again after a change
+    to a formula, but not after a change to a comment or a log line. A template beside its module is included in full.
     """
     texts = [(name, read(SCRIPTS, name)[0]) for name in sorted(followed(*names))]
     return hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
@@ -52,7 +52,7 @@ def place(scripts, name):
 
 
 def imported(scripts, tree):
-    """Yield the names of the package's modules that a syntax tree imports, inside functions too."""
+    """Yield the names of the package's modules that a syntax tree imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "yoho":
             yield node.module
@@ -64,7 +64,7 @@ class Silent(ast.NodeTransformer):
     """Removes docstrings and prints from a syntax tree."""
 
     def visit_Expr(self, node):  # noqa: N802
-        """Replace a text or a call of print by `pass`."""
+        """Replace a string or a call of print by `pass`."""
         value = node.value
         text = isinstance(value, ast.Constant) and isinstance(value.value, str)
         printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
