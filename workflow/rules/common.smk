@@ -70,7 +70,7 @@ def labels(wildcards):
 
 
 def shown_labels(wildcards):
-    """Classes of the configured dataset. A function, because Snakemake takes {name} in `params` for a wildcard."""
+    """Classes of the configured dataset, from a function because Snakemake takes {name} in `params` for a wildcard."""
     return event_labels(config["datasets"][DATASET])
 
 

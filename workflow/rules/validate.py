@@ -115,7 +115,7 @@ def check_mixes(config):
     if mixes["duration"][0] > mixes["duration"][1]:
         yield f"mixes.duration: {mixes['duration']} must be [shortest, longest]"
     elif mixes["duration"][1] - mixes["duration"][0] < mixes["longest_clip"]:
-        yield f"mixes.duration: {mixes['duration']} must differ by mixes.longest_clip or more"
+        yield f"mixes.duration: {mixes['duration']} must span mixes.longest_clip or more"
     if mixes["shortest_clip"] > mixes["longest_clip"]:
         yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than mixes.longest_clip"
 
