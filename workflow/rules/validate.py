@@ -36,7 +36,7 @@ def check_config(config):
 
 
 def explain(error):
-    """One line for a schema error: the key, the value, and what is allowed."""
+    """One line for a schema error: the key, the value, and the allowed values."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     prefix = f"{key}: " if key else ""
     if error.validator == "additionalProperties":
