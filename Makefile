@@ -1,6 +1,6 @@
 # `make` installs the environment and makes Figures 4-6 of the default config. `make test` runs the tests.
-# Another config: `make CONFIG=config/esc10.yaml`. Another target: `make TARGET=claims`.
-# On a Slurm cluster: `make PROFILE=workflow/profiles/slurm`.
+# `make CONFIG=config/esc10.yaml` uses another config, and `make TARGET=claims` makes another target.
+# `make PROFILE=workflow/profiles/slurm` runs the jobs on a Slurm cluster.
 PYTHON ?= python3
 CONFIG ?=
 PROFILE :=
@@ -9,18 +9,18 @@ BIN := .venv/bin
 READY := .venv/installed.txt
 SNAKEMAKE := $(BIN)/snakemake $(TARGET) $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete \
   $(if $(CONFIG),--configfile $(CONFIG))
-# Jobs that Snakemake submitted to Slurm from this folder: Snakemake gives each a comment that begins with rule_.
+# Lists the jobs that Snakemake submitted to Slurm from this folder. Their comments begin with rule_.
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
 .PHONY: figures environment test slow slurm lint
 # A killed run leaves Snakemake's lock behind and, on a cluster, jobs that nobody waits for. `make` removes both while it
-# holds a lock of its own, which the system releases when its holder ends.
+# holds a lock of its own. The system releases this lock when its holder ends.
 figures: $(READY)
 	@exec 9>.snakemake.lock; \
 	if command -v flock >/dev/null; then flock --nonblock 9; case $$? in \
 	  0) ;; \
 	  1) echo "make is already at work in this folder"; exit 1;; \
-	  *) echo "This file system has no locks: make sure that only one make runs here at a time";; \
+	  *) echo "This file system does not support locks: make sure that only one make runs here at a time";; \
 	esac; fi; \
 	if ls .snakemake/locks/* >/dev/null 2>&1; then \
 	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
@@ -32,7 +32,7 @@ figures: $(READY)
 environment: $(READY)
 $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
-	@$(PYTHON) -c 'import ensurepip, venv' || { echo "Python lacks venv: install it (Debian: python3-venv)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python has no venv module: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	cp requirements.txt $@

@@ -63,15 +63,15 @@ MISTAKES = [
     ("segmenting.high_pass", "2 Hz", r"segmenting\.high_pass: '2 Hz' is not of type"),
     ("windows.bins", 8, r"windows\.bins: 8 bins for 257 frames .* must be 9"),
     ("windows.front_ends.log_mel.hop_length", 882, r"windows\.bins: 9 bins for 129 frames .* must be 5"),
-    ("mixes.shortest_clip", 20, r"mixes\.shortest_clip: 20 is more than longest_clip"),
+    ("mixes.shortest_clip", 20, r"mixes\.shortest_clip: 20 is more than mixes\.longest_clip"),
     ("datasets.builtin.recordings.per_class", 2, r"recordings\.per_class: 2 is fewer than the three splits need"),
     ("studies.networks.runs.1.pretrained", True, r"studies\.networks\.runs\[1\]\.pretrained: "),
     # what is set to what, and what the line names
-    ("epochs", 3, "unknown key epochs; known are dataset, datasets"),
-    ("training.momentum", 0.9, "training: unknown key momentum; known are epochs, batch_size"),
+    ("epochs", 3, "unknown key epochs; known keys are dataset, datasets"),
+    ("training.momentum", 0.9, "training: unknown key momentum; known keys are epochs, batch_size"),
     ("training.augmentation.mask", 1, "training.augmentation: unknown key mask"),
     ("studies.networks.runs.1.dropout", 0.5, r"studies\.networks\.runs\[1\]: unknown key dropout"),
-    ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known are networks, mask"),
+    ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known keys are networks, mask"),
     ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
     ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
     ("training.epochs", "ten", r"training\.epochs: 'ten' is not of type integer"),
@@ -98,7 +98,7 @@ MISTAKES = [
     ("studies.mask.seeds", [1, 1], r"studies\.mask\.seeds: \[1, 1\]"),
     ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
     ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
-    ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*something else"),
+    ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*another meaning"),
     ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
     ("dataset", "nature", "dataset: 'nature'.*builtin"),
     ("dataset", 7, "dataset: 7 is not of type string"),
@@ -124,14 +124,14 @@ MISTAKES = [
     ("recordings.downloads.rate", 0, r"recordings\.downloads\.rate: 0 .*minimum"),
     ("recordings.downloads.timeouts", [10], r"recordings\.downloads\.timeouts: \[10\]"),
     ("recordings.downloads.backoff", [60, 1], r"recordings\.downloads\.backoff: \[60, 1\] must be \[first, longest\]"),
-    ("recordings.downloads.proxy", "x", "recordings.downloads: unknown key proxy; known are connections, rate"),
+    ("recordings.downloads.proxy", "x", "recordings.downloads: unknown key proxy; known keys are connections, rate"),
     # readings
     ("mixes.drawn_clips", 0, r"mixes\.drawn_clips: 0 .*minimum"),
     ("training.l2", 0.1, "training: unknown key l2"),
     ("training.augmentation.fill", 0, "training.augmentation: unknown key fill"),
     ("decoding.end_from", "bin", "decoding: unknown key end_from"),
-    ("readings.measured", {}, "readings: unknown key measured; known are described, released"),
-    ("readings.described.crossfade", 0.1, "readings.described: unknown key crossfade; known are pool, slices"),
+    ("readings.measured", {}, "readings: unknown key measured; known keys are described, released"),
+    ("readings.described.crossfade", 0.1, "readings.described: unknown key crossfade; known keys are pool, slices"),
     ("readings.released.pool", "own", r"readings\.released\.pool: 'own'.*'split', 'shared'"),
     ("readings.released.draw", "deal all", r"readings\.released\.draw: .*'deal', 'replace'"),
     ("readings.released.hop", 1.0, r"readings\.released\.hop: 1\.0.*'score', 'train'"),
@@ -142,9 +142,9 @@ MISTAKES = [
     ("studies.networks.runs.0.l2", 0.01, r"studies\.networks\.runs\[0\]\.l2: 0\.01.*'described', 'released'"),
     ("studies.audit.runs.0.reading", "both", r"studies\.audit\.runs\[0\]\.reading: 'both'.*'released'"),
     ("datasets.builtin.pool", "shared", r"datasets\.builtin\.pool: 'shared'.*'described', 'released'"),
-    ("datasets.builtin.l2", "released", r"datasets\.builtin: unknown key l2; known are source"),
+    ("datasets.builtin.l2", "released", r"datasets\.builtin: unknown key l2; known keys are source"),
     # the mask study
-    ("studies.mask_study.runs", [], "studies.mask_study: unknown key runs; known are seeds, backbone, cells"),
+    ("studies.mask_study.runs", [], "studies.mask_study: unknown key runs; known keys are seeds, backbone, cells"),
     ("studies.mask_study.cells", [], r"studies\.mask_study\.cells: \[\]"),
     ("studies.mask_study.cells.0.mask", "none", r"studies\.mask_study\.cells\[0\]: unknown key mask"),
     ("studies.mask_study.cells.0.masks", ["none"], r"studies\.mask_study\.cells\[0\]\.masks: \['none'\]"),
@@ -159,7 +159,7 @@ MISTAKES = [
     ("claims.trained.floor", 50, r"claims\.trained\.floor: 50 .*maximum"),
     ("claims.expected_deviation.f1", 0, r"claims\.expected_deviation\.f1: 0 .*minimum"),
     ("claims.C1.margin", 0, r"claims\.C1\.margin: 0 .*minimum"),
-    ("claims.C2.margin", 0.01, "claims.C2: unknown key margin; known are claim, statistic"),
+    ("claims.C2.margin", 0.01, "claims.C2: unknown key margin; known keys are claim, statistic"),
     ("claims.C5.margin", 0.01, r"claims\.C5\.margin: 0\.01 is not of type object"),
     ("claims.C5.margin.epochs", -1, r"claims\.C5\.margin\.epochs: -1 .*minimum"),
     ("claims.networks.rival", "YOHO", "claims.networks: unknown key rival"),
@@ -241,7 +241,7 @@ def test_folder_without_classes_is_named(own, path, line):
         ("path", "nowhere", r"background\.path: no such folder: .*/nowhere; set it"),
         ("path", "quiet/a.wav", r"background\.path: no such folder: .*/quiet/a\.wav; set it"),
         ("path", "own/rain", r"background\.path: .*/own/rain lies in the folder of the dataset.s recordings; move it"),
-        ("kinds", ["room"], r"background: unknown key kinds; known are share"),
+        ("kinds", ["room"], r"background: unknown key kinds; known keys are share"),
     ],
 )
 def test_mistake_about_background_is_one_line_that_names_key_and_value(quiet, key, value, line):
@@ -253,9 +253,9 @@ def test_mistake_about_background_is_one_line_that_names_key_and_value(quiet, ke
 def test_class_that_is_called_background_too_is_named(quiet):
     Path("own/background").mkdir()
     (found,) = mistakes(quiet)
-    assert re.search(
-        r"builtin\.background: a class is called background too; .* belong in .*background\.path", found
-    ), found
+    assert re.search(r"builtin\.background: a class has the name background; .* belong in .*background\.path", found), (
+        found
+    )
     del quiet["datasets"]["builtin"]["background"]
     check_config(quiet)
 
@@ -264,7 +264,7 @@ def test_class_that_is_called_background_too_is_named(quiet):
     "file, line",
     [
         ("two\nlines/a.wav", r"recordings: class 'two\\nlines' .*line break"),
-        ("overall/a.wav", r"recordings: class 'overall' .*something else"),
+        ("overall/a.wav", r"recordings: class 'overall' .*another meaning"),
         ("x" * 90 + "/a.wav", r"recordings: class 'x+' has 90 characters; at most 80"),
         ("rain/{a}.wav", r"recordings: 'own/rain/\{a\}\.wav': Snakemake .*rename it"),
         ("rain/{a,b+}.wav", r"recordings: 'own/rain/\{a,b\+\}\.wav': Snakemake .*rename it"),
@@ -301,7 +301,7 @@ LIBRARY_MISTAKES = [
     ("classes.1.rules.0.pattern", "(car", r"recordings\.classes: '\(car' is no regular expression"),
     ("classes.1.rules.0.fields", ["title"], r"rules\[0\]\.fields\[0\]: 'title'.*'cd_name'"),
     ("classes.2.rules.0.pattern", "crowd", r"classes\[2\]\.rules\[0\]: 'fields' is a dependency of 'pattern'"),
-    ("classes.2.rules.0.word", "crowd", r"classes\[2\]\.rules\[0\]: unknown key word; known are category, query"),
+    ("classes.2.rules.0.word", "crowd", r"classes\[2\]\.rules\[0\]: unknown key word; known keys are category, query"),
 ]
 
 

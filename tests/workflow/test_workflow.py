@@ -348,7 +348,11 @@ def test_a_training_killed_again_and_again_ends_with_the_same_bytes(finished, tm
 
 @pytest.mark.parametrize(
     ("code", "works", "said"),
-    [(0, True, ""), (1, False, "make is already at work in this folder"), (71, True, "This file system has no locks")],
+    [
+        (0, True, ""),
+        (1, False, "make is already at work in this folder"),
+        (71, True, "This file system does not support locks"),
+    ],
 )
 def test_make_goes_on_where_a_file_system_has_no_locks(tmp_path, code, works, said):
     """What flock of util-linux ends with: 1 where another holds the lock, from 64 on where there is none to be had."""

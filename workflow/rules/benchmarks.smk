@@ -1,9 +1,9 @@
-# Measures training and segmenting on the configured dataset, as results/tables/throughput.csv and segmenting.csv, and counts
-# the operators of a training step, as results/tables/operators.csv. None of these is part of `all`.
+# Measures training (results/tables/throughput.csv) and segmenting (results/tables/segmenting.csv) on the configured
+# dataset, and counts the operators of a training step (results/tables/operators.csv). None of these is part of `all`.
 
 
 rule measure_throughput:
-    """Windows per second of training, inference and features, against plain code for the same work."""
+    """Measure windows per second of training, inference and features, and of plain code for the same work."""
     input:
         features=f"results/{DATASET}/windows/train/train/{config['windows']['front_end']}/features.npy",
         targets=f"results/{DATASET}/windows/train/train/targets.npy",
@@ -32,7 +32,7 @@ rule measure_throughput:
 
 
 rule count_operators:
-    """Operators, arithmetic and bytes of a training step, and the most windows per second that a card allows."""
+    """Count operators, arithmetic and bytes of a training step; derive the highest rate that a GPU allows."""
     output:
         "results/tables/operators.csv",
     log:

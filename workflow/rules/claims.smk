@@ -1,9 +1,9 @@
-# Makes results/tables/{audit,mask_study,power,claims}.csv, results/figures/{audit,mask_study}.* and results/claims.md from the
-# runs of the audit, the mask study and the claims. None of these is part of `all`.
+# Makes results/tables/{audit,mask_study,power,claims}.csv, results/figures/{audit,mask_study}.* and results/claims.md
+# from the runs of the audit, the mask study and the claims. None of these is part of `all`.
 
 
 rule audit:
-    """Effect of each difference between the readings."""
+    """Make a table and a figure of the effect of each difference between the readings."""
     input:
         "results/tables/audit.csv",
         multiext("results/figures/audit", ".pdf", ".png"),
@@ -11,7 +11,7 @@ rule audit:
 
 
 rule mask_study:
-    """Every run of the mask study, as a table and a figure of which Figure 6 is a part."""
+    """Make a table and a figure of every run of the mask study; Figure 6 is a part of this study."""
     input:
         "results/tables/mask_study.csv",
         multiext("results/figures/mask_study", ".pdf", ".png"),
@@ -19,7 +19,7 @@ rule mask_study:
 
 
 rule claims:
-    """A verdict on every claim of the paper."""
+    """Make the verdicts on all claims of the paper."""
     input:
         "results/claims.md",
         "results/tables/claims.csv",
@@ -61,7 +61,7 @@ rule tabulate_audit:
 
 
 rule draw_audit:
-    """The effects as a figure."""
+    """Draw the effects that the audit found."""
     input:
         "results/tables/audit.csv",
     output:
@@ -85,7 +85,7 @@ rule draw_audit:
 
 
 rule tabulate_mask_study:
-    """F1, data loss and epochs to converge of every run of the mask study (paper 4.3.3)."""
+    """Tabulate F1, data loss and epochs to converge of every run of the mask study (paper 4.3.3)."""
     input:
         histories=of_runs("history.csv", "mask_study"),
         recordings=of_runs("test_recordings.tsv", "mask_study"),
@@ -112,7 +112,7 @@ rule tabulate_mask_study:
 
 
 rule draw_mask_study:
-    """F1 over the epochs for every cell and position; Figure 6 is the cell of learning rate 0.0001, constant."""
+    """Draw F1 over the epochs for every cell and position; Figure 6 is the cell with learning rate 0.0001, constant."""
     input:
         of_runs("history.csv", "mask_study"),
     output:
@@ -136,7 +136,7 @@ rule draw_mask_study:
 
 
 rule tabulate_power:
-    """The power of the configured seeds, from the config alone: to be read before any result."""
+    """Compute the power of the configured seeds. It depends on the config alone and can be read before any result."""
     output:
         table="results/tables/power.csv",
         page=report(

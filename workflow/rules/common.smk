@@ -1,10 +1,10 @@
-# Helpers of the rule files: the checked config, the runs of its studies, and file names.
+# Helpers for the rule files: the checked config, the runs of its studies, and file names.
 import re
 import sys
 
 from digest import SCRIPTS, WEIGHTS, code_digest
 
-sys.path.append(str(SCRIPTS))  # The sources of recordings are records of the package there.
+sys.path.append(str(SCRIPTS))  # The package there holds a record for each source of recordings.
 
 from datasets import (
     DATA_KEYS,
@@ -25,7 +25,7 @@ check_config(config)
 
 DATASET = config["dataset"]
 runs = Runs(config)
-# The windows that everything is scored on.
+# The windows on which all scores are computed.
 SCORED = scored_windows(config)
 BASES = "|".join(map(re.escape, config["datasets"]))
 
@@ -34,13 +34,13 @@ EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes
 SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
 
-# The settings of windows that do not concern their images.
+# The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
 
-# The front ends that some run needs.
+# The front ends that at least one run needs.
 FRONT_ENDS = runs.front_ends()
 
-# A run may train on a variant of a dataset: builtin-pool_released.
+# A run may train on a variant of a dataset, such as builtin-pool_released.
 VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
 
 
@@ -54,7 +54,7 @@ wildcard_constraints:
 
 
 def dataset(wildcards):
-    """Settings of the dataset, or variant of one, that a path names."""
+    """Settings of the dataset, or of the variant of a dataset, that a path names."""
     return dataset_settings(config, wildcards.dataset)
 
 
@@ -69,22 +69,25 @@ def labels(wildcards):
 
 
 def shown_labels(wildcards):
-    """Classes of the configured dataset, as a function: Snakemake would take {name} in a text of `params` for a wildcard."""
+    """Classes of the configured dataset, from a function because Snakemake takes {name} in `params` for a wildcard."""
     return event_labels(config["datasets"][DATASET])
 
 
 def base(wildcards):
-    """The dataset that a path names, or names a variant of."""
+    """The dataset that a path names, without the part that names a variant."""
     return wildcards.dataset.partition("-")[0]
 
 
 def mixes_of(data):
-    """The dataset, or the variant, that the windows of another are cut from: other targets need no other mixes."""
+    """The dataset or variant from whose mixes windows are cut. A variant in `targets` alone uses the same mixes."""
     return re.sub("-targets_[a-z]+", "", data)
 
 
 def windows_of(use, file):
-    """Path of the windows that a run trains on, scores, or computes the validation loss on; file: may hold {front_end}."""
+    """A function that returns the path of a file of a run's windows.
+
+    use: "train", "valid" (for the scores) or "held_out" (for the validation loss). file: may contain {front_end}.
+    """
 
     def path(wildcards):
         data = runs.training_data(wildcards.dataset, wildcards.run)
@@ -110,9 +113,9 @@ def of_runs(file, *studies):
 
 
 def audio_to_segment(wildcards):
-    """Files and folders that the config names."""
+    """The files and folders to be segmented, as the config names them."""
     if not config.get("audio"):
-        raise WorkflowError("segment: name a file or a folder to be segmented: --config audio=PATH")
+        raise WorkflowError("audio: missing; add --config audio=PATH, with a file or a folder to be segmented")
     paths = [config["audio"]] if isinstance(config["audio"], str) else config["audio"]
     if refused := [path for path in paths if not is_input(path)]:
         raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or segment it with segment_audio.py")

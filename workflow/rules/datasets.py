@@ -7,10 +7,10 @@ from snakemake.io import contains_wildcard
 
 from yoho.recordings.sources import SOURCES
 
-# Differences between the readings that make other training data; the others concern a run alone.
+# Differences between the readings that change the training data. The other differences concern a run alone.
 DATA_KEYS = ("pool", "slices", "draw", "targets")
 
-# Keys whose value is a file or a folder of the user.
+# Keys whose values are files or folders of the user.
 PATHS = ("path", "manifest", "catalogue", "audio", "weights")
 
 NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a name in braces; rename it"
@@ -20,7 +20,7 @@ NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contain
 
 
 def read_as(config, entry):
-    """The value of every difference between the readings, {key: value}, for a dataset or a run."""
+    """The values that a dataset or a run has for all differences between the readings, {key: value}."""
     return {key: config["readings"][column_of(entry, key)][key] for key in config["readings"]["described"]}
 
 
@@ -30,7 +30,7 @@ def column_of(entry, key):
 
 
 def dataset_settings(config, name):
-    """Settings of a dataset or of a variant of one: `builtin-pool_released` is `builtin` with that key released."""
+    """Settings of a dataset or of a variant: `builtin-pool_released` is `builtin` with the key `pool` as released."""
     base, *switches = name.split("-")
     return config["datasets"][base] | dict(switch.rsplit("_", 1) for switch in switches)
 
@@ -49,7 +49,7 @@ def event_labels(dataset):
 
 
 def source_files(dataset):
-    """The user's files that a dataset is made from: a change in one of them makes it anew."""
+    """The user's files from which a dataset is made. If one of them changes, the dataset is made again."""
     return source_of(dataset).files(dataset["recordings"])
 
 
@@ -59,7 +59,7 @@ def is_fetched(config, name):
 
 
 def recording_files(config, name):
-    """The files that the recordings of a dataset are collected from."""
+    """The files from which the recordings of a dataset are collected."""
     dataset = config["datasets"][name]
     files = [f"results/{name}/manifest.tsv"] if is_fetched(config, name) else source_files(dataset)
     if background := dataset.get("background"):
@@ -77,8 +77,8 @@ def fetch_settings(config, name):
 def collect_settings(config, name):
     """The settings of the job that collects the recordings of a dataset.
 
-    Returns {"settings" of the source, "listening", "splitting", "background"}; each of the last three is None for a
-    dataset that does without it.
+    Returns {"settings" of the source, "listening", "splitting", "background"}. Each of the last three is None if the
+    dataset does not need it.
     """
     dataset, background = config["datasets"][name], background_settings(config, name)
     source, recordings = source_of(dataset), dataset["recordings"]
@@ -89,7 +89,7 @@ def collect_settings(config, name):
 
 
 def listening_settings(config):
-    """Settings for the examination of any real recordings."""
+    """Settings for the examination of recordings from outside the workflow."""
     mixes = config["mixes"]
     return {
         "bad": config["recordings"]["bad"],
@@ -124,7 +124,7 @@ def window_frames(config, name):
 
 
 def scored_windows(config):
-    """The windows that scores are computed on: a key of `windows.hop`."""
+    """The windows on which scores are computed, as a key of `windows.hop`."""
     return {"bins": "score", "averaged": "averaged"}[config["decoding"]["method"]]
 
 
@@ -132,13 +132,15 @@ def scored_windows(config):
 
 
 def segmenting_settings(config):
-    """How audio is segmented with a run, as its model.json states it."""
+    """Settings for segmenting audio with a run, which its model.json records."""
     settings = {key: config["segmenting"][key] for key in ("decoding", "silence", "high_pass")}
     return settings | {"averaged": config["decoding"]["averaged"]}
 
 
 def trained_networks(weights):
-    """The weights that audio can be segmented with, and when each was written: a change segments the audio anew.
+    """The files of weights with which audio can be segmented, {path: time of writing}.
+
+    If this result changes, the audio is segmented again.
 
     weights: the folder of a run, or None for all runs.
     """
@@ -151,12 +153,12 @@ def trained_networks(weights):
 
 
 def is_input(path):
-    """Whether Snakemake accepts a path as an input: it takes {name} for a wildcard, and writes paths as UTF-8."""
+    """Whether Snakemake accepts a path as an input. It takes {name} for a wildcard, and writes paths as UTF-8."""
     return not contains_wildcard(path) and is_text(path)
 
 
 def is_text(name):
-    """Whether the name of a file is valid text: Python reads invalid bytes as surrogates."""
+    """Whether the name of a file is valid text. Python reads invalid bytes as surrogates."""
     return not re.search("[\ud800-\udfff]", name)
 
 

@@ -1,4 +1,4 @@
-"""Digests of the code that a job's result, or a run's weights, depend on."""
+"""Digests of the code on which the result of a job or the weights of a run depend."""
 
 import ast
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-# Modules that change no result: errors, the log, and the file that keeps the state of a training.
+# Modules that do not change results: errors, the log, and the file that keeps the state of a training.
 NO_RESULT = {"yoho", "yoho.job", "yoho.training.checkpoint"}
 
 # Modules that shape a run's weights: its training, which builds the network, and the score that chooses its best epoch.
@@ -18,7 +18,7 @@ REPORTS = {"print", "say", "set_postfix"}
 
 
 def code_digest(*names):
-    """Digest of scripts or modules, by their names below `SCRIPTS`, and of everything that they import of the package.
+    """Digest of scripts or modules, by their names below `SCRIPTS`, and of all modules of the package that they import.
 
     `module:function` stands for one function and everything in its module that it names. The digest is taken from the
     syntax trees without docstrings, reports and the texts of errors: a changed formula reruns the script's jobs, and a
@@ -75,7 +75,7 @@ def place(scripts, name):
 
 
 def imported(scripts, tree):
-    """Yield the names of the package's modules that a syntax tree imports, inside functions too."""
+    """Yield the names of the package's modules that a syntax tree imports, also inside functions."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "yoho":
             yield node.module

@@ -2,7 +2,7 @@
 
 
 rule draw_fig4:
-    """Figure 4: F1, training and validation loss of the three networks over the epochs."""
+    """Draw Figure 4: F1, training loss and validation loss of the three networks over the epochs."""
     input:
         of_runs("history.csv", "networks"),
     output:
@@ -26,7 +26,7 @@ rule draw_fig4:
 
 
 rule draw_fig5:
-    """Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
+    """Draw Figure 5: class-wise precision, recall and F1 of the three networks over the first epochs."""
     input:
         of_runs("classwise.csv", "networks"),
     output:
@@ -51,7 +51,7 @@ rule draw_fig5:
 
 
 rule draw_fig6:
-    """Figure 6: F1 with and without the masking block over the epochs."""
+    """Draw Figure 6: F1 with and without the masking block over the epochs."""
     input:
         of_runs("history.csv", "mask"),
     output:
@@ -77,7 +77,7 @@ rule draw_fig6:
 rule record_provenance:
     """Record the whole config, the commit of the code and the versions of all packages.
 
-    Every change of config or code makes this file anew, so that it describes all results that are up to date.
+    After every change of config or code, this file is made again, so that it describes all results that are up to date.
     """
     output:
         file="results/provenance.json",

@@ -1,4 +1,4 @@
-# Reads results/{dataset}/recordings.tsv; makes results/{dataset}/mixes/{split}/.
+# Makes results/{dataset}/mixes/{split}/ from the recordings of the dataset.
 from datasets import stretch_settings
 
 

@@ -1,8 +1,9 @@
-# Counts what the networks are made of, as results/tables/networks.csv, and exports a trained one as network.onnx on demand.
+# Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
+# network.onnx on demand.
 
 
 rule count_networks:
-    """Count parameters and multiply-accumulates of the paper's networks and of the config's own (claim of 4.4.2)."""
+    """Count parameters and multiply-accumulates of the networks of the paper and of the config (claim of 4.4.2)."""
     output:
         table="results/tables/networks.csv",
         page=report(
@@ -26,7 +27,7 @@ rule count_networks:
 
 
 rule export_network:
-    """Export a trained network, from waveform to outputs, its log-mel included, for other programs: one ONNX file."""
+    """Export a trained network, with its log-mel front end, as one ONNX file for other programs."""
     input:
         weights="results/{dataset}/runs/{run}/weights.safetensors",
         description="results/{dataset}/runs/{run}/model.json",

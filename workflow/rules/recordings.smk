@@ -1,6 +1,7 @@
-# Makes results/{base}/recordings.tsv from built-in, downloaded or the user's recordings. Downloads are listed in
-# results/{base}/manifest.tsv and lie in downloads/ beside it, which Snakemake never deletes; audio that is made or unpacked
-# lies in results/{base}/recordings/. Also makes a table and a figure of the configured dataset.
+# Makes results/{base}/recordings.tsv from recordings that are generated, downloaded or the user's own. The folder
+# results/{base}/downloads/ holds downloaded files; Snakemake never deletes it. results/{base}/manifest.tsv lists these
+# files. Generated or unpacked audio lies in results/{base}/recordings/. Two more rules make a table and a figure of the
+# configured dataset.
 from datasets import collect_settings, fetch_settings, is_fetched, recording_files
 
 
@@ -11,14 +12,14 @@ def source_digest(script, name):
 
 
 rule dataset:
-    """The table and the figure of the configured dataset."""
+    """Make the table and the figure of the configured dataset."""
     input:
         "results/tables/dataset.csv",
         multiext("results/figures/dataset", ".pdf", ".png"),
 
 
 rule fetch_recordings:
-    """Download recordings, and list those that arrived (paper 4.1)."""
+    """Download recordings, and list those that arrived in a manifest (paper 4.1)."""
     input:
         lambda wildcards: source_files(config["datasets"][wildcards.base]),
     output:
@@ -31,12 +32,12 @@ rule fetch_recordings:
         "../../envs/fetch.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        # The same for every attempt: what has arrived is kept.
+        # The limit is the same for every attempt, because files that have arrived are kept.
         runtime=1440,
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
-        # These change no manifest. Snakemake does not rerun a job because of a param that is computed from `threads`.
+        # These settings do not change the manifest. Snakemake reruns no job for a param that depends on `threads`.
         web=lambda wildcards, threads: {
             key: value for key, value in config["recordings"]["downloads"].items() if key != "unpacked"
         },
@@ -46,7 +47,7 @@ rule fetch_recordings:
 
 
 rule collect_recordings:
-    """Make or find the recordings, one class each, and deal them to the splits (paper 4.1)."""
+    """Generate or find the recordings, each with one class, and divide them among the splits (paper 4.1)."""
     input:
         lambda wildcards: recording_files(config, wildcards.base),
     output:
@@ -75,7 +76,7 @@ rule collect_recordings:
 
 
 rule tabulate_dataset:
-    """Recordings, groups, clips and hours of each class and split."""
+    """Tabulate recordings, groups, clips and hours of each class and split."""
     input:
         f"results/{DATASET}/recordings.tsv",
     output:
@@ -105,7 +106,7 @@ rule tabulate_dataset:
 
 
 rule draw_dataset:
-    """The same as a figure."""
+    """Draw recordings, groups, clips and hours of each class and split."""
     input:
         "results/tables/dataset.csv",
     output:

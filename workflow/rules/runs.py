@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from datasets import DATA_KEYS, column_of, scored_windows
 
-# Differences that change no weights: what is decoded from the outputs, and what the validation loss is computed on.
+# Differences that do not change weights: how outputs are decoded, and which windows the validation loss uses.
 AFTER_TRAINING = ("decode", "hop")
 
 # Short names of settings in the names of runs.
@@ -14,9 +14,9 @@ SHORT = {"learning_rate": "lr", "batch_size": "batch"}
 class Run(NamedTuple):
     """One trained network.
 
-    name: of its folder; it holds only what differs from `training`, the dataset and the described reading.
-    settings: what its job gets: network, training, decoding, seed. columns: {difference: described or released}.
-    front_end: the name of its front end.
+    name: the name of its folder, which lists only settings that differ from `training`, the dataset and the described
+    reading. settings: the settings of its job: network, training, decoding, seed. columns: {difference: described or
+    released}. front_end: the name of its front end.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Run(NamedTuple):
 
 
 def make_run(config, entry, seed):
-    """The Run of an entry of a study, with one seed."""
+    """The Run for an entry of a study and one seed."""
     training, columns = config["training"], run_columns(config, entry)
     reading = {key: config["readings"][column][key] for key, column in columns.items()}
     own = {key: value for key, value in entry.items() if key in training and key not in columns}
@@ -49,7 +49,7 @@ def make_run(config, entry, seed):
 
 
 def run_columns(config, entry):
-    """The reading of each difference: the run's own, or the dataset's for differences in the data, or described."""
+    """The reading of each difference: the run's own, else the dataset's if it concerns the data, else described."""
     dataset, columns = config["datasets"][config["dataset"]], {}
     for key in config["readings"]["described"]:
         usual = column_of(dataset, key) if key in DATA_KEYS else "described"
@@ -68,14 +68,14 @@ def differing_columns(config, entry, columns):
 
 
 def decoding_settings(config, columns):
-    """How the outputs of a run with these readings are decoded, with one threshold for all classes."""
+    """Settings for decoding the outputs of a run with these readings, with one threshold for all classes."""
     used = ("threshold", "merge_gap", *(["averaged"] if config["decoding"]["method"] == "averaged" else []))
     decoding = {key: config["decoding"][key] for key in used}
     return decoding | {"end_from": config["readings"][columns["decode"]]["decode"]}
 
 
 def released_keys(config, entry):
-    """The differences that a run itself takes as released."""
+    """The differences for which the entry of a run itself says released."""
     return [key for key in config["readings"]["described"] if entry.get(key, entry.get("reading")) == "released"]
 
 
@@ -120,12 +120,12 @@ class Runs:
         self.studies["audit"] = [side for entry in entries for side in self.add_pair(*entry)]
 
     def add(self, entry, seed):
-        """Enter a run; returns its name."""
+        """Add a run, and return its name."""
         run = make_run(self.config, entry, seed)
         return self.named.setdefault(run.name, run).name
 
     def add_pair(self, entry, seed):
-        """Enter a run of the audit, and the same run with its released keys as described: two pairs of label, name."""
+        """Add a run of the audit, and the same run with its released keys as described: two pairs (label, name)."""
         row = {"label": entry["label"], "seed": seed}
         for side, own in audit_sides(self.config, entry).items():
             row[side] = self.add(own | dict.fromkeys(AFTER_TRAINING, "described"), seed)
@@ -134,9 +134,9 @@ class Runs:
         return [(row["label"], row["described"]), (row["label"], row["released"])]
 
     def add_claims(self):
-        """Enter the networks that the claims compare: list of (role, name); empty if a label is unknown.
+        """Add the networks that the claims compare: list of (role, name); empty if a label is unknown.
 
-        The roles are those of `claims.networks`, and penalised_baseline, penalised_proposed: with released L2.
+        The roles are those of `claims.networks`, and with the released L2 penalised_baseline and penalised_proposed.
         """
         study, labels = self.config["studies"]["networks"], self.config["claims"]["networks"]
         labelled = {run["label"]: run for run in study["runs"]}
@@ -148,7 +148,7 @@ class Runs:
         return [(role, self.add(run, seed)) for role, run in entries.items() for seed in study["seeds"]]
 
     def arms(self):
-        """The networks that the claims compare: {role: label and runs, one per seed}."""
+        """The networks that the claims compare: {role: label and runs, one run per seed}."""
         labels, arms = self.config["claims"]["networks"], {}
         for role, run in self.studies["claims"]:
             plain = role.removeprefix("penalised_")
@@ -161,7 +161,7 @@ class Runs:
         return {role: list(self.network(arm["runs"][0]).values()) for role, arm in self.arms().items()}
 
     def mask_cells(self):
-        """The pairs of the mask study: its label, and label and runs with the mask in some place and without it."""
+        """The pairs of the mask study: a label, and label and runs with a mask and without."""
         study, cells, runs = self.config["studies"]["mask_study"], [], {}
         for label, run in self.studies["mask_study"]:
             runs.setdefault(label, []).append(run)
@@ -185,15 +185,15 @@ class Runs:
         return {"run": name, **settings["network"], **training, "seed": settings["seed"]}
 
     def of(self, *studies):
-        """Names of the runs of some studies, each once."""
+        """Names of the runs of one or more studies, each name once."""
         return list(dict.fromkeys(name for study in studies for _, name in self.studies[study]))
 
     def network(self, name):
-        """What a run's network is: backbone, mask, masking."""
+        """The backbone, mask and masking of a run's network."""
         return self.named[name].settings["network"]
 
     def front_ends(self):
-        """Names of the front ends that some run needs."""
+        """Names of the front ends that at least one run needs."""
         return list(dict.fromkeys(run.front_end for run in self.named.values()))
 
     def front_end(self, name):
@@ -202,12 +202,12 @@ class Runs:
         return {"name": own, **self.config["windows"]["front_ends"][own]}
 
     def training_data(self, dataset, name):
-        """The dataset, or the variant of it, that a run trains on."""
+        """The dataset, or the variant of it, on which a run trains."""
         entry, columns = self.config["datasets"][dataset], self.named[name].columns
         switches = [f"{key}_{columns[key]}" for key in DATA_KEYS if columns[key] != column_of(entry, key)]
         return "-".join([dataset, *switches])
 
     def held_out(self, name):
-        """The windows that a run's validation loss is computed on: a key of `windows.hop`."""
+        """The windows on which a run's validation loss is computed, as a key of `windows.hop`."""
         use = self.config["readings"][self.named[name].columns["hop"]]["hop"]
         return scored_windows(self.config) if use == "score" else use

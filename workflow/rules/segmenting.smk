@@ -1,11 +1,11 @@
-# Segments the user's audio (config: audio) with a trained network, into results/segments/. Also makes the audio examples of
-# the report, and results/tables/false_alarms.csv: the events that networks find in background. Only the examples are part of
-# `all`.
+# Segments the user's audio (config: audio) with a trained network, into results/segments/. Other rules make the audio
+# examples of the report, and results/tables/false_alarms.csv, which counts the events that networks find in background.
+# Only the examples are part of `all`.
 from datasets import trained_networks
 
 
 rule segment:
-    """Segment the user's audio: a file of events and a page for each file."""
+    """Segment the user's audio, and write a file of events and a page for each audio file."""
     input:
         audio_to_segment,
     output:
@@ -57,7 +57,7 @@ rule tabulate_false_alarms:
 
 
 rule show_mix:
-    """A page to hear a test mix, with its true events and the events that each network found."""
+    """Make a page that plays a test mix, with its true events and the events that each network found."""
     input:
         audio=f"results/{DATASET}/mixes/test/audio",
         events=f"results/{DATASET}/mixes/test/events.tsv",

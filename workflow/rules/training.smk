@@ -1,9 +1,9 @@
-# Trains on results/{dataset}/windows/; makes results/{dataset}/runs/{run}/: curves, weights, test outputs and scores.
+# Makes results/{dataset}/runs/{run}/ from the windows of the dataset: curves, weights, test outputs and scores.
 from datasets import segmenting_settings
 
 
 def training_data(wildcards):
-    """What a run is trained on, for the card of its network."""
+    """A description of the data on which a run is trained, for the model card."""
     own = dataset(wildcards)
     source = source_of(own)
     return {
@@ -17,7 +17,8 @@ def training_data(wildcards):
 rule train_network:
     """Train one network, keep its curve and its best weights, and score them on the test split (Figures 4-6).
 
-    A checkpoint lies beside the outputs. It is not declared as one: Snakemake deletes the outputs when a job starts.
+    The checkpoint lies beside the outputs. It is not declared as an output, because Snakemake deletes outputs when a
+    job starts.
     """
     input:
         train_features=windows_of("train", "{front_end}/features.npy"),
@@ -59,7 +60,7 @@ rule train_network:
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        # The same for every attempt: the next one resumes from the checkpoint.
+        # The limit is the same for every attempt, because the next attempt resumes from the checkpoint.
         runtime=1440,
     params:
         event_labels=labels,

@@ -1,4 +1,4 @@
-"""The config, checked before anything else: by its schema, and for mistakes that a schema cannot see."""
+"""Checks of the config before anything else: by its schema, and for mistakes that a schema cannot detect."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from runs import audit_sides, make_run, released_keys, study_runs
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
-# Names in tables and pages that stand for all classes together, and for the true events.
+# Names in tables and pages, for all classes together and for the true events.
 OVERALL, TRUE = "overall", "true"
 
 LONGEST_LABEL = 80  # characters; a figure has no room for more
@@ -22,11 +22,12 @@ Validator = validators.extend(Draft202012Validator, type_checker=WHOLE)
 
 
 def check_config(config):
-    """Raise WorkflowError with one line for each mistake in the config, which names the key and the value."""
+    """Raise WorkflowError if the config has mistakes, with a line for each that names the key and the value."""
     schema = Validator(yaml.safe_load(SCHEMA.read_text()))
     mistakes = [explain(error) for error in schema.iter_errors(config)]
     if not mistakes and config["dataset"] not in config["datasets"]:
-        mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; it has {', '.join(config['datasets'])}")
+        known = ", ".join(config["datasets"])
+        mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
         for check in (check_dataset, check_background, check_mixes, check_windows, check_studies):
             mistakes += check(config)
@@ -35,12 +36,12 @@ def check_config(config):
 
 
 def explain(error):
-    """One line for a schema error: the key, the value, and what is allowed."""
+    """One line for a schema error: the key, the value, and the allowed values."""
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     prefix = f"{key}: " if key else ""
     if error.validator == "additionalProperties":
         unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
-        return f"{prefix}unknown key {', '.join(unknown)}; known are {', '.join(error.schema['properties'])}"
+        return f"{prefix}unknown key {', '.join(unknown)}; known keys are {', '.join(error.schema['properties'])}"
     if error.validator == "type":
         return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
     return f"{prefix}{error.message}"
@@ -71,9 +72,9 @@ def check_background(config):
     for key in ("duration", "level"):
         yield from check_range(f"{where}.{key}", background[key], "[smallest, largest]")
     if background["duration"][1] > config["mixes"]["longest_clip"]:
-        yield f"{where}.duration: {background['duration']} reaches beyond mixes.longest_clip"
+        yield f"{where}.duration: {background['duration']} exceeds mixes.longest_clip; shorten the stretches"
     if "background" in event_labels(dataset):
-        yield f"{where}: a class is called background too; recordings of no class belong in {where}.path"
+        yield f"{where}: a class has the name background; recordings in which no class sounds belong in {where}.path"
     if background["path"] is None:
         return
     path = Path(background["path"]).resolve()
@@ -84,19 +85,19 @@ def check_background(config):
 
 
 def check_range(where, pair, meant):
-    """A line if a pair of numbers is in the wrong order; meant: what the pair should be."""
+    """A line if a pair of numbers is in the wrong order; meant: the right order in words."""
     if pair[0] > pair[1]:
         yield f"{where}: {pair} must be {meant}"
 
 
 def check_label(where, label, taken):
-    """Mistakes in a label that stands in tables, figures and pages; taken: the label that has another meaning there."""
+    """Mistakes in a label of tables, figures and pages; taken: the label that has another meaning there."""
     if not label.isprintable():
-        yield f"{where} {label!r} holds a character that cannot be shown, such as a line break; rename it"
+        yield f"{where} {label!r} contains a character that cannot be shown, such as a line break; rename it"
     elif len(label) > LONGEST_LABEL:
         yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
     elif label == taken:
-        yield f"{where} {label!r} means something else in tables and pages; rename it"
+        yield f"{where} {label!r} has another meaning in tables and pages; rename it"
 
 
 # ---- mixes, windows, studies -----------------------------------------------------------------------------------------
@@ -111,9 +112,9 @@ def check_mixes(config):
     if mixes["duration"][0] > mixes["duration"][1]:
         yield f"mixes.duration: {mixes['duration']} must be [shortest, longest]"
     elif mixes["duration"][1] - mixes["duration"][0] < mixes["longest_clip"]:
-        yield f"mixes.duration: {mixes['duration']} must span at least longest_clip"
+        yield f"mixes.duration: {mixes['duration']} must span mixes.longest_clip or more"
     if mixes["shortest_clip"] > mixes["longest_clip"]:
-        yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than longest_clip"
+        yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than mixes.longest_clip"
 
 
 def check_windows(config):
@@ -121,7 +122,7 @@ def check_windows(config):
     windows = config["windows"]
     for use, hop in windows["hop"].items():
         if hop > windows["length"]:
-            yield f"windows.hop.{use}: {hop} is more than windows.length: parts of a mix would be in no window"
+            yield f"windows.hop.{use}: {hop} is more than windows.length, so that parts of a mix would be in no window"
     if windows["front_end"] not in windows["front_ends"]:
         yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
     entries = [run for study in config["studies"].values() for run in study_runs(study)]
@@ -130,8 +131,9 @@ def check_windows(config):
         settings, frames = windows["front_ends"][name], window_frames(config, name)
         if -(-frames // 32) != windows["bins"]:
             yield (
-                f"windows.bins: {windows['bins']} bins for {frames} frames a window; the networks halve five times, so "
-                f"it must be {-(-frames // 32)} (or change windows.length or windows.front_ends.{name}.hop_length)"
+                f"windows.bins: {windows['bins']} bins for {frames} frames per window; the networks halve the frames "
+                f"five times, so it must be {-(-frames // 32)} (or change windows.length or "
+                f"windows.front_ends.{name}.hop_length)"
             )
         if settings["win_length"] > settings["n_fft"]:
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
@@ -142,16 +144,16 @@ def check_studies(config):
     study = config["studies"]["mask_study"]
     neck = {mask for cell in study["cells"] for mask in cell["masks"]} - {"none", "backbone"}
     if study["backbone"] == "vggish" and neck:
-        yield f"studies.mask_study: VGGish has no neck and therefore no place for a mask at {', '.join(sorted(neck))}"
+        yield f"studies.mask_study: VGGish has no neck; remove the masks {', '.join(sorted(neck))}"
     for number, run in enumerate(config["studies"]["audit"]["runs"]):
         if not released_keys(config, run):
-            yield f"studies.audit.runs[{number}]: {run['label']!r} has no released key to compare with"
+            yield f"studies.audit.runs[{number}]: {run['label']!r} has no released key; add one, or remove the run"
     for study in config["studies"]:
         yield from check_runs(config, study)
 
 
 def check_runs(config, study):
-    """Mistakes in the labels and front ends of a study, and entries that are the same run: a figure would show one."""
+    """Mistakes in the labels and front ends of a study, and different labels of one run, which a figure cannot show."""
     settings = config["studies"][study]
     kind = "runs" if "runs" in settings else "cells"
     keys, labels = {}, {}
@@ -163,7 +165,7 @@ def check_runs(config, study):
             same = tuple(make_run(config, side, settings["seeds"][0]).name for side in sides)
             label, first = run["label"], labels.get(same)
             if label in keys:
-                found.append(f"{key}: the label {label!r} is there twice: {keys[label]} has it too; change one of them")
+                found.append(f"{key}: the label {label!r} is used twice, here and in {keys[label]}; change one of them")
             elif first is not None:
                 found.append(f"{key}: {label!r} is the same run as {first!r}, {keys[first]}; remove one of them")
             if found:
@@ -173,6 +175,6 @@ def check_runs(config, study):
 
 
 def check_front_end(config, key, run):
-    """A line if a run names a front end that is not configured."""
+    """A line if a run names a front end that is not in the config."""
     if "front_end" in run and run["front_end"] not in config["windows"]["front_ends"]:
         yield f"{key}.front_end: {run['front_end']!r} is not in windows.front_ends"

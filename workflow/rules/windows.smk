@@ -1,5 +1,5 @@
-# Cuts results/{dataset}/mixes/{split}/ into results/{dataset}/windows/{split}/{use}/: targets, and below them the features of
-# every front end that some run needs.
+# Cuts the mixes of a dataset into windows, in results/{dataset}/windows/{split}/{use}/. This folder holds the targets,
+# and a folder of features for every front end that at least one run needs.
 
 
 rule make_windows:
