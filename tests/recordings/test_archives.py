@@ -44,11 +44,11 @@ def test_archive_is_fetched_and_unpacked(server, folder, get, tmp_path_factory):
 
 def test_archive_that_is_none_is_refused_and_kept(server, folder, get):
     (fetched,) = get(File(server.add("esc.zip", b"PK no more", always=None), "esc.zip"), check=check_zip)
-    assert_refused(fetched, folder, "no complete .zip; kept as esc.zip.refused", "esc.zip")
+    assert_refused(fetched, folder, "not a complete .zip; kept as esc.zip.refused", "esc.zip")
 
 
 def special(name, kind):
-    """A member that is no plain file."""
+    """A member that is not a plain file."""
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, (kind | 0o777) << 16
     return info

@@ -25,8 +25,8 @@ class Averager:
         self.reach = round(averaged["median"] / 2 / self.step)  # cells of the median on either side of its middle
         distance = np.abs(2 * (np.arange(self.cells) + 0.5) / self.cells - 1)
         self.weights = (1 - (1 - averaged["edge"]) * distance)[:, None]
-        # Sums over windows, for the cells from `first` on. Means, for the cells from `kept` on. Cells before `decided`
-        # are decided.
+        # Sums over windows of the cells from `first` on; means of the cells from `kept` on; cells before `decided` are
+        # decided.
         self.sums, self.first = np.zeros((0, 1 + classes)), 0
         self.means, self.kept, self.decided = np.zeros((0, classes)), 0, 0
 
@@ -94,7 +94,7 @@ def cell_presence(outputs, cells, end_from):
 
 
 def running_sums(rows):
-    """Sum of all rows before each row, and last the sum of all, (rows + 1, columns)."""
+    """Sums of the rows before each row, and of all rows at the end, (rows + 1, columns)."""
     return np.pad(np.cumsum(rows, axis=0), ((1, 0), (0, 0)))
 
 

@@ -60,7 +60,7 @@ def cabin(take: Take) -> np.ndarray:
 
 
 def fly_over(take: Take, build: Sound, distance: float, speed: float) -> np.ndarray:
-    """An aircraft overhead and its echo from the ground, whose lag falls with the angle of sight: a moving comb."""
+    """An aircraft overhead and its echo from the ground: the lag changes with the angle of sight, as a moving comb."""
     closest = take.rng.uniform(0, 1) * take.duration
     direct = pass_by(take, build, distance, speed, closest)
     _, way = course(take.time, distance, speed, closest)
