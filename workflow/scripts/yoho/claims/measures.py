@@ -37,7 +37,7 @@ class Arm(NamedTuple):
 
 
 def untrained_labels(arms, claims):
-    """Labels of the arms whose validation F1, averaged over seeds, is not high and flat at its end (`is_trained`)."""
+    """Labels of the arms whose validation F1, averaged over seeds, fails `is_trained`."""
     curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
     return [arm.label for arm, curve in zip(arms, curves) if not is_trained(curve, **claims["trained"])]
 

@@ -1,4 +1,4 @@
-"""Power of the equivalence tests, which is known before any training: what a number of seeds can show."""
+"""Power of the equivalence tests: what a number of seeds can show. It is known before any training."""
 
 from bisect import bisect_left
 
@@ -37,10 +37,10 @@ def seeds_needed(margin, deviation, level, power, most=1000):
 
 
 def power_table(claims, seeds):
-    """Power of every equivalence test of the claims, a row each; seeds: {claim: number of seeds}.
+    """Table of the power of every equivalence test of the claims; seeds: {claim: number of seeds}.
 
-    It is an upper bound, for a single test over seeds alone of networks that are trained to the end: a claim needs
-    several tests to be significant at once, over recordings as well.
+    The power is that of a single test over seeds alone, for networks that are trained to the end. For a claim it is an
+    upper bound, because several tests must be significant at once, over recordings as well.
     """
     margins = {"C1": {"f1": claims["C1"]["margin"]}, "C5": claims["C5"]["margin"], "C6": {"f1": claims["C6"]["margin"]}}
     rows = []

@@ -30,7 +30,7 @@ class Estimate(NamedTuple):
     """A score, or a difference of scores, with its standard error, which is nan if it is unknown."""
 
     value: float
-    error: float  # standard error
+    error: float
     freedom: float  # degrees of freedom of the error
     seeds: int
     recordings: int  # 0 if the recordings are held fixed
@@ -40,10 +40,7 @@ class Estimate(NamedTuple):
 
 
 def over_seeds(values):
-    """Mean of one score, or one paired difference, per seed: values (seeds,). The recordings are held fixed.
-
-    The error of a single seed is unknown (nan).
-    """
+    """Mean of the seeds' scores or paired differences, (seeds,), on fixed recordings; the error of one seed is nan."""
     values = np.asarray(values, float)
     seeds = len(values)
     error = values.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else np.nan
@@ -97,7 +94,7 @@ def resampling_weights(strata, rng, replicates):
 
 
 def joint_freedom(parts, freedoms):
-    """Degrees of freedom of a sum of estimated variances: parts (terms,), which have the given freedoms (terms,).
+    """Degrees of freedom of a sum of estimated variances; parts: the variances, freedoms: of each, (terms,).
 
     1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
     parts; its intervals are too narrow if a part with few degrees of freedom is small by chance. The table shows how

@@ -33,7 +33,7 @@ NEITHER = "neither the statement nor its contrary is significant"
 
 
 class Comparison(NamedTuple):
-    """A statistic in words, what it measured, and the arms that it was measured on."""
+    """A statistic in words, its measurement, and the arms that were measured."""
 
     statistic: str
     measured: Measurement

@@ -16,7 +16,7 @@ from yoho.palette import COLOURS
 
 matplotlib.use("Agg")
 
-plt.rcParams["text.parse_math"] = False  # a dollar sign in a label is text; also set while saving
+plt.rcParams["text.parse_math"] = False  # a dollar sign in a label is text, also while a figure is saved
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STROKES = ("-", "--", ":", "-.")
 STYLE = {

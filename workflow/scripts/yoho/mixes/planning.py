@@ -87,7 +87,7 @@ def deal_clips(pools, rng, duration, longest, with_background=iter):
     """Described: yield clips for a mix of `duration` = (shortest, longest) seconds.
 
     The class of each clip is drawn uniformly, then a clip of that class without replacement: the clips of a class are
-    shuffled and dealt, and shuffled again once all are used. Clips follow one another up to a length that is drawn
+    shuffled and dealt, and shuffled again once all are used. Clips follow one another until they reach a length drawn
     uniformly between the shortest mix and the longest mix less the `longest` clip, so that every mix ends within
     `duration`. with_background: puts background among the clips (`Background.among`), or nothing (`iter`).
     """

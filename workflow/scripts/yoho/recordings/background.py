@@ -81,10 +81,7 @@ def background_recordings(folder, spread, *, path, listening, splits, seed, **sy
 
 
 def synthesised_background(folder, spread, *, per_kind, seed, **sound):
-    """Synthesise `per_kind` recordings of each of KINDS, written below `folder` as FLAC; each is a group of its own.
-
-    sound: duration, level and sample_rate of `make_background`.
-    """
+    """Synthesise `per_kind` recordings of each kind below `folder`; each is a group. sound: see `make_background`."""
     rows = [
         (kind, f"background/{kind}/{index:03d}", (seed, position, index, MIXED))
         for position, kind in enumerate(KINDS)

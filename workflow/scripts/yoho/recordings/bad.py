@@ -6,10 +6,7 @@ SHOWN = 20  # bad recordings that an error lists; the log has all
 
 
 def stop_or_leave_out(faults, bad):
-    """Raise InputError with the faults of bad recordings, or print that these are left out.
-
-    faults: a line that names the file, for each bad recording; bad: "stop" or "leave_out".
-    """
+    """Raise InputError with the faults of recordings, or print which are left out; bad: "stop" or "leave_out"."""
     if bad != "stop":
         for fault in faults:
             print(f"left out: {fault}")

@@ -47,8 +47,8 @@ def fetch_selection(selection, folder, web, progress, say):
     """Find the recordings of a selection, or read them from its manifest, and fetch them; returns their manifest.
 
     folder: of the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
-    Raises InputError if the licence is not accepted, if too little is found, if a recording cannot be fetched and `bad`
-    is "stop", or if the server fails: a failing server is no reason to leave a recording out.
+    Raises InputError if the licence is not accepted, if a class has too few recordings, if a recording cannot be
+    fetched and `bad` is "stop", or if the server fails: a failing server is no reason to leave a recording out.
     """
     if not selection.accept_licence:
         raise InputError(TERMS)
@@ -181,10 +181,7 @@ def meets(row, categories, rule):
 
 
 def classified(rows, classes):
-    """Table of the rows that meet a rule, with their class; prints those that meet rules of several classes.
-
-    Raises InputError for a class without a row.
-    """
+    """Table of the rows that meet a rule, with their class. Raises InputError for a class without a row."""
     chosen = []
     for row in rows:
         found = matching_classes(row, classes)

@@ -91,4 +91,4 @@ class Search:
                 return total, entries
         except (TypeError, LookupError):
             pass
-        raise InputError(f"the answer is not of the form total, results, each with an id: {body[:40]!r}")
+        raise InputError(f"the answer is not of the form {{total, results: [{{id}}]}}: {body[:40]!r}")

@@ -34,7 +34,7 @@ class File(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """The result for a file: either what arrived, or why it did not."""
+    """The result for a file: what arrived, or why nothing did."""
 
     name: str
     address: str
@@ -228,7 +228,7 @@ def advance(bar, file, amount):
 
 
 def version(response):
-    """The server's mark of this version of a file; None without a mark that distinguishes versions."""
+    """The server's mark of this version of a file; None if no mark distinguishes versions."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
 

@@ -91,7 +91,7 @@ def collect(folder, spread, *, path, classes, folds, unpacked):
     split_of = {str(fold): split for split, members in folds.items() for fold in members}
     table = table.assign(event_label=table["category"].map(label_of), split=table["fold"].map(split_of))
     table = table.dropna(subset=["event_label", "split"])
-    # The collection's own columns are left out, because their names may be those of ours.
+    # The collection's own columns are left out, because they may have the names of ours.
     return table[["event_label", "split"]].assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],

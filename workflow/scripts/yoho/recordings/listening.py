@@ -16,7 +16,7 @@ from yoho.containers.headers import is_estimated
 from yoho.containers.parts import is_cut, parts, unread
 from yoho.recordings.bad import stop_or_leave_out
 
-LONG = 3600  # s, from which a recording's length is remarked upon
+LONG = 3600  # s; a longer recording gets a remark
 CONTAINERS = {".wav": ("WAV", "WAVEX", "RF64"), ".aif": ("AIFF",), ".aiff": ("AIFF",)}
 CONTAINERS |= {".flac": ("FLAC",), ".ogg": ("OGG",), ".mp3": ("MP3",)}
 

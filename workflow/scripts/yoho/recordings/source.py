@@ -1,4 +1,4 @@
-"""The record by which each source of recordings describes itself.
+"""The record that describes a source of recordings.
 
 Snakemake reads these records whenever it parses the rules, so this module and those of the sources import only the
 standard library at their top. The jobs call two functions of a source's module, which import whatever they need:
@@ -38,7 +38,7 @@ class Source:
     # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
     listens: bool = True  # whether each recording is examined for its length and silences after `collect`
-    splits: bool = True  # whether the recordings are dealt to the splits after that
+    splits: bool = True  # whether the recordings are then dealt to the splits
 
 
 def class_labels(recordings):

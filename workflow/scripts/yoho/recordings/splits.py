@@ -38,7 +38,7 @@ def join_groups(recordings, *keys):
 
 
 def assign_splits(recordings, fractions, rng):
-    """Deal each class's groups to the splits: about its fraction of the recordings, and at least one group, to each.
+    """Deal the groups of each class, so that every split gets at least one, and about its fraction of the recordings.
 
     Large groups are dealt first, and groups of the same size in random order. A group that holds several classes is
     dealt once, with the class that has the fewest groups. Raises InputError if a class cannot be in every split.
@@ -56,7 +56,7 @@ def assign_splits(recordings, fractions, rng):
         held = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in SPLITS])
         places = []
         for size in free:
-            # Every split gets one group first; then each group goes to the split that lacks the most recordings.
+            # Every split gets one group first; then each group goes to the split that is furthest below its share.
             empty = held == 0
             places.append(np.argmax(empty if empty.any() else shares * sizes.sum() / shares.sum() - held))
             held[places[-1]] += size
@@ -82,7 +82,7 @@ def check_recordings(recordings, event_labels):
         raise InputError(f"recordings without a group (original field recording): {ungrouped}")
     if recordings["recording"].duplicated().any():
         twice = ", ".join(recordings.loc[recordings["recording"].duplicated(), "recording"].head())
-        raise InputError(f"two recordings with the same name: {twice}")
+        raise InputError(f"two recordings with the same name: {twice}; rename one of them")
     if "sha256" in recordings:
         check_background(recordings)
     splits_of_group = recordings.groupby("group")["split"].nunique()

@@ -1,4 +1,4 @@
-"""Reading tables that the workflow did not write, or that the user may have changed."""
+"""Reading tables from outside the workflow."""
 
 import pandas as pd
 
@@ -6,10 +6,7 @@ from yoho import InputError
 
 
 def read_foreign_table(path, columns, kind, sep=","):
-    """Read a table as text. Raises InputError if it cannot be read or lacks one of `columns`.
-
-    kind: what the file should be, for example "a manifest".
-    """
+    """Read a table as text. Raises InputError, which names its `kind`, if it is unreadable or lacks a column."""
     try:
         table = pd.read_csv(path, sep=sep, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:

@@ -139,7 +139,6 @@ class Adapter(HTTPAdapter):
     """An adapter whose connections are `Bounded`."""
 
     def get_connection_with_tls_context(self, *args, **settings):
-        """The connections to a host."""
         pool = super().get_connection_with_tls_context(*args, **settings)
         if not issubclass(pool.ConnectionCls, Bounded):
             pool.ConnectionCls = type("Connection", (Bounded, pool.ConnectionCls), {})

@@ -1,4 +1,4 @@
-"""False alarms: what a network finds in recordings in which no class sounds."""
+"""False alarms: the events that a network finds in recordings without any class."""
 
 import pandas as pd
 

@@ -76,8 +76,7 @@ def segment_scores(reference, estimated, durations, event_labels, resolution):
 def segment_counts(reference, estimated, durations, event_labels, resolution):
     """Counts of every segment, from which scores are computed: {name in COUNTS: (files, segments, 1 + classes)}.
 
-    The first column holds all classes together. Counts are 0 beyond a file's evaluated length. Arguments as in
-    `segment_scores`.
+    The first column holds all classes together. Counts after a file's end are 0. Arguments as in `segment_scores`.
     """
     filenames = list(durations)
     lengths = np.array([int(np.ceil(duration * 1 / resolution)) for duration in durations.values()])

@@ -31,7 +31,7 @@ class Averager:
         self.means, self.kept, self.decided = np.zeros((0, classes)), 0, 0
 
     def __call__(self, outputs, onsets, limit, later):
-        """Add windows; returns the events that they decide, and the time up to which every cell is decided, s.
+        """Add windows; returns the events that are now decided, and the time up to which every cell is decided, s.
 
         outputs: (windows, bins, 3 * classes) in [0, 1]; onsets: ascending, (windows,), s; limit: duration of the
         signal, infinity until it is known, s; later: onset of the next window, infinity at the end, s.
@@ -65,10 +65,7 @@ class Averager:
         return events, np.inf if ended else decided * self.step
 
     def add(self, outputs, firsts, end):
-        """Add windows to the sums of cells; the sums of cells before `end` are then complete and become means.
-
-        firsts: first cell of each window, (windows,).
-        """
+        """Add windows to the sums of cells from their first cells on; the sums before `end` then become means."""
         present = cell_presence(outputs, self.cells, self.end_from) * self.weights
         reaching = max([end, *(firsts + self.cells)]) - self.first
         self.sums = np.pad(self.sums, ((0, max(0, reaching - len(self.sums))), (0, 0)))

@@ -132,8 +132,8 @@ def single_mel_decibels(samples, begins, taper, mel):
 def low_and_high(mel):
     """Mel filters (frequencies, n_mels) in two halves of bands, each without the frequencies at which it is all 0.
 
-    Yields (bands, rows, filters): the product of those rows of a spectrum, in which real and imaginary parts alternate,
-    and the filters gives those bands. The low bands need a sixth of the frequencies; multiples of eight are fastest.
+    Yields (bands, rows, filters): the filters, times those rows of a spectrum whose real and imaginary parts alternate,
+    give those bands. The low bands need a sixth of the frequencies; multiples of eight are fastest.
     """
     low = 3 * mel.shape[1] // 5 // 8 * 8
     for bands in (slice(0, low), slice(low, mel.shape[1])):

@@ -150,10 +150,7 @@ class Decoder:
         )
 
     def joined(self, events):
-        """Join the events of bins; also accepts already joined events followed by those of later bins.
-
-        `presence` and `bins` become sums.
-        """
+        """Join events of bins, or joined events followed by those of later bins; `presence` and `bins` become sums."""
         if self.as_released:
             # The gap has no tolerance here: single precision decides when it is exactly `merge_gap`.
             return join_in_order(events[events["offset"] >= events["onset"]], self.merge_gap - TOUCH, SUMS)

@@ -65,8 +65,7 @@ def traffic(take: Take) -> np.ndarray:
 
 
 def car(take: Take) -> np.ndarray:
-    """A car idling, pulling through its gears, heard from inside, or passing by; at times a horn or the indicator's
-    relay. (samples,)"""
+    """Cars that pass, or one that idles, changes gears or is heard inside; at times horn or indicator. (samples,)"""
     rng = take.rng
     scene = rng.choice(["passing", "idling", "pulling", "inside"], p=[0.4, 0.15, 0.25, 0.2])
     if scene == "passing":

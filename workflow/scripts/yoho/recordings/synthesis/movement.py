@@ -17,10 +17,10 @@ def delayed(source: np.ndarray, emitted: np.ndarray, sample_rate: float) -> np.n
 
 
 def course(time: np.ndarray, distance: float, speed: float, closest: float) -> tuple[np.ndarray, np.ndarray]:
-    """When the sound that arrives at each `time` left a source on a straight line, and its way in m; (samples,).
+    """When the sound that arrives at each `time` left a source on a straight line, and how far it went; (samples,).
 
-    Solves c (time - emitted) = way(emitted), with way**2 = distance**2 + (speed (emitted - closest))**2. The source has
-    moved on meanwhile, which raises the pitch by 1 / (1 - speed / c) ahead of it.
+    Solves c (time - emitted) = way(emitted), with way**2 = distance**2 + (speed (emitted - closest))**2. Ahead of the
+    source, this raises the pitch by the factor 1 / (1 - speed / c).
     """
     since = time - closest
     spread = SOUND_SPEED**2 - speed**2
