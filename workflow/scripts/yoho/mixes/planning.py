@@ -113,7 +113,7 @@ def endless_deal(pools, rng):
 
 
 def draw_clips(pools, rng, count, with_background=iter):
-    """Released: draw `count` clips with replacement, each time the class uniformly, then a clip of that class.
+    """Released: draw `count` clips with replacement: each time a class uniformly, then a clip of that class.
 
     with_background: as in `deal_clips`; stretches of background do not count.
     """

@@ -65,7 +65,7 @@ class Averager:
         return events, np.inf if ended else decided * self.step
 
     def add(self, outputs, firsts, end):
-        """Add windows to the sums of cells from their first cells on; the sums before `end` then become means."""
+        """Add windows, whose first cells are `firsts`, to the sums of cells; the sums before `end` become means."""
         present = cell_presence(outputs, self.cells, self.end_from) * self.weights
         reaching = max([end, *(firsts + self.cells)]) - self.first
         self.sums = np.pad(self.sums, ((0, max(0, reaching - len(self.sums))), (0, 0)))
