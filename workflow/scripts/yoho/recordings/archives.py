@@ -20,7 +20,7 @@ def unpack(archive, folder, wanted, *, most, ratio):
     """Unpack members of a .zip, each completely or not at all; returns their paths.
 
     wanted: function that takes a member's path in the archive (PurePosixPath) and returns its path in `folder`, or
-    None to leave it out; most: bytes that the members may have together; ratio: of these to the archive's own bytes.
+    None to leave it out; most, ratio: limits of the members' bytes in all, absolute and relative to the archive's.
     Raises InputError, before anything is written, if a member would lie outside the folder or is not a plain file, if
     two members would have the same path, or if the members are too large; and later if the archive is damaged.
     """
