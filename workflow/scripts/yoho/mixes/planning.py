@@ -15,8 +15,8 @@ class Background:
     """Stretches of background among the clips of mixes; on average they take a `share` of a mix's time.
 
     recordings: of background; clips: those of the mixes; duration: [shortest, longest] stretch, s. Each piece of a mix
-    is a stretch with a fixed probability. Its kind, one of that kind's recordings, its length and its place in the
-    recording are drawn uniformly. No stretch is longer than its recording.
+    is a stretch with a fixed probability. The stretch's kind, a recording of that kind, and the stretch's length and
+    place in the recording are drawn uniformly. No stretch is longer than its recording.
     """
 
     def __init__(self, recordings, clips, share, duration):

@@ -164,7 +164,7 @@ def read_catalogue(path):
 
 
 def matching_classes(row, classes):
-    """Every class with a rule that a recording meets, in order; the first is its class.
+    """The classes whose rules a recording meets, in order; the first is its class.
 
     A rule has a category, which must be one of the recording's, and may have a pattern: a regular expression that must
     match somewhere in the rule's `fields` (cd_name, description, band), joined by a space.
@@ -208,7 +208,7 @@ def first_of_each(table, most):
 
 
 def group_of(name, disc):
-    """The original field recording: the disc's number if it is known, else the tape: the id without its last 3 digits.
+    """The original field recording: the disc's number, or if that is unknown the tape, the id less its last 3 digits.
 
     No disc holds more than one tape, so the tape can stand in for an unknown disc. An id of three digits or fewer has
     no tape and is a group of its own.
