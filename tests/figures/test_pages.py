@@ -77,8 +77,9 @@ def test_a_mix_is_shown_with_its_own_events_of_every_network(tmp_path):
 
 def test_networks_of_the_config_are_counted_too(tmp_path, monkeypatch):
     monkeypatch.setattr(counting, "BACKBONES", ["vggish"])
-    settings = {"classes": 2, "windows": {"length": 0.64, "bins": 3}, "features": {"hop_length": 441, "n_mels": 40}}
-    counting.count_networks(tmp_path / "n.csv", backbones=["resnet18", "vggish"], sample_rate=44100, **settings)
+    front_end = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1103, "n_mels": 40, "top_db": 80}
+    settings = {"classes": 2, "windows": {"length": 0.64, "bins": 3}, "front_end": front_end}
+    counting.count_networks(tmp_path / "n.csv", backbones=["resnet18", "vggish"], **settings)
     found = pd.read_csv(tmp_path / "n.csv", keep_default_na=False)
     assert list(found["backbone"].unique()) == ["vggish", "resnet18"]
     assert found.loc[found["backbone"] == "resnet18", "mask"].nunique() == 4

@@ -44,11 +44,11 @@ def test_archive_is_fetched_and_unpacked(server, folder, get, tmp_path_factory):
 
 def test_archive_that_is_none_is_refused_and_kept(server, folder, get):
     (fetched,) = get(File(server.add("esc.zip", b"PK no more", always=None), "esc.zip"), check=check_zip)
-    assert_refused(fetched, folder, "no complete .zip; kept as esc.zip.refused", "esc.zip")
+    assert_refused(fetched, folder, "not a complete .zip; kept as esc.zip.refused", "esc.zip")
 
 
 def special(name, kind):
-    """A member that is no plain file."""
+    """A member that is not a plain file."""
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, (kind | 0o777) << 16
     return info
@@ -76,7 +76,7 @@ def test_member_that_would_lie_elsewhere_is_refused_before_anything_is_unpacked(
     folder.mkdir()
     member, content = UNSAFE[how]
     path = zipped(folder / "esc.zip", GOOD | {member: content})
-    with pytest.raises(InputError, match=r"esc\.zip: member .* (outside the folder|no plain file)") as caught:
+    with pytest.raises(InputError, match=r"esc\.zip: member .* (outside the folder|not a plain file)") as caught:
         open_archive(path, folder / "esc")
     assert repr(getattr(member, "filename", member)) in str(caught.value) and "\n" not in str(caught.value)
     assert not (folder / "esc").exists() and path.exists()

@@ -177,7 +177,7 @@ def test_background_is_added_to_the_recordings_and_changes_none(collect, tmp_pat
 def test_background_that_is_a_recording_of_a_class_too_is_named(collect, tmp_path):
     path = write_own(tmp_path / "quiet", ["a.wav", "b.wav", "c.wav"])
     (tmp_path / "quiet" / "b.wav").write_bytes((tmp_path / "own" / "dog" / "1.wav").read_bytes())
-    with pytest.raises(InputError, match=r"also a recording of a class: .*quiet/b\.wav"):
+    with pytest.raises(InputError, match=r"also belongs to a class: .*quiet/b\.wav"):
         collect(SETTINGS | {"path": path})
 
 

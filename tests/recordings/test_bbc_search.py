@@ -78,7 +78,7 @@ def test_entry_that_comes_at_the_end_is_found_and_said(server, search, capsys):
     more = servers.change(None, lambda server: server.entries.append(entry("99999999")))
     server.faults[SEARCH] = [None, more, None]
     assert len(search(page_size=4)[0]) == 11
-    assert "11 entries, before 10" in capsys.readouterr().out
+    assert "11 entries instead of 10" in capsys.readouterr().out
 
 
 def test_entry_that_is_on_two_pages_counts_once(server, search, capsys):
@@ -86,8 +86,8 @@ def test_entry_that_is_on_two_pages_counts_once(server, search, capsys):
     server.entries = [entry("00000001"), entry("00000002"), entry("00000003"), entry("00000001")]
     entries, _ = search(page_size=2, passes=2)
     assert names(entries) == ["00000001", "00000002", "00000003"] and len(server.asked) == 2 * 3
-    assert "3 entries, by its own count 4" in capsys.readouterr().out
-    assert search.said == ["Clocks, query None: entries still moved in pass 2; some may be missing (`passes`)"]
+    assert "3 entries instead of 4" in capsys.readouterr().out
+    assert search.said == ["Clocks, query None: entries still moved in pass 2; some may be missing: raise `passes`"]
 
 
 BAD_IDS = [

@@ -243,7 +243,7 @@ def test_source_file_across_folds_of_two_splits_is_named(esc, read_collection):
 
 def test_recording_without_a_source_file_is_named(esc, read_collection):
     write_meta(esc, [row[:5] + [""] + row[6:] if row is ROWS[0] else row for row in ROWS])
-    with pytest.raises(InputError, match=f"no group.*{Path(ROWS[0][0]).stem}"):
+    with pytest.raises(InputError, match=f"without a group.*{Path(ROWS[0][0]).stem}"):
         read_collection(esc)
 
 
@@ -252,7 +252,7 @@ def test_two_files_of_one_name_are_an_error(esc, read_collection):
     write_meta(esc, [*ROWS, *twins])
     soundfile.write(esc / "audio" / "twin.wav", sound(8000, 1), 8000)
     soundfile.write(esc / "audio" / "twin.ogg", sound(8000, 1), 8000)
-    with pytest.raises(InputError, match="two recordings of one name: twin"):
+    with pytest.raises(InputError, match="two recordings with the same name: twin"):
         read_collection(esc)
 
 
@@ -391,5 +391,5 @@ def test_shipped_address_is_of_a_fixed_version_and_has_its_licence(monkeypatch):
 
 def test_archive_that_is_none_is_named_with_its_address(tmp_path, server):
     address = server.add("master.zip", b"no archive at all")
-    with Web(**MANNERS) as web, pytest.raises(InputError, match=rf"{address}: is no complete \.zip"):
+    with Web(**MANNERS) as web, pytest.raises(InputError, match=rf"{address}: is not a complete \.zip"):
         esc50.fetch(tmp_path / "downloads", web, job.progress, print, address=address, name="ESC-50.zip")

@@ -69,12 +69,12 @@ def test_mp3_without_a_frame_that_tells_its_length_is_whole(tmp_path, tail):
         assert len(file.read()) < file.frames  # the case there was trouble with
     found = examine(path, 40, 1.0, 44100)
     assert found.fault == "" and found.duration == pytest.approx(10, abs=0.1)
-    assert "is guessed" in found.remark
+    assert "up to an estimate" in found.remark
 
 
 def test_recording_in_which_one_cannot_seek_is_named(tmp_path):
     soundfile.write(tmp_path / "a.au", sound(8000, 1)[:, 0], 8000, subtype="G721_32")
-    assert "a coding in which one cannot seek" in examine(tmp_path / "a.au", 40, 1.0, 44100).fault
+    assert "a coding that does not allow seeking" in examine(tmp_path / "a.au", 40, 1.0, 44100).fault
 
 
 def test_mp3_with_such_a_frame_that_is_cut_off_is_named(tmp_path):

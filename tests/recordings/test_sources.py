@@ -107,26 +107,26 @@ def test_esc50_is_collected_from_where_it_lies_or_from_what_was_fetched():
 MISTAKES = [
     ("synthetic", {"per_class": 2}, ["per_class: 2 is fewer than the three splits need"]),
     ("synthetic", {"level": [-14, -32]}, ["level: [-14, -32] must be [smallest, largest]"]),
-    ("bbc", {"manifest": "kept.tsv"}, ["manifest: no such manifest.tsv: {here}/kept.tsv; set it to where the"]),
-    ("bbc", {"catalogue": "discs.csv"}, ["catalogue: no such table: {here}/discs.csv; set it to where the table is"]),
-    ("bbc", {"classes": [{"event_label": "a", "rules": []}] * 2}, ["classes: an event_label is there twice"]),
+    ("bbc", {"manifest": "kept.tsv"}, ["manifest: no such manifest.tsv: {here}/kept.tsv; set it to the path of the"]),
+    ("bbc", {"catalogue": "discs.csv"}, ["catalogue: no such table: {here}/discs.csv; set it to the path of the"]),
+    ("bbc", {"classes": [{"event_label": "a", "rules": []}] * 2}, ["classes: an event_label occurs twice"]),
     (
         "bbc",
         {"classes": [{"event_label": "a", "rules": [{"pattern": "(car"}]}]},
-        ["classes: '(car' is no regular expression"],
+        ["classes: '(car' is not a regular expression"],
     ),
     (
         "esc50",
         {"path": "ESC-50"},
         ["path: no such folder or .zip: {here}/ESC-50; set it", "give either path"],
     ),
-    ("esc50", {"folds": {"train": [1, 2], "valid": [2], "test": [3]}}, ["folds: a fold is there twice: {{'train'"]),
+    ("esc50", {"folds": {"train": [1, 2], "valid": [2], "test": [3]}}, ["folds: a fold occurs twice: {{'train'"]),
     (
         "esc50",
         {"classes": [{"event_label": "a", "categories": ["dog"]}, {"event_label": "a", "categories": ["dog"]}]},
-        ["classes: an event_label is there twice", "classes: a category is there twice"],
+        ["classes: an event_label occurs twice", "classes: a category occurs twice"],
     ),
-    ("folder", {}, ["path: no such folder: {here}/recordings; set it to where the folder is"]),
+    ("folder", {}, ["path: no such folder: {here}/recordings; set it to the path of the folder"]),
 ]
 
 
@@ -142,7 +142,7 @@ def test_manifest_that_is_made_anew_cannot_be_read():
     MADE.parent.mkdir(parents=True)
     MADE.touch()
     (line,) = mistakes("bbc", manifest=str(MADE))
-    assert line == f"{WHERE}.manifest: {MADE} is made anew; keep the one to read elsewhere"
+    assert line == f"{WHERE}.manifest: {MADE} is overwritten by fetching; keep the manifest elsewhere"
 
 
 def test_files_of_the_user_are_those_that_a_dataset_is_made_from(tmp_path):

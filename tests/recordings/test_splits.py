@@ -167,12 +167,12 @@ def test_group_within_one_split_may_be_shared():
 
 
 def test_empty_group_is_named():
-    with pytest.raises(InputError, match="no group.*: clocks-train"):
+    with pytest.raises(InputError, match="without a group.*: clocks-train"):
         checked(group={3: ""})
 
 
 def test_two_recordings_of_one_name_are_named():
-    with pytest.raises(InputError, match="two recordings of one name: twin"):
+    with pytest.raises(InputError, match="two recordings with the same name: twin"):
         checked(recording={1: "twin", 4: "twin"})
 
 

@@ -211,7 +211,7 @@ def test_esc50_has_either_a_path_or_an_address(real, given):
     path = recordings.pop("path")
     recordings |= {key: {"path": path, "address": "https://example.org/esc.zip"}[key] for key in given}
     (found,) = mistakes(real)
-    assert found.startswith("datasets.builtin.recordings: give either path, where ESC-50 is, or address")
+    assert found.startswith("datasets.builtin.recordings: give either path, if ESC-50 is on this machine, or address")
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ LIBRARY_MISTAKES = [
     ("catalogue", "discs.csv", r"recordings\.catalogue: no such table: .*/discs\.csv"),
     ("classes.1.event_label", "crowds", r"recordings\.classes: .*event_label.*twice"),
     ("classes.1.rules", [], r"classes\[1\]\.rules: \[\]"),
-    ("classes.1.rules.0.pattern", "(car", r"recordings\.classes: '\(car' is no regular expression"),
+    ("classes.1.rules.0.pattern", "(car", r"recordings\.classes: '\(car' is not a regular expression"),
     ("classes.1.rules.0.fields", ["title"], r"rules\[0\]\.fields\[0\]: 'title'.*'cd_name'"),
     ("classes.2.rules.0.pattern", "crowd", r"classes\[2\]\.rules\[0\]: 'fields' is a dependency of 'pattern'"),
     ("classes.2.rules.0.word", "crowd", r"classes\[2\]\.rules\[0\]: unknown key word; known keys are category, query"),
@@ -318,7 +318,7 @@ def test_manifest_to_read_is_not_the_one_that_is_made(library):
     kept.touch()
     put(library, "datasets.builtin.recordings.manifest", str(kept.resolve()))
     (found,) = mistakes(library)
-    assert re.search(r"recordings\.manifest: .* is made anew; keep the one to read elsewhere", found), found
+    assert re.search(r"recordings\.manifest: .* is overwritten by fetching; keep the manifest elsewhere", found), found
     kept.rename("kept.tsv")
     put(library, "datasets.builtin.recordings.manifest", "kept.tsv")
     check_config(library)

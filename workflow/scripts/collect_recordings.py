@@ -1,4 +1,4 @@
-"""Make or find the recordings, one class each, and deal them to the splits (paper 4.1)."""
+"""Make or find the recordings, and deal them to the splits (paper 4.1)."""
 
 from functools import partial
 from importlib import import_module

@@ -1,7 +1,6 @@
-"""Fetch recordings from elsewhere into `downloads/`, and list what arrived (paper 4.1).
+"""Fetch recordings into `downloads/`, and list those that arrived (paper 4.1).
 
-`downloads/` is always kept, and so is the copy of the manifest in it: Snakemake deletes the manifest itself whenever
-the job starts again.
+`downloads/` keeps a copy of the manifest, because Snakemake deletes the manifest whenever the job starts again.
 """
 
 import shutil
@@ -15,9 +14,9 @@ from yoho.recordings.web import Web
 
 def fetch_recordings(manifest, *, source, settings, web):
     folder = Path(manifest).parent / "downloads"
-    with Web(**web) as opened:
+    with Web(**web) as client:
         fetch = import_module(f"yoho.recordings.{source}").fetch
-        table = fetch(folder, opened, job.progress, job.say, **settings)
+        table = fetch(folder, client, job.progress, job.say, **settings)
     write_table(table, folder / "manifest.tsv.part")
     shutil.copyfile(folder / "manifest.tsv.part", manifest)
     (folder / "manifest.tsv.part").replace(folder / "manifest.tsv")

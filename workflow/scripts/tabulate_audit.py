@@ -1,4 +1,4 @@
-"""Tabulate how the test scores change when one difference alone is switched from described to released."""
+"""Tabulate how the test scores change when a single difference is switched from described to released."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
     targets = np.load(files.targets)
     outputs = dict(zip(audit["runs"], (np.load(file)["outputs"] for file in files.outputs)))
 
-    def score(run, decoding):
+    def tallies(run, decoding):
         scorer = Scorer(windows, reference, Decoder(event_labels, window_length, **decoding), resolution)
         events = scorer.decoder.events(outputs[run], windows)
         return recording_tallies(scorer, outputs[run], targets, events, plan)
@@ -27,7 +27,7 @@ def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, 
     rows = []
     for label, pairs in pd.DataFrame(audit["pairs"]).groupby("label", sort=False):
         described, released = (
-            Arm.from_tables(reading, [score(*pair) for pair in zip(pairs[reading], pairs[f"{reading}_decoding"])], [])
+            Arm.from_tables(reading, [tallies(*pair) for pair in zip(pairs[reading], pairs[f"{reading}_decoding"])], [])
             for reading in ("described", "released")
         )
         row = {"difference": label, "run": pairs["released"].iloc[0].rpartition("-seed")[0]}

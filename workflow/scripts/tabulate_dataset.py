@@ -1,4 +1,4 @@
-"""What the configured dataset holds: recordings, groups, clips and hours of each class and split."""
+"""Tabulate the dataset: recordings, groups, clips and hours of each class and split."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tabulate false alarms: what each network finds in silence, noise and room tone, in which no class sounds."""
+"""Tabulate false alarms: the events that each network finds in silence, noise and room tone."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Tabulate the power of every equivalence test of the claims, from the config alone."""
+"""Tabulate the power of every equivalence test of the claims, which depends on the config alone."""
 
 from yoho import job
 from yoho.claims.power import power_table

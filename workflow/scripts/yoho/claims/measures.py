@@ -23,7 +23,7 @@ class Arm(NamedTuple):
 
     @classmethod
     def from_tables(cls, label, tallies, histories):
-        """Build an arm from one table of tallies and one history per seed; raises KeyError if their recordings differ.
+        """Build an arm from a table of tallies and a history per seed; raises KeyError if their recordings differ.
 
         Recordings are sorted by name, so that the arms of one test set are aligned.
         """
@@ -37,7 +37,7 @@ class Arm(NamedTuple):
 
 
 def untrained_labels(arms, claims):
-    """Labels of the arms whose validation F1, averaged over seeds, is not high and flat at its end (`is_trained`)."""
+    """Labels of the arms whose validation F1, averaged over seeds, fails `is_trained`."""
     curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
     return [arm.label for arm, curve in zip(arms, curves) if not is_trained(curve, **claims["trained"])]
 
@@ -82,7 +82,7 @@ class Measurement(NamedTuple):
         return self.seeds.seeds
 
     def p(self, test, *margin):
-        """The larger p-value of the two estimates, as both must pass the test; nan if one has no p-value."""
+        """The larger p-value of the two estimates, because both must pass the test; nan if one has no p-value."""
         return float(np.max([test(estimate, *margin) for estimate in self if estimate is not None]))
 
     def negated(self):
@@ -91,7 +91,7 @@ class Measurement(NamedTuple):
 
 
 def measure(quantity, arms, claims):
-    """Measure a quantity of some arms: a function of each arm's summed tallies, (..., 1 + classes, kinds), to (...)."""
+    """Measure a quantity of arms: a function from each arm's summed tallies, (..., 1 + classes, kinds), to (...)."""
     tallies = np.stack([arm.tallies for arm in arms], axis=2)
     seeds, recordings, *shape = tallies.shape
 
@@ -136,8 +136,7 @@ def convergence_times(arm, share):
 def convergence_difference(first, second, share):
     """Epochs to converge of `first` minus those of `second`, as a share of all epochs.
 
-    Whole epochs hide differences below one epoch. The variance of this rounding is added: a sixth of a squared
-    epoch for a difference.
+    The variance of rounding to whole epochs is added: a sixth of a squared epoch for a difference.
     """
     estimate = over_seeds(convergence_times(first, share) - convergence_times(second, share))
     rounding = 1 / len(first.histories[0]) / np.sqrt(6 * estimate.seeds)

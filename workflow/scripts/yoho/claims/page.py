@@ -65,7 +65,7 @@ def power_lines(power, enough):
 
 
 def statistic_lines(rows):
-    """The statistics of one claim; a number that is not known leaves its cell empty."""
+    """The statistics of one claim; an unknown number leaves its cell empty."""
     yield from header("statistic", "estimate", "interval", "test", "p", "seeds", "recordings", "verdict", "reason")
     for row in rows.itertuples():
         interval = "" if np.isnan(row.low) else f"{row.low:+.3g} to {row.high:+.3g}"

@@ -1,4 +1,4 @@
-"""Power of the equivalence tests: what a number of seeds can show, known before any training."""
+"""Power of the equivalence tests: what a number of seeds can show. It is known before any training."""
 
 from bisect import bisect_left
 
@@ -31,16 +31,16 @@ def equivalence_power(margin, deviation, seeds, level):
 def seeds_needed(margin, deviation, level, power, most=1000):
     """Smallest number of seeds with an `equivalence_power` of at least `power`; nan if `most` seeds are too few."""
     numbers = range(2, most + 1)
-    # Power grows with the number of seeds wherever it is above 0.05, so a binary search finds the smallest.
+    # Above 0.05, power grows with the number of seeds, so a binary search finds the smallest number.
     place = bisect_left(numbers, power, key=lambda seeds: equivalence_power(margin, deviation, seeds, level))
     return numbers[place] if place < len(numbers) else np.nan
 
 
 def power_table(claims, seeds):
-    """Power of every equivalence test of the claims, a row each; seeds: {claim: number of seeds}.
+    """Table of the power of every equivalence test of the claims; seeds: {claim: number of seeds}.
 
-    It is an upper bound: the power of a single test over seeds alone, for networks that are trained to the end. A
-    claim needs several tests to pass at once, and over recordings as well.
+    The power is that of a single test over seeds alone, for networks that are trained to the end. For a claim it is an
+    upper bound, because several tests must be significant at once, over recordings as well.
     """
     margins = {"C1": {"f1": claims["C1"]["margin"]}, "C5": claims["C5"]["margin"], "C6": {"f1": claims["C6"]["margin"]}}
     rows = []

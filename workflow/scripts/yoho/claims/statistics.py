@@ -1,9 +1,9 @@
 """Statistics behind a verdict: how certain is a score, or a difference of two scores, given few seeds and recordings?
 
-There are two units of replication. The training seed: training again with the same settings gives another network.
-The field recording: other recordings of the same classes give other scores. A mix or a second is no such unit, because
-the seconds in which one recording sounds tend to succeed and fail together. Every seed is tested on the same
-recordings, so the two units are crossed:
+There are two units of replication: the training seed, because training again gives another network, and the field
+recording, because other recordings of the same classes give other scores. Mixes and seconds are not independent
+samples, because the seconds in which one recording sounds tend to succeed and fail together. Every seed is tested on
+the same recordings, so the two units are crossed:
 
     score of a seed on a recording = mean + seed effect + recording effect + interaction
 
@@ -14,9 +14,9 @@ recordings, so the two units are crossed:
 
 (the second equality holds for a mean of S seeds on R recordings with c >= 0). Here s^2 is the variance between the
 seeds' scores, which contains the seed effect and the interaction; c is the mean covariance between two seeds' scores
-as the recordings are resampled, which contains only the recording effect. Intervals and p-values are Student's, value
-+- t error, with the degrees of freedom of `joint_freedom`. Two networks are compared by their paired differences: same
-seeds, same recordings.
+as the recordings are resampled, which contains only the recording effect. Intervals and p-values are Student's, with
+the degrees of freedom of `joint_freedom`. Two networks are compared by their differences on the same seeds and
+recordings.
 """
 
 from typing import NamedTuple
@@ -27,10 +27,10 @@ from statsmodels.stats.multitest import multipletests
 
 
 class Estimate(NamedTuple):
-    """A score, or a difference of scores, with its standard error; an `error` of nan means that it is unknown."""
+    """A score, or a difference of scores, with its standard error, which is nan if it is unknown."""
 
     value: float
-    error: float  # standard error
+    error: float
     freedom: float  # degrees of freedom of the error
     seeds: int
     recordings: int  # 0 if the recordings are held fixed
@@ -40,10 +40,7 @@ class Estimate(NamedTuple):
 
 
 def over_seeds(values):
-    """Mean of one score, or one paired difference, per seed: values (seeds,). The recordings are held fixed.
-
-    The error of a single seed is unknown (nan).
-    """
+    """Mean of the seeds' scores or paired differences, (seeds,), on fixed recordings; the error of one seed is nan."""
     values = np.asarray(values, float)
     seeds = len(values)
     error = values.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else np.nan
@@ -97,15 +94,15 @@ def resampling_weights(strata, rng, replicates):
 
 
 def joint_freedom(parts, freedoms):
-    """Degrees of freedom of a sum of estimated variances: parts (terms,), which have the given freedoms (terms,).
+    """Degrees of freedom of a sum of estimated variances; parts: the variances, freedoms: of each, (terms,).
 
     1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
-    parts, which gives too narrow intervals if a part with few degrees of freedom comes out small by chance. The table
-    shows the share of cases in which 95 % (99 %) intervals over 40 recordings hold the true value, in the worst case,
-    in which most of the variance is due to the seeds; in the best case 95 % intervals hold it in 96.5 %:
+    parts; its intervals are too narrow if a part with few degrees of freedom is small by chance. The table shows how
+    often 95 % (99 %) intervals over 40 recordings hold the true value in the worst case, in which most of the variance
+    is due to the seeds; in the best case 95 % intervals hold it in 96.5 % of cases:
 
         seeds                 2              3              5              10
-        these           90.9 (95.0) %  94.3 (98.0) %  95.0 (99.0) %  95.0 (99.0) %
+        this formula    90.9 (95.0) %  94.3 (98.0) %  95.0 (99.0) %  95.0 (99.0) %
         Satterthwaite's 87.5 (92.0) %  92.3 (96.6) %  94.2 (98.3) %  94.9 (98.9) %
     """
     if not parts.any():
@@ -141,10 +138,7 @@ def p_difference(estimate):
 
 
 def p_equivalent(estimate, margin):
-    """p-value of "the true value is `margin` or more away from 0"; nan if the error is unknown.
-
-    It is the larger of the p-values of two one-sided tests.
-    """
+    """p-value of "the true value is at least `margin` from 0", by two one-sided tests; nan if the error is unknown."""
     negated = estimate._replace(value=-estimate.value)
     return float(np.maximum(p_above(estimate, -margin), p_above(negated, -margin)))
 
@@ -169,8 +163,8 @@ def epochs_to_converge(f1, share):
 def is_trained(f1, floor, rise):
     """Whether F1 (epochs,) is high and flat at its end: bool.
 
-    Over the last quarter of the epochs its mean must be at least `floor`, and the straight line fitted to it must rise
-    or fall by at most `rise`. With fewer than 8 epochs this cannot be judged, and the answer is False.
+    Over the last quarter of the epochs, its mean must be at least `floor`, and the straight line fitted to it must rise
+    or fall by at most `rise`. With fewer than 8 epochs the answer is False.
     """
     f1 = np.asarray(f1, float)
     if len(f1) < 8:

@@ -1,7 +1,7 @@
 """The claims of the paper, each decided by the statistic that the config states for it.
 
-Arms are compared by measurements, see `measures`. A test passes only if it passes both over seeds (recordings held
-fixed) and over seeds and recordings, so its p-value is the larger of the two.
+Arms are compared by measurements (see `measures`). A test must be significant both over seeds, with the recordings held
+fixed, and over seeds and recordings, so its p-value is the larger of the two.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ NEITHER = "neither the statement nor its contrary is significant"
 
 
 class Comparison(NamedTuple):
-    """A statistic in words, what it measured, and the arms that it was measured on."""
+    """A statistic in words, its measurement, and the arms that were measured."""
 
     statistic: str
     measured: Measurement
@@ -81,7 +81,7 @@ def slightly_above(comparison, slight):
 
 
 def balanced(arm, claims):
-    """The statement that the F1 of any two classes is equal within the margin; its row shows the widest difference."""
+    """The statement that all classes have an equal F1 within the margin; its row shows the largest difference."""
     margin, pairs = claims["C4"]["margin"], list(combinations(range(len(arm.event_labels)), 2))
     measured = [measure(partial(f1_of_pair, *pair), [arm], claims) for pair in pairs]
     widest = int(np.argmax([abs(of_pair.seeds.value) for of_pair in measured]))
@@ -116,8 +116,8 @@ def score_beside_others(score, chosen, sums):
 def decide(statements, claims):
     """Rows of the table of claims, one per statement of a claim.
 
-    A claim needs all its statements to hold (an intersection-union test), so each is tested at the full level. A
-    single refutation contradicts the claim, so the p-values of the refutations are adjusted by Holm's method.
+    All statements of a claim must hold (an intersection-union test), so each is tested at the full level. A single
+    refutation contradicts the claim, so the p-values of the refutations are adjusted by Holm's method.
     """
     adjusted = holm([statement.p_refutation for statement in statements])
     return [table_row(statement, p_refutation, claims) for statement, p_refutation in zip(statements, adjusted)]
@@ -149,16 +149,16 @@ def table_row(statement, p_refutation, claims):
 def verdict_on(statement, p_refutation, claims):
     """The verdict and its reason. If an arm is not trained to the end, an equivalence stays undecided."""
     untrained = untrained_labels(statement.comparison.arms, claims)
-    reserve = f"not trained to the end: {', '.join(untrained)}" if untrained else ""
+    caveat = f"not trained to the end: {', '.join(untrained)}" if untrained else ""
     if statement.comparison.measured.n_seeds < 2:
-        return UNDECIDED, "one seed: nothing is known of others"
-    if statement.equivalence and reserve:
-        return UNDECIDED, reserve
+        return UNDECIDED, "one seed: the variation between seeds is unknown"
+    if statement.equivalence and caveat:
+        return UNDECIDED, caveat
     if p_refutation < claims["level"]:
-        return CONTRADICTED, "; ".join(filter(None, ["the contrary is significant", reserve]))
+        return CONTRADICTED, "; ".join(filter(None, ["the contrary is significant", caveat]))
     if statement.p < claims["level"]:
-        return SUPPORTED, reserve
-    return UNDECIDED, "; ".join(filter(None, [statement.undecided, reserve]))
+        return SUPPORTED, caveat
+    return UNDECIDED, "; ".join(filter(None, [statement.undecided, caveat]))
 
 
 def untested_row(statistic, test, claims, value=np.nan):
@@ -171,7 +171,7 @@ def untested_row(statistic, test, claims, value=np.nan):
 
 
 class MaskCell(NamedTuple):
-    """A cell of the mask study: the arms with the mask in one place, and without it."""
+    """A cell of the mask study: the arm with the mask in one place, and the arm without it."""
 
     label: str
     masked: Arm
@@ -180,7 +180,7 @@ class MaskCell(NamedTuple):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the claims are decided on."""
+    """The results by which the claims are decided."""
 
     arms: dict  # {role: Arm}
     cells: list  # of MaskCell
@@ -225,9 +225,9 @@ def claim_3(evidence, claims):
 
 
 def claim_4(evidence, claims):
-    """Classes are balanced; rainforest is slightly better, car less precise.
+    """Classes are balanced; rainforest is slightly better, and car less precise.
 
-    The latter two are about the recordings of one source: on others they are measured, but not tested.
+    The statements about rainforest and car are about the recordings of one source; on others they are only measured.
     """
     arms, source = [evidence.arms[role] for role in ("baseline", "vggish", "proposed")], claims["C4"]["source"]
     balance = [balanced(arm, claims) for arm in arms if len(arm.event_labels) > 1]
@@ -244,7 +244,7 @@ def claim_4(evidence, claims):
 
 
 def about_single_classes(arm, claims):
-    """The statements about rainforest and car, for those of the two classes that the dataset has."""
+    """Yield the statements about rainforest and car, if the dataset has these classes."""
     if "rainforest" in arm.event_labels:
         quantity = partial(score_beside_others, "f1", arm.event_labels.index("rainforest"))
         statistic = f"rainforest's F1 less the others' mean, {arm.label}"
@@ -279,9 +279,9 @@ def claim_6(evidence, claims):
 
 
 def claim_7(evidence, claims):
-    """Fewer parameters: arithmetic on the table of networks, without a test.
+    """EfficientNet has fewer parameters: arithmetic on the table of networks, without a test.
 
-    VGGish is compared as described and as released, which are two different networks.
+    VGGish as described and VGGish as released are two different networks; both are compared.
     """
     counts = evidence.sizes.set_index(["backbone", "mask", "masking"])["parameters"]
     labels = {role: arm.label for role, arm in evidence.arms.items()}
@@ -302,8 +302,8 @@ CLAIMS = {"C1": claim_1, "C2": claim_2, "C3": claim_3, "C4": claim_4, "C5": clai
 def claims_table(claims, dataset, evidence):
     """The table of claims: a row per statistic, with its verdict and the verdict on the whole claim.
 
-    A claim is contradicted if one of its statistics is; otherwise not testable if one is not testable; otherwise
-    undecided if one is undecided; otherwise supported.
+    A claim gets the first of these verdicts that one of its statistics has: contradicted, not testable here, undecided,
+    supported.
     """
     tables = []
     for name, decide_claim in CLAIMS.items():

@@ -1,4 +1,4 @@
-"""Figures 4-6 of the paper and those of the studies, drawn from tables in one style, colour-blind safe at print size.
+"""Figures 4-6 of the paper and those of the studies, drawn from tables in one style, with colours for the colour-blind.
 
 Every draw_* function returns a matplotlib figure. `curves` is a table of the runs' epochs with the columns `label` (of
 the run in the figure) and `run`.
@@ -16,7 +16,7 @@ from yoho.palette import COLOURS
 
 matplotlib.use("Agg")
 
-plt.rcParams["text.parse_math"] = False  # a dollar sign in a label is text; also set while saving
+plt.rcParams["text.parse_math"] = False  # a dollar sign in a label is text, also while a figure is saved
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STROKES = ("-", "--", ":", "-.")
 STYLE = {
@@ -124,8 +124,8 @@ def draw_cells(curves):
 def draw_effects(effects, level):
     """The audit: a row for each difference, with its effect on F1 on the left and on the error rate on the right.
 
-    effects: table with difference, f1_effect, f1_low, f1_high and the same of error_rate, n_seeds and
-    interval_over, with intervals of confidence 1 - level. A missing interval leaves only the point.
+    effects: table with difference, f1_effect, f1_low, f1_high, the same for error_rate, n_seeds and interval_over; its
+    intervals have the confidence 1 - level. A missing interval leaves only the point.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(1, 2, figsize=(6.9, 0.27 * len(effects) + 0.9), sharey=True)
@@ -137,8 +137,8 @@ def draw_effects(effects, level):
             axis.errorbar(effect, rows, xerr=reach, fmt="o", color=COLOURS[0], capsize=2, linewidth=1.2)
             axis.set_xlabel(f"test {name}, released minus described")
         seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
-        hold = f"{100 * (1 - level):g} %"
-        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {hold} intervals over {units}", fontsize=8)
+        confidence = f"{100 * (1 - level):g} %"
+        figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {confidence} intervals over {units}", fontsize=8)
         axes[0].set_yticks(rows, effects["difference"])
         axes[0].invert_yaxis()
     return figure
@@ -171,7 +171,7 @@ def draw_contents(contents):
 
 
 def draw_lines(axis, curves, score, **style):
-    """A line per label: the score over the epochs; for several runs their mean, with a band from lowest to highest."""
+    """Draw a line per label: the score over the epochs, or for several runs their mean and the band of their range."""
     for number, (label, members) in enumerate(curves.groupby("label", sort=False)):
         rows = members.groupby("epoch")[score].agg(["mean", "min", "max"])
         colour = COLOURS[number % len(COLOURS)]
@@ -190,7 +190,7 @@ def draw_lines(axis, curves, score, **style):
 
 
 def show_legend(place, axis, **style):
-    """Add a legend of an axis's lines to a figure or axis; matplotlib's default omits labels that begin with _."""
+    """Add a legend of an axis's lines to a figure or axis; matplotlib's own omits labels that begin with _."""
     lines = axis.get_lines()
     place.legend(lines, [line.get_label() for line in lines], **style)
 

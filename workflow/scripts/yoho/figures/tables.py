@@ -33,7 +33,7 @@ pre {{ font-size: 12px; white-space: pre-wrap; }}
 
 
 def write_results(path, rows, float_format=None, *, title=None):
-    """Write a table of results to `path` (.csv) and, given a title, a page of it for the report to NAME.html beside it.
+    """Write a table of results to `path` (.csv) and, given a title, also as a page for the report, NAME.html beside it.
 
     rows: a DataFrame, or a list of {column: value}; float_format: how floats are written, for example "%.6f".
     """
@@ -43,7 +43,7 @@ def write_results(path, rows, float_format=None, *, title=None):
 
 
 def table_page(title, path):
-    """A .csv table as a page that also offers the file for download."""
+    """A .csv table as a page, from which the file can be downloaded."""
     table = pd.read_csv(path, keep_default_na=False, na_values=[""])
     table = table[sorted(table.columns, key=lambda name: name == "run")]  # long names last
     heads = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in table.columns)

@@ -1,1 +1,1 @@
-"""Mixes: clips of recordings put one after another, with the true events known (paper, section 4.1)."""
+"""Mixes: clips of recordings put one after another, whose true events are known (paper, section 4.1)."""

@@ -13,25 +13,22 @@ def pool_recordings(recordings, split, pool, one_size):
     """The recordings from which the mixes of a split are drawn.
 
     pool: "split" for the split's own (described), or "shared" for all recordings in every split (released), so that the
-    test uses recordings of the training. one_size: limit the shared pool to as many recordings of each class as the
-    training split has: first those of test and validation, then those of training. It can then be compared with that
-    split, because it differs in what is shared and not in size.
+    test uses recordings of the training. one_size: the shared pool holds only as many recordings of each class as the
+    training split has, taken first from test and validation, then from training. The pool then has the size of that
+    split, and differs from it only in what is shared.
     """
     if pool == "split":
         return recordings[recordings["split"] == split]
     if not one_size:
         return recordings
-    size = recordings[recordings["split"] == "train"].groupby("event_label").size()
+    sizes = recordings[recordings["split"] == "train"].groupby("event_label").size()
     held_out_first = recordings.sort_values("split", key=lambda splits: splits.map(SPLITS[::-1].index), kind="stable")
     rank = held_out_first.groupby("event_label").cumcount()
-    return held_out_first[rank < held_out_first["event_label"].map(size)]
+    return held_out_first[rank < held_out_first["event_label"].map(sizes)]
 
 
 def cut_clips(recordings, longest, shortest, slices):
-    """The clips of some recordings that are used: those of `slice_recordings` without the silent ones.
-
-    Raises InputError for a class that is left without a clip.
-    """
+    """The clips of `slice_recordings` without silent ones. Raises InputError for a class that has no clip left."""
     clips = slice_recordings(recordings, longest, shortest, slices)
     print(f"{clips['silent'].sum()} of {len(clips)} clips are silent and left out")
     clips = clips[~clips["silent"]].drop(columns="silent").reset_index(drop=True)
@@ -43,7 +40,7 @@ def cut_clips(recordings, longest, shortest, slices):
 def slice_recordings(recordings, longest, shortest, slices):
     """Slice the used part of each recording into clips of at most `longest` seconds (paper: 10 s).
 
-    slices: "all" (described; a rest below `shortest` seconds is dropped unless there is no other clip) or "last"
+    slices: "all" (described; a last clip below `shortest` seconds is dropped unless it is the only one) or "last"
     (released). Returns a row for each clip: event_label, recording, path, source_onset, source_offset (s), silent.
     """
     rows = []
@@ -71,16 +68,16 @@ def last_slice(onset, offset, longest, shortest):
     A fractional last second is dropped; a part shorter than one second has no slice.
     """
     seconds = int(offset - onset + 1e-6)
-    first = [onset + start for start in np.arange(0, seconds, longest)]
-    return [(start, onset + seconds) for start in first[-1:]]
+    starts = [onset + start for start in np.arange(0, seconds, longest)]
+    return [(start, onset + seconds) for start in starts[-1:]]
 
 
 def describe_dataset(recordings, longest, shortest, slices, event_labels):
-    """What a dataset holds and what its mixes are made from: a row for each class and split.
+    """Table of what a dataset holds and of the clips for its mixes, with a row for each class and split.
 
-    Returns event_label (a class or "overall"), split (one or "all"), recordings, groups, clips, silent (clips that are
-    left out), hours of the recordings and clip_hours. A group that holds several classes counts once overall.
-    Background, which "overall" does not include, has rows of that name at the end if there is any.
+    Its columns: event_label (a class or "overall"), split (one or "all"), recordings, groups, clips, silent (clips that
+    are left out), hours of the recordings and clip_hours. A group that holds several classes counts once overall.
+    Background has rows named "background" at the end, if there is any; "overall" does not include it.
     """
     clips = slice_recordings(recordings, longest, shortest, slices)
     clips = clips.assign(

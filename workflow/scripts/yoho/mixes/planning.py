@@ -12,12 +12,11 @@ PLAN_COLUMNS = ["filename", "onset", "offset", "event_label", "recording", "path
 
 
 class Background:
-    """Stretches of background among the clips of mixes, which take a `share` of their time on average.
+    """Stretches of background among the clips of mixes; on average they take a `share` of a mix's time.
 
-    recordings: of background, from which the stretches are taken; clips: from which the mixes are drawn; duration:
-    [shortest, longest] stretch, s. The next piece of a mix is a stretch with a fixed probability. Its kind is drawn
-    uniformly, as are one of that kind's recordings, the stretch's length and its place there. A recording that is
-    shorter than a stretch is used for no more than its length.
+    recordings: of background; clips: those of the mixes; duration: [shortest, longest] stretch, s. Each piece of a mix
+    is a stretch with a fixed probability. The stretch's kind, a recording of that kind, and the stretch's length and
+    place in the recording are drawn uniformly. No stretch is longer than its recording.
     """
 
     def __init__(self, recordings, clips, share, duration):
@@ -25,16 +24,16 @@ class Background:
         self.kinds = [own.to_dict("records") for _, own in recordings.groupby(background_kind(recordings))]
         self.duration = duration
         lengths = (clips["source_offset"] - clips["source_onset"]).groupby(clips["event_label"])
-        clip = lengths.mean().mean()
-        stretch = np.mean([np.mean([self.limits(recording) for recording in own]) for own in self.kinds])
-        self.probability = share * clip / (share * clip + (1 - share) * stretch)
+        mean_clip = lengths.mean().mean()
+        mean_stretch = np.mean([np.mean([self.limits(recording) for recording in own]) for own in self.kinds])
+        self.probability = share * mean_clip / (share * mean_clip + (1 - share) * mean_stretch)
 
     def limits(self, recording):
         """Lengths of the shortest and the longest stretch of a recording, s."""
         return np.minimum(self.duration, recording["duration"])
 
     def among(self, clips, rng):
-        """Yield the clips, and before each as many stretches as are drawn."""
+        """Yield the clips, and before each of them the stretches that are drawn."""
         for clip in clips:
             while rng.random() < self.probability:
                 own = self.kinds[rng.integers(len(self.kinds))]
@@ -58,8 +57,8 @@ class Drawing:
     background: Background | None  # stretches among the clips
 
     def plan(self, clips, filename, seeds, sample_rate):
-        """Plan one mix from a table of clips; seeds: list of numbers that no other mix has."""
-        # Background has draws of its own, so that the clips come in the same order as without it.
+        """Plan one mix from a table of clips; seeds: list of numbers, different for every mix."""
+        # Background has its own random draws, so that the clips come in the same order as without it.
         among = partial(self.background.among, rng=np.random.default_rng([*seeds, 1])) if self.background else iter
         settings = {"rng": np.random.default_rng(seeds), "with_background": among}
         if self.draw == "deal":
@@ -88,9 +87,9 @@ def deal_clips(pools, rng, duration, longest, with_background=iter):
     """Described: yield clips for a mix of `duration` = (shortest, longest) seconds.
 
     The class of each clip is drawn uniformly, then a clip of that class without replacement: the clips of a class are
-    shuffled and dealt, and shuffled again once all are used. Clips follow one another until a length is reached that
-    is drawn uniformly from `duration` less the `longest` clip, so that every mix ends within `duration`.
-    with_background: puts background among the clips (`Background.among`), or nothing (`iter`).
+    shuffled and dealt, and shuffled again once all are used. Clips follow one another until they reach a length drawn
+    uniformly between the shortest mix and the longest mix less the `longest` clip, so that every mix ends within
+    `duration`. with_background: puts background among the clips (`Background.among`), or nothing (`iter`).
     """
     shortest_mix, longest_mix = duration
     enough = rng.uniform(shortest_mix, max(shortest_mix, longest_mix - longest))
@@ -114,9 +113,9 @@ def endless_deal(pools, rng):
 
 
 def draw_clips(pools, rng, count, with_background=iter):
-    """Released: `count` clips with replacement, the class drawn uniformly, then a clip of that class.
+    """Released: draw `count` clips with replacement: each time a class uniformly, then a clip of that class.
 
-    with_background: as of `deal_clips`; stretches of background do not count.
+    with_background: as in `deal_clips`; stretches of background do not count.
     """
     labels = sorted(pools)
     members = (pools[labels[rng.integers(len(labels))]] for _ in range(count))

@@ -1,4 +1,4 @@
-"""Rendering: from the plan of a mix to its audio."""
+"""Rendering the audio of a mix from its plan."""
 
 import librosa
 import numpy as np

@@ -1,4 +1,4 @@
-"""Unpacking archives from elsewhere: nothing is written outside the folder, nor more than the archive announces."""
+"""Unpacking foreign archives: nothing is written outside the folder, and no more than the archive announces."""
 
 import shutil
 import stat
@@ -11,19 +11,18 @@ from yoho import InputError
 
 
 def check_zip(path):
-    """Raise InputError unless a file is a .zip that has its end."""
+    """Raise InputError unless a file is a complete .zip."""
     if not zipfile.is_zipfile(path):
-        raise InputError("is no complete .zip")
+        raise InputError("is not a complete .zip")
 
 
 def unpack(archive, folder, wanted, *, most, ratio):
     """Unpack members of a .zip, each completely or not at all; returns their paths.
 
     wanted: function that takes a member's path in the archive (PurePosixPath) and returns its path in `folder`, or
-    None to leave it out; most: bytes that the members may hold together; ratio: how many times the archive's size
-    these may be.
-    Raises InputError, before anything is written, if any member would lie outside the folder or is no plain file, if
-    two members would have one path, or if the archive would grow too large; and later if it is damaged.
+    None to leave it out; most, ratio: limits of the members' bytes in all, absolute and relative to the archive's.
+    Raises InputError, before anything is written, if a member would lie outside the folder or is not a plain file, if
+    two members would have the same path, or if the members are too large; and later if the archive is damaged.
     """
     written = []
     try:
@@ -70,12 +69,12 @@ def write_member(content, member, target):
 
 
 def check_member(archive, member):
-    """Raise InputError for a member that lies outside the folder, is no plain file or may grow unnoticed."""
+    """Raise InputError if a member would lie outside the folder, is not a plain file, or has an unusual compression."""
     path = PureWindowsPath(member.filename)  # knows both separators, and drives
     if path.anchor or ".." in path.parts:
         raise InputError(f"{archive}: member {member.filename!r} would lie outside the folder; not unpacked")
     if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise InputError(f"{archive}: member {member.filename!r} is a link or no plain file; not unpacked")
+        raise InputError(f"{archive}: member {member.filename!r} is not a plain file; not unpacked")
     # Other methods unpack a whole block at once, however large.
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise InputError(f"{archive}: member {member.filename!r} is compressed in an unusual way; not unpacked")

@@ -1,6 +1,6 @@
 """Background: recordings of silence, noise and room tone, which hold no class.
 
-They are synthesised from the same parts as built-in recordings; the user's own are files in a folder.
+They are synthesised from the same parts as built-in recordings, or are the user's own files in a folder.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ from yoho.recordings.synthesis.filters import band, linear
 from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
 
 STEP = 2.0**-15  # of 16-bit audio
-MIXED, TESTED = 1, 2  # end of a seed: background of mixes, background in which false alarms are counted
+MIXED, TESTED = 1, 2  # last number of a seed: for the background of mixes, and for that of the test of false alarms
 
 
 def silence(take, level):
@@ -37,7 +37,7 @@ def noise(slope_db, take, level):
 
 
 def room_tone(take, level):
-    """A quiet room at `level` dBFS (RMS): mains hum with harmonics, and noise that falls with frequency and swells."""
+    """A quiet room at `level` dBFS (RMS): mains hum with harmonics, and swelling noise that falls with frequency."""
     rng = take.rng
     low, high, turns = log_uniform(rng, [20, 1000, 0.05], [80, 16000, 0.5])
     air = take.noise(band(low, high, rng.uniform(-9, -3))) * linear(take.wander(turns, -6, 0))
@@ -58,22 +58,22 @@ KINDS = {
 def make_background(kind, seed, duration, level, sample_rate):
     """One recording of a kind of background, (samples,) float32 in [-1, 1]; equal seeds give equal samples.
 
-    kind: a key of KINDS; seed: of every draw; duration: s; level: [quietest, loudest], dBFS (RMS), which silence and
-    dither ignore; sample_rate: Hz.
+    kind: a key of KINDS; duration: s; level: [quietest, loudest], dBFS (RMS), which silence and dither ignore;
+    sample_rate: Hz.
     """
     rng = np.random.default_rng(seed)
     chosen = rng.uniform(*level)
     return KINDS[kind](Take(rng, duration, sample_rate), chosen).clip(-1, 1).astype(np.float32)
 
 
-def background_recordings(folder, spread, *, path, listening, splits, seed, **made):
-    """Recordings that hold no class, with every column of a recording: synthesised ones, and the user's own.
+def background_recordings(folder, spread, *, path, listening, splits, seed, **synthesis):
+    """Table of recordings that hold no class: synthesised ones, and the user's own.
 
     path: folder of the user's own, which are used whole, or None; listening: settings of `examine_recordings` without
-    `trim_db`; splits: {split: its share of each kind's recordings}; made: the settings of `synthesised_background`.
+    `trim_db`; splits: {split: its share of each kind's recordings}; synthesis: settings of `synthesised_background`.
     Raises InputError if the user's own cannot be used or are too few for three splits.
     """
-    recordings = synthesised_background(folder, spread, seed=seed, **made)
+    recordings = synthesised_background(folder, spread, seed=seed, **synthesis)
     if path is not None:
         recordings = pd.concat([recordings, own_background(path, spread, listening)], ignore_index=True)
     kinds = recordings.assign(event_label="background/" + recordings["kind"])
@@ -81,10 +81,7 @@ def background_recordings(folder, spread, *, path, listening, splits, seed, **ma
 
 
 def synthesised_background(folder, spread, *, per_kind, seed, **sound):
-    """Synthesise `per_kind` recordings of each of KINDS, written below `folder` as FLAC; each is a group of its own.
-
-    sound: duration, level and sample_rate of `make_background`.
-    """
+    """Synthesise `per_kind` recordings of each kind below `folder`; each is a group. sound: see `make_background`."""
     rows = [
         (kind, f"background/{kind}/{index:03d}", (seed, position, index, MIXED))
         for position, kind in enumerate(KINDS)
@@ -106,7 +103,7 @@ def write_background(path, kind, seed, sound):
 
 
 def own_background(path, spread, listening):
-    """The user's recordings of background in a folder, grouped as those of a class are."""
+    """The user's own recordings of background in a folder, grouped as the recordings of a class are."""
     table = pd.DataFrame(grouped_files(path), columns=["recording", "path", "group"]).assign(kind="own")
     if table.empty:
         raise InputError(f"{path}: holds no recordings of background; put some there or set `path: null`")

@@ -1,4 +1,4 @@
-"""Bad recordings: either they stop the run, or each is left out with a line in the log."""
+"""Bad recordings either stop the run or are left out, each with a line in the log."""
 
 from yoho import InputError
 
@@ -6,10 +6,7 @@ SHOWN = 20  # bad recordings that an error lists; the log has all
 
 
 def stop_or_leave_out(faults, bad):
-    """Raise InputError with the faults of bad recordings, or print that these are left out.
-
-    faults: a line for each, naming the file; bad: "stop" or "leave_out". Without faults nothing happens.
-    """
+    """Raise InputError with the faults of recordings, or print which are left out; bad: "stop" or "leave_out"."""
     if bad != "stop":
         for fault in faults:
             print(f"left out: {fault}")

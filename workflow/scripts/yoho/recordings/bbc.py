@@ -1,11 +1,11 @@
-"""The paper's own recordings as a source: six classes of BBC Sound Effects, which are searched for and fetched."""
+"""The paper's own recordings as a source: six classes of BBC Sound Effects, found by a search and then fetched."""
 
 import re
 from pathlib import Path
 
 from yoho.recordings.source import Source, class_labels, not_found, repeated
 
-NOT_FETCHED = ("trim_db", "splits", "seed")  # settings of the steps after fetching
+AFTER_FETCHING = ("trim_db", "splits", "seed")  # settings of later steps
 
 
 def mistakes(where, recordings, made):
@@ -14,29 +14,29 @@ def mistakes(where, recordings, made):
         if recordings[key] and not Path(recordings[key]).exists():
             yield not_found(f"{where}.{key}", kind, recordings[key])
     if recordings["manifest"] and Path(recordings["manifest"]).resolve() == made.resolve():
-        yield f"{where}.manifest: {recordings['manifest']} is made anew; keep the one to read elsewhere"
+        yield f"{where}.manifest: {recordings['manifest']} is overwritten by fetching; keep the manifest elsewhere"
     if repeated(class_labels(recordings)):
-        yield f"{where}.classes: an event_label is there twice"
+        yield f"{where}.classes: an event_label occurs twice"
     for rule in (rule for entry in recordings["classes"] for rule in entry["rules"]):
         try:
             re.compile(rule.get("pattern", ""))
         except re.error as error:
-            yield f"{where}.classes: {rule['pattern']!r} is no regular expression ({error})"
+            yield f"{where}.classes: {rule['pattern']!r} is not a regular expression ({error})"
 
 
 def files(recordings):
-    """The kept manifest and the catalogue of discs, if they are given."""
+    """The kept manifest and the catalogue of discs, if the settings name them."""
     given = [recordings[key] for key in ("manifest", "catalogue") if recordings[key]]
     return [str(Path(path)) for path in given if Path(path).is_file()]
 
 
 def fetch_settings(recordings, shared):
     """See `Source`."""
-    return {key: value for key, value in recordings.items() if key not in NOT_FETCHED} | {"bad": shared["bad"]}
+    return {key: value for key, value in recordings.items() if key not in AFTER_FETCHING} | {"bad": shared["bad"]}
 
 
 def fetch(folder, web, progress, say, **settings):
-    """Find the recordings and fetch them; settings: those of `Selection`. See `fetch_selection`."""
+    """See `fetch_selection`; settings: those of `Selection`."""
     from yoho.recordings.bbc_library import Selection, fetch_selection
 
     return fetch_selection(Selection(**settings), folder, web, progress, say)

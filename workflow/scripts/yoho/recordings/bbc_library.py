@@ -1,7 +1,7 @@
 """BBC Sound Effects: which recordings hold which class, which were recorded together, and how they are fetched.
 
-The manifest has, beside its usual columns, what the library says of each recording: category, description, band and
-cd_name. From a kept manifest the same recordings are fetched again without a search.
+Besides the usual columns, the manifest has the library's category, description, band and cd_name of each recording.
+From a kept manifest the same recordings are fetched again without a search.
 """
 
 import re
@@ -47,8 +47,8 @@ def fetch_selection(selection, folder, web, progress, say):
     """Find the recordings of a selection, or read them from its manifest, and fetch them; returns their manifest.
 
     folder: of the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
-    Raises InputError if the licence is not accepted, if too little is found, if a recording cannot be fetched and `bad`
-    is "stop", or if the server fails. A failing server says nothing about a recording, so none is left out for it.
+    Raises InputError if the licence is not accepted, if a class has too few recordings, if a recording cannot be
+    fetched and `bad` is "stop", or if the server fails: a failing server is no reason to leave a recording out.
     """
     if not selection.accept_licence:
         raise InputError(TERMS)
@@ -72,7 +72,7 @@ def fetch_selection(selection, folder, web, progress, say):
 
 
 def leave_out(faults, selection, say):
-    """`stop_or_leave_out`, which also says how many are left out."""
+    """Call `stop_or_leave_out`, and say how many recordings are left out."""
     stop_or_leave_out(faults, selection.bad)
     if faults:
         say(f"{len(faults)} recordings left out, each with a line in the log")
@@ -117,7 +117,7 @@ def search_library(selection, web, progress, say):
 def describe_entry(entry, discs, media, form):
     """A row of a manifest from the library's entry of a recording and the catalogue of discs.
 
-    discs: as of `read_catalogue`, or None; media: address of the folders; form: "wav" or "mp3".
+    discs: from `read_catalogue`, or None; media: address of the folders; form: "wav" or "mp3".
     Raises InputError if the entry has an unknown form.
     """
     name = entry["id"]
@@ -150,12 +150,12 @@ def announced_size(entry, form):
 
 
 def one_line(value):
-    """A text of the library in one line; "" for none."""
+    """A text of the library as one line; "" if there is none."""
     return " ".join(str(value or "").split())
 
 
 def read_catalogue(path):
-    """Number and name of the disc of each id, by id. Raises InputError if the file lacks them."""
+    """Number and name of each recording's disc, by the recording's id. Raises InputError if the file lacks them."""
     table = read_foreign_table(path, ("id", "CDNumber", "CDName"), "a catalogue")
     return table.assign(id=table["id"].str.upper()).drop_duplicates("id").set_index("id")
 
@@ -164,7 +164,7 @@ def read_catalogue(path):
 
 
 def matching_classes(row, classes):
-    """Every class with a rule that a recording meets, in order; the first is its class.
+    """The classes whose rules a recording meets, in order; the first is its class.
 
     A rule has a category, which must be one of the recording's, and may have a pattern: a regular expression that must
     match somewhere in the rule's `fields` (cd_name, description, band), joined by a space.
@@ -181,10 +181,7 @@ def meets(row, categories, rule):
 
 
 def classified(rows, classes):
-    """Table of the rows that meet a rule, with their class; prints how many meet no rule, or rules of several classes.
-
-    Raises InputError for a class without a row.
-    """
+    """Table of the rows that meet a rule, with their class. Raises InputError for a class without a row."""
     chosen = []
     for row in rows:
         found = matching_classes(row, classes)
@@ -211,7 +208,7 @@ def first_of_each(table, most):
 
 
 def group_of(name, disc):
-    """The original field recording: the disc's number if it is known, else the tape, the id without its last 3 digits.
+    """The original field recording: the disc's number, or if that is unknown the tape, the id less its last 3 digits.
 
     No disc holds more than one tape, so the tape can stand in for an unknown disc. An id of three digits or fewer has
     no tape and is a group of its own.
@@ -221,10 +218,10 @@ def group_of(name, disc):
 
 
 def join_tapes(table):
-    """Make one group of all recordings that may be of one field recording, as far as is known before they are fetched.
+    """Merge groups that may come from the same field recording, as far as this is known before they are fetched.
 
     If the disc of any recording of a tape is unknown, the whole tape is one group, with all its discs. Recordings with
-    the same description and duration are of one group, too.
+    the same description and duration are in one group, too.
     """
     tape = table["id"].map(lambda name: group_of(name, ""))
     table = table.assign(tape=tape.where(tape.isin(tape[tape == table["group"]]), ""))
@@ -236,11 +233,12 @@ def join_tapes(table):
 
 
 def read_kept(selection):
-    """The recordings of a kept manifest. Raises InputError if its classes are not the selection's or a value is bad."""
+    """The recordings of a kept manifest. Raises InputError if its classes differ from the selection's, or for a value
+    that cannot be used."""
     path, table = selection.manifest, read_manifest(selection.manifest)
     if differing := set(table["event_label"]) ^ {entry["event_label"] for entry in selection.classes}:
         raise InputError(
-            f"{path}: class {', '.join(sorted(differing))} is only in it or only in the config's `classes`"
+            f"{path}: class {', '.join(sorted(differing))} is only in this file or only in the config's `classes`"
         )
     numbers = table[["size", "duration"]].apply(pd.to_numeric, errors="coerce").replace([np.inf, -np.inf], np.nan)
     wrong = (numbers.isna() & (table[list(numbers)] != "")).assign(group=table["group"].str.strip() == "")

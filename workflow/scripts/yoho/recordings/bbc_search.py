@@ -9,7 +9,7 @@ from yoho import InputError
 from yoho.recordings.web import FAILURES, Unsteady, Web, reason
 
 ID = re.compile(r"[0-9]{7,8}|NHU[0-9]+")  # seven digits: 0009006, of the authors' own pool
-REACH = 10_000  # entries that one search can show: the interface refuses a larger from + size
+REACH = 10_000  # entries that one search can show; the interface refuses a larger from + size
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class Search:
                     break
                 print(f"{self.address}: {moved}; entries moved from page to page")
             else:
-                still = f"entries still moved in pass {self.passes}; some may be missing (`passes`)"
+                still = f"entries still moved in pass {self.passes}; some may be missing: raise `passes`"
                 self.say(f"{category}, query {query}: {still}")
         good = [entry for name, entry in found.items() if ID.fullmatch(name)]
         bad = [name for name in found if not ID.fullmatch(name)]
-        return good, [f"id {name!r}, {self.address}: neither 7 or 8 digits nor NHU and digits" for name in bad]
+        return good, [f"id {name!r}, {self.address}: should be 7 or 8 digits, or NHU and digits" for name in bad]
 
     def pass_over(self, category, query, bar):
-        """One pass over all pages: {id: entry}, and how it shows that entries moved meanwhile, "" if they did not.
+        """One pass over all pages: {id: entry}, and a sign that entries moved meanwhile ("" if there is none).
 
-        When an entry comes or goes, the later ones move, and one of them crosses the edge of a page: it would be missed
-        or seen twice. So each page begins with the last entry of the page before.
+        When an entry comes or goes, the later ones move, and one of them would be missed or seen twice at the edge of a
+        page. So each page begins with the last entry of the page before.
         """
         found, moved, total, start, last = {}, "", None, 0, None
         while total is None or start + 1 < total:
@@ -60,9 +60,9 @@ class Search:
             if count > REACH:
                 raise InputError(f"{count} entries in {category}, query {query}; a search shows {REACH}: narrow it")
             if total not in (None, count):
-                moved = f"{count} entries, before {total}"
+                moved = f"{count} entries instead of {total}"
             elif start and page and page[0]["id"] != last:
-                moved = f"entry {start} is {page[0]['id']!r}, before {last!r}"
+                moved = f"entry {start} is {page[0]['id']!r} instead of {last!r}"
             total = count
             found |= {entry["id"]: entry for entry in page}
             bar.update(len(found) - bar.n)
@@ -70,11 +70,11 @@ class Search:
                 break
             start, last = start + len(page) - 1, page[-1]["id"]
         if not moved and len(found) != total:
-            moved = f"{len(found)} entries, by its own count {total}"
+            moved = f"{len(found)} entries instead of {total}"
         return found, moved
 
     def page(self, category, query, start, size):
-        """Entries start ... start + size - 1 of a search: (how many there are in all, these)."""
+        """Entries start ... start + size - 1 of a search: (number of all entries, these entries)."""
         criteria = dict.fromkeys(["tags", "durations", "continents", "sortBy", "source", "recordist", "habitat"])
         criteria |= {"from": start, "size": size, "query": query, "categories": [category]}
         with self.web.open("POST", self.address, json={"criteria": criteria}) as response:
@@ -84,11 +84,11 @@ class Search:
         try:
             answer = json.loads(body)
         except ValueError as error:
-            raise Unsteady(f"the answer is no complete JSON ({error}); it begins with {body[:40]!r}") from error
+            raise Unsteady(f"the answer is not complete JSON ({error}); it begins with {body[:40]!r}") from error
         try:
             total, entries = answer["total"], answer["results"]
             if isinstance(total, int) and all(isinstance(entry["id"], str) for entry in entries):
                 return total, entries
         except (TypeError, LookupError):
             pass
-        raise InputError(f"the answer is not of the form total, results, each with an id: {body[:40]!r}")
+        raise InputError(f"the answer is not of the form {{total, results: [{{id}}]}}: {body[:40]!r}")

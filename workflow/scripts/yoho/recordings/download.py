@@ -19,8 +19,8 @@ import soundfile
 from yoho import InputError
 from yoho.recordings.web import FAILURES, PASSING, Unsteady, reason
 
-FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: it stays in its folder
-OWN = (".part", ".tag", ".refused")  # endings of the names of this module's own files
+FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: the file stays in its folder
+OWN = (".part", ".tag", ".refused")  # suffixes of this module's own files
 LATER = "at the moment; what has arrived is kept: run again later"
 
 
@@ -34,7 +34,7 @@ class File(NamedTuple):
 
 
 class Fetched(NamedTuple):
-    """The result for a file: either what arrived, or why it did not."""
+    """The result for a file: what arrived, or why nothing did."""
 
     name: str
     address: str
@@ -51,18 +51,18 @@ class Fetched(NamedTuple):
 
 
 def download_files(web, files, folder, progress, check):
-    """Download files to a folder, except for those, or those parts, that are there already.
+    """Download files to a folder. Files, and parts of files, that are there already are kept.
 
     web: a `Web`; files: list of File; progress: `job.progress` or a function like it; check: function of a path that
-    raises InputError if the file is not what it should be, such as `check_audio`.
+    raises InputError if the file is not what it should be, for example `check_audio`.
     Returns a list of Fetched, in the order of the files: a file that cannot be fetched does not stop the others.
-    Raises InputError for an invalid name, two files of one name, or a disk that is full or would be; and, after all
-    other downloads, for files that failed because of the server or the connection.
+    Raises InputError for an invalid name, for two files with the same name, and for a disk that is too small; and,
+    after all other downloads, for files that failed because of the server or the connection.
     """
     folder = Path(folder)
     check_names(files)
     folder.mkdir(parents=True, exist_ok=True)
-    held = total = 0  # bytes; of a file of unknown size only what is there already
+    held = total = 0  # bytes; a file of unknown size counts with what is there already
     for file in files:
         if file_size(folder / file.name) != file.size:
             part = file_size(folder / f"{file.name}.part")
@@ -81,7 +81,7 @@ def download_files(web, files, folder, progress, check):
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
             for future in filter(done.__contains__, futures):  # of several failures, the first file's is raised
                 future.result()
-        except BaseException as error:  # also when the user stops it
+        except BaseException as error:  # includes KeyboardInterrupt
             web.ending.set()
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(error, OSError):
@@ -111,7 +111,7 @@ def check_audio(path):
         if not soundfile.info(path).frames:
             raise InputError("holds no audio")
     except soundfile.LibsndfileError as error:
-        raise InputError(f"is no audio that can be read ({error.error_string})") from error
+        raise InputError(f"cannot be read as audio ({error.error_string})") from error
 
 
 def file_size(path):
@@ -168,8 +168,8 @@ def describe_file(path, file, check):
 def receive(web, file, part, tag, bar):
     """Download, in one request, what is missing of a file.
 
-    Raises Unsteady if the file is still incomplete or another version than before, InputError if the server refuses
-    it, OSError if it cannot be written, and the errors of the connection.
+    Raises Unsteady if the file is still incomplete or is another version, InputError if the server refuses it, OSError
+    if it cannot be written, and the errors of the connection.
     """
     mark = tag.read_text() if tag.exists() else None
     have = file_size(part) if mark else 0
@@ -181,7 +181,7 @@ def receive(web, file, part, tag, bar):
             return
         if response.status_code == 416 or (response.status_code == 206 and not fits(response, have, mark)):
             tag.unlink(missing_ok=True)
-            raise Unsteady(f"what follows byte {have} does not belong to what came before")
+            raise Unsteady(f"the answer does not continue the file from byte {have}")
         check_head(response)
         if response.status_code == 200:
             have = 0
@@ -228,13 +228,13 @@ def advance(bar, file, amount):
 
 
 def version(response):
-    """The server's mark of this version of a file; None if it has none that distinguishes versions."""
+    """The server's mark of this version of a file; None if no mark distinguishes versions."""
     etag = response.headers.get("ETag", "W/")
     return response.headers.get("Last-Modified") if etag.startswith("W/") else etag
 
 
 def fits(response, have, mark):
-    """Whether a partial response holds everything from byte `have` on of the version `mark`."""
-    said = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
-    first, last, total = map(int, said.groups()) if said else (0, 0, 0)
+    """Whether a partial response holds the version `mark` from byte `have` to the end."""
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", ""))
+    first, last, total = map(int, match.groups()) if match else (0, 0, 0)
     return first == have > 0 and last + 1 == total and version(response) in (None, mark)

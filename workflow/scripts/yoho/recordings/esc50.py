@@ -15,13 +15,13 @@ def mistakes(where, recordings, made):
     if "path" in recordings and not Path(recordings["path"]).exists():
         yield not_found(f"{where}.path", "folder or .zip", recordings["path"])
     if ("path" in recordings) == ("address" in recordings):
-        yield f"{where}: give either path, where ESC-50 is, or address, where it is fetched from"
+        yield f"{where}: give either path, if ESC-50 is on this machine, or address, to fetch it"
     if repeated(fold for folds in recordings["folds"].values() for fold in folds):
-        yield f"{where}.folds: a fold is there twice: {recordings['folds']}"
+        yield f"{where}.folds: a fold occurs twice: {recordings['folds']}"
     if repeated(class_labels(recordings)):
-        yield f"{where}.classes: an event_label is there twice"
+        yield f"{where}.classes: an event_label occurs twice"
     if repeated(category for entry in recordings["classes"] for category in entry["categories"]):
-        yield f"{where}.classes: a category is there twice"
+        yield f"{where}.classes: a category occurs twice"
 
 
 def files(recordings):
@@ -34,7 +34,7 @@ def files(recordings):
 
 
 def archive_name(recordings):
-    """Name of the fetched archive: another address is another archive."""
+    """Name of the fetched archive, which differs for every address."""
     return f"ESC-50-{hashlib.sha256(recordings['address'].encode()).hexdigest()[:8]}.zip"
 
 
@@ -91,7 +91,7 @@ def collect(folder, spread, *, path, classes, folds, unpacked):
     split_of = {str(fold): split for split, members in folds.items() for fold in members}
     table = table.assign(event_label=table["category"].map(label_of), split=table["fold"].map(split_of))
     table = table.dropna(subset=["event_label", "split"])
-    # The collection's own columns, which may have names of ours, are left out.
+    # The collection's own columns are left out, because they may have the names of ours.
     return table[["event_label", "split"]].assign(
         recording=table["filename"].map(lambda name: Path(name).stem),
         path=[str(root / "audio" / name) for name in table["filename"]],
@@ -100,19 +100,19 @@ def collect(folder, spread, *, path, classes, folds, unpacked):
 
 
 def place_of_member(member):
-    """Where a member of the archive goes: into `audio/` or `meta/`, wherever in the archive these lie, else nowhere."""
+    """The path of an unpacked member of `audio/` or `meta/`, wherever in the archive these lie; None for any other."""
     return Path(*member.parts[-2:]) if member.parent.name in ("audio", "meta") else None
 
 
 def read_meta(path):
-    """The table of a collection, all of it text. Raises InputError if it is missing or lacks a column or file name."""
+    """Read a collection's table as text. Raises InputError if it is missing or lacks a column or a file name."""
     from yoho.recordings.tables import read_foreign_table
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
     table = read_foreign_table(path, ("filename", "fold", "category", "src_file"), "a table in the ESC-50 layout")
     if (table["filename"] == "").any():
-        raise InputError(f"{path}: a row without a filename")
+        raise InputError(f"{path}: a row has no filename; add it or remove the row")
     return table
 
 

@@ -1,4 +1,4 @@
-"""A folder of the user's, which holds a folder of recordings for each class, as a source."""
+"""The user's own folder as a source: it holds a folder of recordings for each class."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from yoho.recordings.source import Source, not_found
 
 
 def event_labels(recordings):
-    """The names of the folders in `path`, without hidden ones; empty if there is no such folder."""
+    """The names of the folders in `path`, without hidden ones; none if `path` is not a folder."""
     root = Path(recordings["path"])
     folders = (entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else ()
     return sorted(entry.name for entry in folders if not entry.name.startswith("."))
@@ -30,8 +30,8 @@ def files(recordings):
 def collect(folder, spread, *, path, event_labels):
     """List the recordings of `path`/CLASS/...: recording, path, event_label and group.
 
-    Each subfolder of a class is one group, and each file beside it a group of its own. Hidden files are left out;
-    every other file counts as a recording. Raises InputError for a class without a folder.
+    Each subfolder of a class is one group; each file beside the subfolders is a group of its own. Every file that is
+    not hidden counts as a recording. Raises InputError for a class without a folder.
     """
     import pandas as pd
 
@@ -48,7 +48,7 @@ def collect(folder, spread, *, path, event_labels):
 
 
 def grouped_files(root):
-    """Yield name, path and group of every file in a folder that is not hidden: a subfolder is one group."""
+    """Yield name, path and group of every file in a folder, except hidden ones; a subfolder is one group."""
     for entry in sorted(Path(root).iterdir()):
         for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
             name = file.relative_to(root)

@@ -16,13 +16,13 @@ from yoho.containers.headers import is_estimated
 from yoho.containers.parts import is_cut, parts, unread
 from yoho.recordings.bad import stop_or_leave_out
 
-LONG = 3600  # s, from which a recording's length is remarked upon
+LONG = 3600  # s; a longer recording gets a remark
 CONTAINERS = {".wav": ("WAV", "WAVEX", "RF64"), ".aif": ("AIFF",), ".aiff": ("AIFF",)}
 CONTAINERS |= {".flac": ("FLAC",), ".ogg": ("OGG",), ".mp3": ("MP3",)}
 
 
 class Examination(NamedTuple):
-    """The result for one recording, times in seconds; `fault`: why it cannot be used; `remark`: what is unusual."""
+    """The result for one recording, times in s; `fault`: why it cannot be used; `remark`: what is unusual about it."""
 
     duration: float = np.nan
     onset: float = np.nan
@@ -38,7 +38,7 @@ def examine_recordings(recordings, spread, *, bad, trim_db, shortest, sample_rat
 
     bad: "stop", or "leave_out" recordings that cannot be used; the other settings are those of `examine`.
     Returns the table of those that can be used, with duration, onset, offset, silences and sha256.
-    Raises InputError, if bad recordings stop the run, with a line for each of them.
+    Raises InputError if bad recordings stop the run.
     """
     calls = [(path, trim_db, shortest, sample_rate) for path in recordings["path"]]
     found = pd.DataFrame(list(spread(examine, calls)), columns=Examination._fields, index=recordings.index)
@@ -49,10 +49,10 @@ def examine_recordings(recordings, spread, *, bad, trim_db, shortest, sample_rat
 
 
 def examine(path, trim_db, shortest, sample_rate):
-    """The `Examination` of one recording, which is read in blocks, so that its length does not matter.
+    """The `Examination` of one recording. It is read in blocks, so that it may be of any length.
 
-    trim_db: frames (46 ms) more than this below the loudest one are near-silent; shortest: length, s, from which
-    silences are noted; sample_rate: of the mixes, Hz.
+    trim_db: frames (46 ms) more than this below the loudest one are near-silent; shortest: length of the shortest
+    silence that is noted, s; sample_rate: of the mixes, Hz.
     """
     try:
         with opened(path) as file:
@@ -79,13 +79,13 @@ def examine(path, trim_db, shortest, sample_rate):
 
 
 def first_fault(path, file, levels, length):
-    """Why an opened recording cannot be used, or None; levels, length: as of `frame_levels`."""
+    """Why an opened recording cannot be used, or None; levels, length: from `frame_levels`."""
     rest = unread(path, file.format)
     faults = {
         rest: rest,
         "holds no audio": not length,
         "is cut off": is_cut(file, length) or parts(path, file.format)[-1].cut,
-        "is in a coding in which one cannot seek": not file.seekable(),
+        "is in a coding that does not allow seeking": not file.seekable(),
         "holds samples that are not numbers": not np.isfinite(levels).all(),
         "is silent throughout": not levels.any(),
     }
@@ -93,9 +93,9 @@ def first_fault(path, file, levels, length):
 
 
 def frame_levels(file, frame, hop):
-    """Root mean square of each frame, (frames,), of the one channel by `mono_blocks`; and how many samples were read.
+    """Root mean square of each frame of the mono signal (`mono_blocks`), (frames,), and the number of samples read.
 
-    Frame k is centred on sample k * hop, as librosa's are, with zeros before the first sample and after the last.
+    Frame k is centred on sample k * hop, as in librosa, with zeros before the first sample and after the last.
     """
     edge = np.zeros(frame // 2, np.float32)
     levels, rest, length = [], edge, 0
@@ -116,9 +116,7 @@ def remark_on(file, duration, sample_rate, warned):
     conditions = {
         f"{file.samplerate} Hz, resampled to {sample_rate}": file.samplerate < sample_rate,
         f"{file.channels} channels, averaged": file.channels > 2,
-        "an MP3 without a header that gives its length, read as far as that is guessed": is_estimated(
-            file.name, file.format
-        ),
+        "an MP3 that does not announce its length, read up to an estimate": is_estimated(file.name, file.format),
         f"{duration / 3600:.1f} hours long, read in parts": duration > LONG,
         f"{file.format} in spite of its name, read as such": file.format
         not in CONTAINERS.get(Path(file.name).suffix.lower(), [file.format]),

@@ -1,7 +1,7 @@
-"""The record by which each source of recordings describes itself.
+"""The record that describes a source of recordings.
 
-Snakemake reads these records whenever it parses the rules, so this module and those of the sources need nothing but
-the standard library to be imported. The jobs call two functions of a source's module, which import what they need:
+Snakemake reads these records whenever it parses the rules, so this module and those of the sources import only the
+standard library at their top. The jobs call two functions of a source's module, which import whatever they need:
 
 collect(folder, spread, **settings)             returns a table of recordings; may write audio to `folder`;
                                                 `spread(function, calls)` computes in parallel
@@ -18,27 +18,27 @@ from pathlib import Path
 class Source:
     """A source of recordings.
 
-    Its functions take `recordings`, the settings of a dataset's recordings, and some take `shared`, the config's own
-    section `recordings`.
+    Its functions take `recordings`, the settings of a dataset's recordings; some also take `shared`, the config's
+    section `recordings`, which is common to all datasets.
     """
 
-    # For the model card: what a network was trained on, under which licence, and what it therefore may not know.
+    # For the model card: the origin and licence of the training data, and a limit of the networks trained on them.
     origin: str
     licence: str
     limit: str
     # (recordings): the classes, in the order of the targets.
     event_labels: Callable[[dict], list]
-    # (where, recordings, made): a line for each mistake that the schema cannot see. where: the recordings' key in the
-    # config; made: path of the manifest that fetching writes.
+    # (where, recordings, made): a line for each mistake that the schema cannot detect. where: the recordings' key in
+    # the config; made: path of the manifest that fetching writes.
     mistakes: Callable[[str, dict, Path], Iterable]
-    # (recordings, folder, shared): what `collect` gets; folder: of the dataset's results.
+    # (recordings, folder, shared): the settings of `collect`; folder: of the dataset's results.
     collect_settings: Callable[[dict, str, dict], dict]
-    # (recordings, shared): what `fetch` gets; None if nothing is fetched.
+    # (recordings, shared): the settings of `fetch`; None if nothing is fetched.
     fetch_settings: Callable[[dict, dict], dict | None] = lambda recordings, shared: None
     # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
     listens: bool = True  # whether each recording is examined for its length and silences after `collect`
-    splits: bool = True  # whether the recordings are dealt to the splits after that
+    splits: bool = True  # whether the recordings are then dealt to the splits
 
 
 def class_labels(recordings):
@@ -47,11 +47,11 @@ def class_labels(recordings):
 
 
 def repeated(values):
-    """Whether a value occurs twice."""
+    """Whether a value occurs more than once."""
     values = list(values)
     return len(values) != len(set(values))
 
 
 def not_found(key, kind, path):
-    """The mistake of a key whose path leads nowhere; kind: what should be there."""
-    return f"{key}: no such {kind}: {Path(path).resolve()}; set it to where the {kind} is"
+    """The line about a key whose path does not exist; kind: what should be there."""
+    return f"{key}: no such {kind}: {Path(path).resolve()}; set it to the path of the {kind}"

@@ -1,4 +1,4 @@
-"""The sources of recordings by their names in the config, which are also those of their modules."""
+"""The sources of recordings, each under its name in the config, which is also the name of its module."""
 
 from yoho.recordings import bbc, esc50, folder, synthetic
 

@@ -1,4 +1,4 @@
-"""Groups and splits: which recordings belong together, and which train, validate and test."""
+"""Groups and splits: which recordings belong together, and which ones train, validate or test a network."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def background_kind(recordings):
 
 
 def join_groups(recordings, *keys):
-    """Make one group of all groups that share a recording.
+    """Merge groups that share a recording.
 
     keys: lists of columns; two rows that agree in all columns of a key are the same recording. A row with an empty or
     missing value in one of these columns agrees with no other.
@@ -38,7 +38,7 @@ def join_groups(recordings, *keys):
 
 
 def assign_splits(recordings, fractions, rng):
-    """Deal the groups of each class to the splits, by `fractions` of its recordings; every split gets at least one.
+    """Deal the groups of each class, so that every split gets at least one, and about its fraction of the recordings.
 
     Large groups are dealt first, and groups of the same size in random order. A group that holds several classes is
     dealt once, with the class that has the fewest groups. Raises InputError if a class cannot be in every split.
@@ -53,17 +53,17 @@ def assign_splits(recordings, fractions, rng):
         free = sizes[rng.permutation([group for group in sizes.index if group not in splits])]
         free = free.sort_values(ascending=False, kind="stable")
         dealt = sizes[[group for group in sizes.index if group in splits]]
-        have = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in SPLITS])
+        held = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in SPLITS])
         places = []
         for size in free:
-            # Every split gets one group first; the others go where the share is furthest from being met.
-            missing = have == 0
-            places.append(np.argmax(missing if missing.any() else shares * sizes.sum() / shares.sum() - have))
-            have[places[-1]] += size
-        # Groups of one size, which are in random order, go to one split after another.
+            # Every split gets one group first; then each group goes to the split that is furthest below its share.
+            empty = held == 0
+            places.append(np.argmax(empty if empty.any() else shares * sizes.sum() / shares.sum() - held))
+            held[places[-1]] += size
+        # Groups of the same size are in random order; the first of them go to train, the next to valid, then to test.
         places = pd.Series(places, free.index, dtype=int).groupby(free.to_numpy()).transform(np.sort)
         splits |= {group: SPLITS[place] for group, place in places.items()}
-        if (have == 0).any():
+        if (held == 0).any():
             raise InputError(
                 f"class {event_label}: {len(sizes)} group(s) of recordings for {len(SPLITS)} splits"
                 f"{', some shared with other classes' if len(dealt) else ''}; "
@@ -73,35 +73,35 @@ def assign_splits(recordings, fractions, rng):
 
 
 def check_recordings(recordings, event_labels):
-    """Raise InputError unless every class is in every split, every group in one split, every name unique, and no
-    recording of background also one of a class. Returns the table."""
+    """Raise InputError unless every class is in every split, every group is in only one split, every name is unique,
+    and no recording of background also belongs to a class. Returns the table."""
     if recordings.empty:
-        raise InputError("no recordings at all: check the dataset's path, its classes and its folds")
+        raise InputError("no recordings: check the dataset's path, its classes and its folds")
     if (recordings["group"] == "").any():
-        nameless = ", ".join(recordings.loc[recordings["group"] == "", "recording"].head())
-        raise InputError(f"no group (original field recording) given for: {nameless}")
+        ungrouped = ", ".join(recordings.loc[recordings["group"] == "", "recording"].head())
+        raise InputError(f"recordings without a group (original field recording): {ungrouped}")
     if recordings["recording"].duplicated().any():
         twice = ", ".join(recordings.loc[recordings["recording"].duplicated(), "recording"].head())
-        raise InputError(f"two recordings of one name: {twice}")
+        raise InputError(f"two recordings with the same name: {twice}; rename one of them")
     if "sha256" in recordings:
         check_background(recordings)
     splits_of_group = recordings.groupby("group")["split"].nunique()
     if (splits_of_group > 1).any():
         shared = ", ".join(splits_of_group.index[splits_of_group > 1][:5])
-        raise InputError(f"groups in more than one split: {shared}; a test would use what was trained on")
+        raise InputError(f"groups in more than one split: {shared}; the test would use what a network was trained on")
     counts = recordings.groupby(["event_label", "split"]).size()
     for event_label in event_labels:
         for split in SPLITS:
             if (event_label, split) not in counts:
                 named = "background" if event_label == BACKGROUND else f"class {event_label}"
-                raise InputError(f"{named}: no recording in split {split}; check where its recordings are")
+                raise InputError(f"{named}: no recording in split {split}; check its recordings and their splits")
     return recordings
 
 
 def check_background(recordings):
-    """Raise InputError if a recording of background is also one of a class, by its sha256."""
+    """Raise InputError if a recording of background also belongs to a class, by its sha256."""
     digested = recordings.dropna(subset="sha256")  # synthesised recordings have none
     of_class = digested.loc[digested["event_label"] != BACKGROUND, "sha256"]
     both = digested.loc[(digested["event_label"] == BACKGROUND) & digested["sha256"].isin(of_class), "path"]
     if not both.empty:
-        raise InputError(f"background that is also a recording of a class: {', '.join(both.head())}; remove it there")
+        raise InputError(f"background that also belongs to a class: {', '.join(both.head())}; remove these files")

@@ -18,7 +18,7 @@ def collect(folder, spread, *, event_labels, per_class, splits, seed, **sound):
     """Synthesise `per_class` recordings of each class, written to `folder` as FLAC; each is a group of its own.
 
     splits: {split: its share of each class's recordings}; sound: duration, level, snr and sample_rate of `synthesise`.
-    Returns the table with every column of a recording. Raises InputError if a class is too small for three splits.
+    Returns the table of recordings. Raises InputError if a class is too small for three splits.
     """
     import numpy as np
     import pandas as pd

@@ -27,10 +27,10 @@ PIECE = 2**16  # bytes
 
 
 class Unsteady(InputError):
-    """Not available at the moment; another attempt may succeed."""
+    """A failure that may pass: another attempt may succeed."""
 
 
-# ValueError is InputError, or an address that cannot be parsed.
+# A ValueError is an InputError, or comes from an address that cannot be parsed.
 FAILURES = (ValueError, requests.RequestException, HTTPError)
 PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
 
@@ -39,7 +39,7 @@ PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
 
 
 class Web:
-    """Polite requests from any number of threads. Proxies are those of the environment.
+    """Polite requests from any number of threads. Proxies are taken from the environment.
 
     connections  maximum number of connections at a time
     rate         maximum number of requests per second, of all connections together
@@ -48,7 +48,7 @@ class Web:
     retry_after  longest wait that a server can ask for, s; meanwhile no server gets a request
     timeouts     [to connect, between two arrivals], s
     slowest      [bytes per second, span in s]: a connection that delivers fewer over a span counts as broken
-    give_up      number of failed files in a row that count as an outage, which ends the work; a 404 does not count
+    give_up      number of files in a row whose failure counts as an outage and ends the work; a 404 does not count
     hosts        other hosts to which a file may be redirected, as `host` or `host:port`
     """
 
@@ -97,7 +97,7 @@ class Web:
         print(f"{response.url}: answered {response.status_code}; no request for {seconds:.0f} s")
 
     def open(self, method, address, **content):
-        """The response to one request, after any redirects, with its body still to be read.
+        """The response to one request, after any redirects. Its body is not read yet.
 
         Raises Unsteady if the server is busy or broken, InputError for a redirect to a host that is not allowed.
         """
@@ -139,7 +139,6 @@ class Adapter(HTTPAdapter):
     """An adapter whose connections are `Bounded`."""
 
     def get_connection_with_tls_context(self, *args, **settings):
-        """The connections to a host."""
         pool = super().get_connection_with_tls_context(*args, **settings)
         if not issubclass(pool.ConnectionCls, Bounded):
             pool.ConnectionCls = type("Connection", (Bounded, pool.ConnectionCls), {})

@@ -19,8 +19,8 @@ class Evaluation(NamedTuple):
 def evaluate(scorer, outputs, targets, plan, *, collar, collar_share):
     """The `Evaluation` of a network's outputs.
 
-    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes); plan: as from
-    `tallies.field_recordings`; collar (s), collar_share: see `sed_eval_scores`.
+    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes); plan: from `tallies.field_recordings`;
+    collar (s), collar_share: see `sed_eval_scores`.
     """
     decoder = scorer.decoder
     events = decoder.events(outputs, scorer.windows)

@@ -1,4 +1,4 @@
-"""Segment-based and event-based scores, computed by sed_eval itself."""
+"""Segment-based and event-based scores, computed by sed_eval."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""False alarms: what a network finds in recordings in which no class sounds."""
+"""False alarms: the events that a network finds in recordings without any class."""
 
 import pandas as pd
 
@@ -6,11 +6,11 @@ from yoho.events import merge_events
 
 
 def false_alarms(results):
-    """How often a network names a class in recordings of background.
+    """How often a network finds a class in recordings of background.
 
     results: for each recording its duration, s, and the table of the events found (onset, offset, event_label).
     Returns a dict: hours (of all recordings), false_alarms_per_hour (events), labelled_share (of the time, with at
-    least one class named) and most_named (the class that is named for the longest time, or "").
+    least one class found) and most_named (the class that is found for the longest time, or "").
     """
     seconds = sum(duration for duration, _ in results)
     events = pd.concat([table.assign(filename=str(number)) for number, (_, table) in enumerate(results)])

@@ -19,8 +19,8 @@ COUNTS = ["true_positives", "references", "predictions", "errors"]
 class Scorer:
     """Segment-based scores of a network's outputs for the windows of some mixes.
 
-    windows: table of filename, onset and mix_duration (s); reference: table of the true events; decoder: what turns
-    outputs into events; resolution: length of a segment, s.
+    windows: table of filename, onset and mix_duration (s); reference: table of the true events; resolution: length of
+    a segment, s.
     """
 
     windows: pd.DataFrame
@@ -50,7 +50,7 @@ def activity(events, filenames, event_labels, resolution, segments):
     label = pd.Index(event_labels).get_indexer(events["event_label"])
     if (file < 0).any() or (label < 0).any():
         raise ValueError(f"events of unknown files or labels: {events[(file < 0) | (label < 0)].head()}")
-    # floor(t * 1 / resolution), not t // resolution: bit for bit what sed_eval does.
+    # Computed as in sed_eval, bit for bit; t // resolution can differ.
     first = np.floor(events["onset"].to_numpy(float) * 1 / resolution).astype(int).clip(0, segments)
     last = np.ceil(events["offset"].to_numpy(float) * 1 / resolution).astype(int).clip(0, segments)
     lasting = last > first
@@ -74,10 +74,9 @@ def segment_scores(reference, estimated, durations, event_labels, resolution):
 
 
 def segment_counts(reference, estimated, durations, event_labels, resolution):
-    """Counts of every segment, of which scores are ratios: {name in COUNTS: (files, segments, 1 + classes)}.
+    """Counts of every segment, from which scores are computed: {name in COUNTS: (files, segments, 1 + classes)}.
 
-    The first column holds all classes together. Counts are 0 beyond a file's evaluated length. Arguments as in
-    `segment_scores`.
+    The first column holds all classes together. Counts after a file's end are 0. Arguments as in `segment_scores`.
     """
     filenames = list(durations)
     lengths = np.array([int(np.ceil(duration * 1 / resolution)) for duration in durations.values()])

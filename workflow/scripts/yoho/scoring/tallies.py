@@ -1,4 +1,4 @@
-"""Tallies: what scores are ratios of, by field recording, because a test set is a sample of recordings, not of seconds.
+"""Tallies: the sums from which scores are computed, by field recording, because a test set is a sample of recordings.
 
 Every scored segment and every bin belongs to the recording that sounds at its middle.
 """
@@ -21,10 +21,10 @@ def field_recordings(plan, recordings):
 
 
 def recording_tallies(scorer, outputs, targets, estimated, plan):
-    """Table of what a network's scores and loss are ratios of, by recording.
+    """Table of the sums from which a network's scores and loss are computed, by recording.
 
     scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes); estimated: table of the events found;
-    plan: as from `field_recordings`. A recording has a row for each class, and one for all classes together. Columns:
+    plan: from `field_recordings`. A recording has a row for each class, and one for all classes together. Columns:
     recording, recording_label (the class that it holds), event_label (the class that is scored), and KINDS. Sums over
     recordings give `segment_scores`, and the data loss of all bins within a mix.
     """
@@ -48,7 +48,7 @@ def segment_tallies(scorer, estimated, plan, names):
 
 
 def bin_tallies(scorer, outputs, targets, plan, names):
-    """Sums of the data loss of bins within the mixes, and numbers of these, by recording and event_label."""
+    """Sums of the data loss of the bins within the mixes, and numbers of these bins, by recording and event_label."""
     windows = scorer.windows
     losses = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
     count, bins, _ = losses.shape
@@ -61,7 +61,7 @@ def bin_tallies(scorer, outputs, targets, plan, names):
 
 
 def recordings_at(plan, filenames, times):
-    """The recordings that sound in mixes at some times, (n,); past a mix's end, its last one."""
+    """The recordings that sound in mixes at some times, (n,); after a mix's end, its last recording."""
     recordings = np.empty(len(times), dtype=object)
     for filename, rows in plan.groupby("filename"):
         here = filenames == filename

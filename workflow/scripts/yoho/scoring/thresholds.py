@@ -9,7 +9,7 @@ def tune_thresholds(scorer, outputs, candidates):
     """The threshold of each class: {event_label: the candidate with that class's highest segment-based F1}.
 
     scorer: a `segments.Scorer`; outputs: (windows, bins, 3 * classes). Of candidates with equal F1, as for a class
-    that never sounds, the nearest to the decoder's own threshold is taken, and the lower of two that are equally near.
+    that never sounds, the one nearest to the decoder's own threshold is taken, and of two equally near the lower one.
     """
     decoder = scorer.decoder
     nearest_first = sorted(candidates, key=lambda candidate: (round(abs(candidate - decoder.threshold), 9), candidate))

@@ -25,13 +25,13 @@ class Averager:
         self.reach = round(averaged["median"] / 2 / self.step)  # cells of the median on either side of its middle
         distance = np.abs(2 * (np.arange(self.cells) + 0.5) / self.cells - 1)
         self.weights = (1 - (1 - averaged["edge"]) * distance)[:, None]
-        # Sums over windows, for the cells from `first` on. Means, for the cells from `kept` on. Cells before `decided`
-        # are decided.
+        # Sums over windows of the cells from `first` on; means of the cells from `kept` on; cells before `decided` are
+        # decided.
         self.sums, self.first = np.zeros((0, 1 + classes)), 0
         self.means, self.kept, self.decided = np.zeros((0, classes)), 0, 0
 
     def __call__(self, outputs, onsets, limit, later):
-        """Add windows; returns the events that they decide, and the time up to which every cell is decided, s.
+        """Add windows; returns the events that are now decided, and the time up to which every cell is decided, s.
 
         outputs: (windows, bins, 3 * classes) in [0, 1]; onsets: ascending, (windows,), s; limit: duration of the
         signal, infinity until it is known, s; later: onset of the next window, infinity at the end, s.
@@ -65,10 +65,7 @@ class Averager:
         return events, np.inf if ended else decided * self.step
 
     def add(self, outputs, firsts, end):
-        """Add windows to the sums of cells; the sums of cells before `end` are then complete and become means.
-
-        firsts: first cell of each window, (windows,).
-        """
+        """Add windows, whose first cells are `firsts`, to the sums of cells; the sums before `end` become means."""
         present = cell_presence(outputs, self.cells, self.end_from) * self.weights
         reaching = max([end, *(firsts + self.cells)]) - self.first
         self.sums = np.pad(self.sums, ((0, max(0, reaching - len(self.sums))), (0, 0)))
@@ -94,7 +91,7 @@ def cell_presence(outputs, cells, end_from):
 
 
 def running_sums(rows):
-    """Sum of all rows before each row, and last the sum of all, (rows + 1, columns)."""
+    """Sums of the rows before each row, and of all rows at the end, (rows + 1, columns)."""
     return np.pad(np.cumsum(rows, axis=0), ((1, 0), (0, 0)))
 
 

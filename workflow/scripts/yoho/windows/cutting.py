@@ -1,4 +1,4 @@
-"""Cutting a signal into windows, and arrays on disk for what is computed from them."""
+"""Cutting a signal into windows, and arrays on disk for their images and targets."""
 
 import os
 

@@ -8,7 +8,7 @@ import numpy as np
 from yoho.audio import read_audio, resampled
 from yoho.windows.cutting import first_samples
 
-SILENCE = 1e-14  # A window with a lower peak (-280 dB) counts as silent: single precision cannot hold its power.
+SILENCE = 1e-14  # A window whose peak is lower (-280 dB) counts as silent: single precision cannot hold its power.
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LogMel:
         return round(window_length * self.sample_rate)
 
     def frames(self, window_length):
-        """Frames of a window of `window_length` seconds: they are centred, the first and last on its ends."""
+        """Frames of a window of `window_length` seconds; the first and the last are centred on its ends."""
         return self.size(window_length) // self.hop_length + 1
 
     def __call__(self, windows, precision="double"):
@@ -47,7 +47,7 @@ class LogMel:
         """Images, (windows, frames, n_mels) float32 in dB, of windows of a signal (samples,).
 
         first: first sample of each window, ascending, (windows,); size: samples of a window, zeros past the signal's
-        end. The result is that of librosa called for each window, but frames that windows share are transformed once.
+        end. The result is librosa's for each window, but frames that windows share are transformed only once.
         """
         decibels = {"double": mel_decibels, "single": single_mel_decibels}[precision]
         mel = librosa.filters.mel(sr=self.sample_rate, n_fft=self.n_fft, n_mels=self.n_mels).T
@@ -67,7 +67,7 @@ class LogMel:
             cut = np.where((position >= 0) & (position < size), taper, 0)
             images[:, frame] = decibels(padded, first + centres[frame], cut, mel)
 
-        # To scale a window is to subtract from its decibels. In a scaled window librosa's lowest value is -100 dB.
+        # Scaling a window subtracts from its decibels. In a scaled window librosa's lowest value is -100 dB.
         peaks = np.array([np.abs(samples[start : start + size]).max(initial=0) for start in first])
         peaks[peaks < SILENCE] = 1
         images -= 20 * np.log10(peaks)[:, None, None]
@@ -140,10 +140,10 @@ def single_mel_decibels(samples, begins, taper, mel):
 
 
 def low_and_high(mel):
-    """Mel filters (frequencies, n_mels) in two halves of bands, each without the frequencies where all of it is 0.
+    """Mel filters (frequencies, n_mels) in two halves of bands, each without the frequencies at which it is all 0.
 
-    Yields (bands, rows, filters): filters multiply those rows of a spectrum, in which real and imaginary parts
-    alternate, and give those bands. The low bands need a sixth of the frequencies; multiples of eight multiply fastest.
+    Yields (bands, rows, filters): the filters, times those rows of a spectrum whose real and imaginary parts alternate,
+    give those bands. The low bands need a sixth of the frequencies; multiples of eight are fastest.
     """
     low = 3 * mel.shape[1] // 5 // 8 * 8
     for bands in (slice(0, low), slice(low, mel.shape[1])):

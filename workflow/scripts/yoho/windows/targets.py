@@ -1,7 +1,7 @@
-"""Targets of a window and back to events: 9 bins x [presence, start, end] per class (paper, section 4.2).
+"""From events to the targets of windows and back: 9 bins x [presence, start, end] per class (paper, section 4.2).
 
-Encoding and decoding stand side by side: `Decoder(...).events` gives back the events that `encode_events` encoded. The
-two readings stand side by side too: as the paper describes it, and as its authors' notebooks compute it ("released").
+Encoding and decoding stand side by side: `Decoder(...).events` gives back the events that `encode_events` encoded. So
+do the two readings: what the paper describes, and what its authors' notebooks compute ("released").
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def join_in_order(events, gap, sums=()):
     """Join events as `merge_events` does, but in the order of the rows, as the released notebooks do.
 
     A row is joined to the previous row of its file and class if it begins at most `gap` seconds after that one's end.
-    It can move the end of the joined event, but never its onset, even if it begins earlier.
+    It can move the end of the joined event, but not its onset, even if it begins earlier.
     """
     onset = events.groupby(["filename", "event_label"])["onset"].cummax()
     return merge_events(events.assign(onset=onset), gap, sums)
@@ -98,8 +98,8 @@ class Decoder:
 
     end_from: "bin", as described, or "onset", as released. As described, an event lasts from bin + start to bin + end,
     and its times are rounded to the microsecond that tables hold. As released, it lasts until its onset + end, events
-    are joined by `join_in_order`, and times are single-precision and rounded to the millisecond, which may leave an
-    event no length. Averaged decoding joins and rounds as described.
+    are joined by `join_in_order`, and times are single-precision and rounded to the millisecond, so that an event
+    may have no length. Averaged decoding joins and rounds as described.
     """
 
     event_labels: list
@@ -115,7 +115,7 @@ class Decoder:
         return self.end_from == "onset" and self.averaged is None
 
     def events(self, outputs, windows):
-        """Table of the events that a network's outputs stand for.
+        """Table of the events in a network's outputs.
 
         outputs: (windows, bins, 3 * classes) in [0, 1]; windows: a table with a row per window: filename, onset (s)
         and mix_duration (s), to which times are clipped.
@@ -150,17 +150,14 @@ class Decoder:
         )
 
     def joined(self, events):
-        """Join the events of bins; also accepts already joined events followed by those of later bins.
-
-        `presence` and `bins` become sums.
-        """
+        """Join events of bins, or joined events followed by those of later bins; `presence` and `bins` become sums."""
         if self.as_released:
             # The gap has no tolerance here: single precision decides when it is exactly `merge_gap`.
             return join_in_order(events[events["offset"] >= events["onset"]], self.merge_gap - TOUCH, SUMS)
         return merge_events(events[events["offset"] > events["onset"]], self.merge_gap, SUMS)
 
     def rounded(self, events):
-        """Events with rounded times. As described, events that rounding leaves no length are dropped."""
+        """Events with rounded times. As described, events whose length becomes 0 are dropped."""
         if self.as_released:
             # Single precision decides how a time near half a millisecond is rounded.
             times = events[["onset", "offset"]].astype(np.float32).round(3)

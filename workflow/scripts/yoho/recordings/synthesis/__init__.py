@@ -1,1 +1,1 @@
-"""Built-in recordings: six classes of field sound, each synthesised after the way it arises."""
+"""Built-in recordings: six classes of field sound, each synthesised by a model of how it arises."""

@@ -22,8 +22,7 @@ def jet(take: Take) -> np.ndarray:
 
 
 def propeller(take: Take) -> np.ndarray:
-    """Propellers on piston engines: blade-passing tone and harmonics, firing cylinders, wash; two beat against each
-    other. (samples,)"""
+    """One or two propellers on piston engines: blade-passing tone with harmonics, firing cylinders, wash. (samples,)"""
     rng = take.rng
     rpm, blades = rng.uniform(1500, 2700) * take.wander(0.4, 0.98, 1.02), rng.integers(2, 5)
     spectrum = harmonics(rng, 40, rng.uniform(-7, -3))
@@ -60,7 +59,7 @@ def cabin(take: Take) -> np.ndarray:
 
 
 def fly_over(take: Take, build: Sound, distance: float, speed: float) -> np.ndarray:
-    """An aircraft overhead and its echo from the ground, whose lag falls with the angle of sight: a moving comb."""
+    """An aircraft overhead with its echo from the ground: a comb filter that follows the angle of sight. (samples,)"""
     closest = take.rng.uniform(0, 1) * take.duration
     direct = pass_by(take, build, distance, speed, closest)
     _, way = course(take.time, distance, speed, closest)

@@ -11,8 +11,8 @@ from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_unifor
 def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
     """Four-stroke engine turning at `rpm`, (samples,): its cylinders fire in turn, each once in two revolutions.
 
-    Unequal cylinders give the half orders beside the firing order; exhaust and body resonate; the rush of intake and
-    exhaust breathes with the firing. (samples,)
+    Unequal cylinders add half orders to the firing order; exhaust and body resonate; the rush of intake and exhaust
+    breathes with the firing. (samples,)
     """
     rng = take.rng
     cylinders = rng.choice([2, 3, 4, 4, 4, 6, 8])
@@ -65,8 +65,7 @@ def traffic(take: Take) -> np.ndarray:
 
 
 def car(take: Take) -> np.ndarray:
-    """A car idling, pulling through its gears, heard from inside, or passing by; at times a horn or the indicator's
-    relay. (samples,)"""
+    """Cars that pass, or one that idles, changes gears or is heard inside; at times horn or indicator. (samples,)"""
     rng = take.rng
     scene = rng.choice(["passing", "idling", "pulling", "inside"], p=[0.4, 0.15, 0.25, 0.2])
     if scene == "passing":

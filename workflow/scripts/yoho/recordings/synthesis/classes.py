@@ -1,9 +1,9 @@
-"""Built-in recordings of six classes of field sound, each synthesised after the way it arises.
+"""Built-in recordings of six classes of field sound, each synthesised by a model of how it arises.
 
-A recording is a sound (one of `GENERATORS`: rain and animals, engines on wheels, talkers, feet, escapements, engines
-in the air) as a field recorder keeps it (`record`: distance, reverberation, surroundings, microphone, automatic gain).
-Every parameter of both is drawn for each recording. The recorder is drawn in the same way for all classes and the level
-is set last, so that neither the loudness, nor the length, nor the mean of any one frequency band reveals the class.
+A recording is a sound (one of `GENERATORS`) as a field recorder captures it (`record`: distance, reverberation,
+surroundings, microphone, automatic gain). Every parameter of both is drawn for each recording. The recorder is drawn in
+the same way for all classes and the level is set last, so that neither the loudness, nor the length, nor the mean of
+any one frequency band reveals the class.
 
 In this package audio is mono, `(samples,)`. Times are in seconds, frequencies in Hz, distances in m, and gains in dB if
 a name ends in `_db` and linear otherwise. All randomness comes from the numpy Generator that the caller passes.
@@ -44,9 +44,9 @@ def synthesise(
     """One recording of a class, mono float32 in [-1, 1], (samples,).
 
     event_label: one of `CLASSES`; duration: range of its length, s, 2 or more (drawn log-uniformly); level: range of
-    its RMS, dBFS (drawn uniformly; levels up to -14 are reached within 0.5 dB, by limiting peaks and never by
-    clipping); snr: range of its power over that of its surroundings, dB (drawn uniformly); sample_rate: Hz. Equal
-    states of `rng` give equal samples. Raises ValueError for an unknown class.
+    its RMS, dBFS (drawn uniformly); snr: range of its power over that of its surroundings, dB (drawn uniformly).
+    Levels up to -14 are reached within 0.5 dB by limiting peaks, without clipping. Equal states of `rng` give equal
+    samples. Raises ValueError for an unknown class.
     """
     if event_label not in GENERATORS:
         raise ValueError(f"no built-in sound for {event_label!r}: choose from {', '.join(GENERATORS)}")

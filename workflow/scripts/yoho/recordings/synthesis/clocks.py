@@ -27,7 +27,7 @@ def ticking(take: Take, rate: float) -> np.ndarray:
 
 
 def bell(take: Take, times: np.ndarray, pitches: np.ndarray, decay: float) -> np.ndarray:
-    """Bell struck at `times` with `pitches`, (strokes,): inharmonic partials, the high ones dying sooner. (samples,)"""
+    """Bell struck at `times` with `pitches`, (strokes,): inharmonic partials; high ones decay faster. (samples,)"""
     partials = np.array([0.5, 1, 1.19, 1.5, 2, 2.52, 2.98, 4.1, 5.4]) * take.rng.uniform(0.98, 1.02, 9)
     gains = take.rng.uniform(0.2, 1, 9) * partials ** -take.rng.uniform(0, 1.2)
     bells, which = np.unique(pitches, return_inverse=True)
@@ -36,7 +36,7 @@ def bell(take: Take, times: np.ndarray, pitches: np.ndarray, decay: float) -> np
 
 
 def striking(take: Take) -> np.ndarray:
-    """What a clock does at its hour: it chimes, rings its alarm, calls as a cuckoo, or beeps. (samples,)"""
+    """A clock that strikes: it chimes, rings its alarm, calls like a cuckoo, or beeps. (samples,)"""
     rng = take.rng
     way = rng.choice(["chime", "alarm", "cuckoo", "beeper"])
     start = rng.uniform(0, take.duration * 0.4)

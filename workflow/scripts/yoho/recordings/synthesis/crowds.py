@@ -9,10 +9,10 @@ from yoho.recordings.synthesis.signals import Take, blend, log_uniform
 
 
 def talkers(take: Take, groups: list[tuple]) -> np.ndarray:
-    """People who speak at once: glottal pulses with a pitch contour, gated by syllables, each syllable through a vowel.
+    """People who speak at once: glottal pulses with a pitch contour, gated by syllables and filtered to vowels.
 
-    groups: how many people, range of their mean pitches (Hz), syllables a second, share of the time between phrases,
-    gain in dB. A syllable picks one of `tracts` vocal tracts (four formants; short ones for high voices), so that all
+    groups: (number of people, range of their mean pitches in Hz, syllables a second, share of the time in pauses, gain
+    in dB). A syllable picks one of `tracts` vocal tracts (four formants; short ones for high voices), so that all
     talkers together need one filter per tract. (samples,)
     """
     rng, tracts = take.rng, 8
@@ -64,9 +64,9 @@ def crowds(take: Take) -> np.ndarray:
         groups.append((rng.integers(1, 3), (180, 450), rng.uniform(4.5, 6), 0.75, rng.uniform(0, 12)))
     if rng.random() < 0.3:  # shouts and cheers: long high vowels
         groups.append((rng.integers(1, 5), (220, 600), rng.uniform(0.8, 2), 0.6, rng.uniform(-3, 12)))
-    factor = max(1, int(take.sample_rate) // 22050)  # voices end below 11 kHz: half the rate will do
+    factor = max(1, int(take.sample_rate) // 22050)  # voices have nothing above 11 kHz, so a rate near 22 kHz will do
     babble = talkers(Take(rng, take.duration + 0.01, take.sample_rate / factor), groups)
-    for _ in range(rng.integers(1, 4)):  # those further back speak as the near ones do, at another time
+    for _ in range(rng.integers(1, 4)):  # talkers further back repeat the near ones at another time
         babble = babble + np.float32(linear(rng.uniform(-10, 2))) * np.roll(babble, rng.integers(len(babble)))
     layers = [resample_poly(babble, factor, 1)[: take.samples], consonants(take, log_uniform(rng, 8, 60))]
     gains_db = [0, rng.uniform(-30, -8)]

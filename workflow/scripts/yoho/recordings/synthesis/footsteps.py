@@ -5,8 +5,8 @@ import numpy as np
 from yoho.recordings.synthesis.filters import linear
 from yoho.recordings.synthesis.signals import Take, blend, log_uniform
 
-# What a foot excites: modes of the ground (Hz, seconds to 1/e), grains that move under the sole (number in a step, Hz),
-# and how loud the grains are beside the impact (dB)
+# For each surface, the ranges of: pitches of the ground's modes (Hz), their decays to 1/e (s), grains that move under
+# the sole in a step, pitches of the grains (Hz), and level of the grains relative to the impact (dB).
 SURFACES = {
     "wood": ((70, 900), (0.012, 0.06), (2, 15), (800, 4000), (-30, -15)),
     "concrete": ((150, 3500), (0.002, 0.012), (5, 40), (1500, 8000), (-25, -6)),

@@ -12,15 +12,15 @@ SOUND_SPEED = 343.0  # m/s, in air of 20 °C
 
 
 def delayed(source: np.ndarray, emitted: np.ndarray, sample_rate: float) -> np.ndarray:
-    """A sound as heard when what arrives at each sample left at the time `emitted`, (samples,). (samples,)"""
+    """A sound as it is heard if each sample was emitted at the time `emitted`, (samples,). Returns (samples,)."""
     return map_coordinates(source, emitted[None] * sample_rate, np.float32, order=3)
 
 
 def course(time: np.ndarray, distance: float, speed: float, closest: float) -> tuple[np.ndarray, np.ndarray]:
-    """When the sound that arrives at each `time` left a source on a straight line, and how far it came; (samples,).
+    """When the sound that arrives at each `time` left a source on a straight line, and how far it went; (samples,).
 
-    Solves c (time - emitted) = way(emitted), with way**2 = distance**2 + (speed (emitted - closest))**2. The source has
-    moved on meanwhile, which raises the pitch by 1 / (1 - speed / c) ahead of it.
+    Solves c (time - emitted) = way(emitted), with way**2 = distance**2 + (speed (emitted - closest))**2. Ahead of the
+    source, this raises the pitch by the factor 1 / (1 - speed / c).
     """
     since = time - closest
     spread = SOUND_SPEED**2 - speed**2
@@ -32,8 +32,8 @@ def course(time: np.ndarray, distance: float, speed: float, closest: float) -> t
 def pass_by(take: Take, build: Sound, distance: float, speed: float, closest: float) -> np.ndarray:
     """A source that drives or flies past: Doppler shift, 1/r gain, and the absorption of highs by the air. (samples,)
 
-    build: makes the source's own sound; distance: of the closest point, at which the gain is 1; speed: m/s, below that
-    of sound; closest: the time at that point, which may be outside the recording.
+    build: makes the source's own sound; distance: of the closest point, at which the gain is 1; speed: below that of
+    sound, m/s; closest: the time at that point, which may be outside the recording.
     """
     emitted, way = course(take.time, distance, speed, closest)
     emitted -= emitted[0]

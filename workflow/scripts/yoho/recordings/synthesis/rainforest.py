@@ -7,8 +7,8 @@ from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_unifor
 
 
 def rain(take: Take) -> np.ndarray:
-    """Rain on leaves: a Poisson shower of drops, each ringing briefly as its bubble or leaf does, over the hiss of the
-    many too far to tell apart; slow heavy drips from the canopy. (samples,)"""
+    """Rain on leaves: a Poisson shower of drops that ring briefly like a bubble or a leaf, the hiss of distant drops,
+    and slow heavy drips from the canopy. (samples,)"""
     rng = take.rng
     drops, drips = rng.poisson(take.duration * log_uniform(rng, [15, 0.5], [700, 8]))
     pitches = (log_uniform(rng, 900, 4000) * rng.lognormal(0, 0.5, (drops, 1))).clip(300, 12000)
@@ -22,7 +22,7 @@ def rain(take: Take) -> np.ndarray:
 
 
 def stridulation(take: Take, carrier: float, pulse_rate: float) -> np.ndarray:
-    """An insect or frog: a carrier sounds in pulses, tooth by tooth, and these come in chirps or a trill. (samples,)"""
+    """An insect or frog: a carrier sounds in pulses, tooth by tooth, which form chirps or a trill. (samples,)"""
     rng = take.rng
     pulses = 0.5 + 0.5 * take.tone(take.wander(3, 0.94, 1.06) * pulse_rate, np.ones(1))
     duty = rng.uniform(0.25, 1.1)  # above 1: a trill without end
@@ -51,13 +51,13 @@ def bird(take: Take) -> np.ndarray:
 
 
 def rainforest(take: Take) -> np.ndarray:
-    """Rain, insects, birds and frogs; which of them sound, how many, and which leads, is drawn. (samples,)"""
+    """Rain, insects, birds and frogs, one of which leads; the kinds and numbers that sound are drawn. (samples,)"""
     rng = take.rng
 
     def singer(low, high, slowest, fastest):
         return stridulation(take, *log_uniform(rng, [low, slowest], [min(high, 0.4 * take.sample_rate), fastest]))
 
-    voices = {  # what makes one of a kind, how many there are at most, how often it is heard beside another lead
+    voices = {  # function that makes one, largest number of them, probability that they sound without leading
         "rain": (lambda: rain(take), 1, 0.4),
         "insects": (lambda: singer(2200, 9500, 12, 180), 3, 0.5),
         "birds": (lambda: bird(take), 4, 0.5),

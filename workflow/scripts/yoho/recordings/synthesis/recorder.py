@@ -1,4 +1,4 @@
-"""How a field recorder keeps a sound: distance, reverberation, surroundings, microphone, automatic gain."""
+"""How a field recorder captures a sound: distance, reverberation, surroundings, microphone, automatic gain."""
 
 import numpy as np
 from numpy.random import Generator
@@ -14,7 +14,7 @@ CEILING = 0.98  # of full scale: the limiter keeps peaks below it
 def reverberated(take: Take, audio: np.ndarray) -> np.ndarray:
     """Audio in a place between open ground and a hall: its echoes are noise that decays, highs first. (samples,)"""
     rng = take.rng
-    decay, wall = log_uniform(rng, 0.1, 1.8), rng.uniform(0.002, 0.03)  # to -60 dB; the first reflection
+    decay, wall = log_uniform(rng, 0.1, 1.8), rng.uniform(0.002, 0.03)  # s: decay to -60 dB, lag of the first echo
     time = np.arange(int(decay * take.sample_rate)) / take.sample_rate
     bright, dark = rng.standard_normal((2, len(time))) * 10 ** (-3 * time / np.array([[0.5 * decay], [decay]]))
     tail = bright + filtered(dark, take.sample_rate, band(60, 1500, 0, 1))
@@ -51,7 +51,7 @@ def colouring(rng: Generator) -> Gain:
 
 
 def automatic_gain(audio: np.ndarray, window: int, strength: float) -> np.ndarray:
-    """Audio with less dynamics: its level over `window` samples is raised to the power 1 - `strength`. (samples,)"""
+    """Audio with a smaller dynamic range: its level over `window` samples to the power 1 - `strength`. (samples,)"""
     power = uniform_filter1d(uniform_filter1d(np.square(audio), window), window)
     return audio * (power + 1e-4 * power.max()) ** (-strength / 2)
 
@@ -73,11 +73,11 @@ def limited(audio: np.ndarray, sample_rate: float, level: float) -> np.ndarray:
         below, above = (shared, above) if quiet else (below, shared)
     centres = (np.arange(len(blocks)) + 0.5) * block
     held = audio * np.interp(np.arange(len(audio)), centres, np.minimum(shared, highest))
-    return held - held.mean()  # less gain for peaks of one sign leaves an offset
+    return held - held.mean()  # limiting peaks of one sign adds an offset
 
 
 def record(take: Take, event: np.ndarray, snr: float, level: float) -> np.ndarray:
-    """A sound `snr` dB above its surroundings as a field recorder keeps it, at `level` dBFS (RMS). (samples,)"""
+    """A sound `snr` dB above its surroundings as a field recorder captures it, at `level` dBFS (RMS). (samples,)"""
     rng, sample_rate = take.rng, take.sample_rate
     heard = reverberated(take, filtered(event, sample_rate, air(log_uniform(rng, 1, 200))))
     place = blend([heard, surroundings(take)], [0, -snr])

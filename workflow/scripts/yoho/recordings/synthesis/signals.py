@@ -1,4 +1,4 @@
-"""The parts of which built-in sounds are made."""
+"""The building blocks of built-in sounds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def harmonics(rng: Generator, count: int, slope_db: float) -> np.ndarray:
 class Take:
     """What the parts of one recording share: its random generator, its length in seconds, its sample rate in Hz.
 
-    The methods make the sounds of which all others are built, `(samples,)` unless stated otherwise.
+    The methods make the building blocks of its sounds, `(samples,)` unless stated otherwise.
     """
 
     rng: Generator
@@ -85,7 +85,7 @@ class Take:
         return table[phase.astype(np.int64) & (TABLE - 1)]  # the phase modulo one period
 
     def ring(self, frequencies: np.ndarray, decays, gains: np.ndarray, seconds: float) -> np.ndarray:
-        """Struck bodies: modes that decay by 1/e in `decays` seconds; all (bodies, modes). Returns (bodies, samples)"""
+        """Struck bodies: modes that decay to 1/e in `decays` seconds; all (bodies, modes). Returns (bodies, samples)"""
         time = (np.arange(max(1, int(seconds * self.sample_rate))) / self.sample_rate).astype(np.float32)
         gains = np.where(frequencies < 0.45 * self.sample_rate, gains, 0).astype(np.float32)
         rates = np.broadcast_to(1 / np.float32(decays), frequencies.shape)
