@@ -1,4 +1,4 @@
-"""The model card: what `model.json` says about a network in words and scores."""
+"""The model card: the description of a network in `model.json`, in words and scores."""
 
 from yoho.networks.device import device_name
 from yoho.provenance import commit
@@ -44,6 +44,6 @@ def card_scores(scores):
 
 
 def made_with(device, *packages):
-    """What made a network: the workflow's commit, the device's name and the versions of some imported packages."""
+    """The workflow's commit, the device's name and the versions of some imported packages."""
     versions = {package.__name__: str(package.__version__) for package in packages}
     return {"commit": commit(), "device": device_name(device), "versions": versions}

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Where a mask can be: on the backbone's output (as in the paper), in the middle of the neck, before the head.
+# Positions of a mask: on the backbone's output (as in the paper), in the middle of the neck, before the head.
 POSITIONS = ("backbone", "middle", "head")
 
 

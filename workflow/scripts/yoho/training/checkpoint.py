@@ -21,8 +21,8 @@ NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 class Checkpoint:
     """The state of a training after its last complete epoch, in a file beside the run.
 
-    fingerprint: {name: a setting, or a digest of data or code}, everything that the state depends on; say: called with
-    one line if a checkpoint is refused or the run cannot be locked.
+    fingerprint: {name: value} of all settings, data and code that the state depends on; say: called with one line if a
+    checkpoint is refused or the run cannot be locked.
     """
 
     def __init__(self, path, fingerprint, say):
@@ -82,15 +82,15 @@ class Checkpoint:
         return state
 
     def refuse(self, why):
-        """Rename the file and report it."""
+        """Rename the file, and report why."""
         aside = self.path.replace(f"{self.path}.refused")
         self.say(f"{self.path}: {why}; it was renamed to {aside.name}, and the run starts afresh")
 
     @contextmanager
     def locked(self, patience):
-        """Lock the run for this process; InputError if another process still has it after `patience` seconds.
+        """Lock the run for this process; InputError if another process still holds the lock after `patience` seconds.
 
-        If the file system has no locks, `say` reports it, and other processes are not kept out.
+        If the file system has no locks, `say` reports it, and the run stays unlocked.
         """
         deadline = time.monotonic() + patience
         with open(self.path.with_suffix(".lock"), "w") as lock:
