@@ -51,9 +51,9 @@ def parts(path, kind):
 def frame_runs(content, kind):
     """A `Part` for each run of consecutive frames of one stream, with the sound that is lost before it.
 
-    A run ends before the header of another file and where the sample rate or the number of channels changes. If the
-    header of an MP3 announces a number of frames, another file begins after that many, and the missing ones are lost.
-    Otherwise the bytes between runs count as lost frames of average length, unless they are a tag.
+    A run ends before the header of another file, and at a change of the sample rate or the number of channels. If the
+    header of an MP3 announces a number of frames, another file begins after that number, and all that are missing from
+    it are lost. Otherwise the bytes between runs count as lost frames of average length, unless they are a tag.
     """
     frame, runs = FRAMES[kind], []
     announced = announced_frames(content) if frame is mp3_frame else None
@@ -142,7 +142,7 @@ def misread(path, file, found):
 
 
 def begins_within(path):
-    """Whether the first frame of a FLAC file does not have the number 0, because it was cut from another file."""
+    """Whether the first frame of a FLAC file has another number than 0, because the file was cut from another one."""
     with mapped(path) as content:
         position, last = content.find(b"fLaC") + 4, False
         while not last and position + 4 <= len(content):
@@ -155,7 +155,7 @@ def begins_within(path):
 
 
 def is_cut(file, length):
-    """Whether a file announces more than the `length` samples that could be read, because its end is missing.
+    """Whether a file announces more samples than the `length` that could be read, because its end is missing.
 
     file: open in soundfile. All forms of WAV, AIFF, AU, SVX and MP3 with a header announce their length. `parts` finds
     the missing end of Ogg and of MP3 frames; for a cut FLAC or CAF file soundfile raises an error.

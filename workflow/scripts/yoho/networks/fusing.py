@@ -49,7 +49,7 @@ class FusedConvolution(nn.Module):
         self.activation, self.dtype, self.geometry = activation, dtype, (conv.stride, conv.dilation, conv.groups)
         self.padding, weight, bias = conv.padding, conv.weight.detach(), conv.bias
         if isinstance(conv, Conv2dSame):
-            # TensorFlow pads an odd amount with one more at the end. A zero in front of the kernel makes the sides equal.
+            # TensorFlow pads an odd amount with one more at the end. A zero before the kernel makes both sides equal.
             steps = zip(after[2:], conv.stride, conv.kernel_size, before[2:])
             both = [max((count - 1) * step + wide - size, 0) for count, step, wide, size in steps]
             self.padding = tuple(-(-size // 2) for size in both)

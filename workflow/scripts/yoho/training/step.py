@@ -39,7 +39,7 @@ class Step:
         return self.captured(self.run, features, targets)
 
     def captured(self, action, features, targets):
-        """Run an action on a batch, first kernel by kernel, later as a CUDA graph. Every call must name the same action."""
+        """Run an action, the same in every call, on a batch: kernel by kernel at first, then as a CUDA graph."""
         main = torch.cuda.current_stream(self.device)
         self.side = self.side or torch.cuda.Stream(self.device)
         if self.eager_steps < self.warm_up:
