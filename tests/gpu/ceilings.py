@@ -1,4 +1,4 @@
-"""Describe a machine and measure the most operations and bytes per second that it reaches, as JSON.
+"""Describe a machine in JSON, with the most operations and bytes per second that it reaches.
 
     PYTHONPATH=workflow/scripts python tests/gpu/ceilings.py ceilings.json [--device cpu]
 

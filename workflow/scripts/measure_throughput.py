@@ -18,7 +18,7 @@ from yoho.windows.front_ends import LogMel
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product gives a device's peak
-MIXES = 2  # number of mixes with whose windows the front end is measured
+MIXES = 2  # The front end is measured on the windows of so many mixes.
 
 
 def measure_throughput(files, table, *, networks, device, windows, front_end, benchmarks):

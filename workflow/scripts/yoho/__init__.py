@@ -14,7 +14,7 @@ def cache_elsewhere():
     """Give libraries a temporary cache folder if the user's own cannot be written; returns it, or None.
 
     Otherwise Numba, which librosa needs, fails in a read-only installation without a home folder. Numba reads its
-    setting when it is imported, so this function must run before. Processes started by this one inherit the setting.
+    setting when it is imported, so this function must run first. Processes started by this one inherit the setting.
     """
     with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())

@@ -8,7 +8,7 @@ import pandas as pd
 
 COLUMNS = ["filename", "onset", "offset", "event_label"]
 
-# Events less than this apart touch, s: tables hold times to the microsecond.
+# s: events with a smaller gap touch, because tables hold times to the microsecond.
 TOUCH = 1.5e-6
 
 

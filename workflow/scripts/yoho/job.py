@@ -1,4 +1,4 @@
-"""What every job needs: a log, clear errors, a debugger, progress bars and parallel work."""
+"""Tools for every job: a log, clear errors, a debugger, progress bars and parallel work."""
 
 import ctypes
 import errno
@@ -22,9 +22,9 @@ FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUD
 def start(snakemake):
     """Begin a Snakemake job: set torch's threads, and send prints, warnings and tracebacks to the job's log.
 
-    An InputError or a full disk is reported as one line in the log and on
-    the terminal. Any other exception leaves its traceback in the log and its last line on the terminal. `breakpoint()`
-    opens pdb on the terminal, unless PYTHONBREAKPOINT names another debugger.
+    An InputError or a full disk is reported as one line in the log and on the terminal. Any other exception leaves its
+    traceback in the log and its last line on the terminal. `breakpoint()` opens pdb on the terminal, unless
+    PYTHONBREAKPOINT names another debugger.
     """
     log = open(str(snakemake.log), "w", buffering=1)  # noqa: SIM115 (open until the job ends)
     sys.stdout = sys.stderr = log

@@ -178,7 +178,7 @@ def train_together(number, meeting, runs, workload):
     """Windows per second, (2, repeats), as measured by process `number` of several that train at once.
 
     In each turn, process 0 first trains alone, with the threads of all, and the others report 0; then all train. Before
-    each measurement the processes wait for each other in the folder `meeting`, empty at first. A pass warms up.
+    each measurement the processes wait for each other in the folder `meeting`, empty at first.
     """
     benchmarks, training = workload.benchmarks, workload.training
     torch.set_num_threads(benchmarks["threads"])
@@ -186,7 +186,7 @@ def train_together(number, meeting, runs, workload):
     device = choose_device(training["device"], training["deterministic"])
     network = workload.network()
     once = training_loop(network, workload.folder, workload.settings(network, device), device)
-    once()
+    once()  # to warm up
 
     def measure(threads):
         torch.set_num_threads(threads)

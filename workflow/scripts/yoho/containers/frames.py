@@ -25,7 +25,7 @@ START = 3 * 2881  # bytes that suffice to recognise a format: three of the longe
 
 
 def format_of(start):
-    """The format's name of an audio file that begins with `start`, or None if `start` may be raw PCM.
+    """The name of the format of an audio file that begins with `start`; None if `start` may be raw PCM.
 
     start: the first START bytes, or all if there are fewer. MP3 and AAC (ADTS) need three consecutive frames, because
     the header of a single one could be a sample of PCM.
@@ -92,7 +92,7 @@ FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
 
 
 def find_frames(content, position, frame):
-    """The first position, not before the given one, of three consecutive frames; None if there is none."""
+    """The position of the next three consecutive frames, from a position on; None if there are none."""
     while (position := content.find(b"\xff", position)) >= 0:
         if three_frames_at(content, position, frame):
             return position

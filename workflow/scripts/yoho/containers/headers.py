@@ -6,7 +6,7 @@ import struct
 from yoho.containers.frames import MP3
 from yoho.files import mapped
 
-UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile reports for a file without a length
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames for a file without a length
 
 # Sizes in the headers of files whose length was unknown when writing began: all ones, and those of SoX.
 UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)

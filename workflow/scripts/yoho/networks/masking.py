@@ -11,7 +11,7 @@ POSITIONS = ("backbone", "middle", "head")
 class Mask(nn.Module):
     """Multiply a feature map (batch, channels, frames, bands) by a weight for each place in time and frequency.
 
-    The weights come from the map itself, by 1x1 convolutions down to one channel and a sigmoid.
+    The weights are computed from the map itself, by 1x1 convolutions down to one channel and a sigmoid.
     """
 
     def __init__(self, channels, widths=(64, 16, 8), dropout=0.5):

@@ -28,7 +28,7 @@ class Network(nn.Module):
             raise InputError(f"masking {masking!r}: unknown; choose {', '.join(MASKS)}")
         record = find_backbone(backbone)
         self.divisor = record.divisor
-        # The features' mean and standard deviation over the training data as described; 0 and `divisor` as released.
+        # As described: mean and standard deviation of the training features. As released: 0 and `divisor`.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.backbone, (_, channels, _, bands) = build_backbone(backbone, pretrained, frames, n_mels, bins)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from yoho import InputError
 
-# Origins of training data (`Source.origin`), in the order in which they may resemble a user's file, the best first.
+# Origins of training data (`Source.origin`). The first is likely to resemble a user's files most, the last least.
 ORIGINS = ("your own recordings", "a collection's recordings", "built-in recordings")
 UNKNOWN = "recordings of an unknown source"
 

@@ -119,7 +119,7 @@ def try_file(file, name, reference, options):
     for other in caught:
         if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
-    return Outcome(text or "", error, list(dict.fromkeys(messages)))  # a page reads the file again, and warns again
+    return Outcome(text or "", error, list(dict.fromkeys(messages)))  # for a page the file is read twice
 
 
 def segment_file(file, name, reference, options):

@@ -45,7 +45,7 @@ def ffmpeg_blocks(path, part, file, warn_once):
     command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source, "-map", f"0:a:{number}"]
     command += ["-af", KEEP_TIMES, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     length = 0
-    # ffmpeg's messages go to a file, because a pipe that nobody reads meanwhile would block ffmpeg once it is full.
+    # ffmpeg's messages go to a file, because a pipe could fill up unread and block ffmpeg.
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
         try:
             header = process.stdout.read(24)

@@ -13,7 +13,7 @@ SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".
 
 
 def find_audio(paths):
-    """The files among `paths` and the audio files in the folders among them; returns (files, error messages)."""
+    """Find the files among `paths`, and the audio files in its folders; returns (files, error messages)."""
     files, problems = {}, []
     for path in map(Path, paths):
         try:
@@ -33,7 +33,7 @@ def find_audio(paths):
 
 
 def files_below(folder, on_error):
-    """Yield the files in a folder and its subfolders, except hidden ones; on_error: gets the OSError of a folder."""
+    """Yield the files in a folder and its subfolders, except hidden ones; on_error: called with a folder's OSError."""
     for root, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(root, name) for name in names)

@@ -84,7 +84,7 @@ def open_audio(path):
 def known_to_soundfile(path):
     """The closed `SoundFile` of a file; None if soundfile cannot read it, but an installed ffmpeg may.
 
-    Raises InputError if the file is empty, or if neither can read it.
+    Raises InputError if the file is empty, or if ffmpeg is needed and not installed.
     """
     try:
         file = soundfile.SoundFile(os.fsencode(path))

@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), with its other times."""
+    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), and the times of the batch."""
 
     outputs: np.ndarray
     onsets: np.ndarray
@@ -71,7 +71,7 @@ class Outputs(NamedTuple):
 
 
 class Segmenter:
-    """Finds the events in audio by a trained network.
+    """Finds the events in audio with a trained network.
 
     predictor: `Predictor` of the network; description: the content of its `model.json`.
     threshold: lowest presence at which a class counts as sounding, one number or {event_label: number}; None: the

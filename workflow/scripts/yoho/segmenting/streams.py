@@ -35,7 +35,7 @@ def one_line(text):
 
 
 def any_name(error):
-    """Error handler of codecs: it keeps undecodable bytes unchanged, and writes other characters like \\u9ce5."""
+    """Error handler of codecs: it keeps undecodable bytes unchanged, and escapes other characters (\\u9ce5)."""
     with suppress(UnicodeError):
         return codecs.lookup_error("surrogateescape")(error)
     return codecs.lookup_error("backslashreplace")(error)

@@ -64,7 +64,7 @@ def to_device(arrays, device, kept="float32"):
 
 
 def batches(arrays, parts, device, ahead=4):
-    """Yield batches: the rows of every array, on the device, whose numbers one of `parts` (tensors) holds.
+    """Yield for each part, a tensor of row numbers, these rows of every array, as tensors on the device.
 
     If the arrays are elsewhere, a thread reads up to `ahead` batches in advance.
     """

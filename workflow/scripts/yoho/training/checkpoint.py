@@ -41,8 +41,8 @@ class Checkpoint:
     def in_background(self):
         """Yield a function that saves a copy of a state in a thread; on leaving, the last state has been written.
 
-        Each call first waits for the previous one and raises its error; so does leaving. If the block fails with
-        another error, `say` reports that the last state could not be written.
+        Each call first waits for the previous one and raises its error; so does leaving the block. If the block
+        fails with another error, `say` reports that the last state could not be written.
         """
         writing = None
         with ThreadPoolExecutor(1) as writer:

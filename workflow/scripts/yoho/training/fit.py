@@ -75,7 +75,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             row = {"epoch": epoch, "learning_rate": rate} | losses | overall
             done["history"].append(row)
             done["classwise"] += per_class.assign(epoch=epoch).to_dict("records")
-            # Of two epochs with the same F1 (say 0) the one with the lower loss on the scored windows is better.
+            # Of two epochs with the same F1, for example 0, the one with the lower loss on scored windows is better.
             rank = [overall["f1"], -scored_loss]
             if done["best"] is None or rank > done["best"]["rank"]:
                 done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(network.state_dict())}

@@ -51,7 +51,7 @@ class Step:
             return losses
         if self.graph is None:
             self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
-            if torch.__version__ < "2.14":  # From then on PyTorch registers the generator itself.
+            if torch.__version__ < "2.14":  # Later versions register the generator themselves.
                 self.graph.register_generator_state(self.generator)
             self.optimiser.zero_grad(set_to_none=True)
             # "thread_local", because another thread may be reading batches in advance.
@@ -63,7 +63,7 @@ class Step:
         return self.losses
 
     def run(self, features, targets):
-        """The whole step, kernel by kernel."""
+        """The whole step."""
         return self.learn(self.augment(features.float()), targets)
 
     def learn(self, features, targets):
