@@ -108,8 +108,7 @@ def progress(*args, **settings):
 def spread(function, calls, threads, description):
     """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar.
 
-    Only a few calls per process are computed before their results are taken, so that memory use does not grow with
-    the number of calls.
+    Only a few results wait to be taken, so that memory use does not grow with the number of calls.
     """
     from joblib import Parallel, delayed, parallel_config
 

@@ -1,7 +1,7 @@
 """Backbones: modules that map log-mel windows to feature maps (paper, section 3.1 and Figures 1-3).
 
-The paper's map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in TensorFlow, so
-their convolutions pad as its "same" does.
+The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
+TensorFlow, so their convolutions pad as its "same" does.
 
 BACKBONES holds a record for each backbone of the paper. `find_backbone` also finds the networks of timm by name.
 """

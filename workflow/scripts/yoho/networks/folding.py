@@ -117,8 +117,8 @@ def traced(network, windows, readers):
         tensors = *module.parameters(recurse=False), *module.buffers(recurse=False)
         return calls[name] == 1 and all(reads.count[id(tensor)] <= 1 for tensor in tensors)
 
-    readers = {conv: reader for conv, reader in read_by.items() if once(reader)}
-    return {name: Use(*shapes[name], readers.get(name)) for name in shapes if once(name)}, computed
+    reader_of = {conv: reader for conv, reader in read_by.items() if once(reader)}
+    return {name: Use(*shapes[name], reader_of.get(name)) for name in shapes if once(name)}, computed
 
 
 @torch.no_grad()

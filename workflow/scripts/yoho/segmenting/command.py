@@ -103,7 +103,7 @@ def print_outcomes(files, outcomes, options):
 
 def try_file(file, name, reference, options):
     """The `Outcome` of `segment_file`. An exception becomes one line, so that the other files are still segmented."""
-    text = error = None
+    text, error = "", None
     with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
         try:
             text = segment_file(file, name, reference, options)
@@ -119,7 +119,7 @@ def try_file(file, name, reference, options):
     for other in caught:
         if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
-    return Outcome(text or "", error, list(dict.fromkeys(messages)))  # for a page the file is read twice
+    return Outcome(text, error, list(dict.fromkeys(messages)))  # for a page the file is read twice
 
 
 def segment_file(file, name, reference, options):

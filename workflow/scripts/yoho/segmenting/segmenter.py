@@ -104,8 +104,7 @@ class Segmenter:
     def load(cls, folder, *, threshold=None, decoding=None, device="auto", precision="auto", threads=None):
         """Load the network of a run's folder, from `weights.safetensors` and `model.json`.
 
-        device: "auto" (a GPU if there is one), "cpu" or "cuda"; precision: see `Predictor`; threads: None for one per
-        core.
+        device: see `choose_device`; precision: see `Predictor`; threads: None for one per core.
         Raises InputError if the folder holds no network or the device does not exist.
         """
         chosen = choose_device(device, deterministic=False, search=False)

@@ -29,10 +29,7 @@ class Checkpoint:
         self.path, self.fingerprint, self.say = Path(path), fingerprint, say
 
     def save(self, state):
-        """Replace the file; state: tensors, numbers and texts in dictionaries and lists.
-
-        Raises OSError, naming the file, if it cannot be written. The previous checkpoint then stays.
-        """
+        """Replace the file with `write_whole`; state: tensors, numbers and texts in dictionaries and lists."""
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
         write_whole(self.path, buffer.getbuffer())
@@ -63,7 +60,7 @@ class Checkpoint:
                 writing.result()
 
     def restore(self, device):
-        """The saved state with its tensors on `device`, or None if there is no file or it was refused."""
+        """The saved state with its tensors on `device`, or None if there is no file or the file is refused."""
         if not self.path.exists():
             return None
         try:
