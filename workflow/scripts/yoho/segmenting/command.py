@@ -119,7 +119,7 @@ def try_file(file, name, reference, options):
     for other in caught:
         if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
-    return Outcome(text, error, list(dict.fromkeys(messages)))  # for a page the file is read twice
+    return Outcome(text, error, list(dict.fromkeys(messages)))  # once each: for a page, the file is read twice
 
 
 def segment_file(file, name, reference, options):
