@@ -1,8 +1,8 @@
-"""Describe a machine and measure the most operations and bytes per second that it reaches, as JSON.
+"""Describe a machine in JSON, with the most operations and bytes per second that it reaches.
 
     PYTHONPATH=workflow/scripts python tests/gpu/ceilings.py ceilings.json [--device cpu]
 
-Other rates of the machine can be compared with these. On a CPU the sizes are small, as a rehearsal.
+Other rates of the machine can be compared with these. On a CPU, which serves as a rehearsal, the sizes are small.
 """
 
 import argparse
@@ -43,13 +43,13 @@ def machine(device):
             "multiprocessors": properties.multi_processor_count,
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
-            "nvidia_smi": said("nvidia-smi"),
+            "nvidia_smi": output_of("nvidia-smi"),
         }
     return found
 
 
-def said(*command):
-    """The lines that a program prints, or the error that kept it from printing."""
+def output_of(*command):
+    """The lines that a program prints, or its error."""
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.splitlines()
     except (OSError, subprocess.SubprocessError) as error:

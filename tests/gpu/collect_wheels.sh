@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Collect into .whl/ the wheels that a GPU machine without a package registry lacks, for Linux on x86-64:
+# Collect wheels for a GPU machine (Linux, x86-64) without a package registry, and put them into .whl/:
 #   tests/gpu/collect_wheels.sh [PYTHON_VERSION]      # Python of that machine, by default 3.12
 # wheels.txt names them, requirements.txt pins their versions, and tests/gpu/run.sh installs them on that machine.
 set -euo pipefail

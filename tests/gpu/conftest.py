@@ -1,4 +1,4 @@
-"""The device of these tests: a GPU, or with `--device cpu` the processor, as a rehearsal."""
+"""The device of these tests: a GPU or, as a rehearsal with `--device cpu`, the processor."""
 
 import os
 
@@ -7,7 +7,7 @@ import torch
 
 from yoho.networks.device import choose_device
 
-# cuBLAS reads it when it starts, possibly in a test that is not deterministic.
+# cuBLAS reads this when it starts, which can be in a test without determinism.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
@@ -15,7 +15,7 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 def device(request):
     name = request.config.getoption("--device")
     if name == "cuda" and not torch.cuda.is_available():
-        pytest.skip("no GPU is here; `--device cpu` rehearses these tests")
+        pytest.skip("there is no GPU; `--device cpu` rehearses these tests")
     yield choose_device(name, deterministic=False)
     torch.use_deterministic_algorithms(False)
 

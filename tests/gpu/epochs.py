@@ -1,9 +1,9 @@
-"""How many epochs fit into the remaining time. For tests/gpu/run.sh:
+"""Compute how many epochs fit into the remaining time. For tests/gpu/run.sh:
 
     python tests/gpu/epochs.py setting KEY.KEY CONFIG...    # a setting of merged configs
     python tests/gpu/epochs.py next ROUNDS LEFT MOST        # epochs to reach in the next round, or 0 if no more fit
 
-A round trains every network to the same number of epochs. ROUNDS is a file with a line for each round: this number and
+A round trains every network to the same number of epochs. The file ROUNDS has a line for each round: this number and
 the seconds that the round took. LEFT: remaining seconds; MOST: epochs of the config.
 """
 
@@ -27,11 +27,11 @@ def setting(keys, *configs):
 
 
 def next_epochs(rounds, left, most):
-    """Epochs that every network can reach in one more round; 0 if not one more epoch fits.
+    """Epochs that every network can reach in one more round; 0 if no more epoch fits.
 
     rounds: [(epochs reached, seconds taken)]; left: remaining seconds.
-    A round takes a fixed time and a time for each epoch. The first round cannot separate the two and attributes all of
-    its time to the epochs, which overestimates theirs. Two rounds can.
+    A round takes a fixed time and a time for each epoch. After one round, all of its time is attributed to the epochs,
+    which overestimates theirs. Two rounds separate the two times.
     """
     reached = [0] + [epochs for epochs, _ in rounds]
     trained = [after - before for before, after in zip(reached, reached[1:])]

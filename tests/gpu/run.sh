@@ -17,14 +17,14 @@
 #   TMPDIR   folder for 4 GB of temporary audio and windows (/tmp)
 #
 # OUT then holds steps.tsv (exit code and seconds of each step), run.log, ceilings.json, tests.xml, throughput.csv,
-# compiled.csv, curves.csv (each epoch of each training) and results.tar.gz (tables, figures, curves, scores and logs as
-# of the end of each step). If the script is killed, OUT holds the results of finished steps and every finished epoch
+# compiled.csv, curves.csv (each epoch of each training) and results.tar.gz (tables, figures, curves, scores and logs at
+# the end of each step). If the script is killed, OUT holds the results of finished steps and every finished epoch
 # of a training. Weights and audio are made in a temporary folder, which is removed. A step that fails or exceeds its
 # limit does not stop the next one. The exit code is 0 if every step succeeded, and 1 otherwise.
 set -uo pipefail
 all=(ceilings tests data throughput train compiled)
 steps=("${all[@]::5}")
-declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; the rest: train
+declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; train gets the rest
 first_round=4 # epochs
 
 usage() {
@@ -73,7 +73,7 @@ fi
 
 # ---- steps -----------------------------------------------------------------------------------------------------------
 
-left() { echo $((deadline - SECONDS - 10)); } # reserved for ending a command and saving its results
+left() { echo $((deadline - SECONDS - 10)); } # 10 s are reserved for ending a command and saving its results
 
 # step NAME LIMIT COMMAND...: run a command for at most LIMIT seconds, then save its results.
 step() {
@@ -106,8 +106,8 @@ keep() {
   tar -czf "$out/results.tar.gz.part" -C "$work/kept" . && mv "$out/results.tar.gz.part" "$out/results.tar.gz"
 }
 
-# Train in rounds: in each, all networks reach the same number of epochs, so that their curves are equally long whenever
-# the time ends. The first round is short, to have figures in any case. The times of rounds show how many epochs fit.
+# Train in rounds. In each, all networks reach the same number of epochs, so that their curves are equally long whenever
+# the time ends. The first round is short, so that it ends in any case. The times of rounds show how many epochs fit.
 train() {
   local epochs=$((first_round < most ? first_round : most)) begun
   while ((epochs > 0)); do
@@ -115,7 +115,7 @@ train() {
     echo "training: {epochs: $epochs}" >"$work/epochs.yaml"
     step "train-$epochs" "$(left)" "$python" tests/gpu/curves.py "$work/results" "$out/curves.csv" \
       "$python" -m snakemake all "${workflow[@]}" "$work/epochs.yaml"
-    # If no network has come that far, something is broken or the time is up.
+    # If no network has reached them, something is broken or the time is up.
     grep -qs "^$epochs," "$work"/results/*/runs/*/history.csv || return
     echo "$epochs $((SECONDS - begun))" >>"$work/rounds.txt"
     epochs=$("$python" tests/gpu/epochs.py next "$work/rounds.txt" "$(left)" "$most")

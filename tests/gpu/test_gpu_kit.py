@@ -1,4 +1,4 @@
-"""tests/gpu/run.sh without a GPU: a stand-in for Python replaces its steps."""
+"""tests/gpu/run.sh without a GPU: a stand-in for Python runs other steps."""
 
 import os
 import re
@@ -69,7 +69,7 @@ def run(tmp_path):
     return start
 
 
-def test_every_step_leaves_what_it_made(run):
+def test_every_step_leaves_its_results(run):
     code, steps, files, error = run(9, epochs=6)
     assert code == 0, error
     assert steps == dict.fromkeys(["ceilings", "tests", "data", "throughput", "train-4", "train-6"], "0")
@@ -78,7 +78,7 @@ def test_every_step_leaves_what_it_made(run):
     assert not [name for name in files if name.endswith(".pt")]
 
 
-def test_compiled_steps_are_measured_where_that_is_asked_for(run):
+def test_compiled_steps_are_measured_on_request(run):
     code, steps, files, _ = run(9, "throughput", "compiled")
     assert code == 0 and list(steps) == ["throughput", "compiled"]
     assert {f"{name}/tables/throughput.csv" for name in steps} <= files
@@ -98,14 +98,14 @@ def test_a_failing_step_stops_no_other_and_shows_in_the_exit_code(run):
     assert "train-1/minutes/runs/one/history.csv" in files
 
 
-def test_a_round_that_is_cut_short_leaves_alone_what_the_round_before_it_made(run):
+def test_a_round_that_is_cut_short_keeps_the_results_of_the_previous_one(run):
     slower = TRAIN + "; [ $epoch = 4 ] || { rm results/minutes/runs/one/history.csv; sleep 60; }"
     code, steps, files, _ = run(0.25, "train", epochs=5, train=slower)
     assert code == 1 and steps == {"train-4": "0", "train-5": "124"}
     assert "train-4/minutes/runs/one/history.csv" in files
 
 
-def test_training_goes_on_while_a_network_gets_somewhere(run):
+def test_training_goes_on_while_any_network_advances(run):
     broken = TRAIN + "; exit 1"
     assert run(9, "train", epochs=5, train=broken)[:2] == (1, {"train-4": "1", "train-5": "1"})
     assert run(9, "train", epochs=5, train="exit 1")[:2] == (1, {"train-4": "1"})
@@ -128,13 +128,13 @@ def test_without_time_nothing_is_started(run):
         ([""], "MINUTES must be a number: ''; usage: "),
     ],
 )
-def test_a_call_that_makes_no_sense_is_one_line(run, arguments, line):
+def test_a_wrong_call_gets_one_line(run, arguments, line):
     code, *_, error = run(*arguments)
     assert code == 2
     assert error.startswith(line) and error.count("\n") == 1
 
 
-def test_a_machine_without_snakemake_and_wheels_is_one_line(tmp_path):
+def test_a_machine_without_snakemake_and_wheels_gets_one_line(tmp_path):
     (tmp_path / "python").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "python").chmod(0o755)
     env = os.environ | {"OUT": str(tmp_path), "WHEELS": str(tmp_path), "PYTHON": str(tmp_path / "python")}

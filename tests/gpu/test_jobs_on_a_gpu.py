@@ -1,4 +1,4 @@
-"""Everything else that computes on a GPU: the job that trains a run, outputs, segmenting, throughput."""
+"""Jobs and other code on a GPU: the job that trains a run, outputs, segmenting, throughput."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def said(monkeypatch):
 
 
 @pytest.mark.parametrize("graph", ["step", "network", "none"])
-def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_where_there_is_none(files, made, said, device, graph):
+def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_on_a_cpu(files, made, said, device, graph):
     """Each epoch has two whole batches, so that the graph is captured in the second epoch."""
     history = train(files, made, device=device.type, epochs=4, graph=graph)
     evaluate_network(files, made, scoring=SCORING)
@@ -66,7 +66,7 @@ def test_a_run_goes_on_with_more_epochs(files, made, said, device):
 
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
-def test_outputs_on_a_gpu_are_those_on_a_cpu(device, backbone, mask):
+def test_outputs_on_a_gpu_equal_those_on_a_cpu(device, backbone, mask):
     """With TF32 they would differ by a thousandth."""
     torch.manual_seed(0)
     network = Network(**paper_network(backbone, mask)).eval()

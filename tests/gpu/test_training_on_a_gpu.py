@@ -1,4 +1,4 @@
-"""Training on a GPU: with graphs, kernel by kernel, streamed, resumed, in each number format, side by side."""
+"""Training on a GPU: with graphs, kernel by kernel, streamed, resumed, in each number format, several at once."""
 
 import copy
 import io
@@ -42,7 +42,8 @@ NETWORKS = [
     ("efficientnet", "backbone"),
 ]
 BATCH = 8
-# Relative, of a float32 loss. Untrained, YOHO amplifies rounding: on a CPU another order of sums changes it by 0.0002.
+# Relative tolerance of a float32 loss. Untrained YOHO networks amplify rounding errors: on a CPU, another order of sums
+# changes the loss by 0.0002.
 ROUNDING = 0.001
 STEPS = {"cuda": 20, "cpu": 3}  # fewer for a rehearsal
 GRAPHS = ["step", "network"]
@@ -89,7 +90,7 @@ def losses(network, device, steps=None, **changes):
 @pytest.mark.parametrize("graph", GRAPHS)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
-def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone, mask, precision, graph):
+def test_a_graph_computes_the_same_as_its_single_kernels(deterministic, backbone, mask, precision, graph):
     """Twenty steps are equal to the bit, with dropout, stochastic depth and SpecAugment; three precede the capture."""
     network = network_of(backbone, mask)
     (eager, weights), (captured, same_weights) = (
@@ -102,7 +103,7 @@ def test_a_graph_computes_what_its_kernels_do_one_by_one(deterministic, backbone
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_a_graph_learns(device, backbone, mask):
-    """With the fastest algorithms and the number format of trainings, on the same windows in every step."""
+    """The algorithms are the fastest, the number format is that of trainings, and all steps use the same windows."""
     if device.type == "cpu":
         pytest.skip("a processor needs minutes for it")
     network = network_of(backbone, mask)
@@ -111,7 +112,7 @@ def test_a_graph_learns(device, backbone, mask):
 
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
-def test_bfloat16_loses_what_float32_loses_but_for_rounding(deterministic, backbone, mask):
+def test_losses_in_bfloat16_and_float32_differ_only_by_rounding(deterministic, backbone, mask):
     """Each convolution rounds to eight bits, and in the first step the errors add up like a random walk."""
     network = network_of(backbone, mask)
     (full, _), (half, _) = (losses(network, deterministic, precision=own) for own in ("float32", "bfloat16"))
@@ -131,16 +132,16 @@ def without_dropout(network):
 
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
-def test_the_first_step_on_a_gpu_loses_what_it_loses_on_a_cpu(device, backbone, mask):
+def test_the_first_step_has_the_same_loss_on_a_gpu_and_a_cpu(device, backbone, mask):
     network = without_dropout(network_of(backbone, mask))
     there, here = (step_of(network, own) for own in (device, CPU))
     there, here = (step.learn(*(part.to(step.device) for part in windows())).cpu() for step in (there, here))
     torch.testing.assert_close(there, here, rtol=ROUNDING, atol=0)
 
 
-def test_a_compiled_step_loses_what_the_network_as_it_is_loses(device):
+def test_a_compiled_step_has_the_loss_of_a_plain_one(device):
     if not shutil.which("cc") and not shutil.which("gcc"):
-        pytest.skip("no C compiler is here")
+        pytest.skip("there is no C compiler")
     network = without_dropout(network_of("mobilenet", "none"))
     (plain, _), (compiled, _) = (losses(network, device, compile=own) for own in (False, True))
     torch.testing.assert_close(compiled[0], plain[0], rtol=ROUNDING, atol=0)
@@ -175,11 +176,11 @@ def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
     network = Small(dropout=0.0)
     network.features[1] = nn.Identity()  # batch statistics change at any rate
     history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5).history
-    rates = history["valid_data_loss"]
-    assert rates[3] == pytest.approx(rates[4], rel=1e-2) and rates[0] != pytest.approx(rates[1], rel=1e-2)
+    loss = history["valid_data_loss"]
+    assert loss[3] == pytest.approx(loss[4], rel=1e-2) and loss[0] != pytest.approx(loss[1], rel=1e-2)
 
 
-def test_the_same_seed_gives_the_same_bytes_where_that_is_asked_for(deterministic):
+def test_the_same_seed_gives_the_same_bytes_on_request(deterministic):
     assert same(train(deterministic), train(deterministic))
 
 
@@ -210,7 +211,7 @@ def test_a_training_goes_on_where_it_was_killed(tmp_path, deterministic):
     assert same(train(deterministic), train(deterministic, Checkpoint(path, {}, pytest.fail)))
 
 
-def test_a_checkpoint_can_be_read_where_there_is_no_gpu(tmp_path, device):
+def test_a_checkpoint_can_be_read_without_a_gpu(tmp_path, device):
     path = tmp_path / "checkpoint.pt"
     network = Small()
     train(device, Checkpoint(path, {}, pytest.fail), network)
@@ -238,7 +239,7 @@ def test_windows_kept_in_bfloat16_take_half_of_the_memory_and_train_as_well(dete
     kept, targets = to_device(data, deterministic, "bfloat16")
     if deterministic.type == "cuda":
         assert kept.dtype == torch.bfloat16 and kept.element_size() == 2 and targets.dtype == torch.float32
-    assert (kept.cpu().float() - data[0]).abs().max() <= 0.25  # dB: seven bits of up to 80
+    assert (kept.cpu().float() - data[0]).abs().max() <= 0.25  # dB: half a step of bfloat16 from 64 to 128
     full, half = (train(deterministic, kept=own, precision="float32").history for own in ("float32", "bfloat16"))
     np.testing.assert_allclose(full["train_data_loss"], half["train_data_loss"], rtol=0.05)
 
@@ -257,14 +258,14 @@ def test_a_full_gpu_is_one_clear_line(device, monkeypatch):
 
 
 def one_of_two(number, device, queue):
-    """A training in a process of its own."""
+    """Train in this process, and put the results into the queue."""
     torch.set_num_threads(1)
     chosen = choose_device(device, deterministic=True)
     history, _, weights, _ = train(chosen)
     queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))
 
 
-def test_trainings_side_by_side_do_not_touch_each_other(deterministic):
+def test_trainings_at_once_do_not_affect_each_other(deterministic):
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     processes = [context.Process(target=one_of_two, args=(number, deterministic.type, queue)) for number in range(2)]

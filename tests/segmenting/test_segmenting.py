@@ -335,7 +335,7 @@ def test_a_stream_gives_what_a_file_gives(sizes, seconds, way):
 def test_a_run_that_says_nothing_of_segmenting_is_used_as_in_the_paper():
     assert Segmenter(sounding, description())(np.zeros(10 * RATE), RATE)["offset"].max() == 10
     assert Segmenter(sounding, description()).delay == pytest.approx(2.86)
-    with pytest.raises(InputError, match="decoding averaged: .*take bins"):
+    with pytest.raises(InputError, match="decoding averaged: .*choose bins"):
         Segmenter(sounding, description(), decoding="averaged")
 
 

@@ -1,4 +1,4 @@
-"""A real Slurm of one node, on loopback and under a folder of its own: for tests, as root."""
+"""A real Slurm of one node, on loopback and in a folder of its own, for tests that run as root."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
 MpiDefault=none
-# Memory is looked at every two seconds, and a job over its own is killed.
+# Memory is checked every two seconds, and a job that exceeds its memory is killed.
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=2
 JobAcctGatherParams=OverMemoryKill
@@ -40,7 +40,7 @@ SchedulerParameters=batch_sched_delay=0,bf_interval=5
 ReturnToService=2
 MinJobAge=600
 KillWait=5
-# The node has what is written here, whatever machine it runs on.
+# The node offers the resources written here, whatever the machine has.
 SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=64000 Gres=gpu:3 State=UNKNOWN
@@ -50,26 +50,26 @@ PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 
 
 def missing():
-    """Why there can be no cluster here; None where there can."""
+    """The reason why no cluster can run on this machine, or None if one can."""
     if os.geteuid() != 0:
-        return "a Slurm of its own needs root"
+        return "starting Slurm needs root"
     programs = ("munged", "slurmctld", "slurmd", "sbatch", "setpriv")
     absent = [program for program in programs if not shutil.which(program, path=PATH)]
-    return f"no {', '.join(absent)} here (Debian: slurm-wlm, munge)" if absent else None
+    return f"{', '.join(absent)}: not installed (Debian: slurm-wlm, munge)" if absent else None
 
 
 @contextmanager
 def one_node(root):
-    """Bring the cluster up and yield the environment in which sbatch, squeue and Snakemake find it; take it down."""
+    """Start the cluster, yield the environment in which sbatch, squeue and Snakemake find it, and stop it."""
     host = socket.gethostname().partition(".")[0]
     (root / "slurm.conf").write_text(CONFIG.format(host=host, root=root, ports=free_ports(2)))
-    gpus = [f"Name=gpu File=/dev/{name}\n" for name in ("null", "zero", "full")]  # three that nobody computes on
+    gpus = [f"Name=gpu File=/dev/{name}\n" for name in ("null", "zero", "full")]  # three stand-ins for GPUs
     (root / "gres.conf").write_text("".join(["AutoDetect=off\n", *gpus]))
     (root / "munge.key").write_bytes(os.urandom(1024))
     (root / "munge.key").chmod(0o600)
     for folder in ("state", "spool", "bin"):
         (root / folder).mkdir()
-    # Snakemake clears SLURM_* before it calls srun in a job, which then would look for /etc/slurm/slurm.conf.
+    # Before it calls srun in a job, Snakemake clears SLURM_*; srun would then look for /etc/slurm/slurm.conf.
     srun = root / "bin" / "srun"
     srun.write_text(f'#!/bin/sh\nSLURM_CONF={root}/slurm.conf exec {shutil.which("srun")} "$@"\n')
     srun.chmod(0o755)
@@ -79,16 +79,16 @@ def one_node(root):
     state = ["sinfo", "--noheader", "--format=%T", "--partition=cpu"]
     with ExitStack() as stack:
         daemon(stack, env, "munged", "--foreground", "--force", *munge, f"--socket={munge_socket}")
-        wait_until(munge_socket.exists, 20, "munged did not come up", root)
+        wait_until(munge_socket.exists, 20, "munged did not start", root)
         daemon(stack, env, "slurmctld", "-D")
         daemon(stack, env, "slurmd", "-D")
-        wait_until(lambda: call(env, *state).strip() == "idle", 60, "the node did not come up", root)
+        wait_until(lambda: call(env, *state).strip() == "idle", 60, "the node did not start", root)
         stack.callback(end_jobs, env)
         yield env
 
 
 def end_jobs(env):
-    """Cancel every job, and wait until its processes are gone: a daemon taken down leaves them behind."""
+    """Cancel every job and wait until its processes have ended, because a stopped daemon leaves them running."""
     call(env, "scancel", "--user=root")
     deadline = time.monotonic() + 30
     while call(env, "squeue", "--noheader") and time.monotonic() < deadline:
@@ -112,7 +112,7 @@ def daemon(stack, env, *command):
 
 
 def call(env, *command):
-    """What a Slurm command prints."""
+    """The output of a Slurm command."""
     return subprocess.run(command, env=env, capture_output=True, text=True).stdout
 
 
@@ -126,7 +126,7 @@ def wait_until(condition, seconds, message, root):
 
 
 def free_ports(count):
-    """Ports that nobody listens on."""
+    """Numbers of unused ports."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:

@@ -1,4 +1,4 @@
-"""The workflow through its cluster profile, on a real Slurm; then a training that is interrupted in every usual way."""
+"""The workflow with its cluster profile on a real Slurm, and a training that is interrupted in every usual way."""
 
 import re
 import shutil
@@ -41,13 +41,13 @@ def finished(env, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ends(env, finished, tmp_path_factory):
-    """How each fault ended, and the same run without one. All at a time: mostly they wait for Slurm."""
+    """A future for each fault and for a run without faults. All run at once, since they mostly wait for Slurm."""
     config = tmp_path_factory.mktemp("config") / "longer.yaml"
     config.write_text(TINY.read_text().replace("epochs: 2", f"epochs: {EPOCHS}"))
     calls, ends = [uninterrupted, *FAULTS], {}
     with ThreadPoolExecutor(len(calls)) as pool:
         for function in calls:
-            # Its run of two epochs goes on to more of them.
+            # The finished run of two epochs is continued.
             folder = shutil.copytree(finished, tmp_path_factory.mktemp(function.__name__) / "copy", symlinks=True)
             ends[function] = pool.submit(function, env, folder, config)
     return ends
@@ -68,7 +68,7 @@ def test_every_stage_is_a_job_in_its_partition(env, finished):
 
 
 def uninterrupted(env, folder, config):
-    """Trained from its first epoch, without a cluster."""
+    """Train the run from its first epoch, without a cluster."""
     shutil.rmtree(folder / RUN)
     assert start(env, [*snakemake(folder, HISTORY), "--cores", "1", "--configfile", config]).wait(300) == 0
     return folder, 0
@@ -97,7 +97,7 @@ def over_its_memory(env, folder, config):
 
 
 def over_its_time_limit(env, folder, config):
-    """On a cluster without GPUs. The limit is a minute, the shortest that there is."""
+    """The cluster has no GPUs, and the limit is a minute, the shortest that Slurm allows."""
     process = start(env, command(folder, HISTORY, config, runtime=1, gpu=0, slurm_partition="cpu"))
     reached = held(folder)
     assert process.wait(300) == 0
@@ -108,7 +108,7 @@ def over_its_time_limit(env, folder, config):
 
 
 def submitter_killed(env, folder, config):
-    """Its job runs on, awaited by nobody: `make` cancels it, and another goes on from the same checkpoint."""
+    """The job of a killed Snakemake runs on. The next `make` cancels it and starts one that continues the training."""
     for name in ("Snakefile", "Makefile", "requirements.txt", "config", "workflow", "envs", ".venv"):
         (folder / name).symlink_to(ROOT / name)
     make = ["make", "-C", folder, "--assume-old=.venv/installed.txt", f"PROFILE={edited(folder)}", f"CONFIG={config}"]
@@ -149,7 +149,7 @@ def command(folder, target, config=TINY, **training):
 
 
 def edited(folder, **training):
-    """The profile as a user edits it: what train_network asks for; and with less patience than a real cluster needs."""
+    """A folder with the profile, edited as by a user: resources of train_network, and shorter waits than usual."""
     profile = yaml.safe_load(PROFILE.read_text())
     profile["set-resources"]["train_network"] |= training
     profile |= {"max-threads": 1, "seconds-between-status-checks": 5, "slurm-init-seconds-before-status-checks": 5}
@@ -160,19 +160,19 @@ def edited(folder, **training):
 
 
 def start(env, arguments):
-    """A call that goes on in the background, and ends with the tests."""
+    """Start a command in the background; it ends with the tests."""
     return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *arguments], env=env)
 
 
 def held(folder):
-    """Epochs done by the training in a folder, stopped (SIGSTOP) then, so that the fault comes before its end.
+    """Stop (SIGSTOP) the training in a folder, so that the fault comes before its end; returns the epochs done.
 
-    Slurm lets a job go on (SIGCONT) when it ends it.
+    Slurm continues (SIGCONT) a job before it ends it.
     """
     checkpoint, deadline = folder / RUN / "checkpoint.pt", time.monotonic() + 180
     before = checkpoint.stat().st_mtime_ns
     while checkpoint.stat().st_mtime_ns == before:
-        assert time.monotonic() < deadline, "the training does not get on"
+        assert time.monotonic() < deadline, "the training makes no progress"
         time.sleep(0.05)
     for each in psutil.process_iter(["cmdline", "cwd"]):
         if each.info["cwd"] == str(folder) and ".snakemake/scripts" in " ".join(each.info["cmdline"]):
@@ -183,13 +183,13 @@ def held(folder):
 
 
 def trainings(env, folder):
-    """The jobs in which the run was trained, the first one first."""
+    """The jobs in which the run was trained, in order."""
     jobs = all_jobs(env, folder)
     return jobs[jobs["rule"].str.startswith("rule_train_network")]
 
 
 def all_jobs(env, folder):
-    """Slurm's account of the jobs of a folder, the first one first."""
+    """A table of Slurm's jobs of a folder, in order."""
     columns = ["job", "rule", "partition", "gpus", "memory", "limit", "state", "folder"]
     fields = ["JobID", "Comment", "Partition", "tres-per-job", "MinMemory", "TimeLimit", "State", "WorkDir"]
     form = ",".join(f"{field}:200|" for field in fields)

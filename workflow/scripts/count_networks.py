@@ -1,4 +1,4 @@
-"""Count parameters and multiply-accumulates of the paper's networks and of the config's own (paper, section 4.4.2)."""
+"""Count parameters and multiply-accumulates of the networks of the paper and of the config (paper, section 4.4.2)."""
 
 from yoho import job
 from yoho.figures.tables import write_results

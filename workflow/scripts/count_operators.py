@@ -1,4 +1,4 @@
-"""Count a training step's operators, arithmetic and bytes, and how many windows per second they allow at most."""
+"""Count a training step's operators, arithmetic and bytes, and the most windows per second that they allow."""
 
 import torch
 
@@ -34,7 +34,7 @@ def count_operators(table, *, networks, classes, windows, front_end, batch_size)
 
 
 def summary(operators, windows, card):
-    """Columns that describe operators on a batch of windows; arithmetic and bytes are per window."""
+    """Columns that describe the operators for a batch of windows; arithmetic and bytes are per window."""
     flops, moved = sum(one.flops for one in operators), sum(one.moved for one in operators)
     kept = sum(one.moved for one in operators if not one.fusible)
     seconds = least_seconds(operators, card)

@@ -1,4 +1,4 @@
-"""Measure segmenting: times real time, each stage's share, start-up, agreement of the fast path with the plain one."""
+"""Measure the speed, the stages and the start-up of segmenting, and compare its fast path with the plain one."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def measure_segmenting(files, table, *, labels, audio, repeats, threads):
             plain = Segmenter.load(run, decoding=decoding, device="cpu", precision="plain", threads=threads)
             row = {"network": label, "decoding": decoding} | shared
             row |= {"precision": fast.predictor.precision, "audio_s": audio}
-            with threadpool_limits(1):  # Each thread of either path computes alone.
+            with threadpool_limits(1):  # In both paths, each thread computes alone.
                 row |= measure_file(fast, whole, plain, part, repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
             row["start_up_s"] = np.median([clock(run, [blink], "--decoding", decoding) for _ in range(repeats)])

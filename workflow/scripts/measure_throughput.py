@@ -1,4 +1,4 @@
-"""Measure training, inference and the front end against plain code for the same work, as ratios in the same run."""
+"""Measure the speed of training, inference and front end as ratios to plain code for the same work."""
 
 import tempfile
 from pathlib import Path
@@ -19,7 +19,7 @@ from yoho.windows.front_ends import build_front_end
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
 MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the matrices whose product gives a device's peak
-MIXES = 2  # whose windows the front end is measured on
+MIXES = 2  # The front end is measured on the windows of so many mixes.
 
 
 def measure_throughput(files, table, *, networks, device, windows, front_end, benchmarks):
@@ -41,7 +41,7 @@ def measure_throughput(files, table, *, networks, device, windows, front_end, be
     for hop in windows["hop"].values():
         onsets = {Path(files.audio, name): window_onsets(end, windows["length"], hop) for name, end in plan.items()}
         call = build_front_end(**front_end), onsets, windows["length"], benchmarks["repeats"]
-        # As when windows are made: in a process of its own with one thread.
+        # The front end runs in its own process with one thread, as when windows are made.
         (row,) = job.spread(throughput.measure_front_end, [call], 1, f"windows, hop {hop} s")
         rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)
         write(rows, peaks, table)
@@ -66,7 +66,7 @@ def network_rows(workload, device):
 
 
 def together(runs, workload):
-    """Trainings at once, a process each, against one alone with as many threads as all of them have."""
+    """Compare trainings at once, each in its own process, with a single one that has the threads of all."""
     with tempfile.TemporaryDirectory() as meeting:
         calls = [(number, meeting, runs, workload) for number in range(runs)]
         spread = job.spread(throughput.train_together, calls, runs, f"{runs} trainings at once")

@@ -1,4 +1,4 @@
-"""Segment audio files: find which classes sound when, by a trained network.
+"""Segment audio files: find when classes sound, with a trained network.
 
 This is a command (`segment_audio.py --help`) and the script of the rule `segment`.
 """
@@ -7,7 +7,7 @@ import signal
 import sys
 
 if __name__ == "__main__" and "snakemake" not in globals():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C while packages are loaded ends the command without traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until packages are loaded, Ctrl-C causes no traceback
 
 from yoho import InputError, job
 from yoho.segmenting.choice import best_run

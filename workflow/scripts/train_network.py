@@ -1,4 +1,4 @@
-"""Train one network, keep its curve and its best weights, and score it on the test split (Figures 4-6)."""
+"""Train one network, write its curves and best weights, and score it on the test split (Figures 4-6)."""
 
 import json
 from functools import partial
@@ -49,7 +49,7 @@ def train_network(
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
     network = network_arguments(settings, event_labels, train)
     model, training = prepare(network, training, seed, device)
-    settings = settings | {"network": network, "training": training}  # and "decoding", "seed"
+    settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
     scorer = Scorer(read_table(files.valid_windows), read_table(files.valid_events), decoder, scoring["resolution"])
     depends = {"device": device.type, "code": training_code} | fingerprint(files, scorer, settings)
@@ -58,7 +58,7 @@ def train_network(
     held_out = None if files.held_out_features == files.valid_features else held_out
     how = {"held_out": held_out, "score": scorer, "progress": partial(job.progress, desc=run)}
     how |= {"settings": training, "seed": seed, "device": device}
-    # A job whose Snakemake was killed ends within two seconds.
+    # A job whose Snakemake was killed frees its lock within two seconds.
     with checkpoint.locked(patience=10):
         fitted = fit(model, train, valid, checkpoint, **how)
     fitted.history.to_csv(made.history, index=False, float_format="%.9g")
@@ -91,14 +91,14 @@ def network_arguments(settings, event_labels, train):
 
 
 def fingerprint(files, scorer, settings):
-    """What a run's weights depend on, apart from the device and the code."""
+    """All that a run's weights depend on, except the device and the code."""
     # A checkpoint of fewer epochs can be continued, and CUDA graphs run the same kernels.
     training = {key: value for key, value in settings["training"].items() if key not in ("epochs", "graph")}
     scored = {"event_labels": scorer.decoder.event_labels, "resolution": scorer.resolution}
-    learned = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
+    data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
     versions = {package.__name__: str(package.__version__) for package in (torch, timm)}
     given = {key: settings[key] for key in ("decoding", "seed")}
-    return settings["network"] | training | scored | given | {"data": digest(learned)} | versions
+    return settings["network"] | training | scored | given | {"data": digest(data)} | versions
 
 
 def evaluate_network(files, made, *, scoring):
@@ -122,7 +122,7 @@ def evaluate_network(files, made, *, scoring):
 
 
 def stored(files, use):
-    """Features and targets of windows."""
+    """Features and targets of the windows for one use."""
     return [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")]
 
 

@@ -7,14 +7,14 @@ from tempfile import TemporaryDirectory, TemporaryFile
 
 
 class InputError(ValueError):
-    """Unusable input of the user. The message names the file, key or value and says what to do."""
+    """Unusable input from the user. The message names the file, key or value and says what to do."""
 
 
 def cache_elsewhere():
     """Give libraries a temporary cache folder if the user's own cannot be written; returns it, or None.
 
-    Numba, which librosa needs, otherwise fails in a read-only installation without a home folder. It reads its setting
-    when it is imported, so that this must run first. Processes started by this one inherit the setting.
+    Otherwise Numba, which librosa needs, fails in a read-only installation without a home folder. Numba reads its
+    setting when it is imported, so this function must run first. Processes started by this one inherit the setting.
     """
     with suppress(OSError, RuntimeError):  # RuntimeError: there is no home folder
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())

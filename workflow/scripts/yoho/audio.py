@@ -24,13 +24,13 @@ class AudioWarning(UserWarning):
 
 
 def warn(path, what):
-    """Issue an AudioWarning about a file that is used nevertheless."""
+    """Issue an AudioWarning about a file."""
     warnings.warn(f"{path}: {what}", AudioWarning, stacklevel=3)
 
 
 @contextmanager
 def opened(path):
-    """An open audio file. Raises InputError if it is missing or unreadable, also later while it is read."""
+    """An open audio file. Raises InputError if it is missing or unreadable, even later, while it is read."""
     try:
         # soundfile raises a TypeError for a name that ends in .raw.
         file = soundfile.SoundFile(path)
@@ -117,7 +117,7 @@ def resampled(blocks, rate, sample_rate):
         return
     stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
-        # From a low rate, the result is many times longer: it is cut so that no result exceeds a block.
+        # From a low rate, the result is many times longer than the block, which is cut so that no result exceeds BLOCK.
         for piece in np.array_split(block, int(np.ceil(len(block) / rate * sample_rate / BLOCK)) or 1):
             yield stream.resample_chunk(piece)
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)

@@ -1,4 +1,4 @@
-"""Events: what sounds when, in the tab-separated form of the DCASE challenges.
+"""Events: classes and the times at which they sound, in the tab-separated form of the DCASE challenges.
 
 A table of events has the columns `filename, onset, offset, event_label`, times in seconds.
 """
@@ -8,7 +8,7 @@ import pandas as pd
 
 COLUMNS = ["filename", "onset", "offset", "event_label"]
 
-# Events less than this apart touch, s: tables hold times to the microsecond.
+# s: events with a smaller gap touch, because tables hold times to the microsecond.
 TOUCH = 1.5e-6
 
 
@@ -35,7 +35,7 @@ def merge_events(events, gap=0.0, sums=()):
     events = events.sort_values(["filename", "event_label", "onset"], kind="stable")
     onset, offset = events["onset"].to_numpy(float), events["offset"].to_numpy(float)
     lane = events.groupby(["filename", "event_label"], sort=False).ngroup().to_numpy()
-    # Each file and label is a lane. All lanes follow one another on one time axis, so that one running maximum will do.
+    # Each file and label is a lane. The lanes follow one another on one time axis, so one running maximum suffices.
     shift = lane * (offset.max() - onset.min() + gap + 1.0)
     reach = np.maximum.accumulate(offset + shift)
     first = np.flatnonzero(np.r_[True, onset[1:] + shift[1:] > reach[:-1] + gap + TOUCH])

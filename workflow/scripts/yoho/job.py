@@ -1,4 +1,4 @@
-"""What every job needs: a log, clear errors, a debugger, progress bars and parallel work."""
+"""Tools for every job: a log, clear errors, a debugger, progress bars and parallel work."""
 
 import ctypes
 import errno
@@ -20,11 +20,11 @@ FULL_GPU = "CUDA.*out of memory|CUBLAS_STATUS_(ALLOC_FAILED|NOT_INITIALIZED)|CUD
 
 
 def start(snakemake):
-    """Begin a Snakemake job: its output goes to its log, and torch gets its threads.
+    """Begin a Snakemake job: set torch's threads, and send prints, warnings and tracebacks to the job's log.
 
-    The log gets prints, warnings and tracebacks. An InputError or a full disk is reported as one line in the log and on
-    the terminal. Any other exception leaves its traceback in the log and its last line on the terminal. `breakpoint()`
-    opens pdb on the terminal, unless PYTHONBREAKPOINT names another debugger.
+    An InputError or a full disk is reported as one line in the log and on the terminal. Any other exception leaves its
+    traceback in the log and its last line on the terminal. `breakpoint()` opens pdb on the terminal, unless
+    PYTHONBREAKPOINT names another debugger.
     """
     log = open(str(snakemake.log), "w", buffering=1)  # noqa: SIM115 (open until the job ends)
     sys.stdout = sys.stderr = log
@@ -38,15 +38,15 @@ def start(snakemake):
 
 
 def debug():
-    """Stop in the caller with pdb, whose input and output are the terminal's even while prints go to a log."""
+    """Stop in the caller with pdb, which uses the terminal even while prints go to a log."""
     pdb.Pdb(stdin=sys.stdin, stdout=TERMINAL).set_trace(sys._getframe(1))
 
 
 def keep_memory():
-    """Keep freed memory in the process if the C library is glibc: torch frees and allocates large arrays all the time.
+    """Keep freed memory in the process if the C library is glibc, because torch often frees and allocates large arrays.
 
     Otherwise the system provides each array page by page, which costs a tenth of the training time on a CPU. All
-    threads share one arena; with one each, every thread would keep its own freed memory.
+    threads share one arena, because with several each thread would keep freed memory of its own.
     """
     libc = ctypes.CDLL(None)
     if hasattr(libc, "mallopt"):
@@ -57,7 +57,7 @@ def keep_memory():
 
 
 def end_with(parent):
-    """End this process once its parent has ended, so that a killed Snakemake leaves no job behind that still writes."""
+    """End this process once its parent has ended, so that no job keeps writing after Snakemake was killed."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
@@ -76,7 +76,7 @@ def report(log, kind, error, trace):
 def explained(error):
     """An InputError that says what to do if the cause of the error is known, otherwise the error itself.
 
-    Known causes: a full disk, a full memory of the GPU, and a compiler that is missing or fails.
+    Known causes are a full disk, a full GPU memory, and a compiler that is missing or fails.
     """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return InputError(f"{error.filename or 'results'}: the disk is full; free some space and run again")
@@ -108,8 +108,7 @@ def progress(*args, **settings):
 def spread(function, calls, threads, description):
     """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar.
 
-    Only a few calls per process are computed before their results are taken, so that memory use does not grow with
-    the number of calls.
+    Only a few results wait to be taken, so that memory use does not grow with the number of calls.
     """
     from joblib import Parallel, delayed, parallel_config
 

@@ -17,7 +17,7 @@ def commit():
 
 
 def versions():
-    """{name: version} of Python and every installed package. It holds neither a time nor a path."""
+    """{name: version} of Python and every installed package."""
     # Reversed, because Python imports the first package of a name on its path.
     found = {package.metadata["Name"]: package.version for package in reversed(list(metadata.distributions()))}
     return {"python": platform.python_version()} | dict(sorted(found.items(), key=lambda item: item[0].lower()))

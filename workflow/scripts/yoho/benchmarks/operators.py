@@ -1,7 +1,7 @@
-"""What a training step asks of a GPU: its operators, their arithmetic and bytes, and the least time they need.
+"""The operators of a training step, their arithmetic and bytes, and the least time that a GPU needs for them.
 
-The step runs on CPU tensors without content. For the paper's networks, autocast converts the same operators on a CPU as
-on CUDA: only convolutions.
+The step runs on CPU tensors without content. In the paper's networks, autocast converts only convolutions, on a CPU as
+on CUDA.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from torch.utils.module_tracker import ModuleTracker
 from yoho.networks.network import Network
 from yoho.training.step import Step, adam
 
-# Operators that start no kernel, besides those that PyTorch marks as views.
+# Operators that start no kernel, in addition to those that PyTorch marks as views.
 NO_KERNEL = ("empty", "new_empty", "empty_like", "_unsafe_view")
 
 
@@ -36,7 +36,7 @@ class Operator(NamedTuple):
 
 
 class Operators(TorchDispatchMode):
-    """Records, while active, the operators that run, as `called`. The optimiser's hooks set `part`."""
+    """While active, records the operators that run in `called`. The optimiser's hooks set `part`."""
 
     def __init__(self):
         super().__init__()
@@ -68,7 +68,7 @@ def arithmetic(operation, args, kwargs, result):
 def bytes_moved(operation, args, kwargs, result):
     """Bytes of the tensors that an operator reads and of those that it writes, each tensor counted once.
 
-    A view counts its own elements, and repeated elements once. A tensor changed in place is both read and written.
+    Of a view, its own elements count, and repeated elements once. A tensor changed in place is both read and written.
     """
     parameters = operation._schema.arguments
     given = {one.name: argument for one, argument in zip(parameters, args)} | kwargs
@@ -107,8 +107,8 @@ def step_operators(arguments, settings):
 def least_seconds(operators, card):
     """The least time in seconds that a card needs for some operators, computed in three ways: {name: seconds}.
 
-    whole: the time of all arithmetic or of all bytes, whichever is longer; each: the same for every operator, summed;
-    fused: as each, if fusible operators took no time.
+    whole: the time of all arithmetic or of all bytes, whichever is longer; each: the sum of these times over the single
+    operators; fused: that sum without the fusible operators.
     card: {"flops": floating-point operations, "bandwidth": bytes of memory}, both per second. The times leave out the
     start of kernels, and data in the card's cache may move faster than at `bandwidth`.
     """

@@ -1,4 +1,4 @@
-"""Segmenting against the clock: times real time, each stage's share, agreement of the fast path with the plain one."""
+"""The speed of segmenting (times real time), each stage's share, and how well the fast and the plain path agree."""
 
 import time
 
@@ -11,26 +11,26 @@ from yoho.segmenting.segmenter import AT_ONCE
 
 
 def measure_file(fast, whole, plain, part, repeats):
-    """Times real time of two `Segmenter`s in turns: the fast one on a whole file, the plain one on a part of it.
+    """A row with the speeds of two `Segmenter`s, measured in turns: the fast one on a file, the plain one on a part.
 
     The row also holds each stage's share of the fast one's work: reading and resampling, features, network, decoding.
     """
     cpu, rates, stages = torch.device("cpu"), [], []
     for _ in range(repeats + 1):
-        took, taken = stage_seconds(fast, whole)
-        seconds = took, duration(lambda: plain.file(part), cpu)
+        elapsed, by_stage = stage_seconds(fast, whole)
+        seconds = elapsed, duration(lambda: plain.file(part), cpu)
         rates.append(np.divide([soundfile.info(path).duration for path in (whole, part)], seconds))
-        stages.append(np.array(list(taken.values())) / sum(taken.values()))
+        stages.append(np.array(list(by_stage.values())) / sum(by_stage.values()))
     row = compare(*np.transpose(rates[1:]))  # The first turn warms up.
     names = {"windows_per_s": "times_real_time", "plain_windows_per_s": "plain_times_real_time"}
-    shares = dict(zip((f"{stage}_share" for stage in taken), np.median(stages[1:], axis=0)))
+    shares = dict(zip((f"{stage}_share" for stage in by_stage), np.median(stages[1:], axis=0)))
     return {names.get(name, name): value for name, value in row.items()} | shares
 
 
 def stage_seconds(segmenter, path):
-    """Seconds that segmenting a file takes, and {stage: seconds} summed over the threads, in which the stages overlap.
+    """Seconds that segmenting a file takes, and {stage: seconds}, summed over threads in which the stages overlap.
 
-    Reading includes resampling and the detection of silence and offset.
+    Reading includes resampling, removal of the offset and detection of silence.
     """
     reading, before = 0.0, segmenter.predictor.seconds.copy()
 
@@ -55,8 +55,9 @@ def stage_seconds(segmenter, path):
 def agreement(fast, plain, sounds):
     """How well the decisions of two `Segmenter`s agree on some sounds (samples,), bin by bin.
 
-    bins_alike: share of bins and classes in which both find a class present, or both absent. If both find it present,
-    within_1_ms: share of the onsets and offsets that differ by less than 1 ms; max_difference_s: largest difference.
+    bins_alike: share of bins and classes in which both find the class present, or both absent. For the onsets and
+    offsets of classes that both find present, within_1_ms: share of differences below 1 ms; max_difference_s: the
+    largest difference.
     """
     alike, differences = [], []
     width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]

@@ -1,8 +1,8 @@
-"""Throughput: windows per second of training, inference and front end, each compared with plain code in the same run.
+"""Throughput: windows per second of training, inference and front end, compared with plain code in the same run.
 
-The plain loop is what one would write first: float32 with PyTorch's defaults (TF32 on a GPU), NCHW, eager, a
-DataLoader over one .npy file per window, the default `torch.optim.Adam`, the loss fetched after every batch. Both loops
-include SpecAugment. The two sides of a ratio take turns, so that other load on the machine affects both.
+The plain loop is simple code, as one would write it first: float32 with PyTorch's defaults (TF32 on a GPU), NCHW,
+eager, a DataLoader over one .npy file per window, the default `torch.optim.Adam`, the loss fetched after every batch.
+Both loops include SpecAugment. The two sides of a ratio take turns, so that other load on the machine affects both.
 """
 
 import copy
@@ -31,14 +31,14 @@ from yoho.windows.augment import spec_augment
 from yoho.windows.cutting import cut_windows
 from yoho.windows.loss import data_loss
 
-SECONDS = 2  # that trainings at once are measured for, at least
+SECONDS = 2  # least time for which trainings at once are measured
 
 
 class Workload(NamedTuple):
-    """What is measured: a network, its windows and settings.
+    """The network to measure, its windows and settings.
 
-    arguments: of `Network`; folder: that of `write_windows`; training: a run's training settings; benchmarks: the
-    config's section.
+    arguments: of `Network`; folder: the one that `write_windows` filled; training: a run's training settings;
+    benchmarks: the config's section.
     """
 
     arguments: dict
@@ -47,7 +47,7 @@ class Workload(NamedTuple):
     benchmarks: dict
 
     def network(self):
-        """The network; its features are standardised by the windows."""
+        """The network, which standardises features by the windows' mean and deviation."""
         network = Network(**self.arguments)
         network.standardise(*mean_and_deviation(Stored(self.folder / "features.npy")))
         return network
@@ -62,7 +62,7 @@ class Workload(NamedTuple):
 
 
 def write_windows(folder, features, targets, windows):
-    """Write so many windows of two arrays for both loops; they repeat from the start if the arrays hold fewer."""
+    """Write the first `windows` rows of two arrays for both loops. If the arrays hold fewer, the rows repeat."""
     rows = np.resize(np.arange(len(features)), windows)
     np.save(folder / "features.npy", features[rows])
     np.save(folder / "targets.npy", targets[rows])
@@ -90,11 +90,11 @@ def plain_epoch(network, optimiser, loader, *, augmentation, l2, device):
     generator, total = torch.Generator(device).manual_seed(0), 0.0
     for features, targets in loader:
         features, targets = features.to(device), targets.to(device)
-        fitted = data_loss(network(spec_augment(features, generator=generator, **augmentation)), targets).mean()
+        loss = data_loss(network(spec_augment(features, generator=generator, **augmentation)), targets).mean()
         optimiser.zero_grad()
-        (fitted + penalty(network, l2)).backward()
+        (loss + penalty(network, l2)).backward()
         optimiser.step()
-        total += fitted.item() * len(features)
+        total += loss.item() * len(features)
     return total / len(loader.dataset)
 
 
@@ -119,7 +119,7 @@ def training_loop(network, folder, settings, device):
 
 
 def plain_training_loop(network, folder, settings, device):
-    """The same with the plain loop."""
+    """The plain counterpart of `training_loop`."""
     network = copy.deepcopy(network).to(device)
     arguments = augmentation_arguments(settings["augmentation"], network.mean.item())
     optimiser = torch.optim.Adam(network.parameters(), lr=settings["learning_rate"])
@@ -129,7 +129,7 @@ def plain_training_loop(network, folder, settings, device):
 
 
 def inference_loops(network, folder, batch_size, device):
-    """Two functions that compute the outputs for the windows in `folder`: this project's and the plain one."""
+    """Two functions that compute the outputs for the windows in `folder`: this project's and its plain counterpart."""
     network = copy.deepcopy(network).to(device)
     ours = copy.deepcopy(network).to(memory_format=torch.channels_last)
     features, _ = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device)
@@ -145,7 +145,7 @@ def files_loader(folder, batch_size, shuffle):
 def measure_network(workload, device):
     """Yield rows for a network: training and inference against plain code, then training with each of the variants.
 
-    operations: floating-point operations per window; a training step takes three times those of the outputs.
+    operations: floating-point operations per window; a training step takes three times as many as inference.
     """
     benchmarks = workload.benchmarks
     threads, windows = benchmarks["threads"], benchmarks["windows"][device.type]
@@ -177,8 +177,8 @@ def measure_network(workload, device):
 def train_together(number, meeting, runs, workload):
     """Windows per second, (2, repeats), as measured by process `number` of several that train at once.
 
-    First process 0 alone trains, with the threads of all of them, and the others report 0; then all train. Before each
-    measurement, and after a pass to warm up, the processes wait for each other in the empty folder `meeting`.
+    In each turn, process 0 first trains alone, with the threads of all, and the others report 0; then all train. Before
+    each measurement the processes wait for each other in the folder `meeting`, empty at first.
     """
     benchmarks, training = workload.benchmarks, workload.training
     torch.set_num_threads(benchmarks["threads"])
@@ -186,7 +186,7 @@ def train_together(number, meeting, runs, workload):
     device = choose_device(training["device"], training["deterministic"])
     network = workload.network()
     once = training_loop(network, workload.folder, workload.settings(network, device), device)
-    once()
+    once()  # to warm up
 
     def measure(threads):
         torch.set_num_threads(threads)
@@ -216,7 +216,7 @@ def meet(folder, occasion, number, runs):
 
 
 def librosa_images(front_end, path, onsets, window_length):
-    """`LogMel.file_images` by librosa, window by window as released; a reference that nothing else uses."""
+    """`LogMel.file_images` computed by librosa, window by window as released, as a reference."""
     samples, rate = read_audio(path)
     settings = {name: value for name, value in asdict(front_end).items() if name not in ("sample_rate", "top_db")}
     images = []
@@ -227,7 +227,7 @@ def librosa_images(front_end, path, onsets, window_length):
 
 
 def measure_front_end(front_end, onsets, window_length, repeats):
-    """A row for a `LogMel` on files, with the largest difference between both sides in dB.
+    """A row for a `LogMel` and librosa on files, with the largest difference between their images in dB.
 
     onsets: {path: onsets of its windows, s}.
     """

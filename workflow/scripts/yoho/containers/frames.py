@@ -25,7 +25,7 @@ START = 3 * 2881  # bytes that suffice to recognise a format: three of the longe
 
 
 def format_of(start):
-    """The name of the audio file format of a file that begins with `start`, or None if that may be raw PCM.
+    """The name of the format of an audio file that begins with `start`; None if `start` may be raw PCM.
 
     start: the first START bytes, or all if there are fewer. MP3 and AAC (ADTS) need three consecutive frames, because
     the header of a single one could be a sample of PCM.
@@ -47,7 +47,7 @@ def three_frames_at(content, position, frame):
 
 
 class Frame(NamedTuple):
-    """A frame of coded sound: its length (bytes, 0: not a frame), duration (s), and what is constant in its stream."""
+    """A frame of coded sound: length (bytes, 0: not a frame), duration (s), and what is constant in a stream."""
 
     length: int = 0
     duration: float = 0.0
@@ -55,7 +55,7 @@ class Frame(NamedTuple):
 
 
 def mp3_frame(header):
-    """The MP3 frame that begins with these bytes, of which the first four count."""
+    """The MP3 frame that begins with these bytes. Only the first four of them matter."""
     return mp3_frame_of(header[:4])
 
 
@@ -92,7 +92,7 @@ FRAMES = {"MP3": mp3_frame, "MPEG": mp3_frame, "AAC": adts_frame}
 
 
 def find_frames(content, position, frame):
-    """The first position, not before the given one, of three consecutive frames; None if there is none."""
+    """The position of the next three consecutive frames, from a position on; None if there are none."""
     while (position := content.find(b"\xff", position)) >= 0:
         if three_frames_at(content, position, frame):
             return position

@@ -1,4 +1,4 @@
-"""How much sound the header of a file announces, and where that sound lies."""
+"""The amount of sound that a file's header announces, and the place of that sound."""
 
 import re
 import struct
@@ -6,7 +6,7 @@ import struct
 from yoho.containers.frames import MP3
 from yoho.files import mapped
 
-UNKNOWN_FRAMES = 2**63 - 1  # what libsndfile reports for a file without a length
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames for a file without a length
 
 # Sizes in the headers of files whose length was unknown when writing began: all ones, and those of SoX.
 UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
@@ -23,8 +23,8 @@ def is_header_frame(content, position):
 def sound_bytes(path, kind):
     """Byte range (start, end) of the sound of a WAV, AIFF or AU file that holds more than it announces, or None.
 
-    Examples are a WAV whose sizes wrapped at 4 GB and one whose recorder lost its power before it wrote them. The bytes
-    after the announced sound are then neither a chunk nor a tag. kind: libsndfile's name of the format.
+    Examples are a WAV whose sizes wrapped at 4 GB and one whose recorder lost its power before it wrote them. Such a
+    file has neither a chunk nor a tag after the announced sound. kind: libsndfile's name of the format.
     """
     with mapped(path) as content:
         if kind == "AU":
@@ -49,7 +49,7 @@ def sound_bytes(path, kind):
 
 
 def chunks(content, position, order):
-    """Yield (name, start, size) of each chunk from a position on, up to the end of the file."""
+    """Yield (name, start, size) of each chunk from a position to the end of the file."""
     while position + 8 <= len(content):
         name, size = struct.unpack_from(f"{order}4sI", content, position)
         yield name, position + 8, size
@@ -57,7 +57,7 @@ def chunks(content, position, order):
 
 
 def are_chunks(content, position, order):
-    """Whether the bytes from a position on are chunks: their names are printable and their sizes add up to the rest."""
+    """Whether the bytes after a position are chunks: names are printable, and sizes add up to the rest of the file."""
     end = position
     for name, start, size in chunks(content, position, order):
         if not re.fullmatch(rb"[ -~]{4}", name):
@@ -69,7 +69,7 @@ def are_chunks(content, position, order):
 def announced_frames(content):
     """The number of frames that the header of an MP3 announces, or None."""
     start = 0
-    if content[:3] == b"ID3":  # a tag, whose size has seven bits in a byte
+    if content[:3] == b"ID3":  # a tag; each byte of its size holds seven bits
         start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
     found = re.search(rb"Xing|Info|VBRI", content[start : start + 256])
     if not found:
@@ -82,7 +82,7 @@ def announced_frames(content):
 
 
 def is_estimated(path, kind):
-    """Whether a file is an MP3 without a length in its header, so that libsndfile stops at an estimated length."""
+    """Whether a file is an MP3 without a length in its header, for which libsndfile estimates the length."""
     if kind not in MP3:
         return False
     with mapped(path) as content:

@@ -52,10 +52,10 @@ def ogg_pages(content):
 
 
 def fault_of_ogg(path):
-    """The fault of an Ogg file in words, or "". soundfile would skip the faulty pages and give later sound too early.
+    """The fault of an Ogg file in words, or "". soundfile would skip faulty pages and give later sound too early.
 
-    A page is damaged if its checksum is wrong. Pages are missing if a sequence number is, or if a page ends later than
-    the duration of its packets allows.
+    A page is damaged if its checksum is wrong. Pages are missing if a sequence number is missing, or if a page ends
+    later than the duration of its packets allows.
     """
     sequences, before, page = {}, None, None
     with mapped(path) as content:
@@ -66,11 +66,11 @@ def fault_of_ogg(path):
             if page.begins:
                 if before is not None and before.begins:
                     return "holds several tracks"
-                last, samples, lasting = None, 0, duration_of_packets(whole[27 + len(page.pieces) :])
+                last, samples, samples_of = None, 0, duration_of_packets(whole[27 + len(page.pieces) :])
             elif page.sequence != sequences.get(page.serial, -1) + 1:
                 return "lacks parts"
             sequences[page.serial], before = page.sequence, page
-            samples += lasting(whole, page.pieces)
+            samples += samples_of(whole, page.pieces)
             if last and page.granule - last > samples + 2048:
                 return "lacks parts"
             if page.granule >= 0:  # -1: no packet ends in this page
@@ -79,7 +79,7 @@ def fault_of_ogg(path):
 
 
 def duration_of_packets(header):
-    """A function of (page, pieces) that gives the maximum number of samples of the packets that end in a page.
+    """A function of (page, pieces) that returns the maximum number of samples of the packets that end in a page.
 
     header: a stream's first packet. The number is infinite for codings other than Opus and Vorbis.
     """

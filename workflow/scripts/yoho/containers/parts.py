@@ -51,8 +51,8 @@ def parts(path, kind):
 def frame_runs(content, kind):
     """A `Part` for each run of consecutive frames of one stream, with the sound that is lost before it.
 
-    A run ends before the header of another file and where the sample rate or the number of channels changes. If the
-    header of an MP3 announces a number of frames, another file begins after that many, and the missing ones are lost.
+    A run ends before the header of another file, and at a change of the sample rate or the number of channels. If the
+    header of an MP3 announces a number of frames, another file begins after that number, and missing ones are lost.
     Otherwise the bytes between runs count as lost frames of average length, unless they are a tag.
     """
     frame, runs = FRAMES[kind], []
@@ -121,16 +121,16 @@ STARTS = {
 
 
 def unread(path, kind):
-    """Why soundfile does not read all of a file, in words; "" if it does."""
+    """The reason why soundfile reads only a part of a file, in words; "" if it reads all."""
     if len(parts(path, kind)) > 1:
         return "is damaged, or joins several files"
     return "holds more sound than its header announces" if sound_bytes(path, kind) else ""
 
 
 def misread(path, file, found):
-    """Why soundfile does not read all of a file or reads it at wrong times, in words; "" if it reads it correctly.
+    """The reason why soundfile reads only a part of a file, or at wrong times, in words; "" if it reads it correctly.
 
-    file: what soundfile reports of it; found: its `parts`, which soundfile reads separately for Ogg and FLAC.
+    file: its `SoundFile`; found: its `parts`, which soundfile reads separately for Ogg and FLAC.
     """
     if file.format == "OGG":
         return fault_of_ogg(path)
@@ -142,7 +142,7 @@ def misread(path, file, found):
 
 
 def begins_within(path):
-    """Whether the first frame of a FLAC file does not have the number 0, because it was cut from another file."""
+    """Whether the first frame of a FLAC file has a number other than 0, because the file was cut from another."""
     with mapped(path) as content:
         position, last = content.find(b"fLaC") + 4, False
         while not last and position + 4 <= len(content):
@@ -155,7 +155,7 @@ def begins_within(path):
 
 
 def is_cut(file, length):
-    """Whether a file announces more than the `length` samples that could be read, because its end is missing.
+    """Whether a file announces more samples than the `length` that could be read, because its end is missing.
 
     file: open in soundfile. All forms of WAV, AIFF, AU, SVX and MP3 with a header announce their length. `parts` finds
     the missing end of Ogg and of MP3 frames; for a cut FLAC or CAF file soundfile raises an error.
@@ -163,7 +163,7 @@ def is_cut(file, length):
     if file.format in ("FLAC", "OGG"):
         return False
     if file.format in MP3:
-        counted_too = 2 * 1152  # some encoders count the frames of the header and of the tag
+        counted_too = 2 * 1152  # some encoders also count the frames of the header and of the tag
         return not is_estimated(file.name, file.format) and length < file.frames - counted_too
     sizes = re.search(
         r"^ *(?:data|SSND|BODY|riff|Riff size|Data Size) *: (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE

@@ -1,1 +1,1 @@
-"""The paper's networks, and what can be done with a trained one (paper, section 3.1)."""
+"""The paper's networks: building, saving, prediction, acceleration and export (paper, section 3.1)."""

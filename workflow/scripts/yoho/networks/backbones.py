@@ -1,9 +1,9 @@
 """Backbones: modules that map log-mel windows to feature maps (paper, section 3.1 and Figures 1-3).
 
-The paper's map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. Their convolutions pad as
-TensorFlow's "same" does, with which the paper's networks were built.
+The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
+TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper. `find_backbone` also knows the networks of timm by name.
+BACKBONES holds a record for each backbone of the paper. `find_backbone` also finds the networks of timm by name.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,7 @@ from yoho import InputError
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation without gamma, since the next convolution can scale as well; epsilon is 1e-4.
-
-    The weight is a buffer of ones and is not trained.
-    """
+    """Batch normalisation with epsilon 1e-4. Its weight (gamma) stays 1, because the next convolution can scale."""
 
     def __init__(self, channels):
         super().__init__(channels, eps=1e-4)
@@ -75,9 +72,9 @@ class MobileNet(nn.Sequential):
 
 
 class VGGish(nn.Sequential):
-    """VGGish (paper, section 3.1.3; Hershey et al. 2017): six 3x3 convolutions with ReLU, and poolings.
+    """VGGish (paper, section 3.1.3; Hershey et al. 2017): six 3x3 convolutions with ReLU, five poolings.
 
-    The published network has four poolings, which leave a map of 17 x 3. A fifth one reduces it to 9 x 2.
+    The published network has four poolings, which leave a map of 17 x 3. The fifth reduces it to 9 x 2.
     """
 
     layout = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", "pool")
@@ -97,8 +94,8 @@ class VGGish(nn.Sequential):
 class LinearVGGish(nn.Sequential):
     """VGGish as released: a stack of 13 3x3 convolutions, then ReLU, batch norm and dropout.
 
-    Without activations in between, the stack is one linear map, and its depth adds nothing. The released code
-    also has a convolution before these whose output it never uses; it is left out.
+    Without activations in between, the stack is one linear map, and its depth adds nothing. Before it, the released
+    code has another convolution whose output is never used; it is left out here.
     """
 
     layout = ((2, 64), (1, 128), (2, 128), (1, 256), (1, 256), (2, 256), *[(1, 512), (1, 512), (2, 512)] * 2, (1, 128))
@@ -115,7 +112,7 @@ class LinearVGGish(nn.Sequential):
 def timm_backbone(name, pretrained):
     """A convolutional network of timm up to its last feature map.
 
-    Where timm supports it, the network pads as TensorFlow does and has a stochastic depth of 0.2.
+    If timm supports it, the network pads as TensorFlow does and has a stochastic depth of 0.2.
     Raises InputError if timm cannot build it or cannot get its pretrained weights.
     """
     options = {"drop_path_rate": 0.2, "pad_type": "same"}
@@ -136,10 +133,10 @@ def timm_backbone(name, pretrained):
 
 @dataclass(frozen=True)
 class Backbone:
-    """What the workflow must know of a backbone.
+    """A backbone's properties.
 
-    build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, which also decides where
-    a mask can be; divisor: what the released code divides the decibels by (Keras's EfficientNet begins with
+    build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, in which a mask can also
+    be placed; divisor: the number by which the released code divides the decibels (Keras's EfficientNet begins with
     Rescaling(1 / 255)); front_end: name of the only front end that the backbone fits, or None if it fits all.
     """
 
@@ -175,7 +172,7 @@ def check_front_end(name, front_end):
 class Padded(nn.Module):
     """A network whose input is padded to whole strides, half before and half after, as "same" pads.
 
-    This is for networks such as ConvNeXt, which cut their input into patches and drop an incomplete last patch.
+    Networks such as ConvNeXt need it: they cut their input into patches and drop an incomplete last patch.
     """
 
     def __init__(self, network, stride):
@@ -189,9 +186,9 @@ class Padded(nn.Module):
 
 
 def build_backbone(name, pretrained, frames, n_mels, bins):
-    """The module of a backbone, and the shape of its map of one window: (1, channels, bins, bands).
+    """A backbone's module, and the shape of the feature map of one window: (1, channels, bins, bands).
 
-    Raises InputError, with the reason, for an unknown name and for a network whose map has another shape.
+    Raises InputError for an unknown name and for a network whose map has another shape.
     """
     candidates = [find_backbone(name).build(pretrained)]
     if name not in BACKBONES:

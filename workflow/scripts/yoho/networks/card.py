@@ -1,4 +1,4 @@
-"""The model card: what `model.json` says about a network in words and scores."""
+"""The model card: the description of a network in `model.json`, in words and scores."""
 
 from yoho.provenance import commit, device_name
 
@@ -19,8 +19,8 @@ CODE_LICENCE = "MIT"
 def model_card(event_labels, data, windows, sample_rate):
     """The model card: {"about", "use", "data", "licence", "limits"}.
 
-    data: what the network was trained on, with the texts `licence` and `limit` of the source of its recordings;
-    windows: the config's; sample_rate: Hz.
+    data: a description of the training data, with the texts `licence` and `limit` of its source; windows: the
+    config's; sample_rate: Hz.
     """
     return {
         "about": ABOUT,
@@ -38,11 +38,11 @@ def model_card(event_labels, data, windows, sample_rate):
 
 
 def card_scores(scores):
-    """The F1 of a table of scores as `sed_eval_scores` gives it: {"overall" or class: segment_f1 and event_f1}."""
+    """The F1 in a table of scores from `sed_eval_scores`: {"overall" or class: segment_f1 and event_f1}."""
     return scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
 
 
 def made_with(device, *packages):
-    """What made a network: the workflow's commit, the device's name and the versions of some imported packages."""
+    """The workflow's commit, the device's name and the versions of some imported packages."""
     versions = {package.__name__: str(package.__version__) for package in packages}
     return {"commit": commit(), "device": device_name(device), "versions": versions}

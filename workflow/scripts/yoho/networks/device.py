@@ -11,9 +11,10 @@ from yoho import InputError
 def choose_device(name, deterministic, search=True):
     """The torch device for "auto" (a GPU if there is one), "cpu" or "cuda"; sets how a GPU computes.
 
-    On a GPU, TF32 is switched off, which PyTorch uses for float32 convolutions by default. deterministic: the same seed
-    gives the same bytes on a GPU, as it always does on a CPU. search: cuDNN times its algorithms for each batch size
-    unless `deterministic` forbids it; this pays when many batches have the same size.
+    TF32, which PyTorch uses by default for float32 convolutions on a GPU, is switched off.
+    deterministic: whether the same seed gives the same bytes on a GPU, as it always does on a CPU; search: whether
+    cuDNN times its algorithms for each batch size, which `deterministic` prevents. Searching pays if many batches have
+    the same size.
     Raises InputError for "cuda" without a GPU.
     """
     present = torch.cuda.is_available()
@@ -26,7 +27,7 @@ def choose_device(name, deterministic, search=True):
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS reads it when it starts.
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # None is read here.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # No uninitialised memory is read.
     return torch.device("cuda")
 
 

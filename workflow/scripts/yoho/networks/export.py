@@ -18,8 +18,8 @@ OPSET = 18  # the oldest that PyTorch's exporter writes without conversion
 class LogMelLayer(nn.Module):
     """Log-mel features of separate windows: (windows, samples) to (windows, frames, n_mels) in dB, float32.
 
-    It repeats the front end `LogMel` with operations that ONNX has, in double precision up to the mel power: in single
-    precision a band far below a loud tone is off by 0.002 dB instead of 0.0001 dB, and the time is the same.
+    It repeats the front end `LogMel` with operations of ONNX, in double precision up to the mel power. Single precision
+    takes as long, and its error in a band far below a loud tone is 0.002 dB instead of 0.0001 dB.
     """
 
     def __init__(self, front_end):
@@ -33,13 +33,13 @@ class LogMelLayer(nn.Module):
     def forward(self, waveform):
         peak = waveform.abs().amax(dim=1, keepdim=True)
         scaled = (waveform / torch.where(peak < SILENCE, 1.0, peak)).double()
-        # With this padding, the frame centred on a sample begins at that sample's number.
+        # The frame centred on sample n of the window begins at position n of the padded window.
         padded = functional.pad(scaled, (self.n_fft // 2, self.n_fft - self.n_fft // 2))
         spectra = torch.stft(
             padded, self.n_fft, self.hop_length, window=self.taper, center=False, return_complex=True
         ).transpose(1, 2)
         power = torch.view_as_real(spectra).square().sum(dim=-1) @ self.mel
-        # librosa limits a scaled window to at least -100 dB.
+        # As in librosa, no level is below -100 dB.
         decibels = 10 * torch.log10(power.float().clamp(min=1e-10))
         return torch.maximum(decibels, decibels.amax(dim=(1, 2), keepdim=True) - self.top_db)
 
@@ -59,7 +59,7 @@ def export(folder, target):
     # Two windows, because the exporter takes a dimension of 1 for a constant.
     waveform = torch.zeros(2, front_end.size(windows["length"]))
     whole = nn.Sequential(features, folded(network, features(waveform))).eval()
-    with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own code.
+    with warnings.catch_warnings(action="ignore"):  # The exporter warns about its own code.
         program = torch.onnx.export(
             whole,
             (waveform,),

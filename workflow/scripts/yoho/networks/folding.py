@@ -1,4 +1,4 @@
-"""Folding: a batch norm that follows a convolution becomes part of it, if a test shows that the outputs stay."""
+"""Folding: a batch norm becomes part of the convolution before it, if a test shows that the outputs stay the same."""
 
 import copy
 from collections import Counter
@@ -19,15 +19,16 @@ NORMS = (nn.BatchNorm2d, BatchNorm, BatchNormAct2d)
 # Largest allowed difference between two forms of a network, in standard deviations of the values. Outputs are in
 # [0, 1], so their deviation is at most 0.5, and times differ by at most 0.0025 of a bin, less than a millisecond.
 # Rounding caused up to 0.00003 in the paper's networks trained on two datasets, and up to 0.001 in most untrained
-# networks; wrong pairs caused 2 to 70. A network with larger rounding errors is not folded: it is slower, but correct.
+# networks; folding into a wrong convolution caused 2 to 70. A network whose rounding errors exceed the limit is not
+# folded: it is slower, but correct.
 TOLERANCE = 0.005
 
 
 def folded(network, example):
     """A copy of a network in evaluation mode, with batch norms folded into the convolutions before them.
 
-    The copy computes the same a tenth faster. If `proved` finds a difference, all batch norms stay as they were.
-    example: windows of which only the shape and the device matter.
+    The copy computes the same outputs a tenth faster. If `proved` finds a difference, all batch norms stay unchanged.
+    example: windows; only their shape and device matter.
     """
     if example.device.type != "cpu":  # With TF32 on a GPU the comparison would mean nothing.
         return folded(copy.deepcopy(network).cpu(), example.cpu()).to(example.device)
@@ -50,7 +51,7 @@ def folded(network, example):
 class Use(NamedTuple):
     """How a network uses a convolution.
 
-    before, after: shapes of its input and its output; reader: name of the module that alone reads its output, or None.
+    before, after: shapes of its input and its output; reader: name of the only module that reads its output, or None.
     """
 
     before: torch.Size
@@ -74,30 +75,30 @@ class Reads(TorchDispatchMode):
 
 
 def traced(network, windows, readers):
-    """Run a network on windows: how it uses its convolutions, {name: Use}, and its `map_and_outputs`.
+    """Run a network on windows; returns how it uses its convolutions, {name: Use}, and its `map_and_outputs`.
 
     readers: types of module to look for after a convolution. A module is a convolution's reader if no other operation
-    reads the convolution's output; a sum in place is such an operation. Convolutions and readers are considered only if
-    they are called once, if nothing else reads their tensors, and if they have exactly one name, under which they can
-    be replaced. Convolutions that may change their weights before use (weight standardisation) are not considered.
+    reads the convolution's output; a sum in place counts as an operation. Convolutions and readers are considered only
+    if they are called once, if nothing else reads their tensors, and if they have exactly one name, under which they
+    can be replaced. Only the types CONVOLUTIONS are considered: others may change their weights before use.
     """
     modules = list(network.named_modules(remove_duplicate=False))
     names = Counter(module for _, module in modules)
-    calls, shapes, given, read_by, reads, hooks = Counter(), {}, {}, {}, Reads(), []
+    calls, shapes, produced, read_by, reads, hooks = Counter(), {}, {}, {}, Reads(), []
 
     def note_convolution(name, _, inputs, output):
         calls[name] += 1
         shapes[name] = inputs[0].shape, output.shape
-        given[id(output)] = name, output  # Keeping the tensor keeps its id from being used again.
+        produced[id(output)] = name, output  # While the tensor is kept, no other tensor can get its id.
         reads.count[id(output)] = 0
 
     def note_reader(name, _, inputs, output):
         calls[name] += 1
-        conv, _ = given.get(id(inputs[0]), (None, None))
+        conv, _ = produced.get(id(inputs[0]), (None, None))
         if conv is not None and reads.count[id(inputs[0])] == 1:
             read_by[conv] = name
             if output is inputs[0]:  # An activation in place: later operations read its output.
-                del given[id(output)]
+                del produced[id(output)]
 
     notes = dict.fromkeys(readers, note_reader) | dict.fromkeys(CONVOLUTIONS, note_convolution)
     for name, module in modules:
@@ -107,7 +108,7 @@ def traced(network, windows, readers):
         computed = map_and_outputs(network, windows)
     for hook in hooks:
         hook.remove()
-    for conv, output in given.values():
+    for conv, output in produced.values():
         if reads.count[id(output)] > 1:
             read_by.pop(conv, None)
 
@@ -116,13 +117,13 @@ def traced(network, windows, readers):
         tensors = *module.parameters(recurse=False), *module.buffers(recurse=False)
         return calls[name] == 1 and all(reads.count[id(tensor)] <= 1 for tensor in tensors)
 
-    readers = {conv: reader for conv, reader in read_by.items() if once(reader)}
-    return {name: Use(*shapes[name], readers.get(name)) for name in shapes if once(name)}, computed
+    reader_of = {conv: reader for conv, reader in read_by.items() if once(reader)}
+    return {name: Use(*shapes[name], reader_of.get(name)) for name in shapes if once(name)}, computed
 
 
 @torch.no_grad()
 def map_and_outputs(network, windows):
-    """What a network computes from windows: the feature map that enters its head, and its outputs."""
+    """The feature map of windows that enters a network's head, and the network's outputs."""
     maps = []
     with network.head.register_forward_pre_hook(lambda _, inputs: maps.append(inputs[0])):
         outputs = network(windows)

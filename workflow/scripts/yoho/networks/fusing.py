@@ -18,10 +18,10 @@ ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}  # oneDNN's names
 
 
 def fused(network, windows, coarse):
-    """A copy of a folded network in which each convolution includes the activation that alone reads its output.
+    """A copy of a folded network in which each convolution includes the activation that is its output's only reader.
 
-    windows: an example, which is sent through the network to find these activations; coarse: maps of at most so many
-    frames are computed in bfloat16.
+    windows: an example, with which these activations are found; coarse: maps of at most so many frames are computed in
+    bfloat16.
     """
     fast = copy.deepcopy(network)
     for name, (before, after, reader) in traced(network, windows, ACTIVATIONS)[0].items():
@@ -40,8 +40,8 @@ def fused(network, windows, coarse):
 class FusedConvolution(nn.Module):
     """A convolution and its activation in one call of oneDNN, with weights laid out in advance, as torch.compile does.
 
-    activation: its name in oneDNN, or "none"; before, after: shapes of the convolution's input and output, of which
-    the first number (windows) is not used.
+    activation: its name in oneDNN, or "none"; before, after: shapes of the convolution's input and output, whose first
+    number (windows) is not used.
     """
 
     def __init__(self, conv, activation, before, after, dtype):
@@ -49,7 +49,7 @@ class FusedConvolution(nn.Module):
         self.activation, self.dtype, self.geometry = activation, dtype, (conv.stride, conv.dilation, conv.groups)
         self.padding, weight, bias = conv.padding, conv.weight.detach(), conv.bias
         if isinstance(conv, Conv2dSame):
-            # TensorFlow pads uneven amounts more at the end. A zero in front of the kernel makes both sides equal.
+            # TensorFlow pads an odd amount with one more at the end. A zero before the kernel makes both sides equal.
             steps = zip(after[2:], conv.stride, conv.kernel_size, before[2:])
             both = [max((count - 1) * step + wide - size, 0) for count, step, wide, size in steps]
             self.padding = tuple(-(-size // 2) for size in both)

@@ -4,14 +4,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-# Where a mask can be: on the backbone's output (as in the paper), in the middle of the neck, before the head.
+# Positions of a mask: on the backbone's output (as in the paper), in the middle of the neck, before the head.
 POSITIONS = ("backbone", "middle", "head")
 
 
 class Mask(nn.Module):
     """Multiply a feature map (batch, channels, frames, bands) by a weight for each place in time and frequency.
 
-    The weights come from the map itself, by 1x1 convolutions down to one channel and a sigmoid.
+    The weights are computed from the map itself, by 1x1 convolutions down to one channel and a sigmoid.
     """
 
     def __init__(self, channels, widths=(64, 16, 8), dropout=0.5):

@@ -11,7 +11,7 @@ NECK = (512, 256, 128)  # channels of the YOHO blocks
 
 
 class Network(nn.Module):
-    """Map log-mel windows (batch, frames, mel bands) in dB to events (batch, bins, 3 * classes) in [0, 1].
+    """Map log-mel windows (batch, frames, mel bands) in dB to outputs (batch, bins, 3 * classes) in [0, 1].
 
     backbone: a name in BACKBONES or of a network of timm; mask: one of `mask_positions`; masking: a name in MASKS.
     The last map (9 x 2 x C) is reshaped to 9 x 2C; a Conv1D with kernel 1 and a sigmoid give [presence, start, end]
@@ -28,7 +28,7 @@ class Network(nn.Module):
             raise InputError(f"masking {masking!r}: unknown; choose {', '.join(MASKS)}")
         record = find_backbone(backbone)
         self.divisor = record.divisor
-        # The features' mean and standard deviation over the training data as described; 0 and `divisor` as released.
+        # As described: mean and standard deviation of the training features. As released: 0 and `divisor`.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.backbone, (_, channels, _, bands) = build_backbone(backbone, pretrained, frames, n_mels, bins)
@@ -47,7 +47,7 @@ class Network(nn.Module):
         self.train()
 
     def standardise(self, mean, deviation):
-        """Set what is subtracted from the features and what they are then divided by (dB)."""
+        """Set the mean that is subtracted from the features and the deviation that then divides them (dB)."""
         self.mean.fill_(mean)
         self.deviation.fill_(deviation)
 
@@ -60,5 +60,5 @@ class Network(nn.Module):
 
 
 def mask_positions(backbone):
-    """Where a network with this backbone can have a mask; without a neck, only on the backbone's output."""
+    """The possible positions of a mask in a network with this backbone, and "none"."""
     return ("none", *POSITIONS) if find_backbone(backbone).neck else ("none", POSITIONS[0])

@@ -13,8 +13,8 @@ def predict(network, features, *, device, batch_size=256, augment=None):
     """Outputs (windows, bins, 3 * classes), on the CPU, for features (windows, frames, mel bands).
 
     They are always computed in float32, so that scores do not depend on the precision of the training.
-    features: a tensor, or an object that can be indexed and split like one; augment: called with each batch before the
-    network is; device: where the network is.
+    features: a tensor, or an object that can be indexed and split like one; augment: applied to each batch before the
+    network; device: the network's.
     """
     with cudnn_with(benchmark=False):  # Timing cuDNN's algorithms for every batch size takes longer than it saves.
         # On a GPU folding takes longer than it saves.

@@ -15,7 +15,7 @@ from yoho.networks.network import Network
 def save_network(weights, description, folder):
     """Write both files, from which `load_network` restores the network.
 
-    weights: its `state_dict`; description: what `model.json` holds, with the arguments of `Network` as "network".
+    weights: its `state_dict`; description: content of `model.json`, with the arguments of `Network` as "network".
     """
     weights = save({name: tensor.contiguous() for name, tensor in weights.items()})
     write_whole(Path(folder, "weights.safetensors"), weights)

@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 def network_size(network, frames, n_mels):
     """Shapes, parameters (all, trainable) and multiply-accumulates per window, counted by running one window.
 
-    All parameters are those that Keras counts: with the moving statistics of batch norms and the frozen convolution of
-    the released mask.
+    As in Keras, all parameters include the moving statistics of batch norms and the frozen convolution of the released
+    mask.
     """
     trainable = sum(parameter.numel() for parameter in network.parameters())
     kept = ("running_mean", "running_var", "copies")

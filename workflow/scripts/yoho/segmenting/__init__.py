@@ -1,1 +1,1 @@
-"""Segmenting: a trained network finds which classes sound when in any audio."""
+"""Segmenting: a trained network finds when each of its classes sounds in any audio."""

@@ -1,4 +1,4 @@
-"""The choice of a trained network if the user names none."""
+"""Choose a trained network if the user names none."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from yoho import InputError
 
-# Origins of training data, the most likely to resemble the sounds of a user's file first (`Source.origin`).
+# Origins of training data (`Source.origin`). The first is likely to resemble a user's files most, the last least.
 ORIGINS = ("your own recordings", "a collection's recordings", "built-in recordings")
 UNKNOWN = "recordings of an unknown source"
 
@@ -26,16 +26,16 @@ class TrainedRun(NamedTuple):
 
     @property
     def rank(self):
-        """Rank of its data, lowest first. Variants of a dataset come last: they serve comparisons only."""
+        """Rank of its data, lowest first. Variants of datasets, which serve comparisons only, come after datasets."""
         return (*ORIGINS, UNKNOWN).index(self.origin), "-" in self.data, -self.time
 
 
 def best_run(results):
     """The network to use if none is named: (its run's folder, the reason).
 
-    results: the folder of results. F1 is comparable only between networks that were validated on the same data. So
-    networks trained on the user's recordings come first, then those trained on other real recordings; of several such
-    datasets, the one trained last; of its runs, the one with the highest validation F1.
+    results: the folder of results. F1 is comparable only between networks that were validated on the same data.
+    Therefore the origin of the data decides first, in the order of ORIGINS. Of the datasets of one origin, the one that
+    was trained last is used, and of its runs the one with the highest validation F1.
     Raises InputError if there is no trained network.
     """
     runs = sorted(trained_runs(results), key=lambda run: run.rank)

@@ -1,4 +1,4 @@
-"""Segment audio files, folders or a stream, as the command line asks for; the rule `segment` uses the same function."""
+"""The command that segments audio files, folders or a stream. The rule `segment` uses the same functions."""
 
 import argparse
 import os
@@ -28,7 +28,7 @@ class Options:
     weights: a run's folder; form: a key of FORMS; output: the folder that gets a file of events for each audio file,
     None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
     reference: a file of true events for the pages; classes: the classes to report, None: all; threshold, decoding: see
-    `Segmenter`; jobs: number of processes, 0: as many as pay off.
+    `Segmenter`; jobs: number of processes, 0: chosen by the number of files.
     """
 
     weights: str
@@ -47,7 +47,7 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """What became of a file: its events as text for standard output, an error or None, and warnings."""
+    """The result for a file: its events as text for standard output, an error or None, and warnings."""
 
     text: str
     error: str | None
@@ -58,7 +58,7 @@ def segment_files(paths, options):
     """Segment audio files and those in folders; returns (number of segmented files, number of failures).
 
     Every failure and every warning is one line on standard error.
-    Raises InputError if nothing can be segmented because of the options.
+    Raises InputError if the options do not fit the files or the network.
     """
     files, problems = find_audio(paths)
     for problem in problems:
@@ -102,8 +102,8 @@ def print_outcomes(files, outcomes, options):
 
 
 def try_file(file, name, reference, options):
-    """The `Outcome` of `segment_file`, whose exceptions become one line each, so that other files are segmented."""
-    text = error = None
+    """The `Outcome` of `segment_file`. An exception becomes one line, so that the other files are still segmented."""
+    text, error = "", None
     with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
         try:
             text = segment_file(file, name, reference, options)
@@ -119,14 +119,13 @@ def try_file(file, name, reference, options):
     for other in caught:
         if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
-    return Outcome(text or "", error, list(dict.fromkeys(messages)))  # a page reads the file again, and warns again
+    return Outcome(text, error, list(dict.fromkeys(messages)))  # once each: for a page, the file is read twice
 
 
 def segment_file(file, name, reference, options):
     """Segment a file and write its events and its page; returns the text for standard output.
 
-    name: of the file in the output, relative to the output folder; reference: table of true events for the page, or
-    None.
+    name: the file's name in the output; reference: table of true events for the page, or None.
     """
     segmenter, form, classes = options.segmenter(), FORMS[options.form], options.classes
     duration, events = segmenter.file(file)
@@ -161,7 +160,7 @@ def segment_stream(stream, options, *, encoding, channels, rate):
 
 def command_line():
     """The parser of the command line."""
-    parser = argparse.ArgumentParser(description="Find which classes sound when in audio files, by a trained network.")
+    parser = argparse.ArgumentParser(description="Find when classes sound in audio files, with a trained network.")
     add = parser.add_argument
     add("paths", nargs="+", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
     add("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
@@ -169,13 +168,13 @@ def command_line():
     add(
         "--threshold",
         type=threshold,
-        help="presence, 0 to 1, from which on a class sounds, or 'tuned' for each class's tuned threshold "
-        "(default: the threshold of the network's scores)",
+        help="lowest presence (0 to 1) at which a class counts as sounding, or 'tuned' for a tuned threshold of each "
+        "class (default: the threshold with which the network was scored)",
     )
-    add("--decoding", choices=DECODINGS, help="as in the paper, or averaged over overlapping windows")
+    add("--decoding", choices=DECODINGS, help="bins as in the paper, or averages over overlapping windows")
     add("--format", dest="form", choices=FORMS, default="text", help="format of the events (default: text)")
-    add("--output", metavar="FOLDER", help="write a file of events for each audio file to this folder")
-    add("--page", action="store_true", help="write an HTML page to listen to for each file")
+    add("--output", metavar="FOLDER", help="for each audio file, write a file of events to this folder")
+    add("--page", action="store_true", help="for each file, write an HTML page to listen to")
     add("--reference", metavar="FILE", help="true events to show on the page: lines start,end,class or a table")
     add("--jobs", type=int, default=0, help="number of processes (default: chosen by the number of files)")
     add = parser.add_argument_group("raw PCM on standard input").add_argument

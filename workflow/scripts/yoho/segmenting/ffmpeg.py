@@ -1,4 +1,4 @@
-"""Mono blocks of a file that an installed ffmpeg decodes."""
+"""Mono blocks of a file, decoded by an installed ffmpeg."""
 
 import json
 import re
@@ -15,11 +15,11 @@ from yoho.audio import BLOCK, mono_blocks, warn
 from yoho.containers.parts import is_cut
 from yoho.segmenting.samples import pcm_frames
 
-# Fills gaps between timestamps with silence. Those of Vorbis are off by up to a block: with less than 46 ms of
-# tolerance, whole files are torn.
+# This filter fills gaps between timestamps with silence. Timestamps of Vorbis are off by up to a block, so that a
+# tolerance of less than 46 ms would tear intact files.
 KEEP_TIMES = "aresample=async=1:min_hard_comp=0.05"
 REMARKED = 0.1  # s: longer silence that replaces lost sound is reported
-# Containers whose time begins at 0, whenever their first track does; a broadcast (TS) may begin at any hour.
+# Containers whose time begins at 0, even if their first track begins later; a broadcast (TS) may begin at any time.
 BEGIN_AT_ZERO = ("mov", "matroska")
 
 # Messages of ffmpeg's log: errors, and silence that was added.
@@ -35,17 +35,17 @@ def ffmpeg_installed():
 def ffmpeg_blocks(path, part, file, warn_once):
     """Yield the sample rate, and then mono blocks, of a file or one `Part` of it.
 
-    The sound keeps its times: gaps become silence. part: None for the whole file; file: what soundfile reports of the
-    whole file, or None if it cannot read it; warn_once: called with each fault.
+    The sound keeps its times: gaps become silence. part: None for the whole file; file: the whole file's `SoundFile`,
+    or None if soundfile cannot read it; warn_once: called with each fault.
     """
-    # "file:" keeps ffmpeg from taking any name for an address, and the whitelist from opening addresses in a file.
+    # Without "file:" ffmpeg could take a name for an address; without the whitelist it could open addresses in a file.
     source = f"file:{path}" if part is None else f"subfile,,start,{part.start},end,{part.end},,:file:{path}"
     number, begins = default_track(path) if part is None else (0, 0.0)
     command = ["ffmpeg", "-nostdin", "-nostats", "-hide_banner", "-loglevel", "level+verbose"]
     command += ["-protocol_whitelist", "file,pipe,subfile", "-i", source, "-map", f"0:a:{number}"]
     command += ["-af", KEEP_TIMES, "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
     length = 0
-    # ffmpeg's messages go to a file, because a pipe that nobody reads meanwhile would block ffmpeg once it is full.
+    # ffmpeg's messages go to a file, because a pipe could fill up unread and block ffmpeg.
     with tempfile.TemporaryFile() as log, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log) as process:
         try:
             header = process.stdout.read(24)
@@ -77,9 +77,9 @@ def ffmpeg_blocks(path, part, file, warn_once):
 
 
 def default_track(path):
-    """The number of a file's default audio track, otherwise of its first one, and when its sound begins (s).
+    """The number of a file's default audio track, or of its first one, and the time (s) at which its sound begins.
 
-    Warns if there are other tracks. Raises InputError if there is none.
+    Warns if there are other tracks. Raises InputError if there is no track.
     """
     entries = "format=format_name,start_time:stream=start_time:stream_disposition=default"
     command = ["ffprobe", "-loglevel", "error", "-protocol_whitelist", "file,pipe", "-of", "json"]

@@ -1,10 +1,10 @@
-"""Inference: windows of a signal to a network's outputs, on every core, as fast as possible without changing them.
+"""Inference: a network's outputs for windows of a signal, computed on every core and as fast as their accuracy allows.
 
 The precision "plain" is the reference: features in double precision, the network in single precision as trained. Other
 precisions compute both in single precision and fuse each activation into the convolution before it. "mixed" also
-computes the convolutions of coarse maps, which do most of the arithmetic, in bfloat16: see COARSE. In fine maps
+computes the convolutions of coarse maps, which do most of the arithmetic, in bfloat16: see COARSE. For fine maps
 bfloat16 is too inaccurate: in YOHO's first convolution alone it changes three of a thousand bin decisions. A fused
-network is used only if it is `proved`, in single precision, to compute the same as the plain one.
+network is used only if it is `proved`, in single precision, to agree with the plain one.
 """
 
 import time
@@ -39,7 +39,7 @@ class Predictor:
         precision = fastest(device, arguments) if precision == "auto" else precision
         self.network, self.precision = prepared(network, arguments, device, precision)
         self.feature_precision = "double" if precision == "plain" else "single"
-        # One thread of torch each, or they would wait for each other after every layer.
+        # Each thread uses a single thread of torch. Shared threads would wait for each other after every layer.
         self.pool = ThreadPoolExecutor(threads, initializer=partial(torch.set_num_threads, 1))
 
     def __call__(self, samples, first):
@@ -70,10 +70,7 @@ class Predictor:
 
 
 def prepared(network, arguments, device, precision):
-    """The network as it computes fastest in a precision, and the precision that it then has.
-
-    arguments: of `Network`.
-    """
+    """The form of a network that is fastest in a precision, and the precision of that form; arguments: of `Network`."""
     if precision == "mixed" and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         raise InputError("precision mixed: this processor cannot compute in bfloat16")
     if precision == "plain":

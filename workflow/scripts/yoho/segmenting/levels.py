@@ -1,6 +1,6 @@
 """Levels of a signal to be segmented: removal of a constant offset, and detection of silent bins.
 
-Silence must be detected because each window is scaled to peak 1, so that a network takes the faintest noise for sound.
+Silence must be detected because each window is scaled to peak 1, which makes even the faintest noise loud.
 """
 
 import numpy as np
@@ -9,14 +9,14 @@ from scipy.signal import butter, lfilter, lfilter_zi
 CELL = 0.01  # s: step in which the offset is tracked; tracking it sample by sample would take longer
 
 STEP = 2.0**-16  # half a step of 16 bits, which is the step of the mean of two 16-bit channels
-FAINT = 0.1  # floats that stay below this peak (-20 dBFS) may have been scaled, so that the limit of silence scales too
+FAINT = 0.1  # floats that stay below this peak (-20 dBFS) may have been scaled; the limit of silence then scales too
 
 
 def offset_removed(blocks, rate, cutoff):
-    """Yield (block, block without offset) for a signal given as blocks (samples,) float32, which are cut differently.
+    """Cut a signal, given as blocks (samples,) float32, into new blocks; yield (block, block without offset).
 
     The offset is the signal after a first-order low-pass at `cutoff` Hz (None: no offset is removed). The filter starts
-    from the mean of the first second, so that a constant signal becomes zeros. How the blocks are cut does not matter.
+    from the mean of the first second, so that a constant signal becomes zeros. The cuts do not affect the result.
     """
     if cutoff is None:
         yield from ((block, block) for block in blocks)
@@ -41,7 +41,7 @@ def offset_removed(blocks, rate, cutoff):
 
 
 def cut_to_cells(blocks, cell, least):
-    """Yield the same samples in blocks of whole cells, the first of at least `least` samples; the last has the rest."""
+    """Yield the samples in blocks of whole cells, the first of at least `least` samples, and then the rest."""
     waiting, held = [], 0
     for block in blocks:
         waiting.append(block)
@@ -76,7 +76,7 @@ class Silence:
         return 1.0 if self.stepped else self.loudest if self.loudest > 1 else min(1.0, self.loudest / FAINT)
 
     def __call__(self, samples, first, size, bins):
-        """Which bins are silent, (windows, bins) bool: all their samples are within the limit around their mean.
+        """Whether each bin is silent, (windows, bins): all its samples lie within the limit around their mean.
 
         samples: (samples,), with their offset; first: first sample of each window, ascending, (windows,); size: samples
         in a window. Bins past the signal's end are silent.

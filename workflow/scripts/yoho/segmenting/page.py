@@ -33,8 +33,8 @@ SELF_CONTAINED = 600 * 48_000  # samples up to which a page holds its audio: ten
 TAIL = 2**16  # samples of silence after the audio: Chromium cannot always seek to the last frames of a FLAC file
 TRUTH = "true"  # name of the track of true events
 
-# The log-mel picture is a display whose size follows the recording's length and rate; no network ever sees it, so that
-# it is not the front end's.
+# The log-mel picture is for display only: its size follows the recording's length and rate, and it is computed here
+# instead of by a network's front end.
 COLUMNS = 2048  # maximum width of the picture
 BANDS = 80  # maximum number of mel bands
 RANGE = 80  # dB that the colours span
@@ -68,10 +68,10 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
     tracks: {name: table of events}, in the order of display; each table has onset, offset (s), event_label and
     optionally score in [0, 1]. The track named TRUTH holds the true events.
     event_labels: classes in the order of their lanes; classes that only the tables contain are added.
-    title: the default is the file's name.
+    title: None for the file's name.
     The audio is mixed to mono. If it has more than `self_contained` samples, it is written to NAME.page.flac beside
     NAME.html; a name that would become too long is shortened. Memory use does not depend on the recording's length.
-    Raises InputError if the audio cannot be read, or is itself the file that would be written beside the page.
+    Raises InputError if the audio cannot be read, or if the file beside the page would replace it.
     """
     target, audio = Path(target), Path(audio)
     beside = named_after(target.with_suffix(""), ".page.flac")

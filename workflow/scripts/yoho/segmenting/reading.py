@@ -1,4 +1,4 @@
-"""Mono blocks of an audio file that soundfile or an installed ffmpeg reads, whole, joined or damaged."""
+"""Mono blocks of an intact, joined or damaged audio file, read by soundfile or an installed ffmpeg."""
 
 import io
 import os
@@ -38,7 +38,7 @@ def resampled_audio(path, sample_rate):
 
 
 def open_audio(path):
-    """Open a file that soundfile or an installed ffmpeg reads. The blocks of its `Audio` are read later, as needed.
+    """The `Audio` of a file that soundfile or an installed ffmpeg reads. Its blocks are read later, as needed.
 
     soundfile reads intact files of the formats that it knows, ffmpeg the rest. If a file is cut or damaged, the blocks
     hold everything that can be read, each part at its time, and the first fault is an AudioWarning. Raises InputError,
@@ -82,9 +82,9 @@ def open_audio(path):
 
 
 def known_to_soundfile(path):
-    """What soundfile reports of a file, closed; None if it cannot read it.
+    """The closed `SoundFile` of a file; None if soundfile cannot read it, but an installed ffmpeg may.
 
-    Raises InputError if ffmpeg, which could read it instead, is not installed, or the file is empty.
+    Raises InputError if the file is empty, or if ffmpeg is needed and not installed.
     """
     try:
         file = soundfile.SoundFile(os.fsencode(path))
@@ -99,7 +99,7 @@ def known_to_soundfile(path):
 
 
 class FirstFault:
-    """Warns of a file's first fault only, because that often causes the others."""
+    """Warns of a file's first fault only, which often causes the others."""
 
     def __init__(self, path):
         self.path, self.warned = path, False
@@ -137,7 +137,7 @@ def soundfile_blocks(path, part, file, warn_once):
 
 
 def open_part(path, part, file, warn_once):
-    """Open a file or a part of it in soundfile; as raw PCM if it holds more sound than its header announces."""
+    """Open a file or a part of it with soundfile, as raw PCM if it holds more sound than its header announces."""
     if part is not None:
         return soundfile.SoundFile(ByteRange(path, part.start, part.end))
     if beyond := sound_bytes(path, file.format):

@@ -1,4 +1,4 @@
-"""Mono blocks of samples that are raw PCM from a stream, or an array."""
+"""Mono blocks of raw PCM from a stream, or of an array."""
 
 from functools import partial
 from itertools import chain
@@ -9,7 +9,7 @@ from yoho import InputError
 from yoho.audio import BLOCK, mono_blocks
 from yoho.containers.frames import START, format_of
 
-# Raw PCM by its name in ffmpeg: NumPy's type and full scale.
+# {name of an encoding of raw PCM in ffmpeg: (NumPy's type, full scale)}.
 ENCODINGS = {
     "s16le": ("<i2", 2**15),
     "s32le": ("<i4", 2**31),
@@ -38,7 +38,7 @@ def pcm_blocks(stream, encoding, channels):
 
 
 def pcm_frames(pieces, kind, channels):
-    """Yield blocks (samples, channels) float32, not scaled, of pieces of bytes; kind: NumPy's type of a sample."""
+    """Yield blocks (samples, channels) float32, not yet scaled, of pieces of bytes; kind: NumPy's type of a sample."""
     size, rest = np.dtype(kind).itemsize * channels, b""
     for piece in pieces:
         data = rest + piece
@@ -51,8 +51,8 @@ def pcm_frames(pieces, kind, channels):
 def array_blocks(waveform):
     """Yield mono blocks of an array (samples,) or (samples, channels) of floats or signed whole numbers.
 
-    Raises InputError for another shape or type. 64-bit whole numbers are refused: NumPy makes them of any list, and
-    their full scale is unknown.
+    Raises InputError for another shape or type. 64-bit whole numbers are refused: NumPy makes them from any list of
+    whole numbers, whose full scale is unknown.
     """
     try:
         waveform = np.asarray(waveform)

@@ -1,4 +1,4 @@
-"""Segment audio of any length: a trained network finds which classes sound when (paper, section 1).
+"""Segment audio of any length: a trained network finds when each of its classes sounds (paper, section 1).
 
 >>> segmenter = Segmenter.load("results/builtin/runs/mobilenet-seed_0")
 >>> segmenter(waveform, rate)
@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), with its other times."""
+    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), and the times of the batch."""
 
     outputs: np.ndarray
     onsets: np.ndarray
@@ -71,11 +71,11 @@ class Outputs(NamedTuple):
 
 
 class Segmenter:
-    """Finds the events in audio by a trained network.
+    """Finds the events in audio with a trained network.
 
     predictor: `Predictor` of the network; description: the content of its `model.json`.
-    threshold: presence from which on a class sounds, one number or {event_label: number}; None: the threshold of the
-    run's scores; "tuned": the threshold of each class that was tuned on the run's validation split.
+    threshold: lowest presence at which a class counts as sounding, one number or {event_label: number}; None: the
+    threshold with which the run was scored; "tuned": each class's threshold, tuned on the run's validation split.
     decoding: "bins", as in the paper, or "averaged", see `Averager`; None: as in the description.
     Raises InputError for thresholds of other classes, and if the description lacks tuned thresholds or the settings of
     averaging.
@@ -88,7 +88,7 @@ class Segmenter:
         self.averaged = (decoding or self.settings["decoding"]) == "averaged"
         if self.averaged and "averaged" not in self.settings:
             raise InputError(
-                "decoding averaged: this network's model.json has no settings for it; take bins, or run make again"
+                "decoding averaged: this network's model.json has no settings for it; choose bins, or run make again"
             )
         self.hop = description["windows"]["hop"]["averaged" if self.averaged else "score"]
         if threshold is None:
@@ -104,8 +104,7 @@ class Segmenter:
     def load(cls, folder, *, threshold=None, decoding=None, device="auto", precision="auto", threads=None):
         """Load the network of a run's folder, from `weights.safetensors` and `model.json`.
 
-        device: "auto" (a GPU if there is one), "cpu" or "cuda"; precision: see `Predictor`; threads: None for one for
-        each core.
+        device: see `choose_device`; precision: see `Predictor`; threads: None for one per core.
         Raises InputError if the folder holds no network or the device does not exist.
         """
         chosen = choose_device(device, deterministic=False, search=False)
@@ -113,7 +112,7 @@ class Segmenter:
         if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
             raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network again")
         if (named := len(description["event_labels"])) != (own := description["network"]["classes"]):
-            raise InputError(f"{folder}: model.json names {named} classes, the network has {own}; train it again")
+            raise InputError(f"{folder}: model.json names {named} classes, but the network has {own}; train it again")
         predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
         return cls(predictor, description, threshold, decoding)
 
@@ -155,14 +154,14 @@ class Segmenter:
         """Yield (time, events) for blocks (samples,) at the network's sample rate, as they arrive.
 
         floats: whether the samples are floats, whose full scale is unknown, see `Silence`.
-        events: a table of COLUMNS of the events that are now final, because nothing that follows can lengthen them. All
+        events: a table (COLUMNS) of the events that are now final, because later audio cannot lengthen them. All
         events that end before `time` (s) have then been yielded; the last time is the duration. An event is yielded at
         most `delay` seconds of audio after its end.
         """
         return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
 
     def decoded(self, windows):
-        """Yield (time, events) for what `windows` yields; see `stream`."""
+        """Yield (time, events), see `stream`, for all `Outputs` of a signal."""
         decoder = self.decoder()
         averager = Averager(decoder) if self.averaged else None
         open_events = None
@@ -224,7 +223,7 @@ class Segmenter:
             parts.append(pair)
             held += len(pair[0])
             while first(done + at_once - 1) + size <= begin + held:
-                parts = [[np.concatenate(each) for each in zip(*parts)]]  # no other name holds the memory
+                parts = [[np.concatenate(each) for each in zip(*parts)]]  # the pieces are then freed
                 yield batch(np.arange(done, done + at_once), np.inf, (done + at_once) * hop)
                 done += at_once
                 parts = [[each[first(done) - begin :].copy() for each in parts[0]]]
@@ -235,7 +234,7 @@ class Segmenter:
 
 
 def prefetched(items, most):
-    """Yield the items, at most `most` of which a thread computes in advance."""
+    """Yield the items; a thread computes up to `most` of them in advance."""
     items, end, waiting = iter(items), object(), deque()
     with ThreadPoolExecutor(1) as maker:
         for _ in range(most):
@@ -263,5 +262,5 @@ def per_class(threshold, event_labels):
     if not isinstance(threshold, dict):
         threshold = dict.fromkeys(event_labels, threshold)
     if other := set(threshold) ^ set(event_labels):
-        raise InputError(f"thresholds: {', '.join(sorted(other))}: not the classes of the network")
+        raise InputError(f"thresholds: {', '.join(sorted(other))}: missing, or not a class of the network")
     return np.array([threshold[event_label] for event_label in event_labels], float)

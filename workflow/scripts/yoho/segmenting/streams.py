@@ -1,4 +1,4 @@
-"""The standard streams of a command: any file name can be printed, and a closed or full stream ends nothing."""
+"""The standard streams of a command: they accept any file name, and a closed or full stream causes no traceback."""
 
 import codecs
 import os
@@ -30,12 +30,12 @@ def discard(stream):
 
 
 def one_line(text):
-    """The text with line breaks and other control characters escaped, which the name of a file may contain."""
+    """The text with its control characters escaped; a file's name may contain them, line breaks included."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda sign: repr(sign[0])[1:-1], str(text))
 
 
 def any_name(error):
-    """Error handler of codecs: undecodable bytes are written unchanged, other missing characters as \\u9ce5."""
+    """Error handler of codecs: it keeps undecodable bytes unchanged, and escapes other characters (\\u9ce5)."""
     with suppress(UnicodeError):
         return codecs.lookup_error("surrogateescape")(error)
     return codecs.lookup_error("backslashreplace")(error)

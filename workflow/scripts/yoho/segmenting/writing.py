@@ -1,4 +1,4 @@
-"""Write the events of an audio file as text, in the paper's format and those of other tools, and read them.
+"""Write and read the events of an audio file in the paper's format and in those of other tools.
 
 Each writer takes the file's name, its duration (s) and its events (onset, offset, event_label, score) and returns whole
 lines, which can be joined with those of other files.
@@ -55,7 +55,7 @@ def as_json(name, duration, events):
 
 
 def as_jams(name, duration, events):
-    """One line of JAMS (Humphrey et al. 2014): tags with times and with scores as their confidence."""
+    """One line of JAMS (Humphrey et al. 2014): tags with their times, and scores as their confidence."""
     import jams
 
     annotation = jams.Annotation(namespace="tag_open", duration=duration)
@@ -104,7 +104,7 @@ FORMS = {
 def named_after(path, ending):
     """The path with `ending` added to its name, which is shortened if the folder's file system requires it.
 
-    A shortened name gets a hash of the whole name, so that different names stay different. The folder must exist.
+    A shortened name gets a hash of the whole name, which keeps different names different. The folder must exist.
     """
     name = os.fsencode(path.name)
     if len(name) + len(ending) <= (most := os.pathconf(path.parent, "PC_NAME_MAX")):
@@ -129,7 +129,7 @@ def read_events(path, names):
     """The events of one audio file (onset, offset, event_label), read from the format `text`, `dcase` or `audacity`.
 
     names: the audio file's names, by which its rows of a DCASE table are found.
-    Raises InputError if the file has none of these formats, or holds an event without a duration.
+    Raises InputError if the file has another format, or if an event does not end after its onset.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()

@@ -12,7 +12,7 @@ READ_AT_ONCE = 256  # windows
 class Stored:
     """Rows of a .npy file, read as tensors when they are indexed.
 
-    The file is mapped anew for each read, so rows that were read do not stay in memory.
+    The file is mapped anew for each read, so that the rows do not stay in memory.
     """
 
     def __init__(self, path):
@@ -41,9 +41,9 @@ def mean_and_deviation(features):
 
 
 def to_device(arrays, device, kept="float32"):
-    """Features and targets on a GPU if they fill less than half of its free memory, otherwise unchanged.
+    """Features and targets, copied to a GPU if they fill less than half of its free memory, otherwise unchanged.
 
-    kept: number format of the features on the GPU. On a CPU the arrays are returned unchanged.
+    kept: number format of the features on the GPU.
     """
     if (
         device.type == "cpu"
@@ -52,8 +52,8 @@ def to_device(arrays, device, kept="float32"):
         return arrays
     try:
         tensors = [
-            torch.empty(tuple(array.shape), device=device, dtype=own)
-            for array, own in zip(arrays, (getattr(torch, kept), torch.float32))
+            torch.empty(tuple(array.shape), device=device, dtype=dtype)
+            for array, dtype in zip(arrays, (getattr(torch, kept), torch.float32))
         ]
     except torch.OutOfMemoryError:  # Another training has taken the memory meanwhile.
         return arrays
@@ -64,9 +64,9 @@ def to_device(arrays, device, kept="float32"):
 
 
 def batches(arrays, parts, device, ahead=4):
-    """Yield for each of `parts`, which are tensors of row numbers, these rows of every array on the device.
+    """Yield for each part, a tensor of row numbers, these rows of every array, as tensors on the device.
 
-    If the arrays are not on the device, a thread reads up to `ahead` batches in advance.
+    If the arrays are elsewhere, a thread reads up to `ahead` batches in advance.
     """
     if all(torch.is_tensor(array) and array.device.type == device.type for array in arrays):
         for part in parts:
@@ -75,9 +75,9 @@ def batches(arrays, parts, device, ahead=4):
 
     def read(part):
         rows = [array[part] for array in arrays]
-        return [(own.pin_memory() if device.type == "cuda" else own).to(device, non_blocking=True) for own in rows]
+        return [(each.pin_memory() if device.type == "cuda" else each).to(device, non_blocking=True) for each in rows]
 
-    parts = [part.cpu() for part in parts]  # Later, each copy would wait for the training step before it.
+    parts = [part.cpu() for part in parts]  # A later copy would wait for the training step before it.
     with ThreadPoolExecutor(1) as reader:
         waiting = deque()
         for part in parts:

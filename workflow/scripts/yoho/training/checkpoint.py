@@ -22,18 +22,15 @@ NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 class Checkpoint:
     """The state of a training after its last complete epoch, in a file beside the run.
 
-    fingerprint: {name: a setting, or a digest of data or code}, everything that the state depends on; say: called with
-    one line if a checkpoint is refused or the run cannot be locked.
+    fingerprint: {name: value} of all settings, data and code that the state depends on; say: called with one line if a
+    checkpoint is refused or the run cannot be locked.
     """
 
     def __init__(self, path, fingerprint, say):
         self.path, self.fingerprint, self.say = Path(path), fingerprint, say
 
     def save(self, state):
-        """Replace the file; state: tensors, numbers and texts in dictionaries and lists.
-
-        Raises OSError, naming the file, if it cannot be written. The previous checkpoint then stays.
-        """
+        """Replace the file with `write_whole`; state: tensors, numbers and texts in dictionaries and lists."""
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
         write_whole(self.path, buffer.getbuffer())
@@ -42,8 +39,8 @@ class Checkpoint:
     def in_background(self):
         """Yield a function that saves a copy of a state in a thread; on leaving, the last state has been written.
 
-        Each call first waits for the previous one and raises its error; so does leaving. If the block fails with
-        another error, `say` reports that the last state could not be written.
+        Each call first waits for the previous one and raises its error; so does leaving the block. If the block
+        fails with another error, `say` reports that the last state could not be written.
         """
         writing = None
         with ThreadPoolExecutor(1) as writer:
@@ -64,7 +61,7 @@ class Checkpoint:
                 writing.result()
 
     def restore(self, device):
-        """The saved state with its tensors on `device`, or None if there is no file or it was refused."""
+        """The saved state with its tensors on `device`, or None if there is no file or the file is refused."""
         if not self.path.exists():
             return None
         try:
@@ -83,15 +80,15 @@ class Checkpoint:
         return state
 
     def refuse(self, why):
-        """Rename the file and report it."""
+        """Rename the file, and report why."""
         aside = self.path.replace(f"{self.path}.refused")
         self.say(f"{self.path}: {why}; it was renamed to {aside.name}, and the run starts afresh")
 
     @contextmanager
     def locked(self, patience):
-        """Lock the run for this process; InputError if another process still has it after `patience` seconds.
+        """Lock the run for this process; InputError if another process still holds the lock after `patience` seconds.
 
-        If the file system has no locks, `say` reports it, and other processes are not kept out.
+        If the file system has no locks, `say` reports it, and the run stays unlocked.
         """
         deadline = time.monotonic() + patience
         with open(self.path.with_suffix(".lock"), "w") as lock:

@@ -1,8 +1,8 @@
-"""Training: Adam on the paper's loss, SpecAugment on training batches, the epoch with the best validation F1 kept.
+"""Training: Adam on the paper's loss, with SpecAugment. The epoch with the best validation F1 is kept.
 
 `fit` is the whole training, `train_epoch` one epoch, `yoho.training.step` one batch. In a run's training settings,
-`input`, `augmentation` and `l2` differ between the described and the released reading. Measurements behind the choices
-for speed: results/reference/throughput/README.md.
+`input`, `augmentation` and `l2` differ between the described and the released reading. The choices for speed follow
+measurements: results/reference/throughput/README.md.
 """
 
 from functools import partial
@@ -25,7 +25,7 @@ class Fitted(NamedTuple):
     """The result of a training.
 
     history: a row for each epoch; classwise: a row for each epoch and class; weights: those of the best epoch, by name,
-    on the CPU; best_epoch: from 1.
+    on the CPU; best_epoch: counted from 1.
     """
 
     history: pd.DataFrame
@@ -45,11 +45,11 @@ def prepare(network, training, seed, device):
 
 
 def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device):
-    """Train a network and return it as `Fitted`; training continues from the checkpoint if there is one.
+    """Train a network; returns `Fitted`. Training continues from the checkpoint if there is one.
 
     train, valid, held_out: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)), as
-    tensors on the CPU or `Stored`: windows to train on, to score after each epoch, and to compute the validation loss
-    on. Without `held_out` (as described) the loss is computed on `valid`.
+    tensors on the CPU or `Stored`. The network learns from `train` and is scored on `valid` after each epoch; the
+    validation loss is computed on `held_out` or, without it (as described), on `valid`.
     checkpoint: a `Checkpoint`, saved after each epoch; score: maps the outputs for `valid` to (overall, class-wise)
     scores as in `segment_scores`; progress: `tqdm` or similar; settings: a run's training settings with its
     precision chosen.
@@ -85,7 +85,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             row = {"epoch": epoch, "learning_rate": rate} | losses | overall
             done["history"].append(row)
             done["classwise"] += per_class.assign(epoch=epoch).to_dict("records")
-            # Of two epochs with the same F1 (say 0) the one with the lower loss on the scored windows is better.
+            # Of two epochs with the same F1, for example 0, the one with the lower loss on scored windows is better.
             rank = [overall["f1"], -scored_loss]
             if done["best"] is None or rank > done["best"]["rank"]:
                 done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(network.state_dict())}
@@ -97,10 +97,9 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
 
 
 def resume(checkpoint, network, optimiser, epochs, device):
-    """Load a checkpoint's state into network and optimiser; returns what was recorded so far.
+    """Load a checkpoint's state into network and optimiser; refuse it if it holds more than `epochs` epochs.
 
-    That is {"history": rows, "classwise": rows, "best": {"rank", "epoch", "weights"} or None}. A checkpoint of more
-    than `epochs` epochs is refused.
+    Returns the record so far: {"history": rows, "classwise": rows, "best": {"rank", "epoch", "weights"} or None}.
     """
     state = checkpoint.restore(device)
     if state and len(state["done"]["history"]) > epochs:
@@ -117,7 +116,7 @@ def resume(checkpoint, network, optimiser, epochs, device):
 def train_epoch(step, train, seed, bar, name):
     """Train on all windows once in random order; returns the means per window of (data loss, penalty).
 
-    name: of the epoch, for an error message. The loop never waits for the device before the end of the epoch.
+    name: the epoch's, for an error message. The loop never waits for the device before the end of the epoch.
     """
     torch.manual_seed(seed)  # for dropout and stochastic depth
     step.generator.manual_seed(seed)
@@ -156,9 +155,9 @@ def validate(step, valid, held_out, seed):
     return outputs, loss, data_loss(held_out_outputs, held_out[1][:].cpu()).mean().item()
 
 
-def loss_columns(split, fitted, extra):
+def loss_columns(split, loss, extra):
     """A split's columns of the history: data loss, penalty, and their sum."""
-    return {f"{split}_data_loss": fitted, f"{split}_penalty": extra, f"{split}_loss": fitted + extra}
+    return {f"{split}_data_loss": loss, f"{split}_penalty": extra, f"{split}_loss": loss + extra}
 
 
 def learning_rate(epoch, settings):
@@ -168,5 +167,5 @@ def learning_rate(epoch, settings):
 
 
 def epoch_seed(seed, epoch):
-    """A seed for all random draws of one epoch, so that an epoch does not depend on those before it."""
+    """A seed for all random draws of one epoch, which makes it independent of earlier epochs."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

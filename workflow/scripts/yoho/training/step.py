@@ -14,8 +14,8 @@ class Step:
 
     On CUDA, steps on whole batches replay one captured CUDA graph, which starts hundreds of small kernels at once. The
     first steps, in which cuDNN chooses its algorithms, and the last, smaller batch run kernel by kernel.
-    `settings["graph"]` is what the graph contains: "step", everything; "network", everything but SpecAugment; "none",
-    there is no graph.
+    `settings["graph"]`: "step", the graph contains everything; "network", everything but SpecAugment; "none", there is
+    no graph.
     augmentation: arguments of `spec_augment`; generator: draws the order of the windows and SpecAugment's stripes.
     """
 
@@ -25,7 +25,7 @@ class Step:
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
         self.generator, self.augmentation = torch.Generator(device), augmentation
         self.augment = partial(spec_augment, generator=self.generator, **augmentation)
-        # It is compiled for one batch size. A smaller batch goes through the network itself.
+        # The compiled network accepts one batch size. A smaller batch goes through the network itself.
         self.whole = torch.compile(network, dynamic=False) if settings["compile"] else network
         self.graph, self.side, self.eager_steps = None, None, 0
 
@@ -39,7 +39,7 @@ class Step:
         return self.captured(self.run, features, targets)
 
     def captured(self, action, features, targets):
-        """Run an action, the same in every call, on a batch: first kernel by kernel, later as a CUDA graph."""
+        """Run an action, the same in every call, on a batch: kernel by kernel at first, then as a CUDA graph."""
         main = torch.cuda.current_stream(self.device)
         self.side = self.side or torch.cuda.Stream(self.device)
         if self.eager_steps < self.warm_up:
@@ -51,7 +51,7 @@ class Step:
             return losses
         if self.graph is None:
             self.features, self.targets, self.graph = features.clone(), targets.clone(), torch.cuda.CUDAGraph()
-            if torch.__version__ < "2.14":  # From then on PyTorch registers the generator itself.
+            if torch.__version__ < "2.14":  # Later versions register the generator themselves.
                 self.graph.register_generator_state(self.generator)
             self.optimiser.zero_grad(set_to_none=True)
             # "thread_local", because another thread may be reading batches in advance.
@@ -63,7 +63,7 @@ class Step:
         return self.losses
 
     def run(self, features, targets):
-        """The whole step, kernel by kernel."""
+        """The whole step."""
         return self.learn(self.augment(features.float()), targets)
 
     def learn(self, features, targets):
@@ -72,12 +72,12 @@ class Step:
         self.network.train()
         with autocast(self.device, self.settings["precision"]):
             outputs = network(features)
-        fitted = data_loss(outputs, targets).mean()
+        loss = data_loss(outputs, targets).mean()
         extra = penalty(self.network, self.settings["l2"])
         self.optimiser.zero_grad(set_to_none=True)
-        (fitted + extra).backward()
+        (loss + extra).backward()
         self.optimiser.step()
-        return torch.stack([fitted.detach(), extra.detach()])
+        return torch.stack([loss.detach(), extra.detach()])
 
 
 def augmentation_arguments(settings, mean):
@@ -93,10 +93,10 @@ def adam(network, learning_rate, device):
 
 
 def choose_precision(network, device, precision):
-    """The number format in which to train a network: "float32", "bfloat16", or for "auto" the faster of both.
+    """The number format in which to train a network: "float32", "bfloat16", or for "auto" the faster of the two.
 
-    That is bfloat16 on CUDA and on a CPU with bfloat16 instructions. Networks with depthwise convolutions, which
-    bfloat16 makes slower on a CPU, are trained in float32 there.
+    The faster is bfloat16 on CUDA and on a CPU with bfloat16 instructions, but float32 on any CPU for a network with
+    depthwise convolutions.
     """
     if precision != "auto":
         return precision
