@@ -10,7 +10,6 @@ from datasets import (
     dataset_settings,
     event_labels,
     fetch_settings,
-    is_fetched,
     portable,
     read_as,
     recording_files,
@@ -27,7 +26,7 @@ def test_classes_of_a_folder_are_its_folders(own):
     assert event_labels(dataset) == ["dog", "rain"]
     assert source_files(dataset) == ["own/dog/b.mp3", "own/dog/garden/a.flac", "own/rain/a.wav"]
     assert recording_files(own, "builtin") == source_files(dataset)
-    assert not is_fetched(own, "builtin")
+    assert fetch_settings(own, "builtin") is None
     collected = collect_settings(own, "builtin")
     assert collected["settings"] == {"path": "own", "event_labels": ["dog", "rain"]}
     assert collected["listening"] == {"bad": "stop", "trim_db": 40, "shortest": 1, "sample_rate": 44100}

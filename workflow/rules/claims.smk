@@ -51,7 +51,7 @@ rule tabulate_audit:
         "../../envs/train.yaml"
     params:
         audit={"runs": runs.of("audit"), "pairs": runs.audit},
-        claims=statistics("level", "replicates", "seed"),
+        claims=claim_settings("level", "replicates", "seed"),
         event_labels=shown_labels,
         window_length=config["windows"]["length"],
         resolution=config["scoring"]["resolution"],
@@ -105,7 +105,7 @@ rule tabulate_mask_study:
     params:
         runs=[runs.summary(run) for run in runs.of("mask_study")],
         bins=config["windows"]["bins"],
-        claims=statistics("trained", "converged"),
+        claims=claim_settings("trained", "converged"),
         code=code_digest("tabulate_mask_study"),
     script:
         "../scripts/tabulate_mask_study.py"

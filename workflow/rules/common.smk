@@ -86,14 +86,16 @@ def mixes_of(data):
 def windows_of(use, file):
     """A function that returns the path of a file of a run's windows.
 
-    use: "train", "valid" (for the scores) or "held_out" (for the validation loss). file: may contain {front_end}.
+    use: "train", "valid" and "test" (for the scores), or "held_out" (for the validation loss). file: may contain
+    {front_end}. A run is always tested on the dataset's own test mixes.
     """
 
     def path(wildcards):
-        data = runs.training_data(wildcards.dataset, wildcards.run)
+        data = wildcards.dataset if use == "test" else runs.training_data(wildcards.dataset, wildcards.run)
         folder = {
             "train": "train/train",
             "valid": f"valid/{SCORED}",
+            "test": f"test/{SCORED}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
         own = file.format(front_end=runs.named[wildcards.run].front_end)
@@ -102,7 +104,7 @@ def windows_of(use, file):
     return path
 
 
-def statistics(*keys):
+def claim_settings(*keys):
     """The settings of the claims that a table uses."""
     return {key: config["claims"][key] for key in keys}
 

@@ -53,15 +53,10 @@ def source_files(dataset):
     return source_of(dataset).files(dataset["recordings"])
 
 
-def is_fetched(config, name):
-    """Whether the recordings of a dataset are downloaded."""
-    return fetch_settings(config, name) is not None
-
-
 def recording_files(config, name):
     """The files from which the recordings of a dataset are collected."""
     dataset = config["datasets"][name]
-    files = [f"results/{name}/manifest.tsv"] if is_fetched(config, name) else source_files(dataset)
+    files = [f"results/{name}/manifest.tsv"] if fetch_settings(config, name) else source_files(dataset)
     if background := dataset.get("background"):
         own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
         files += [str(file) for file in own if file.is_file()]
@@ -154,12 +149,8 @@ def trained_networks(weights):
 
 def is_input(path):
     """Whether Snakemake accepts a path as an input. It takes {name} for a wildcard, and writes paths as UTF-8."""
-    return not contains_wildcard(path) and is_text(path)
-
-
-def is_text(name):
-    """Whether the name of a file is valid text. Python reads invalid bytes as surrogates."""
-    return not re.search("[\ud800-\udfff]", name)
+    is_text = not re.search("[\ud800-\udfff]", path)  # Python reads invalid bytes as surrogates.
+    return is_text and not contains_wildcard(path)
 
 
 def portable(value):

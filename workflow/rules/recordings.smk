@@ -2,7 +2,7 @@
 # results/{base}/downloads/ holds downloaded files; Snakemake never deletes it. results/{base}/manifest.tsv lists these
 # files. Generated or unpacked audio lies in results/{base}/recordings/. Two more rules make a table and a figure of the
 # configured dataset.
-from datasets import collect_settings, fetch_settings, is_fetched, recording_files
+from datasets import collect_settings, fetch_settings, recording_files
 
 
 def source_digest(script, name):
@@ -27,7 +27,7 @@ rule fetch_recordings:
     log:
         "results/{base}/logs/fetch_recordings.log",
     wildcard_constraints:
-        base="|".join(re.escape(name) for name in config["datasets"] if is_fetched(config, name)) or "(?!)",
+        base="|".join(re.escape(name) for name in config["datasets"] if fetch_settings(config, name)) or "(?!)",
     conda:
         "../../envs/fetch.yaml"
     resources:

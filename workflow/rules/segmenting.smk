@@ -61,7 +61,7 @@ rule show_mix:
     input:
         audio=f"results/{DATASET}/mixes/test/audio",
         events=f"results/{DATASET}/mixes/test/events.tsv",
-        found=expand("results/{dataset}/runs/{run}/test_events.tsv", dataset=DATASET, run=SHOWN.values()),
+        predictions=expand("results/{dataset}/runs/{run}/test_events.tsv", dataset=DATASET, run=SHOWN.values()),
     output:
         report(
             "results/figures/examples/{mix}.html",

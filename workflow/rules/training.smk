@@ -2,7 +2,7 @@
 from datasets import segmenting_settings
 
 
-def training_data(wildcards):
+def card_data(wildcards):
     """A description of the data on which a run is trained, for the model card."""
     own = dataset(wildcards)
     source = source_of(own)
@@ -31,11 +31,9 @@ rule train_network:
         ),
         held_out_features=windows_of("held_out", "{front_end}/features.npy"),
         held_out_targets=windows_of("held_out", "targets.npy"),
-        test_features=lambda wildcards: (
-            f"results/{wildcards.dataset}/windows/test/{SCORED}/{runs.named[wildcards.run].front_end}/features.npy"
-        ),
-        test_targets=f"results/{{dataset}}/windows/test/{SCORED}/targets.npy",
-        test_windows=f"results/{{dataset}}/windows/test/{SCORED}/windows.tsv",
+        test_features=windows_of("test", "{front_end}/features.npy"),
+        test_targets=windows_of("test", "targets.npy"),
+        test_windows=windows_of("test", "windows.tsv"),
         test_events="results/{dataset}/mixes/test/events.tsv",
         test_plan="results/{dataset}/mixes/test/plan.tsv",
         recordings="results/{dataset}/recordings.tsv",
@@ -70,7 +68,7 @@ rule train_network:
         scoring=config["scoring"],
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
-        data=training_data,
+        data=card_data,
         code=code_digest("train_network"),
         training_code=code_digest(*WEIGHTS),
     script:
