@@ -83,6 +83,24 @@ def mixes_of(data):
     return re.sub("-targets_[a-z]+", "", data)
 
 
+def source_digest(script, name):
+    """Digest of a script, and of the function of its verb in the source of a dataset, which it imports by name."""
+    source, verb = config["datasets"][name]["source"], script.partition("_")[0]
+    return code_digest(script, f"yoho.recordings.{source}:{verb}")
+
+
+def card_data(wildcards):
+    """A description of the data on which a run is trained, for the model card."""
+    own = dataset(wildcards)
+    source = source_of(own)
+    return {
+        "dataset": wildcards.dataset,
+        "trained_on": runs.training_data(wildcards.dataset, wildcards.run),
+        **{key: portable(own[key]) for key in ("source", "mixes", "background") if own.get(key)},
+        **{"origin": source.origin, "licence": source.licence, "limit": source.limit},
+    }
+
+
 def windows_of(use, file):
     """A function that returns the path of a file of a run's windows.
 

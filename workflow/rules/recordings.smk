@@ -5,12 +5,6 @@
 from datasets import collect_settings, fetch_settings, recording_files
 
 
-def source_digest(script, name):
-    """Digest of a script, and of the function of its verb in the source of a dataset, which it imports by name."""
-    source, verb = config["datasets"][name]["source"], script.partition("_")[0]
-    return code_digest(script, f"yoho.recordings.{source}:{verb}")
-
-
 rule dataset:
     """Make the table and the figure of the configured dataset."""
     input:

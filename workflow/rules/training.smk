@@ -2,18 +2,6 @@
 from datasets import segmenting_settings
 
 
-def card_data(wildcards):
-    """A description of the data on which a run is trained, for the model card."""
-    own = dataset(wildcards)
-    source = source_of(own)
-    return {
-        "dataset": wildcards.dataset,
-        "trained_on": runs.training_data(wildcards.dataset, wildcards.run),
-        **{key: portable(own[key]) for key in ("source", "mixes", "background") if own.get(key)},
-        **{"origin": source.origin, "licence": source.licence, "limit": source.limit},
-    }
-
-
 rule train_network:
     """Train one network, keep its curve and its best weights, and score them on the test split (Figures 4-6).
 
