@@ -1,4 +1,4 @@
-# Helpers for the rule files: the checked config, the runs of its studies, and file names.
+# The checked config, the runs of its studies, and functions that the other rule files share.
 import re
 import sys
 
