@@ -61,15 +61,6 @@ class Batch(NamedTuple):
     later: float
 
 
-class Outputs(NamedTuple):
-    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), and the times of the batch."""
-
-    outputs: np.ndarray
-    onsets: np.ndarray
-    limit: float
-    later: float
-
-
 class Segmenter:
     """Finds the events in audio with a trained network.
 
@@ -161,11 +152,11 @@ class Segmenter:
         return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
 
     def decoded(self, windows):
-        """Yield (time, events), see `stream`, for all `Outputs` of a signal."""
+        """Yield (time, events), see `stream`, for all (outputs, `Batch`) of a signal, as from `windows`."""
         decoder = self.decoder()
         averager = Averager(decoder) if self.averaged else None
         open_events = None
-        for outputs, onsets, limit, later in windows:
+        for outputs, (*_, onsets, limit, later) in windows:
             if averager is not None:
                 found, later = averager(outputs, onsets, limit, later)
             else:
@@ -196,12 +187,12 @@ class Segmenter:
         return delay + averaged["median"] / 2 + averaged["resolution"]
 
     def windows(self, batches):
-        """Yield the `Outputs` of every `Batch`, with presence 0 in silent bins."""
+        """Yield (outputs, batch) for every `Batch`; outputs: (windows, bins, 3 * classes), presence 0 in silent bins."""
         empty = np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
         for batch in batches:
             outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
             outputs[..., ::3][batch.silent] = 0
-            yield Outputs(outputs, batch.onsets, batch.limit, batch.later)
+            yield outputs, batch
 
     def batches(self, blocks, peak, at_once):
         """Yield every `Batch` of `at_once` windows of a signal, and a last one of the remaining windows."""
