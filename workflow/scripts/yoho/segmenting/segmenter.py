@@ -187,7 +187,7 @@ class Segmenter:
         return delay + averaged["median"] / 2 + averaged["resolution"]
 
     def windows(self, batches):
-        """Yield (outputs, batch) for every `Batch`; outputs: (windows, bins, 3 * classes), presence 0 in silent bins."""
+        """Yield (outputs, batch) for every `Batch`; outputs: (windows, bins, 3 * classes), presence 0 in silence."""
         empty = np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
         for batch in batches:
             outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
