@@ -12,9 +12,8 @@ import soundfile
 from signals import headless_mp3, tone
 from yoho import InputError
 from yoho.audio import read_blocks
-from yoho.containers.frames import START, format_of, mp3_frame
-from yoho.containers.headers import announced_frames, is_estimated, sound_bytes
-from yoho.containers.parts import is_cut, parts
+from yoho.containers.frames import START, announced_frames, format_of, is_estimated, mp3_frame
+from yoho.containers.parts import is_cut, parts, sound_bytes
 from yoho.segmenting.samples import pcm_blocks
 
 RATE = 44100

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from places import ROOT
-from yoho.claims.power import power_table
+from yoho.claims.statistics import power_table
 
 
 @pytest.fixture(scope="module", autouse=True)

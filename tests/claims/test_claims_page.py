@@ -10,7 +10,7 @@ import pytest
 from arms import cell, curve, evidence, make_arm, verdict_of_each
 
 from yoho.claims.page import claims_page
-from yoho.claims.power import seeds_needed
+from yoho.claims.statistics import seeds_needed
 from yoho.claims.verdicts import claims_table
 from yoho.figures.tables import markdown_page
 

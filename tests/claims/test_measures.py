@@ -13,7 +13,6 @@ from yoho.claims.measures import (
     convergence_times,
     measure,
     overall_score,
-    relative_loss_difference,
     score_difference,
     untrained_labels,
     with_penalty,
@@ -102,12 +101,6 @@ def test_recordings_are_a_unit_too(claims):
     settings = {"f1": 0.5, "by_seed": [0, 0, 0]}
     found = score_difference("f1", make_arm(**settings), make_arm(**settings, by_recording=uneven), claims)
     assert found.seeds.error < 1e-9 and found.crossed.error > 0.01
-
-
-def test_relative_loss_is_a_share_of_the_second(claims):
-    found = relative_loss_difference(make_arm(loss=1.2), make_arm(loss=1.6), claims)
-    assert found.seeds.value == pytest.approx(-0.25)
-    assert found.seeds.error < 1e-9 and found.crossed.error < 1e-9  # of each seed and recording alike
 
 
 def test_finding_passes_where_both_intervals_do():

@@ -24,15 +24,14 @@ from scipy import stats
 
 from yoho.claims import verdicts as module
 from yoho.claims.measures import Measurement, class_scores, convergence_difference, measure, score_difference
-from yoho.claims.power import equivalence_power
-from yoho.claims.statistics import Estimate, over_seeds, p_difference, p_equivalent
+from yoho.claims.statistics import Estimate, equivalence_power, over_seeds, p_difference, p_equivalent
 from yoho.claims.verdicts import (
     CLAIMS,
     CONTRADICTED,
     SUPPORTED,
     UNDECIDED,
     UNTESTABLE,
-    Comparison,
+    Statement,
     above,
     balanced,
     claim_1,
@@ -67,7 +66,7 @@ def test_equivalence_is_decided_at_the_config_s_level_and_margin(claims):
     assert 0.01 < p_equivalent(found.seeds, 0.01) < 0.05
 
     def verdict(margin, claims):
-        return decide([equivalent(Comparison("", found, arms), margin, claims)], claims)[0]["verdict"]
+        return decide([equivalent(Statement("", found, arms), margin, claims)], claims)[0]["verdict"]
 
     assert verdict(0.01, claims) == SUPPORTED
     assert verdict(0.01, claims | {"level": 0.01}) == UNDECIDED
@@ -86,7 +85,7 @@ def test_equivalence_is_decided_at_the_config_s_level_and_margin(claims):
     ],
 )
 def test_more_than_a_margin_is_shown_refuted_or_neither(claims, values, margin, expected):
-    (row,) = decide([above(Comparison("", Measurement(over_seeds(values), None), []), margin)], claims)
+    (row,) = decide([above(Statement("", Measurement(over_seeds(values), None), []), margin)], claims)
     assert row["verdict"] == expected
     assert row["test"] == f"more than {margin}" and row["estimate"] == pytest.approx(np.mean(values))
 
@@ -95,8 +94,8 @@ def test_statements_keep_their_level_and_refutations_are_adjusted(claims):
     """Three statements with p-values of about 0.03 all hold; three refutations with p-values of 0.03 do not."""
     finding = Measurement(over_seeds([0.01, 0.02, 0.035]), None)
     shown, refuted = (
-        above(Comparison("", finding, []), 0),
-        above(Comparison("", Measurement(finding.seeds._replace(value=-finding.seeds.value), None), []), 0),
+        above(Statement("", finding, []), 0),
+        above(Statement("", Measurement(finding.seeds._replace(value=-finding.seeds.value), None), []), 0),
     )
     assert 0.05 / 3 < shown.p < 0.05 and refuted.p_refutation == pytest.approx(shown.p)
     assert verdicts(decide([shown] * 3, claims)) == [SUPPORTED] * 3
@@ -200,7 +199,7 @@ def decided(claims, shift, runs=120):
         by_recording = rng.normal(0, 0.01, len(STRATA))
         first = make_arm(f1=0.8 + shift, by_seed=rng.normal(0, 0.003, 5), by_recording=by_recording, draw=draw)
         arms = [first, make_arm(draw=draw, by_seed=np.zeros(5))]
-        statement = equivalent(Comparison("", score_difference("f1", *arms, claims), arms), 0.01, claims)
+        statement = equivalent(Statement("", score_difference("f1", *arms, claims), arms), 0.01, claims)
         yield table_row(statement, statement.p_refutation, claims)["verdict"]
 
 
@@ -334,8 +333,8 @@ def test_balance_is_of_every_two_classes(claims):
         )
         for first, second in ((0, 1), (0, 2), (1, 2))
     }
-    assert statement.comparison.statistic.startswith("F1 of rainforest less clocks")
-    assert statement.comparison.measured == pairs[0, 2]
+    assert statement.statistic.startswith("F1 of rainforest less clocks")
+    assert statement.measured == pairs[0, 2]
     assert statement.p == max(difference.p(p_equivalent, 0.2) for difference in pairs.values())
     assert statement.p_refutation == pytest.approx(3 * p_apart(pairs[0, 2], 0.2)) and statement.p_refutation < 1
 
@@ -408,6 +407,12 @@ def test_mask_that_changes_nothing_in_any_cell_is_shown(claims):
         assert ("F1", "loss", "epochs")[number % 3] in row["statistic"] and labels[number // 3] in row["statistic"]
     assert [row["test"] for row in rows[:3]] == [f"equal within {margin}" for margin in (0.01, 0.05, 0.1)]
     assert [row["n_recordings"] for row in rows[:3]] == [24, 24, 0]
+
+
+def test_relative_loss_is_a_share_of_the_second(claims):
+    row = claim_5(given(cells=[cell("", make_arm(loss=1.2), make_arm(loss=1.6))]), claims)[1]
+    assert row["estimate"] == pytest.approx(-0.25)
+    assert row["high_seeds"] - row["low_seeds"] < 1e-8 and row["high"] - row["low"] < 1e-8  # alike for all
 
 
 @pytest.mark.parametrize(

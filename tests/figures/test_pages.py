@@ -63,7 +63,7 @@ def test_a_mix_is_shown_with_its_own_events_of_every_network(tmp_path):
         file.parent.mkdir()
         write_table(events.assign(event_label="<other>"), file)
     write_table(events, tmp_path / "events.tsv")
-    files = SimpleNamespace(audio=audio, events=tmp_path / "events.tsv", found=found)
+    files = SimpleNamespace(audio=audio, events=tmp_path / "events.tsv", predictions=found)
     runs = {"net & mask": "other", "net": "one"}
     show_mix(files, tmp_path / "mix.html", "test-0001", runs=runs, event_labels=["car"])
     page = (tmp_path / "mix.html").read_text()

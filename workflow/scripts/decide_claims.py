@@ -7,7 +7,7 @@ import pandas as pd
 from yoho import InputError, job
 from yoho.claims.measures import Arm
 from yoho.claims.page import claims_page
-from yoho.claims.verdicts import Evidence, MaskCell, claims_table
+from yoho.claims.verdicts import Evidence, claims_table
 from yoho.events import read_table
 from yoho.figures.tables import markdown_page, write_results
 
@@ -26,7 +26,7 @@ def decide_claims(files, made, *, arms, networks, cells, claims, dataset, source
 
     evidence = Evidence(
         arms={role: arm(**entry) for role, entry in arms.items()},
-        cells=[MaskCell(cell["label"], arm(**cell["masked"]), arm(**cell["plain"])) for cell in cells],
+        cells=[(cell["label"], arm(**cell["masked"]), arm(**cell["plain"])) for cell in cells],
         sizes=pd.read_csv(files.networks, keep_default_na=False),
         networks=networks,
         source=source,

@@ -9,7 +9,7 @@ from yoho.segmenting.page import TRUTH, write_page
 
 
 def show_mix(files, page, mix, *, runs, event_labels):
-    tables = {Path(file).parent.name: read_table(file) for file in files.found}
+    tables = {Path(file).parent.name: read_table(file) for file in files.predictions}
     tracks = {TRUTH: read_table(files.events)} | {label: tables[run] for label, run in runs.items()}
     name = f"{mix}.flac"
     tracks = {track: events[events["filename"] == name] for track, events in tracks.items()}

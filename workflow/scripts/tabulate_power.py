@@ -1,7 +1,7 @@
 """Tabulate the power of every equivalence test of the claims, which depends on the config alone."""
 
 from yoho import job
-from yoho.claims.power import power_table
+from yoho.claims.statistics import power_table
 from yoho.figures.tables import write_results
 
 

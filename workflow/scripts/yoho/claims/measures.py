@@ -77,10 +77,6 @@ class Measurement(NamedTuple):
     seeds: Estimate
     crossed: Estimate | None
 
-    @property
-    def n_seeds(self):
-        return self.seeds.seeds
-
     def p(self, test, *margin):
         """The larger p-value of the two estimates, because both must pass the test; nan if one has no p-value."""
         return float(np.max([test(estimate, *margin) for estimate in self if estimate is not None]))
@@ -108,12 +104,6 @@ def score_difference(name, first, second, claims, bins=1):
     """Score of `first` minus that of `second`, over all classes."""
     score = overall_score(name, bins)
     return measure(lambda a, b: score(a) - score(b), [first, second], claims)
-
-
-def relative_loss_difference(first, second, claims):
-    """Data loss of `first` minus that of `second`, as a share of that of `second`."""
-    loss = overall_score("data_loss")
-    return measure(lambda a, b: loss(a) / loss(b) - 1, [first, second], claims)
 
 
 def with_penalty(arm, bins):

@@ -19,10 +19,13 @@ the degrees of freedom of `joint_freedom`. Two networks are compared by their di
 recordings.
 """
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+from scipy.integrate import quad
 from statsmodels.stats.multitest import multipletests
 
 
@@ -56,8 +59,7 @@ def over_seeds_and_recordings(counts, score, strata, rng, replicates):
 
     With one seed, the error covers other recordings alone, for that seed. If every class has a single recording, the
     error is unknown (nan). Two seeds say little about the error due to seeds: see `joint_freedom`. Intervals are also
-    too narrow if a few recordings hold most of the seconds: with 32 recordings whose log-lengths have a standard
-    deviation of 1, 95 % intervals held the true value in 92.5 % of cases; with lengths of 10 to 60 s, in 94.5 %.
+    too narrow if a few recordings hold most of the seconds. results/reference/study/README.md says by how much.
     """
     counts = np.asarray(counts, float)
     seeds, recordings, _ = counts.shape
@@ -97,13 +99,8 @@ def joint_freedom(parts, freedoms):
     """Degrees of freedom of a sum of estimated variances; parts: the variances, freedoms: of each, (terms,).
 
     1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
-    parts; its intervals are too narrow if a part with few degrees of freedom is small by chance. The table shows how
-    often 95 % (99 %) intervals over 40 recordings hold the true value in the worst case, in which most of the variance
-    is due to the seeds; in the best case 95 % intervals hold it in 96.5 % of cases:
-
-        seeds                 2              3              5              10
-        this formula    90.9 (95.0) %  94.3 (98.0) %  95.0 (99.0) %  95.0 (99.0) %
-        Satterthwaite's 87.5 (92.0) %  92.3 (96.6) %  94.2 (98.3) %  94.9 (98.9) %
+    parts; its intervals are too narrow if a part with few degrees of freedom is small by chance, as the README
+    named in `over_seeds_and_recordings` shows.
     """
     if not parts.any():
         return float(freedoms.min())
@@ -149,6 +146,53 @@ def holm(p):
     if not p.size:
         return p
     return np.where(np.isnan(p), np.nan, multipletests(np.nan_to_num(p, nan=1), method="holm")[1])
+
+
+# ---- power: what a number of seeds can show, known before any training -----------------------------------------------
+
+
+def equivalence_power(margin, deviation, seeds, level):
+    """Probability that `p_equivalent` of `over_seeds` is below `level` if two networks are truly equal.
+
+    deviation: true standard deviation of the paired differences, in the unit of the margin. The result is exact for
+    normal differences: equivalence is found if |mean| < margin - t s / sqrt(seeds), which is integrated over s.
+    """
+    if seeds < 2:
+        return 0.0
+    if deviation == 0:
+        return float(margin > 0)
+    spread = stats.chi(seeds - 1, scale=1 / np.sqrt(seeds - 1))  # of s / deviation
+    t, reach = stats.t.isf(level, seeds - 1), margin * np.sqrt(seeds) / deviation
+    low, high = spread.ppf(1e-10), min(spread.isf(1e-10), reach / t)
+    if high <= low:
+        return 0.0
+    return float(quad(lambda s: (2 * stats.norm.cdf(reach - t * s) - 1) * spread.pdf(s), low, high)[0])
+
+
+def seeds_needed(margin, deviation, level, power, most=1000):
+    """Smallest number of seeds with an `equivalence_power` of at least `power`; nan if `most` seeds are too few."""
+    numbers = range(2, most + 1)
+    # Above 0.05, power grows with the number of seeds, so a binary search finds the smallest number.
+    place = bisect_left(numbers, power, key=lambda seeds: equivalence_power(margin, deviation, seeds, level))
+    return numbers[place] if place < len(numbers) else np.nan
+
+
+def power_table(claims, seeds):
+    """Table of the power of every equivalence test of the claims; seeds: {claim: number of seeds}.
+
+    The power is that of a single test over seeds alone, for networks that are trained to the end. For a claim it is an
+    upper bound, because several tests must be significant at once, over recordings as well.
+    """
+    margins = {"C1": {"f1": claims["C1"]["margin"]}, "C5": claims["C5"]["margin"], "C6": {"f1": claims["C6"]["margin"]}}
+    rows = []
+    for claim, measures in margins.items():
+        for name, margin in measures.items():
+            deviation = claims["expected_deviation"][name]
+            power = equivalence_power(margin, deviation, seeds[claim], claims["level"])
+            needed = seeds_needed(margin, deviation, claims["level"], claims["power"])
+            rows.append([claim, name, margin, deviation, seeds[claim], power, needed, power >= claims["power"]])
+    columns = ["claim", "measure", "margin", "expected_deviation", "n_seeds", "power", "seeds_needed", "enough"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 # ---- learning curves -------------------------------------------------------------------------------------------------

@@ -13,18 +13,16 @@ import numpy as np
 import pandas as pd
 
 from yoho.claims.measures import (
-    Arm,
     Measurement,
     class_scores,
     convergence_difference,
     measure,
-    relative_loss_difference,
+    overall_score,
     score_difference,
     untrained_labels,
     with_penalty,
 )
-from yoho.claims.power import equivalence_power
-from yoho.claims.statistics import Estimate, holm, interval, p_above, p_equivalent
+from yoho.claims.statistics import Estimate, equivalence_power, holm, interval, p_above, p_equivalent
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNTESTABLE = "supported", "contradicted", "undecided", "not testable here"
 NEITHER = "neither the statement nor its contrary is significant"
@@ -32,48 +30,42 @@ NEITHER = "neither the statement nor its contrary is significant"
 # ---- statements ------------------------------------------------------------------------------------------------------
 
 
-class Comparison(NamedTuple):
-    """A statistic in words, its measurement, and the arms that were measured."""
+class Statement(NamedTuple):
+    """A statistic in words, its measurement on some arms, and the p-values of its test and of its refutation."""
 
     statistic: str
     measured: Measurement
     arms: list
-
-
-class Statement(NamedTuple):
-    """A statement about a comparison, with the p-values of its test and of its refutation."""
-
-    comparison: Comparison
-    test: str
-    p: float
-    p_refutation: float
+    test: str = "none"
+    p: float = np.nan
+    p_refutation: float = np.nan
     undecided: str = NEITHER  # the reason if it stays undecided
     equivalence: bool = False
 
 
-def above(comparison, margin):
+def above(untested, margin):
     """The statement "more than `margin`"; "less than `margin`" refutes it."""
-    measured = comparison.measured
-    p_refutation = measured.negated().p(p_above, -margin)
-    return Statement(comparison, f"more than {margin:g}", measured.p(p_above, margin), p_refutation)
+    p, p_refutation = untested.measured.p(p_above, margin), untested.measured.negated().p(p_above, -margin)
+    return untested._replace(test=f"more than {margin:g}", p=p, p_refutation=p_refutation)
 
 
-def equivalent(comparison, margin, claims, measure_name="f1"):
+def equivalent(untested, margin, claims, measure_name="f1"):
     """The statement "equal within `margin`" (two one-sided tests); "apart by more than `margin`" refutes it.
 
     measure_name: a key of `claims.expected_deviation`.
     """
-    measured, seeds = comparison.measured, comparison.measured.n_seeds
+    measured, seeds = untested.measured, untested.measured.seeds.seeds
     power = equivalence_power(margin, claims["expected_deviation"][measure_name], seeds, claims["level"])
     undecided = "neither equality within the margin nor a larger difference is significant; "
     undecided += f"the power of {seeds} seeds is {power:.2f} at most"
     p, p_refutation = measured.p(p_equivalent, margin), p_apart(measured, margin)
-    return Statement(comparison, f"equal within {margin:g}", p, p_refutation, undecided, equivalence=True)
+    statement = untested._replace(test=f"equal within {margin:g}", p=p, p_refutation=p_refutation)
+    return statement._replace(undecided=undecided, equivalence=True)
 
 
-def slightly_above(comparison, slight):
+def slightly_above(untested, slight):
     """The statement "more than 0, but less than `slight`"; "less than 0" and "more than `slight`" refute it."""
-    statement, measured = above(comparison, 0), comparison.measured
+    statement, measured = above(untested, 0), untested.measured
     p_below = measured.negated().p(p_above, -slight)
     p_refutation = min(1.0, 2 * min(statement.p_refutation, measured.p(p_above, slight)))
     p = float(np.maximum(statement.p, p_below))
@@ -82,12 +74,16 @@ def slightly_above(comparison, slight):
 
 def balanced(arm, claims):
     """The statement that all classes have an equal F1 within the margin; its row shows the largest difference."""
-    margin, pairs = claims["C4"]["margin"], list(combinations(range(len(arm.event_labels)), 2))
-    measured = [measure(partial(f1_of_pair, *pair), [arm], claims) for pair in pairs]
+    f1, margin, pairs = class_scores("f1"), claims["C4"]["margin"], list(combinations(range(len(arm.event_labels)), 2))
+
+    def difference(first, second):
+        return measure(lambda sums: f1(sums)[..., first] - f1(sums)[..., second], [arm], claims)
+
+    measured = [difference(*pair) for pair in pairs]
     widest = int(np.argmax([abs(of_pair.seeds.value) for of_pair in measured]))
     first, second = (arm.event_labels[index] for index in pairs[widest])
     statistic = f"F1 of {first} less {second}, the farthest apart of all classes, {arm.label}"
-    statement = equivalent(Comparison(statistic, measured[widest], [arm]), margin, claims)
+    statement = equivalent(Statement(statistic, measured[widest], [arm]), margin, claims)
     p = float(np.max([of_pair.p(p_equivalent, margin) for of_pair in measured]))
     p_refutation = np.min(holm([p_apart(of_pair, margin) for of_pair in measured]))
     return statement._replace(p=p, p_refutation=p_refutation, undecided=NEITHER)
@@ -96,12 +92,6 @@ def balanced(arm, claims):
 def p_apart(measured, margin):
     """p-value of "the true value is within `margin` of 0": two-sided."""
     return min(1.0, 2 * min(measured.p(p_above, margin), measured.negated().p(p_above, margin)))
-
-
-def f1_of_pair(first, second, sums):
-    """F1 of one class minus that of another: sums (..., 1 + classes, kinds) to (...)."""
-    values = class_scores("f1")(sums)
-    return values[..., first] - values[..., second]
 
 
 def score_beside_others(score, chosen, sums):
@@ -125,12 +115,12 @@ def decide(statements, claims):
 
 def table_row(statement, p_refutation, claims):
     """A row of the table of claims; p_refutation: the adjusted p-value of the refutation."""
-    (statistic, (seeds, crossed), _), confidence = statement.comparison, 1 - claims["level"]
+    (seeds, crossed), confidence = statement.measured, 1 - claims["level"]
     verdict, reason = verdict_on(statement, p_refutation, claims)
     low_seeds, high_seeds = interval(seeds, confidence)
     low, high = interval(crossed, confidence) if crossed else (low_seeds, high_seeds)
     return {
-        "statistic": statistic,
+        "statistic": statement.statistic,
         "estimate": seeds.value,
         "low": low,
         "high": high,
@@ -148,9 +138,9 @@ def table_row(statement, p_refutation, claims):
 
 def verdict_on(statement, p_refutation, claims):
     """The verdict and its reason. If an arm is not trained to the end, an equivalence stays undecided."""
-    untrained = untrained_labels(statement.comparison.arms, claims)
+    untrained = untrained_labels(statement.arms, claims)
     caveat = f"not trained to the end: {', '.join(untrained)}" if untrained else ""
-    if statement.comparison.measured.n_seeds < 2:
+    if statement.measured.seeds.seeds < 2:
         return UNDECIDED, "one seed: the variation between seeds is unknown"
     if statement.equivalence and caveat:
         return UNDECIDED, caveat
@@ -164,18 +154,10 @@ def verdict_on(statement, p_refutation, claims):
 def untested_row(statistic, test, claims, value=np.nan):
     """A row without a test; the caller replaces its verdict and reason."""
     measured = Measurement(Estimate(value, np.nan, 0, 0, 0), None)
-    return table_row(Statement(Comparison(statistic, measured, []), test, np.nan, np.nan), np.nan, claims)
+    return table_row(Statement(statistic, measured, [], test), np.nan, claims)
 
 
 # ---- claims ----------------------------------------------------------------------------------------------------------
-
-
-class MaskCell(NamedTuple):
-    """A cell of the mask study: the arm with the mask in one place, and the arm without it."""
-
-    label: str
-    masked: Arm
-    plain: Arm
 
 
 @dataclass(frozen=True)
@@ -183,23 +165,23 @@ class Evidence:
     """The results by which the claims are decided."""
 
     arms: dict  # {role: Arm}
-    cells: list  # of MaskCell
+    cells: list  # of (label, arm with the mask in one place, arm without it): the mask study
     sizes: pd.DataFrame  # the table of networks
     networks: dict  # {role: (backbone, mask, masking)}, the keys of `sizes`
     source: str  # of the dataset
     bins: int  # of a window
 
 
-def f1_comparison(first, second, claims):
-    """F1 of `first` minus that of `second`."""
+def f1_difference(first, second, claims):
+    """F1 of `first` minus that of `second`, as an untested `Statement`."""
     measured = score_difference("f1", first, second, claims)
-    return Comparison(f"F1, {first.label} less {second.label}", measured, [first, second])
+    return Statement(f"F1, {first.label} less {second.label}", measured, [first, second])
 
 
 def claim_1(evidence, claims):
     """EfficientNet's F1 is comparable to YOHO's."""
-    comparison = f1_comparison(evidence.arms["proposed"], evidence.arms["baseline"], claims)
-    return decide([equivalent(comparison, claims["C1"]["margin"], claims)], claims)
+    difference = f1_difference(evidence.arms["proposed"], evidence.arms["baseline"], claims)
+    return decide([equivalent(difference, claims["C1"]["margin"], claims)], claims)
 
 
 def claim_2(evidence, claims):
@@ -210,18 +192,18 @@ def claim_2(evidence, claims):
     data = score_difference("data_loss", *plain, claims, bins)
     reported = score_difference("data_loss", *(with_penalty(arm, bins) for arm in penalised), claims, bins)
     names = f"{plain[0].label} less {plain[1].label}"
-    comparisons = [
-        Comparison(f"data loss per window, {names}", data, plain),
-        Comparison(f"loss per window with L2, both trained with it, {names}", reported, penalised),
+    differences = [
+        Statement(f"data loss per window, {names}", data, plain),
+        Statement(f"loss per window with L2, both trained with it, {names}", reported, penalised),
     ]
-    return decide([above(comparison, 0) for comparison in comparisons], claims)
+    return decide([above(difference, 0) for difference in differences], claims)
 
 
 def claim_3(evidence, claims):
     """VGGish is clearly worse than both others."""
     arms, margin = evidence.arms, claims["C3"]["margin"]
     pairs = [(arms["baseline"], arms["vggish"]), (arms["proposed"], arms["vggish"])]
-    return decide([above(f1_comparison(*pair, claims), margin) for pair in pairs], claims)
+    return decide([above(f1_difference(*pair, claims), margin) for pair in pairs], claims)
 
 
 def claim_4(evidence, claims):
@@ -248,33 +230,32 @@ def about_single_classes(arm, claims):
     if "rainforest" in arm.event_labels:
         quantity = partial(score_beside_others, "f1", arm.event_labels.index("rainforest"))
         statistic = f"rainforest's F1 less the others' mean, {arm.label}"
-        comparison = Comparison(statistic, measure(quantity, [arm], claims), [arm])
-        yield slightly_above(comparison, claims["C4"]["slight"])
+        yield slightly_above(Statement(statistic, measure(quantity, [arm], claims), [arm]), claims["C4"]["slight"])
     if "car" in arm.event_labels:
         quantity = partial(score_beside_others, "precision", arm.event_labels.index("car"))
         statistic = f"the others' mean precision less car's, {arm.label}"
-        yield above(Comparison(statistic, measure(quantity, [arm], claims).negated(), [arm]), 0)
+        yield above(Statement(statistic, measure(quantity, [arm], claims).negated(), [arm]), 0)
 
 
 def claim_5(evidence, claims):
     """The mask changes neither F1, nor data loss, nor epochs to converge, in any cell."""
-    margins, statements = claims["C5"]["margin"], []
+    margins, statements, loss = claims["C5"]["margin"], [], overall_score("data_loss")
     for label, *pair in evidence.cells:
         measured = {
             ("f1", "F1"): score_difference("f1", *pair, claims),
-            ("data_loss", "data loss as a share"): relative_loss_difference(*pair, claims),
+            ("data_loss", "data loss as a share"): measure(lambda a, b: loss(a) / loss(b) - 1, pair, claims),
             ("epochs", "epochs to converge as a share"): convergence_difference(*pair, claims["converged"]),
         }
         for (name, words), difference in measured.items():
-            comparison = Comparison(f"{words}, {label} less none", difference, pair)
-            statements.append(equivalent(comparison, margins[name], claims, name))
+            untested = Statement(f"{words}, {label} less none", difference, pair)
+            statements.append(equivalent(untested, margins[name], claims, name))
     return decide(statements, claims)
 
 
 def claim_6(evidence, claims):
     """The improvement is due to EfficientNet, not to the mask: the two differences side by side."""
     baseline, plain, masked = (evidence.arms[role] for role in ("baseline", "unmasked", "proposed"))
-    backbone, mask = f1_comparison(plain, baseline, claims), f1_comparison(masked, plain, claims)
+    backbone, mask = f1_difference(plain, baseline, claims), f1_difference(masked, plain, claims)
     return decide([above(backbone, 0), equivalent(mask, claims["C6"]["margin"], claims)], claims)
 
 

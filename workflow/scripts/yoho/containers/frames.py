@@ -1,27 +1,30 @@
 """Recognise the format of an audio file by its first bytes, and find the frames of MP3 and AAC."""
 
+import re
+import struct
 from functools import lru_cache
 from typing import NamedTuple
 
+from yoho.files import mapped
+
 MP3 = ("MP3", "MPEG")  # libsndfile's names
 
-# Marks that distinguish files from raw PCM: (position, mark, name of the format).
-MAGIC = [
-    (0, b"RIFF", "WAV"),
-    (0, b"RIFX", "WAV"),
-    (0, b"RF64", "WAV"),
-    (0, b"riff", "W64"),
-    (0, b"FORM", "AIFF"),
-    (0, b".snd", "AU"),
-    (0, b"caff", "CAF"),
-    (0, b"fLaC", "FLAC"),
-    (0, b"OggS", "OGG"),
-    (0, b"ID3", "MP3"),
-    (0, b"\x1a\x45\xdf\xa3", "MATROSKA"),
-    (0, b"\x30\x26\xb2\x75", "WMA"),
-    (4, b"ftyp", "MP4"),
-]
+# {name of a format: the beginnings that distinguish its files from raw PCM}. MP4 has "ftyp" after four bytes.
+BEGINNINGS = {
+    "WAV": (b"RIFF", b"RIFX", b"RF64"),
+    "W64": b"riff",
+    "AIFF": b"FORM",
+    "AU": b".snd",
+    "CAF": b"caff",
+    "FLAC": b"fLaC",
+    "OGG": b"OggS",
+    "MP3": b"ID3",
+    "MATROSKA": b"\x1a\x45\xdf\xa3",
+    "WMA": b"\x30\x26\xb2\x75",
+}
 START = 3 * 2881  # bytes that suffice to recognise a format: three of the longest frames of MP3
+
+MP3_HEADER = rb"Xing|Info|VBRI"  # marks of an MP3's first frame that holds the number of frames instead of sound
 
 
 def format_of(start):
@@ -30,9 +33,11 @@ def format_of(start):
     start: the first START bytes, or all if there are fewer. MP3 and AAC (ADTS) need three consecutive frames, because
     the header of a single one could be a sample of PCM.
     """
-    for place, mark, name in MAGIC:
-        if start[place : place + len(mark)] == mark:
+    for name, beginnings in BEGINNINGS.items():
+        if start.startswith(beginnings):
             return name
+    if start[4:8] == b"ftyp":
+        return "MP4"
     return next((name for name, frame in FRAMES.items() if three_frames_at(start, 0, frame)), None)
 
 
@@ -98,3 +103,26 @@ def find_frames(content, position, frame):
             return position
         position += 1
     return None
+
+
+def announced_frames(content):
+    """The number of frames that the header of an MP3 announces, or None."""
+    start = 0
+    if content[:3] == b"ID3":  # a tag; each byte of its size holds seven bits
+        start = 10 + sum(byte << 7 * place for place, byte in enumerate(content[9:5:-1]))
+    found = re.search(MP3_HEADER, content[start : start + 256])
+    if not found:
+        return None
+    fields = content[start + found.end() : start + found.end() + 14].ljust(14, b"\0")
+    if found.group() == b"VBRI":
+        return struct.unpack_from(">I", fields, 10)[0]
+    flags, frames = struct.unpack_from(">II", fields)
+    return frames if flags & 1 else None
+
+
+def is_estimated(path, kind):
+    """Whether a file is an MP3 without a length in its header, for which libsndfile estimates the length."""
+    if kind not in MP3:
+        return False
+    with mapped(path) as content:
+        return announced_frames(content) is None

@@ -5,18 +5,16 @@ import struct
 from itertools import pairwise
 from typing import NamedTuple
 
-from yoho.containers.frames import FRAMES, MP3, find_frames, mp3_frame
-from yoho.containers.headers import (
-    TAGS,
-    UNKNOWN_BYTES,
-    UNKNOWN_FRAMES,
-    announced_frames,
-    is_estimated,
-    is_header_frame,
-    sound_bytes,
-)
+from yoho.containers.frames import FRAMES, MP3, MP3_HEADER, announced_frames, find_frames, is_estimated, mp3_frame
 from yoho.containers.ogg import fault_of_ogg, ogg_pages, ogg_starts
 from yoho.files import mapped
+
+UNKNOWN_FRAMES = 2**63 - 1  # libsndfile's number of frames for a file without a length
+
+# Sizes in the headers of files whose length was unknown when writing began: all ones, and those of SoX.
+UNKNOWN_BYTES = (2**32 - 1, 0x7FFFF000, 0x7F000008)
+
+TAGS = (b"ID3", b"TAG", b"APETAGEX")  # tags that may follow the sound of any file
 
 # ---- joined and damaged files ----------------------------------------------------------------------------------------
 
@@ -42,7 +40,10 @@ def parts(path, kind):
     with mapped(path) as content:
         if kind in FRAMES:
             return frame_runs(content, kind) or [Part(0, len(content))]
-        starts = list(STARTS[kind](content)) if kind in STARTS else []
+        if kind in PATTERNS:
+            starts = [match.start() for match in re.finditer(PATTERNS[kind], content)]
+        else:
+            starts = list(STARTS[kind](content)) if kind in STARTS else []
         *others, (start, end) = pairwise([0, *starts[1:], len(content)])
         cut = kind == "OGG" and any(page.position + page.length > end for page in ogg_pages(content))
         return [*(Part(*each) for each in others), Part(start, end, cut=cut)]
@@ -62,7 +63,8 @@ def frame_runs(content, kind):
     while position is not None:
         start, count, first = position, 0, frame(content[position : position + 7])
         while (found := frame(content[position : position + 7])).length and found.constant == first.constant:
-            if count and frame is mp3_frame and is_header_frame(content, position) or count == most and not runs:
+            header = frame is mp3_frame and re.search(MP3_HEADER, content[position + 4 : position + 44])
+            if count and header or count == most and not runs:
                 break
             position, count = position + found.length, count + 1
         runs.append((start, position, count, first.duration))
@@ -79,16 +81,6 @@ def frame_runs(content, kind):
         Part(start, min(end, len(content)), round(frames) * duration, end > len(content))
         for (start, end, _, duration), frames in zip(runs, [0, *lost])
     ]
-
-
-def flac_starts(content):
-    """Yield the positions of FLAC's mark followed by its first block."""
-    return (match.start() for match in re.finditer(rb"fLaC[\x00\x80]\x00\x00\x22", content))
-
-
-def matroska_starts(content):
-    """Yield the positions of headers of Matroska and WebM files."""
-    return (match.start() for match in re.finditer(rb"(?s)\x1a\x45\xdf\xa3.{1,40}?(?:matroska|webm)", content))
 
 
 def mp4_starts(content):
@@ -110,13 +102,12 @@ def riff_starts(content):
         position += 8 + size + size % 2
 
 
-STARTS = {
-    "OGG": ogg_starts,
-    "FLAC": flac_starts,
-    "MATROSKA": matroska_starts,
-    "MP4": mp4_starts,
-    "WAV": riff_starts,
-    "WAVEX": riff_starts,
+STARTS = {"OGG": ogg_starts, "MP4": mp4_starts, "WAV": riff_starts, "WAVEX": riff_starts}
+
+# The beginnings of files of further formats: FLAC's mark with its first block, and the header of Matroska and WebM.
+PATTERNS = {
+    "FLAC": rb"fLaC[\x00\x80]\x00\x00\x22",
+    "MATROSKA": rb"(?s)\x1a\x45\xdf\xa3.{1,40}?(?:matroska|webm)",
 }
 
 
@@ -151,7 +142,53 @@ def begins_within(path):
         return len(content) > position + 4 and content[position] == 0xFF and content[position + 4] != 0
 
 
-# ---- cut files -------------------------------------------------------------------------------------------------------
+# ---- what the header announces ---------------------------------------------------------------------------------------
+
+
+def sound_bytes(path, kind):
+    """Byte range (start, end) of the sound of a WAV, AIFF or AU file that holds more than it announces, or None.
+
+    Examples are a WAV whose sizes wrapped at 4 GB and one whose recorder lost its power before it wrote them. Such a
+    file has neither a chunk nor a tag after the announced sound. kind: libsndfile's name of the format.
+    """
+    with mapped(path) as content:
+        if kind == "AU":
+            order = "<" if content[:4] == b"dns." else ">"
+            start, size = struct.unpack_from(f"{order}II", content, 4)
+        elif kind in ("WAV", "WAVEX", "AIFF"):
+            order, mark = (">", b"SSND") if kind == "AIFF" else (">" if content[:4] == b"RIFX" else "<", b"data")
+            found = next((chunk for chunk in chunks(content, 12, order) if chunk[0] == mark), None)
+            if found is None:
+                return None
+            _, start, size = found
+            if kind == "AIFF":
+                start, size = start + 8, max(size - 8, 0)
+        else:
+            return None
+        end = start + size + size % 2
+        if end >= len(content) or any(0 <= mark - size < 2**16 for mark in UNKNOWN_BYTES):
+            return None
+        if content[end : end + 8].startswith(TAGS) or kind != "AU" and are_chunks(content, end, order):
+            return None
+        return start, len(content)
+
+
+def chunks(content, position, order):
+    """Yield (name, start, size) of each chunk from a position to the end of the file."""
+    while position + 8 <= len(content):
+        name, size = struct.unpack_from(f"{order}4sI", content, position)
+        yield name, position + 8, size
+        position += 8 + size + size % 2
+
+
+def are_chunks(content, position, order):
+    """Whether the bytes after a position are chunks: names are printable, and sizes add up to the rest of the file."""
+    end = position
+    for name, start, size in chunks(content, position, order):
+        if not re.fullmatch(rb"[ -~]{4}", name):
+            return False
+        end = start + size
+    return end - 1 <= len(content) < end + 8
 
 
 def is_cut(file, length):

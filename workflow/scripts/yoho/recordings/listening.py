@@ -12,7 +12,7 @@ import pandas as pd
 
 from yoho import InputError
 from yoho.audio import mono_blocks, opened, read_blocks
-from yoho.containers.headers import is_estimated
+from yoho.containers.frames import is_estimated
 from yoho.containers.parts import is_cut, parts, unread
 from yoho.recordings.bad import stop_or_leave_out
 

@@ -24,11 +24,6 @@ class TrainedRun(NamedTuple):
     time: float
     f1: float
 
-    @property
-    def rank(self):
-        """Rank of its data, lowest first. Variants of datasets, which serve comparisons only, come after datasets."""
-        return (*ORIGINS, UNKNOWN).index(self.origin), "-" in self.data, -self.time
-
 
 def best_run(results):
     """The network to use if none is named: (its run's folder, the reason).
@@ -38,7 +33,9 @@ def best_run(results):
     was trained last is used, and of its runs the one with the highest validation F1.
     Raises InputError if there is no trained network.
     """
-    runs = sorted(trained_runs(results), key=lambda run: run.rank)
+    origins = (*ORIGINS, UNKNOWN)
+    # Variants of datasets, which serve comparisons only, come after datasets.
+    runs = sorted(trained_runs(results), key=lambda run: (origins.index(run.origin), "-" in run.data, -run.time))
     if not runs:
         raise InputError(f"{results}: holds no trained network; run `make`, or name a run's folder with --weights")
     first = runs[0]

@@ -1,7 +1,6 @@
 """Find the audio files that the user's paths name or contain."""
 
 import os
-from functools import partial
 from pathlib import Path
 
 import soundfile
@@ -19,7 +18,7 @@ def find_audio(paths):
         try:
             if path.is_dir():
                 unreadable = []
-                inside = sorted(filter(partial(is_audio, path), files_below(path, unreadable.append)))
+                inside = sorted(audio_below(path, unreadable.append))
                 problems += [f"{error.filename}: {error.strerror}" for error in unreadable]
                 if not inside and not unreadable:
                     problems.append(f"{path}: this folder contains no audio file")
@@ -32,14 +31,13 @@ def find_audio(paths):
     return list(files.values()), problems
 
 
-def files_below(folder, on_error):
-    """Yield the files in a folder and its subfolders, except hidden ones; on_error: called with a folder's OSError."""
+def audio_below(folder, on_error):
+    """Yield the visible audio files in a folder and its subfolders, except those of pages.
+
+    on_error: called with the OSError of a folder that cannot be read.
+    """
     for root, folders, names in os.walk(folder, onerror=on_error):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in names)
-
-
-def is_audio(folder, path):
-    """Whether a path below a folder is a visible file with an audio suffix, except the audio of a page."""
-    excluded = any(part.startswith(".") for part in path.relative_to(folder).parts) or path.match("*.page.flac")
-    return not excluded and path.suffix.lower() in SUFFIXES and path.is_file()
+        for path in (Path(root, name) for name in names if not name.startswith(".")):
+            if path.suffix.lower() in SUFFIXES and not path.match("*.page.flac") and path.is_file():
+                yield path

@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 import librosa
 import numpy as np
-import pandas as pd
 import scipy.fft
 import soundfile
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -43,17 +42,8 @@ QUIET = -90  # dB: lowest level of the brightest colour, so that silence stays d
 HATCHES = 3  # fillings of a colour (none and the two of page.html): classes after the eighth differ in their filling
 
 
-class Event(NamedTuple):
-    """A class that sounds from `onset` to `offset` (s), with a score in [0, 1] or None."""
-
-    label: str
-    onset: float
-    offset: float
-    score: float | None = None
-
-
 class Lane(NamedTuple):
-    """A class on the page: its colour (CSS), the number of its filling, and its events {track: [Event]}."""
+    """A class on the page: its colour (CSS), the number of its filling, and its events {track: [event]}."""
 
     label: str
     colour: str
@@ -79,7 +69,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
     tracks = {name: events_of(table) for name, table in tracks.items()}
     found = {name: events for name, events in tracks.items() if name != TRUTH}
-    rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][1:3])
+    rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][:2])
     # The page and its audio take their places only when both are complete.
     with TemporaryDirectory(dir=target.parent, prefix=".page-") as folder:
         coded, page = Path(folder, "audio.flac"), Path(folder, "page.html")
@@ -186,26 +176,23 @@ def framed(path, samples, size, hop):
 
 
 def events_of(table):
-    """The rows of a table of events as a list of `Event`, in order of time."""
-    scores = table["score"] if "score" in table else np.full(len(table), np.nan)
-    rows = zip(table["event_label"], table["onset"], table["offset"], scores)
-    events = [
-        Event(str(label), float(onset), float(offset), None if pd.isna(score) else float(score))
-        for label, onset, offset, score in rows
-    ]
-    return sorted(events, key=lambda event: (event.onset, event.offset, event.label))
+    """The rows of a table of events (onset, offset, event_label, score or None), in order of time."""
+    table = table.reindex(columns=["onset", "offset", "event_label", "score"])
+    table = table.astype({"onset": float, "offset": float, "event_label": str, "score": object})
+    table["score"] = table["score"].where(table["score"].notna(), None)
+    return list(table.sort_values(["onset", "offset", "event_label"]).itertuples(index=False, name="Event"))
 
 
 def lanes(tracks, event_labels):
-    """{label: Lane} of the classes of `event_labels` and then of any others; tracks: {name: [Event]}."""
-    present = (event.label for events in tracks.values() for event in events)
+    """{label: Lane} of the classes of `event_labels` and then of any others; tracks: {name: `events_of` a table}."""
+    present = (event.event_label for events in tracks.values() for event in events)
     return {
         label: Lane(
             label,
             # The palette's black becomes the colour of the page's text, which is white in the dark scheme.
             COLOURS[number % len(COLOURS)].replace("#000000", "var(--ink)"),
             number // len(COLOURS) % HATCHES,
-            {name: [event for event in events if event.label == label] for name, events in tracks.items()},
+            {name: [event for event in events if event.event_label == label] for name, events in tracks.items()},
         )
         for number, label in enumerate(dict.fromkeys(chain(map(str, event_labels), present)))
     }

@@ -12,8 +12,7 @@ import soundfile
 from yoho import InputError
 from yoho.audio import LOW_FREQUENCY, checked_blocks, mono_blocks, read_blocks, resampled, warn
 from yoho.containers.frames import START, format_of
-from yoho.containers.headers import sound_bytes
-from yoho.containers.parts import is_cut, misread, parts
+from yoho.containers.parts import is_cut, misread, parts, sound_bytes
 from yoho.segmenting.ffmpeg import REMARKED, ffmpeg_blocks, ffmpeg_installed
 
 LOW_FREQUENCY_OF_OGG = {6: 5, 7: 6, 8: 7}
@@ -44,7 +43,13 @@ def open_audio(path):
     hold everything that can be read, each part at its time, and the first fault is an AudioWarning. Raises InputError,
     possibly only while the blocks are read, if the file is missing, a pipe or not audio, or if nothing can be read.
     """
-    warn_once = FirstFault(path)
+    faults = []
+
+    def warn_once(fault):  # A file's first fault often causes the others.
+        if not faults:
+            warn(path, fault)
+        faults.append(fault)
+
     if not path.exists() or path.is_dir():
         raise InputError(f"{path}: there is no such file")
     if not path.is_file():
@@ -96,18 +101,6 @@ def known_to_soundfile(path):
         return None
     file.close()
     return file
-
-
-class FirstFault:
-    """Warns of a file's first fault only, which often causes the others."""
-
-    def __init__(self, path):
-        self.path, self.warned = path, False
-
-    def __call__(self, fault):
-        if not self.warned:
-            warn(self.path, fault)
-        self.warned = True
 
 
 def soundfile_blocks(path, part, file, warn_once):

@@ -61,15 +61,6 @@ class Batch(NamedTuple):
     later: float
 
 
-class Outputs(NamedTuple):
-    """A network's outputs for the windows of a `Batch`, (windows, bins, 3 * classes), and the times of the batch."""
-
-    outputs: np.ndarray
-    onsets: np.ndarray
-    limit: float
-    later: float
-
-
 class Segmenter:
     """Finds the events in audio with a trained network.
 
@@ -97,8 +88,12 @@ class Segmenter:
             if "thresholds" not in description:
                 raise InputError("threshold tuned: this network has no tuned thresholds; give a number, or train again")
             threshold = description["thresholds"]
+        if not isinstance(threshold, dict):
+            threshold = dict.fromkeys(self.event_labels, threshold)
+        if other := set(threshold) ^ set(self.event_labels):
+            raise InputError(f"thresholds: {', '.join(sorted(other))}: missing, or not a class of the network")
         # Thresholds are above 0, so that silent bins, whose presence is 0, never count as present.
-        self.thresholds = np.maximum(per_class(threshold, self.event_labels), np.nextafter(0, 1))
+        self.thresholds = np.maximum([threshold[label] for label in self.event_labels], np.nextafter(0, 1))
 
     @classmethod
     def load(cls, folder, *, threshold=None, decoding=None, device="auto", precision="auto", threads=None):
@@ -161,11 +156,11 @@ class Segmenter:
         return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
 
     def decoded(self, windows):
-        """Yield (time, events), see `stream`, for all `Outputs` of a signal."""
+        """Yield (time, events), see `stream`, for all (outputs, `Batch`) of a signal, as from `windows`."""
         decoder = self.decoder()
         averager = Averager(decoder) if self.averaged else None
         open_events = None
-        for outputs, onsets, limit, later in windows:
+        for outputs, (*_, onsets, limit, later) in windows:
             if averager is not None:
                 found, later = averager(outputs, onsets, limit, later)
             else:
@@ -175,7 +170,9 @@ class Segmenter:
             joined["offset"] = joined["offset"].clip(upper=limit)  # As released, an event may reach past its window.
             certain = joined["offset"] + decoder.merge_gap + TOUCH < later
             open_events = joined[~certain]
-            yield min(later - decoder.merge_gap, limit), scored(decoder.rounded(joined[certain]))
+            final = decoder.rounded(joined[certain])
+            final = final.assign(score=final["presence"] / final["bins"])  # the mean of the joined bins or cells
+            yield min(later - decoder.merge_gap, limit), final[COLUMNS].reset_index(drop=True)
 
     def decoder(self):
         """The `Decoder` of this network's outputs, with the thresholds and the way of decoding chosen here."""
@@ -196,12 +193,12 @@ class Segmenter:
         return delay + averaged["median"] / 2 + averaged["resolution"]
 
     def windows(self, batches):
-        """Yield the `Outputs` of every `Batch`, with presence 0 in silent bins."""
+        """Yield (outputs, batch) for every `Batch`; outputs: (windows, bins, 3 * classes), presence 0 in silence."""
         empty = np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
         for batch in batches:
             outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
             outputs[..., ::3][batch.silent] = 0
-            yield Outputs(outputs, batch.onsets, batch.limit, batch.later)
+            yield outputs, batch
 
     def batches(self, blocks, peak, at_once):
         """Yield every `Batch` of `at_once` windows of a signal, and a last one of the remaining windows."""
@@ -249,18 +246,3 @@ def cached_segmenter(folder, threshold, decoding, threads):
     """The `Segmenter` of a run's folder, which every process loads once."""
     job.keep_memory()
     return Segmenter.load(folder, threshold=threshold, decoding=decoding, threads=threads)
-
-
-def scored(events):
-    """Events with their score, the mean presence of the bins or cells that were joined to them."""
-    events = events.assign(score=events["presence"] / events["bins"])
-    return events[COLUMNS].reset_index(drop=True)
-
-
-def per_class(threshold, event_labels):
-    """Thresholds (classes,) from one number for all classes or {event_label: number}."""
-    if not isinstance(threshold, dict):
-        threshold = dict.fromkeys(event_labels, threshold)
-    if other := set(threshold) ^ set(event_labels):
-        raise InputError(f"thresholds: {', '.join(sorted(other))}: missing, or not a class of the network")
-    return np.array([threshold[event_label] for event_label in event_labels], float)
