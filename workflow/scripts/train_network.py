@@ -16,9 +16,9 @@ from yoho.networks.device import choose_device
 from yoho.networks.prediction import predict
 from yoho.networks.saving import load_network, save_network, write_description
 from yoho.provenance import digest
-from yoho.scoring.evaluation import evaluate
+from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
-from yoho.scoring.tallies import field_recordings
+from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.scoring.thresholds import tune_thresholds
 from yoho.training.batches import Stored
 from yoho.training.checkpoint import Checkpoint
@@ -111,14 +111,15 @@ def evaluate_network(files, made, *, scoring):
     )
     decoder = Decoder(description["event_labels"], description["windows"]["length"], **description["decoding"])
     scorer = Scorer(windows, reference, decoder, scoring["resolution"])
-    collars = {key: scoring[key] for key in ("collar", "collar_share")}
-    found = evaluate(scorer, outputs, np.load(files.test_targets), field_recordings(plan, recordings), **collars)
+    events = decoder.events(outputs, windows)
+    scores = sed_eval_scores(reference, events, scorer.durations, decoder.event_labels, **scoring)
+    plan = field_recordings(plan, recordings)
     np.savez_compressed(made.test_outputs, outputs=outputs)
-    write_table(found.events, made.test_events)
-    write_table(found.tallies, made.test_recordings)
-    result = {"best_epoch": description["best_epoch"], "scores": found.scores.to_dict("records")}
+    write_table(events, made.test_events)
+    write_table(recording_tallies(scorer, outputs, np.load(files.test_targets), events, plan), made.test_recordings)
+    result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
-    write_description(description | {"test": card_scores(found.scores)}, Path(made.description))
+    write_description(description | {"test": card_scores(scores)}, Path(made.description))
 
 
 def stored(files, use):
