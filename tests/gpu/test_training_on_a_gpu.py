@@ -24,9 +24,8 @@ from small import (
     same,
 )
 from yoho import job
-from yoho.networks.device import choose_device
+from yoho.networks.device import choose_device, predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.training.batches import to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import fit, train_epoch

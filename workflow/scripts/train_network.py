@@ -12,9 +12,9 @@ from yoho import job
 from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
 from yoho.networks.card import card_scores, made_with, model_card
-from yoho.networks.device import choose_device
-from yoho.networks.prediction import predict
+from yoho.networks.device import choose_device, predict
 from yoho.networks.saving import load_network, save_network, write_description
+from yoho.networks.sizes import window_sizes
 from yoho.provenance import digest
 from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
@@ -47,7 +47,8 @@ def train_network(
     check_front_end(settings["network"]["backbone"], front_end["name"])
     device = choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
-    network = network_arguments(settings, event_labels, train)
+    network = settings["network"] | {"pretrained": training["pretrained"]}
+    network |= window_sizes(*(array.shape[1:] for array in train))
     model, training = prepare(network, training, seed, device)
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
@@ -81,13 +82,6 @@ def train_network(
         "made_with": made_with(device, np, timm, torch),
     }
     save_network(fitted.weights, description, Path(made.weights).parent)
-
-
-def network_arguments(settings, event_labels, train):
-    """Arguments of `Network`, from a run's settings, its classes and the shapes of its training windows."""
-    (_, frames, n_mels), (_, bins, _) = (array.shape for array in train)
-    sizes = {"classes": len(event_labels), "frames": frames, "n_mels": n_mels, "bins": bins}
-    return settings["network"] | {"pretrained": settings["training"]["pretrained"]} | sizes
 
 
 def fingerprint(files, scorer, settings):
