@@ -8,7 +8,7 @@ import pytest
 from snakemake.iocontainers import InputFiles, OutputFiles
 from train_network import train_network
 
-from small import Bar
+import small
 from yoho import job
 from yoho.events import write_table
 from yoho.windows.targets import encode_events
@@ -23,28 +23,12 @@ DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "
 DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}, "origin": "built-in recordings"}
 SOURCE_TEXTS = {"licence": "none needed", "limit": "It heard no field recordings."}
 FRONT_END = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
-AUGMENTATION = {"frequency_stripes": 1, "frequency_width": 8, "time_stripes": 2, "time_width": 25}
-AUGMENTATION |= {"draw": "window", "fill": "mean", "validation": False}
+AUGMENTATION = small.AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}
+TRAINING = {"epochs": 1, "batch_size": 3, "learning_rate": 0.001, "schedule": "step", "step_every": 4}
+TRAINING |= {"augmentation": AUGMENTATION, "precision": "auto", "pretrained": False}
 SETTINGS = {
     "network": {"backbone": "mobilenet", "mask": "none", "masking": "multiply"},
-    "training": {
-        "epochs": 1,
-        "batch_size": 3,
-        "learning_rate": 0.001,
-        "schedule": "step",
-        "step_every": 4,
-        "step_factor": 0.1,
-        "pretrained": False,
-        "augmentation": AUGMENTATION,
-        "precision": "auto",
-        "device": "cpu",
-        "deterministic": False,
-        "graph": "step",
-        "compile": False,
-        "kept": "float32",
-        "input": "standardised",
-        "l2": {"first": 0.0, "pointwise": 0.0},
-    },
+    "training": small.SETTINGS | {"device": "cpu", "deterministic": False} | TRAINING,
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
     "seed": 0,
 }
@@ -91,7 +75,7 @@ def said(monkeypatch):
     """The lines that the job says from now on; its progress bars are not drawn."""
     lines = []
     monkeypatch.setattr(job, "say", lines.append)
-    monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: Bar(**settings))
+    monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: small.Bar(**settings))
     return lines
 
 

@@ -11,7 +11,7 @@ import torch
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
-from yoho.networks.card import card_scores, made_with, model_card
+from yoho.networks.card import made_with, model_card
 from yoho.networks.device import choose_device, predict
 from yoho.networks.saving import load_network, save_network, write_description
 from yoho.networks.sizes import window_sizes
@@ -46,7 +46,9 @@ def train_network(
     training, seed = settings["training"], settings["seed"]
     check_front_end(settings["network"]["backbone"], front_end["name"])
     device = choose_device(training["device"], training["deterministic"])
-    train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
+    train, valid, held_out = (
+        [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")] for use in ("train", "valid", "held_out")
+    )
     network = settings["network"] | {"pretrained": training["pretrained"]}
     network |= window_sizes(*(array.shape[1:] for array in train))
     model, training = prepare(network, training, seed, device)
@@ -113,12 +115,8 @@ def evaluate_network(files, made, *, scoring):
     write_table(recording_tallies(scorer, outputs, np.load(files.test_targets), events, plan), made.test_recordings)
     result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
-    write_description(description | {"test": card_scores(scores)}, Path(made.description))
-
-
-def stored(files, use):
-    """Features and targets of the windows for one use."""
-    return [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")]
+    f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
+    write_description(description | {"test": f1}, Path(made.description))
 
 
 if __name__ == "__main__":
