@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pandas as pd
+import pytest
 from snakemake.iocontainers import InputFiles, OutputFiles
 from train_network import train_network
 
-from small import Bar
+import small
 from yoho import job
 from yoho.events import write_table
 from yoho.windows.targets import encode_events
@@ -22,36 +23,21 @@ DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "
 DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}, "origin": "built-in recordings"}
 SOURCE_TEXTS = {"licence": "none needed", "limit": "It heard no field recordings."}
 FRONT_END = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
-AUGMENTATION = {"frequency_stripes": 1, "frequency_width": 8, "time_stripes": 2, "time_width": 25}
-AUGMENTATION |= {"draw": "window", "fill": "mean", "validation": False}
+AUGMENTATION = small.AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}
+TRAINING = {"epochs": 1, "batch_size": 3, "learning_rate": 0.001, "schedule": "step", "step_every": 4}
+TRAINING |= {"augmentation": AUGMENTATION, "precision": "auto", "pretrained": False}
 SETTINGS = {
     "network": {"backbone": "mobilenet", "mask": "none", "masking": "multiply"},
-    "training": {
-        "epochs": 1,
-        "batch_size": 3,
-        "learning_rate": 0.001,
-        "schedule": "step",
-        "step_every": 4,
-        "step_factor": 0.1,
-        "pretrained": False,
-        "augmentation": AUGMENTATION,
-        "precision": "auto",
-        "device": "cpu",
-        "deterministic": False,
-        "graph": "step",
-        "compile": False,
-        "kept": "float32",
-        "input": "standardised",
-        "l2": {"first": 0.0, "pointwise": 0.0},
-    },
+    "training": small.SETTINGS | {"device": "cpu", "deterministic": False} | TRAINING,
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
     "seed": 0,
 }
 
 
-def input_files(folder):
-    """Write windows of noise, a mix for each split, and the tables that belong to them."""
-    paths = {"recordings": folder / "recordings.tsv"}
+@pytest.fixture
+def files(tmp_path):
+    """Windows of noise, a mix for each split, and the tables that belong to them."""
+    paths = {"recordings": tmp_path / "recordings.tsv"}
     recordings = pd.DataFrame({"recording": ["a", "b"], "group": ["a", "b"]})
     write_table(recordings, paths["recordings"])
     events = pd.DataFrame([("m.flac", 0.0, 6.0, "car"), ("m.flac", 6.0, 12.0, "rainforest")])
@@ -61,33 +47,35 @@ def input_files(folder):
         rng = np.random.default_rng(number)
         tables = {"windows": windows, "events": events, "plan": events.assign(recording=["a", "b"])}
         for name, table in tables.items():
-            paths[f"{use}_{name}"] = folder / f"{use}_{name}.tsv"
+            paths[f"{use}_{name}"] = tmp_path / f"{use}_{name}.tsv"
             write_table(table, paths[f"{use}_{name}"])
         arrays = {
             "features": rng.normal(-40, 10, (WINDOWS, 257, 40)).astype(np.float32),
             "targets": encode_events(events, windows["onset"], LABELS, 2.56, 9),
         }
         for name, array in arrays.items():
-            paths[f"{use}_{name}"] = folder / f"{use}_{name}.npy"
+            paths[f"{use}_{name}"] = tmp_path / f"{use}_{name}.npy"
             np.save(paths[f"{use}_{name}"], array)
     paths |= {f"held_out_{part}": paths[f"valid_{part}"] for part in ("features", "targets")}
     return InputFiles(fromdict={name: str(path) for name, path in paths.items()})
 
 
-def output_files(folder):
+@pytest.fixture
+def made(tmp_path):
     """Paths of what the job writes, in the run's folder."""
     names = {"history": "history.csv", "classwise": "classwise.csv", "weights": "weights.safetensors"}
     names |= {"description": "model.json", "test_outputs": "test_outputs.npz", "test_events": "test_events.tsv"}
     names |= {"test_scores": "test_scores.json", "test_recordings": "test_recordings.tsv"}
-    (folder / RUN).mkdir()
-    return OutputFiles(fromdict={name: str(folder / RUN / file) for name, file in names.items()})
+    (tmp_path / RUN).mkdir()
+    return OutputFiles(fromdict={name: str(tmp_path / RUN / file) for name, file in names.items()})
 
 
-def reports(monkeypatch):
+@pytest.fixture
+def said(monkeypatch):
     """The lines that the job says from now on; its progress bars are not drawn."""
     lines = []
     monkeypatch.setattr(job, "say", lines.append)
-    monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: Bar(**settings))
+    monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: small.Bar(**settings))
     return lines
 
 

@@ -2,22 +2,14 @@
 
 import numpy as np
 
+import small
 from yoho.benchmarks import throughput
 
 NETWORK = {"backbone": "vggish", "mask": "none", "masking": "multiply"}
 SIZES = {"pretrained": False, "classes": 2, "frames": 33, "n_mels": 8, "bins": 2}
 NO_STRIPES = {"frequency_stripes": 0, "frequency_width": 0, "time_stripes": 0, "time_width": 0}
-TRAINING = {
-    "learning_rate": 0.0001,
-    "precision": "float32",
-    "device": "cpu",
-    "deterministic": False,
-    "graph": "step",
-    "compile": False,
-    "kept": "float32",
-    "l2": {"first": 0.0, "pointwise": 0.0},
-    "augmentation": {"draw": "window", "fill": "mean", "validation": False} | NO_STRIPES,
-}
+TRAINING = small.SETTINGS | {"learning_rate": 0.0001, "device": "cpu", "deterministic": False}
+TRAINING |= {"augmentation": small.AUGMENTATION | NO_STRIPES}
 BENCHMARKS = {
     "windows": {"cpu": 12, "cuda": 12},
     "batch_size": 12,

@@ -8,10 +8,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from workloads import NETWORK, SIZES
 from yoho.benchmarks.operators import Operator, Operators, least_seconds, step_operators
 
-NETWORK = {"backbone": "vggish", "mask": "none", "masking": "multiply"}
-SIZES = {"pretrained": False, "classes": 2, "frames": 33, "n_mels": 8, "bins": 2}
 TRAINING = {"learning_rate": 0.0001, "precision": "bfloat16", "l2": {"first": 0.0, "pointwise": 0.0}}
 FRONT_END = {"sample_rate": 8000, "n_fft": 512, "hop_length": 80, "win_length": 400, "n_mels": 8, "top_db": 80}
 CARD = {"flops": 100.0, "bandwidth": 10.0}

@@ -5,6 +5,7 @@ import os
 import pytest
 import torch
 
+from noise_run import files, made, said  # noqa: F401
 from yoho.networks.device import choose_device
 
 # cuBLAS reads this when it starts, which can be in a test without determinism.

@@ -7,14 +7,13 @@ import pytest
 import torch
 from train_network import evaluate_network
 
-from noise_run import SCORING, WINDOWS, input_files, output_files, reports, train
+from noise_run import SCORING, WINDOWS, train
 from small import paper_network
 from untrained import noise, save_untrained
 from workloads import STAGES, workload
 from yoho.benchmarks import throughput
-from yoho.networks.device import choose_device
+from yoho.networks.device import choose_device, predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.networks.saving import load_network
 from yoho.provenance import device_name
 from yoho.segmenting.inference import Predictor
@@ -27,21 +26,6 @@ pytestmark = pytest.mark.gpu
 CPU = torch.device("cpu")
 NETWORKS = [("mobilenet", "none"), ("vggish", "none"), ("efficientnet", "backbone")]
 MILLISECOND = 0.001
-
-
-@pytest.fixture
-def files(tmp_path):
-    return input_files(tmp_path)
-
-
-@pytest.fixture
-def made(tmp_path):
-    return output_files(tmp_path)
-
-
-@pytest.fixture
-def said(monkeypatch):
-    return reports(monkeypatch)
 
 
 @pytest.mark.parametrize("graph", ["step", "network", "none"])

@@ -10,23 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from small import (
-    AUGMENTATION,
-    CPU,
-    SETTINGS,
-    Bar,
-    Killed,
-    NothingKept,
-    Small,
-    bin_scores,
-    made_up,
-    paper_network,
-    same,
-)
+import small
 from yoho import job
-from yoho.networks.device import choose_device
+from yoho.networks.device import choose_device, predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.training.batches import to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import fit, train_epoch
@@ -51,7 +38,7 @@ GRAPHS = ["step", "network"]
 
 def network_of(backbone, mask):
     torch.manual_seed(0)
-    network = Network(**paper_network(backbone, mask))
+    network = Network(**small.paper_network(backbone, mask))
     network.standardise(-40.0, 23.0)
     return network
 
@@ -65,9 +52,9 @@ def windows(count=BATCH):
 def step_of(network, device, **changes):
     """A `Step` with a copy of the network."""
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
-    settings = SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
+    settings = small.SETTINGS | {"batch_size": BATCH, "learning_rate": 0.0001} | changes
     arguments = augmentation_arguments(
-        AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}, -40.0
+        small.AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}, -40.0
     )
     return Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
 
@@ -134,7 +121,7 @@ def without_dropout(network):
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
 def test_the_first_step_has_the_same_loss_on_a_gpu_and_a_cpu(device, backbone, mask):
     network = without_dropout(network_of(backbone, mask))
-    there, here = (step_of(network, own) for own in (device, CPU))
+    there, here = (step_of(network, own) for own in (device, small.CPU))
     there, here = (step.learn(*(part.to(step.device) for part in windows())).cpu() for step in (there, here))
     torch.testing.assert_close(there, here, rtol=ROUNDING, atol=0)
 
@@ -151,18 +138,18 @@ def test_a_compiled_step_has_the_loss_of_a_plain_one(device):
 # ---- trainings -------------------------------------------------------------------------------------------------------
 
 
-def train(device, checkpoint=None, network=None, bar=Bar, **changes):
+def train(device, checkpoint=None, network=None, bar=small.Bar, **changes):
     """Train the small network with 12 whole batches and a smaller one in each epoch; returns `Fitted`."""
     torch.manual_seed(0)
-    network, training, valid = network or Small(), made_up(100, 1), made_up(20, 2)
-    settings = SETTINGS | {"precision": "bfloat16"} | changes
-    run = {"score": bin_scores(valid[1]), "progress": bar, "settings": settings, "seed": 0, "device": device}
-    return fit(network, training, valid, checkpoint or NothingKept(), **run)
+    network, training, valid = network or small.Small(), small.made_up(100, 1), small.made_up(20, 2)
+    settings = small.SETTINGS | {"precision": "bfloat16"} | changes
+    run = {"score": small.bin_scores(valid[1]), "progress": bar, "settings": settings, "seed": 0, "device": device}
+    return fit(network, training, valid, checkpoint or small.NothingKept(), **run)
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_a_smaller_last_batch_is_trained_between_replays(deterministic, graph):
-    assert same(train(deterministic, graph="none"), train(deterministic, graph=graph))
+    assert small.same(train(deterministic, graph="none"), train(deterministic, graph=graph))
 
 
 def test_a_training_learns(device):
@@ -173,7 +160,7 @@ def test_a_training_learns(device):
 
 def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
     """At a tiny rate the weights stay almost the same."""
-    network = Small(dropout=0.0)
+    network = small.Small(dropout=0.0)
     network.features[1] = nn.Identity()  # batch statistics change at any rate
     history = train(device, network=network, schedule="step", step_every=2, step_factor=1e-12, epochs=5).history
     loss = history["valid_data_loss"]
@@ -181,7 +168,7 @@ def test_a_graph_reads_the_learning_rate_of_its_epoch(device):
 
 
 def test_the_same_seed_gives_the_same_bytes_on_request(deterministic):
-    assert same(train(deterministic), train(deterministic))
+    assert small.same(train(deterministic), train(deterministic))
 
 
 @pytest.mark.parametrize("backbone, mask", NETWORKS)
@@ -191,7 +178,7 @@ def test_an_epoch_of_each_network_gives_the_same_bytes_again(deterministic, back
 
     def epoch():
         step = step_of(network, deterministic, precision="bfloat16")
-        found = train_epoch(step, to_device(data, deterministic), 0, Bar(0, 0, ""), "epoch 1")
+        found = train_epoch(step, to_device(data, deterministic), 0, small.Bar(0, 0, ""), "epoch 1")
         return found, {name: tensor.cpu() for name, tensor in step.network.state_dict().items()}
 
     (one, weights), (other, again) = epoch(), epoch()
@@ -199,31 +186,31 @@ def test_an_epoch_of_each_network_gives_the_same_bytes_again(deterministic, back
 
 
 def test_a_training_goes_on_where_it_was_killed(tmp_path, deterministic):
-    class Killing(Bar):
+    class Killing(small.Bar):
         def update(self):
             super().update()
             if self.count == 2 * 13 + 7:
-                raise Killed
+                raise small.Killed
 
     path = tmp_path / "checkpoint.pt"
-    with pytest.raises(Killed):
+    with pytest.raises(small.Killed):
         train(deterministic, Checkpoint(path, {}, pytest.fail), bar=Killing)
-    assert same(train(deterministic), train(deterministic, Checkpoint(path, {}, pytest.fail)))
+    assert small.same(train(deterministic), train(deterministic, Checkpoint(path, {}, pytest.fail)))
 
 
 def test_a_checkpoint_can_be_read_without_a_gpu(tmp_path, device):
     path = tmp_path / "checkpoint.pt"
-    network = Small()
+    network = small.Small()
     train(device, Checkpoint(path, {}, pytest.fail), network)
-    kept = Checkpoint(path, {}, pytest.fail).restore(CPU)
-    assert all(tensor.device == CPU for tensor in kept["network"].values())
-    here = Small()
+    kept = Checkpoint(path, {}, pytest.fail).restore(small.CPU)
+    assert all(tensor.device == small.CPU for tensor in kept["network"].values())
+    here = small.Small()
     here.load_state_dict(kept["network"])
-    optimiser = adam(here, 0.01, CPU)
+    optimiser = adam(here, 0.01, small.CPU)
     optimiser.load_state_dict(kept["optimiser"])
-    features = made_up(20, 2)[0]
+    features = small.made_up(20, 2)[0]
     torch.testing.assert_close(
-        predict(here, features, device=CPU), predict(network, features, device=device), rtol=0, atol=1e-4
+        predict(here, features, device=small.CPU), predict(network, features, device=device), rtol=0, atol=1e-4
     )
 
 
@@ -231,7 +218,7 @@ def test_a_checkpoint_can_be_read_without_a_gpu(tmp_path, device):
 def test_windows_that_do_not_fit_on_the_gpu_are_streamed(monkeypatch, deterministic, graph):
     there = train(deterministic, graph=graph)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1000, 1000))
-    assert same(there, train(deterministic, graph=graph))
+    assert small.same(there, train(deterministic, graph=graph))
 
 
 def test_windows_kept_in_bfloat16_take_half_of_the_memory_and_train_as_well(deterministic):

@@ -18,9 +18,6 @@ from noise_run import (
     SEGMENTING,
     SOURCE_TEXTS,
     WINDOWS,
-    input_files,
-    output_files,
-    reports,
     train,
 )
 from places import ROOT
@@ -29,21 +26,6 @@ from yoho.networks.backbones import BACKBONES, Backbone
 from yoho.networks.saving import load_network
 from yoho.scoring.segments import Scorer
 from yoho.scoring.thresholds import tune_thresholds
-
-
-@pytest.fixture
-def files(tmp_path):
-    return input_files(tmp_path)
-
-
-@pytest.fixture
-def made(tmp_path):
-    return output_files(tmp_path)
-
-
-@pytest.fixture
-def said(monkeypatch):
-    return reports(monkeypatch)
 
 
 def test_it_writes_the_curves_the_weights_and_the_scores(files, made, said):

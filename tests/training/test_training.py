@@ -37,14 +37,13 @@ from small import (
 from yoho import InputError, job
 from yoho import files as files_module
 from yoho.networks.backbones import BACKBONES
+from yoho.networks.device import predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.scoring.segments import SCORES
 from yoho.training.batches import Stored, batches, mean_and_deviation, to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import epoch_seed, fit, learning_rate
-from yoho.training.penalty import penalty
-from yoho.training.step import autocast, choose_precision
+from yoho.training.step import autocast, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 

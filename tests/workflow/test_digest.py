@@ -44,7 +44,7 @@ def test_comments_docstrings_and_blank_lines_do_not_change_the_digest(scripts, e
     before = code_digest("train_network")
     for path in (scripts / "yoho").rglob("*.py"):
         path.write_text("# A comment.\n\n\n" + path.read_text() + "\n\n# Another.\n")
-    edit("training/penalty.py", '"""L2 penalty', '"""The L2 penalty')
+    edit("training/step.py", '"""L2 penalty', '"""The L2 penalty')
     assert code_digest("train_network") == before
 
 

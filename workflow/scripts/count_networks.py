@@ -5,19 +5,19 @@ from yoho.figures.tables import write_results
 from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import MASKS
 from yoho.networks.network import Network, mask_positions
-from yoho.networks.sizes import network_size
+from yoho.networks.sizes import network_size, window_sizes
 from yoho.windows.front_ends import build_front_end
 
 
 def count_networks(table, *, backbones, classes, windows, front_end):
     front_end, rows = build_front_end(**front_end), []
-    image = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
-    fixed = image | {"bins": windows["bins"], "classes": classes, "pretrained": False}
+    image = front_end.frames(windows["length"]), front_end.n_mels
+    sizes = window_sizes(image, (windows["bins"], 3 * classes))
     for backbone in dict.fromkeys([*BACKBONES, *backbones]):
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 kind = {"backbone": backbone, "mask": mask, "masking": masking}
-                rows.append(kind | network_size(Network(**kind, **fixed), **image))
+                rows.append(kind | network_size(Network(**kind, **sizes, pretrained=False), *image))
     write_results(table, rows, title="The networks' sizes")
 
 

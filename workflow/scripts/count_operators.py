@@ -6,6 +6,7 @@ from yoho import job
 from yoho.benchmarks.operators import least_seconds, step_operators
 from yoho.figures.tables import write_results
 from yoho.networks.network import Network
+from yoho.networks.sizes import window_sizes
 from yoho.training.step import choose_precision
 from yoho.windows.front_ends import build_front_end
 
@@ -17,8 +18,8 @@ CARD = {"flops": 9.9e14, "bandwidth": 3.35e12}
 
 def count_operators(table, *, networks, classes, windows, front_end, batch_size):
     front_end, rows = build_front_end(**front_end), []
-    sizes = {"frames": front_end.frames(windows["length"]), "n_mels": front_end.n_mels}
-    sizes |= {"bins": windows["bins"], "classes": classes, "pretrained": False}
+    image = front_end.frames(windows["length"]), front_end.n_mels
+    sizes = window_sizes(image, (windows["bins"], 3 * classes)) | {"pretrained": False}
     for label, run in job.progress(networks.items(), desc="networks"):
         arguments = run["network"] | sizes
         precision = choose_precision(Network(**arguments), torch.device("cuda"), run["training"]["precision"])

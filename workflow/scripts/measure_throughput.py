@@ -12,6 +12,7 @@ from yoho.benchmarks import throughput
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 from yoho.networks.device import choose_device
+from yoho.networks.sizes import window_sizes
 from yoho.provenance import device_name
 from yoho.windows.cutting import window_onsets
 from yoho.windows.front_ends import build_front_end
@@ -27,8 +28,7 @@ def measure_throughput(files, table, *, networks, device, windows, front_end, be
     with tempfile.TemporaryDirectory() as folder:
         arrays = [np.load(path, mmap_mode="r") for path in (files.features, files.targets)]
         throughput.write_windows(Path(folder), *arrays, benchmarks["windows"][chosen.type])
-        (_, frames, n_mels), (_, bins, values) = (array.shape for array in arrays)
-        sizes = {"pretrained": False, "classes": values // 3, "frames": frames, "n_mels": n_mels, "bins": bins}
+        sizes = window_sizes(*(array.shape[1:] for array in arrays)) | {"pretrained": False}
         for label, run in job.progress(networks.items(), desc="networks"):
             workload = throughput.Workload(run["network"] | sizes, Path(folder), run["training"], benchmarks)
             for row in network_rows(workload, chosen):

@@ -11,14 +11,14 @@ import torch
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
-from yoho.networks.card import card_scores, made_with, model_card
-from yoho.networks.device import choose_device
-from yoho.networks.prediction import predict
+from yoho.networks.card import made_with, model_card
+from yoho.networks.device import choose_device, predict
 from yoho.networks.saving import load_network, save_network, write_description
+from yoho.networks.sizes import window_sizes
 from yoho.provenance import digest
-from yoho.scoring.evaluation import evaluate
+from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
-from yoho.scoring.tallies import field_recordings
+from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.scoring.thresholds import tune_thresholds
 from yoho.training.batches import Stored
 from yoho.training.checkpoint import Checkpoint
@@ -46,8 +46,11 @@ def train_network(
     training, seed = settings["training"], settings["seed"]
     check_front_end(settings["network"]["backbone"], front_end["name"])
     device = choose_device(training["device"], training["deterministic"])
-    train, valid, held_out = (stored(files, use) for use in ("train", "valid", "held_out"))
-    network = network_arguments(settings, event_labels, train)
+    train, valid, held_out = (
+        [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")] for use in ("train", "valid", "held_out")
+    )
+    network = settings["network"] | {"pretrained": training["pretrained"]}
+    network |= window_sizes(*(array.shape[1:] for array in train))
     model, training = prepare(network, training, seed, device)
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
@@ -83,13 +86,6 @@ def train_network(
     save_network(fitted.weights, description, Path(made.weights).parent)
 
 
-def network_arguments(settings, event_labels, train):
-    """Arguments of `Network`, from a run's settings, its classes and the shapes of its training windows."""
-    (_, frames, n_mels), (_, bins, _) = (array.shape for array in train)
-    sizes = {"classes": len(event_labels), "frames": frames, "n_mels": n_mels, "bins": bins}
-    return settings["network"] | {"pretrained": settings["training"]["pretrained"]} | sizes
-
-
 def fingerprint(files, scorer, settings):
     """All that a run's weights depend on, except the device and the code."""
     # A checkpoint of fewer epochs can be continued, and CUDA graphs run the same kernels.
@@ -111,19 +107,16 @@ def evaluate_network(files, made, *, scoring):
     )
     decoder = Decoder(description["event_labels"], description["windows"]["length"], **description["decoding"])
     scorer = Scorer(windows, reference, decoder, scoring["resolution"])
-    collars = {key: scoring[key] for key in ("collar", "collar_share")}
-    found = evaluate(scorer, outputs, np.load(files.test_targets), field_recordings(plan, recordings), **collars)
+    events = decoder.events(outputs, windows)
+    scores = sed_eval_scores(reference, events, scorer.durations, decoder.event_labels, **scoring)
+    plan = field_recordings(plan, recordings)
     np.savez_compressed(made.test_outputs, outputs=outputs)
-    write_table(found.events, made.test_events)
-    write_table(found.tallies, made.test_recordings)
-    result = {"best_epoch": description["best_epoch"], "scores": found.scores.to_dict("records")}
+    write_table(events, made.test_events)
+    write_table(recording_tallies(scorer, outputs, np.load(files.test_targets), events, plan), made.test_recordings)
+    result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
-    write_description(description | {"test": card_scores(found.scores)}, Path(made.description))
-
-
-def stored(files, use):
-    """Features and targets of the windows for one use."""
-    return [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")]
+    f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
+    write_description(description | {"test": f1}, Path(made.description))
 
 
 if __name__ == "__main__":

@@ -19,14 +19,12 @@ from tqdm import tqdm
 
 from yoho import job
 from yoho.audio import read_audio
-from yoho.networks.device import choose_device, cudnn_with
+from yoho.networks.device import choose_device, cudnn_with, predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.networks.sizes import network_size
 from yoho.training.batches import Stored, mean_and_deviation, to_device
 from yoho.training.fit import train_epoch
-from yoho.training.penalty import penalty
-from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.cutting import cut_windows
 from yoho.windows.loss import data_loss

@@ -38,7 +38,7 @@ def glorot(module):
 
 
 def penalised(convolution, kind):
-    """Mark a convolution's kernel for the L2 penalty of the released code: see `yoho.training.penalty`."""
+    """Mark a convolution's kernel for the L2 penalty of the released code: see `yoho.training.step.penalty`."""
     convolution.penalised = kind
     return convolution
 

@@ -13,7 +13,6 @@ USE = (
     "here were computed. `thresholds` holds one for each class, tuned on the validation mixes; use them only if there "
     "were many such mixes."
 )
-CODE_LICENCE = "MIT"
 
 
 def model_card(event_labels, data, windows, sample_rate):
@@ -26,7 +25,7 @@ def model_card(event_labels, data, windows, sample_rate):
         "about": ABOUT,
         "use": USE,
         "data": {key: value for key, value in data.items() if key not in ("licence", "limit")},
-        "licence": {"code": CODE_LICENCE, "data": data["licence"]},
+        "licence": {"code": "MIT", "data": data["licence"]},
         "limits": [
             f"It knows only {', '.join(event_labels)}. It takes any other sound for one of these or ignores it.",
             "It was trained on mixes of one class at a time, never on two classes at once.",
@@ -35,11 +34,6 @@ def model_card(event_labels, data, windows, sample_rate):
             data["limit"],
         ],
     }
-
-
-def card_scores(scores):
-    """The F1 in a table of scores from `sed_eval_scores`: {"overall" or class: segment_f1 and event_f1}."""
-    return scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
 
 
 def made_with(device, *packages):

@@ -3,7 +3,6 @@
 import json
 import warnings
 
-import librosa
 import torch
 from torch import nn
 from torch.nn import functional
@@ -25,10 +24,8 @@ class LogMelLayer(nn.Module):
     def __init__(self, front_end):
         super().__init__()
         self.n_fft, self.hop_length, self.top_db = front_end.n_fft, front_end.hop_length, front_end.top_db
-        taper = librosa.util.pad_center(librosa.filters.get_window("hann", front_end.win_length), size=self.n_fft)
-        mel = librosa.filters.mel(sr=front_end.sample_rate, n_fft=self.n_fft, n_mels=front_end.n_mels).T
-        self.register_buffer("taper", torch.tensor(taper))
-        self.register_buffer("mel", torch.tensor(mel).double())
+        self.register_buffer("taper", torch.tensor(front_end.taper))
+        self.register_buffer("mel", torch.tensor(front_end.mel).double())
 
     def forward(self, waveform):
         peak = waveform.abs().amax(dim=1, keepdim=True)

@@ -3,7 +3,6 @@
 import copy
 from collections import Counter
 from functools import partial
-from typing import NamedTuple
 
 import torch
 from timm.layers import BatchNormAct2d, Conv2dSame
@@ -34,7 +33,7 @@ def folded(network, example):
         return folded(copy.deepcopy(network).cpu(), example.cpu()).to(example.device)
     fast, windows = copy.deepcopy(network).eval(), random_windows(network, example.shape)
     uses, expected = traced(fast, windows, NORMS)
-    readers = {name: use.reader for name, use in uses.items() if use.reader is not None}
+    readers = {name: reader for name, (_, _, reader) in uses.items() if reader is not None}
     for name, reader in readers.items():
         conv, norm = fast.get_submodule(name), fast.get_submodule(reader)
         if norm.running_mean is None:  # It uses the statistics of each batch.
@@ -46,17 +45,6 @@ def folded(network, example):
     if readers and not proved(fast, windows, expected):
         fast = copy.deepcopy(network).eval()
     return fast
-
-
-class Use(NamedTuple):
-    """How a network uses a convolution.
-
-    before, after: shapes of its input and its output; reader: name of the only module that reads its output, or None.
-    """
-
-    before: torch.Size
-    after: torch.Size
-    reader: str | None
 
 
 class Reads(TorchDispatchMode):
@@ -75,8 +63,9 @@ class Reads(TorchDispatchMode):
 
 
 def traced(network, windows, readers):
-    """Run a network on windows; returns how it uses its convolutions, {name: Use}, and its `map_and_outputs`.
+    """Run a network on windows; returns how it uses its convolutions, and its `map_and_outputs`.
 
+    The uses are {name: (shape of the input, shape of the output, name of the convolution's reader or None)}.
     readers: types of module to look for after a convolution. A module is a convolution's reader if no other operation
     reads the convolution's output; a sum in place counts as an operation. Convolutions and readers are considered only
     if they are called once, if nothing else reads their tensors, and if they have exactly one name, under which they
@@ -118,7 +107,7 @@ def traced(network, windows, readers):
         return calls[name] == 1 and all(reads.count[id(tensor)] <= 1 for tensor in tensors)
 
     reader_of = {conv: reader for conv, reader in read_by.items() if once(reader)}
-    return {name: Use(*shapes[name], reader_of.get(name)) for name in shapes if once(name)}, computed
+    return {name: (*shapes[name], reader_of.get(name)) for name in shapes if once(name)}, computed
 
 
 @torch.no_grad()

@@ -1,7 +1,12 @@
-"""The size of a network: parameters and arithmetic (paper, section 4.4.2)."""
+"""The sizes of a network: of its windows and outputs, of its weights and its arithmetic (paper, section 4.4.2)."""
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
+
+
+def window_sizes(image, target):
+    """Arguments of `Network`, from the shapes of an image (frames, mel bands) and its target (bins, 3 * classes)."""
+    return {"classes": target[1] // 3, "frames": image[0], "n_mels": image[1], "bins": target[0]}
 
 
 def network_size(network, frames, n_mels):

@@ -75,7 +75,8 @@ class Checkpoint:
         except Exception as error:  # A damaged file can raise anything.
             reason = str(error).strip().partition("\n")[0]
             return self.refuse(f"cannot be read ({type(error).__name__}: {reason})")
-        if names := differing(self.fingerprint, fingerprint):
+        missing, own = object(), self.fingerprint
+        if names := [key for key in own | fingerprint if own.get(key, missing) != fingerprint.get(key, missing)]:
             return self.refuse(f"was made with other {', '.join(names)}")
         return state
 
@@ -109,8 +110,3 @@ class Checkpoint:
                     )
                     break
             yield
-
-
-def differing(one, other):
-    """Keys whose values differ between two dictionaries, or that only one of them has."""
-    return [name for name in one | other if name not in one or name not in other or one[name] != other[name]]

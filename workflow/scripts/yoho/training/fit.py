@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from yoho.networks.device import predict
 from yoho.networks.network import Network
-from yoho.networks.prediction import predict
 from yoho.training.batches import batches, copied, mean_and_deviation, to_device
-from yoho.training.penalty import penalty
-from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 

@@ -4,7 +4,6 @@ from functools import partial
 
 import torch
 
-from yoho.training.penalty import penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
@@ -78,6 +77,16 @@ class Step:
         (loss + extra).backward()
         self.optimiser.step()
         return torch.stack([loss.detach(), extra.detach()])
+
+
+def penalty(network, l2):
+    """L2 penalty on large kernels, a scalar tensor: the released code adds it to the loss, the paper has none.
+
+    l2: {"first": weight of MobileNet's first kernel, "pointwise": weight of the YOHO blocks' pointwise kernels}.
+    """
+    marked = [module for module in network.modules() if l2.get(getattr(module, "penalised", None))]
+    total = torch.zeros((), device=next(network.parameters()).device)
+    return total + sum(l2[module.penalised] * (module.weight**2).sum() for module in marked)
 
 
 def augmentation_arguments(settings, mean):

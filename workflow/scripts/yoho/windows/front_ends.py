@@ -1,6 +1,7 @@
 """Front ends: how the sound of a window becomes the image that a network sees (paper, section 4.2)."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import librosa
 import numpy as np
@@ -30,6 +31,16 @@ class LogMel:
     n_mels: int
     top_db: float
 
+    @cached_property
+    def mel(self):
+        """The mel filters, (frequencies, n_mels)."""
+        return librosa.filters.mel(sr=self.sample_rate, n_fft=self.n_fft, n_mels=self.n_mels).T
+
+    @cached_property
+    def taper(self):
+        """The factors of a frame's samples, (n_fft,)."""
+        return librosa.util.pad_center(librosa.filters.get_window("hann", self.win_length), size=self.n_fft)
+
     def size(self, window_length):
         """Samples of a window of `window_length` seconds."""
         return round(window_length * self.sample_rate)
@@ -50,8 +61,6 @@ class LogMel:
         end. The result is librosa's for each window, but frames that windows share are transformed only once.
         """
         decibels = {"double": mel_decibels, "single": single_mel_decibels}[precision]
-        mel = librosa.filters.mel(sr=self.sample_rate, n_fft=self.n_fft, n_mels=self.n_mels).T
-        taper = librosa.util.pad_center(librosa.filters.get_window("hann", self.win_length), size=self.n_fft)
         # This padding makes the frame that is centred on a sample begin at that sample's number.
         padded = np.pad(samples, (self.n_fft // 2, max(0, first[-1] + size + self.n_fft - len(samples))))
         centres = np.arange(0, size + 1, self.hop_length)
@@ -60,12 +69,12 @@ class LogMel:
 
         images = np.empty((len(first), len(centres), self.n_mels), np.float32)
         distinct, places = np.unique(first[:, None] + centres[inside], return_inverse=True)
-        images[:, inside] = decibels(padded, distinct, taper, mel)[places]
+        images[:, inside] = decibels(padded, distinct, self.taper, self.mel)[places]
         # A frame that reaches past the edge of its window finds zeros there: its taper is cut off at the edge.
         for frame in np.flatnonzero(~inside):
             position = centres[frame] - self.n_fft // 2 + np.arange(self.n_fft)
-            cut = np.where((position >= 0) & (position < size), taper, 0)
-            images[:, frame] = decibels(padded, first + centres[frame], cut, mel)
+            cut = np.where((position >= 0) & (position < size), self.taper, 0)
+            images[:, frame] = decibels(padded, first + centres[frame], cut, self.mel)
 
         # Scaling a window subtracts from its decibels. In a scaled window librosa's lowest value is -100 dB.
         peaks = np.array([np.abs(samples[start : start + size]).max(initial=0) for start in first])
@@ -105,8 +114,7 @@ def build_front_end(sample_rate, *, kind="log_mel", **settings):
 def mel_decibels(samples, begins, taper, mel):
     """Mel power in dB relative to 1, (frames, n_mels), of frames of a signal (samples,), computed in double precision.
 
-    begins: first sample of each frame, (frames,); taper: the factors of a frame's samples, (n_fft,); mel: the filters,
-    (frequencies, n_mels).
+    begins: first sample of each frame, (frames,); taper, mel: as those of `LogMel`.
     """
     every_frame = np.lib.stride_tricks.sliding_window_view(samples, len(taper))
     # A hundred frames at a time stay in the processor's cache from the first step to the last.

@@ -7,7 +7,7 @@ from torch import nn
 from small import paper_network
 from yoho.networks.backbones import penalised
 from yoho.networks.network import Network
-from yoho.training.penalty import penalty
+from yoho.training.step import penalty
 
 RELEASED = {"first": 0.001, "pointwise": 0.01}
 
