@@ -14,9 +14,8 @@ from yoho import InputError
 from yoho.recordings.bad import stop_or_leave_out
 from yoho.recordings.bbc_search import Search
 from yoho.recordings.download import File, check_audio, download_files
-from yoho.recordings.manifest import MANIFEST_COLUMNS, read_manifest
+from yoho.recordings.manifest import MANIFEST_COLUMNS, read_foreign_table, read_manifest
 from yoho.recordings.splits import SPLITS, join_groups
-from yoho.recordings.tables import read_foreign_table
 
 LICENCE = "RemArc, https://sound-effects.bbcrewind.co.uk/licensing"
 TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({LICENCE.split(", ")[1]}):
