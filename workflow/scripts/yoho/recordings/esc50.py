@@ -120,6 +120,7 @@ SOURCE = Source(
     event_labels=class_labels,
     mistakes=mistakes,
     files=files,
+    paths=("path",),
     fetch_settings=fetch_settings,
     collect_settings=collect_settings,
     origin="a collection's recordings",
