@@ -11,7 +11,7 @@ from make_mixes import make_mixes
 from yoho import InputError
 from yoho.events import merge_events, read_table, write_table
 from yoho.mixes.clips import describe_dataset
-from yoho.mixes.rendering import render_mix
+from yoho.mixes.planning import render_mix
 from yoho.recordings.splits import RECORDING_COLUMNS, SPLITS
 
 RATE = 44100

@@ -80,6 +80,11 @@ def test_listening_and_splits_need_settings_of_their_own():
         assert not source.splits or {"splits", "seed"} <= set(shipped(name)) - set(collected)
 
 
+def test_paths_are_the_keys_whose_values_are_paths_of_the_user():
+    keys = {"synthetic": (), "bbc": ("manifest", "catalogue"), "esc50": ("path",), "folder": ("path",)}
+    assert {name: source.paths for name, source in SOURCES.items()} == keys
+
+
 @pytest.mark.parametrize("name", ["synthetic", "bbc", "esc50"])
 def test_shipped_datasets_have_no_mistakes(name):
     assert mistakes(name) == []

@@ -21,11 +21,9 @@ from yoho.recordings.synthesis.car import engine
 from yoho.recordings.synthesis.classes import CLASSES, synthesise
 from yoho.recordings.synthesis.clocks import ticking
 from yoho.recordings.synthesis.crowds import talkers
-from yoho.recordings.synthesis.filters import band
 from yoho.recordings.synthesis.footsteps import gait, walker
-from yoho.recordings.synthesis.movement import SOUND_SPEED, pass_by
 from yoho.recordings.synthesis.rainforest import stridulation
-from yoho.recordings.synthesis.signals import Take, rms
+from yoho.recordings.synthesis.signals import SOUND_SPEED, Take, band, pass_by, rms
 
 RATE = 44100
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())

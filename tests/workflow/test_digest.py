@@ -90,11 +90,11 @@ def test_template_beside_a_module_counts(edit):
 
 SOURCE_EDITS = [
     ("bbc.py", '"RemArc', '"The RemArc', set()),  # the licence on the model card
-    ("bbc.py", "is there twice", "occurs twice", set()),  # a mistake in the config
+    ("bbc.py", "occurs twice", "is there twice", set()),  # a mistake in the config
     ("bbc.py", '"downloads"', '"files"', {"collect"}),
     ("bbc_search.py", "10_000", "20_000", {"fetch"}),
     ("listening.py", "0.046", "0.023", {"collect"}),
-    ("synthesis/filters.py", "1300", "1301", {"collect"}),  # of background, which any dataset may have
+    ("synthesis/signals.py", "1300", "1301", {"collect"}),  # of background, which any dataset may have
 ]
 
 

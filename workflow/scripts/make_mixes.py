@@ -7,8 +7,7 @@ import pandas as pd
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
 from yoho.mixes.clips import cut_clips, pool_recordings
-from yoho.mixes.planning import Background, Drawing
-from yoho.mixes.rendering import render_mix
+from yoho.mixes.planning import Background, Drawing, render_mix
 from yoho.recordings.splits import BACKGROUND, SPLITS, check_recordings
 
 

@@ -1,11 +1,13 @@
-"""Planning: which clip sounds when in a mix. The plan holds every draw, so the audio can be rebuilt from it."""
+"""Mixes: their plans (which clip sounds when) and their audio. A plan holds every draw; the audio is made from it."""
 
 from dataclasses import dataclass
 from functools import partial
 
+import librosa
 import numpy as np
 import pandas as pd
 
+from yoho.audio import read_audio, write_audio
 from yoho.recordings.splits import BACKGROUND, background_kind
 
 PLAN_COLUMNS = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
@@ -58,13 +60,14 @@ class Drawing:
 
     def plan(self, clips, filename, seeds, sample_rate):
         """Plan one mix from a table of clips; seeds: list of numbers, different for every mix."""
+        rng = np.random.default_rng(seeds)
         # Background has its own random draws, so that the clips come in the same order as without it.
-        among = partial(self.background.among, rng=np.random.default_rng([*seeds, 1])) if self.background else iter
-        settings = {"rng": np.random.default_rng(seeds), "with_background": among}
+        own = np.random.default_rng([*seeds, 1])
+        among = partial(self.background.among, rng=own) if self.background else iter
         if self.draw == "deal":
-            draw = partial(deal_clips, duration=self.duration, longest=self.longest, **settings)
+            draw = partial(deal_clips, rng=rng, duration=self.duration, longest=self.longest, with_background=among)
         else:
-            draw = partial(draw_clips, count=self.count, **settings)
+            draw = partial(draw_clips, rng=rng, count=self.count, with_background=among)
         return plan_mix(clips, filename, sample_rate, draw)
 
 
@@ -120,3 +123,15 @@ def draw_clips(pools, rng, count, with_background=iter):
     labels = sorted(pools)
     members = (pools[labels[rng.integers(len(labels))]] for _ in range(count))
     return with_background(own[rng.integers(len(own))] for own in members)
+
+
+def render_mix(plan, path, sample_rate):
+    """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`; its clips follow one another without gaps."""
+    parts = []
+    for row in plan.itertuples():
+        samples, source_rate = read_audio(row.path, row.source_onset, row.source_offset)
+        if source_rate != sample_rate:
+            samples = librosa.resample(samples, orig_sr=source_rate, target_sr=sample_rate)
+        length = round(row.offset * sample_rate) - round(row.onset * sample_rate)
+        parts.append(librosa.util.fix_length(samples, size=length))
+    write_audio(path, np.concatenate(parts).clip(-1, 1), sample_rate)

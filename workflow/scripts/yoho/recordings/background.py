@@ -14,8 +14,7 @@ from yoho.audio import write_audio
 from yoho.recordings.folder import grouped_files
 from yoho.recordings.listening import examine_recordings
 from yoho.recordings.splits import BACKGROUND, assign_splits, join_groups
-from yoho.recordings.synthesis.filters import band, linear
-from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
+from yoho.recordings.synthesis.signals import Take, band, blend, harmonics, linear, log_uniform
 
 STEP = 2.0**-15  # of 16-bit audio
 MIXED, TESTED = 1, 2  # last number of a seed: for the background of mixes, and for that of the test of false alarms

@@ -26,8 +26,8 @@ def mistakes(where, recordings, made):
 
 def files(recordings):
     """The kept manifest and the catalogue of discs, if the settings name them."""
-    given = [recordings[key] for key in ("manifest", "catalogue") if recordings[key]]
-    return [str(Path(path)) for path in given if Path(path).is_file()]
+    given = [Path(recordings[key]) for key in SOURCE.paths if recordings[key]]
+    return [str(path) for path in given if path.is_file()]
 
 
 def fetch_settings(recordings, shared):
@@ -36,10 +36,10 @@ def fetch_settings(recordings, shared):
 
 
 def fetch(folder, web, progress, say, **settings):
-    """See `fetch_selection`; settings: those of `Selection`."""
-    from yoho.recordings.bbc_library import Selection, fetch_selection
+    """See `fetch_selection`."""
+    from yoho.recordings.bbc_library import fetch_selection
 
-    return fetch_selection(Selection(**settings), folder, web, progress, say)
+    return fetch_selection(settings, folder, web, progress, say)
 
 
 def collect(folder, spread, *, path):
@@ -55,6 +55,7 @@ SOURCE = Source(
     event_labels=class_labels,
     mistakes=mistakes,
     files=files,
+    paths=("manifest", "catalogue"),
     fetch_settings=fetch_settings,
     collect_settings=lambda recordings, folder, shared: {"path": f"{folder}/manifest.tsv"},
     origin="a collection's recordings",

@@ -5,7 +5,6 @@ From a kept manifest the same recordings are fetched again without a search.
 """
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,8 @@ from yoho import InputError
 from yoho.recordings.bad import stop_or_leave_out
 from yoho.recordings.bbc_search import Search
 from yoho.recordings.download import File, check_audio, download_files
-from yoho.recordings.manifest import MANIFEST_COLUMNS, read_manifest
+from yoho.recordings.manifest import MANIFEST_COLUMNS, read_foreign_table, read_manifest
 from yoho.recordings.splits import SPLITS, join_groups
-from yoho.recordings.tables import read_foreign_table
 
 LICENCE = "RemArc, https://sound-effects.bbcrewind.co.uk/licensing"
 TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({LICENCE.split(", ")[1]}):
@@ -26,63 +24,42 @@ TERMS = f"""The recordings of BBC Sound Effects come under the RemArc licence ({
 Read it; if you accept it, set `accept_licence: true` in the `recordings` of the dataset. Nothing has been fetched."""
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which recordings of the library are fetched, and from where."""
+def fetch_selection(settings, folder, web, progress, say):
+    """Find recordings of the library, or read them from a kept manifest, and fetch them; returns their manifest.
 
-    accept_licence: bool  # whether the user accepts TERMS
-    manifest: str | None  # path of a kept manifest; None: the library is searched by the rules of `classes`
-    catalogue: str | None  # path of a table with id, CDNumber and CDName
-    classes: list  # of {event_label, rules}: see `matching_classes`
-    search: str  # address of the search interface
-    media: str  # address of the folders `wav/` and `mp3/`
-    page_size: int  # entries on a page of the search
-    passes: int  # maximum number of passes over all pages; they stop early once no entry moves
-    format: str  # "wav" or "mp3"
-    max_per_class: int | None  # recordings; None: no limit
-    bad: str  # "stop", or "leave_out" recordings that cannot be fetched
-
-
-def fetch_selection(selection, folder, web, progress, say):
-    """Find the recordings of a selection, or read them from its manifest, and fetch them; returns their manifest.
-
-    folder: of the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
+    settings: the dataset's section `recordings`, whose keys the config's schema describes, and `bad`; folder: of
+    the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
     Raises InputError if the licence is not accepted, if a class has too few recordings, if a recording cannot be
     fetched and `bad` is "stop", or if the server fails: a failing server is no reason to leave a recording out.
     """
-    if not selection.accept_licence:
+    if not settings["accept_licence"]:
         raise InputError(TERMS)
     say(f"BBC Sound Effects, licence accepted: {LICENCE}")
-    table = read_kept(selection) if selection.manifest else search_library(selection, web, progress, say)
-    table = first_of_each(join_tapes(table), selection.max_per_class)
-    check_groups(table)
+    table = read_kept(settings) if settings["manifest"] else search_library(settings, web, progress, say)
+    table = first_of_each(join_tapes(table), settings["max_per_class"])
+    groups = table.groupby("event_label")["group"].nunique()
+    for event_label, count in groups[groups < len(SPLITS)].items():
+        raise InputError(f"class {event_label}: {count} group(s) of recordings for {len(SPLITS)} splits; it needs more")
     say_sizes(table, say)
     files = [
         File(row.address, row.file, None if pd.isna(row.size) else int(row.size), row.sha256 or None)
         for row in table.itertuples()
     ]
     fetched = download_files(web, files, folder, progress, check_audio)
-    leave_out([file.fault for file in fetched if file.error], selection, say)
+    leave_out([file.fault for file in fetched if file.error], settings, say)
     arrived = pd.DataFrame(fetched, index=table.index)
     table = table.assign(**arrived[["size", "sha256", "retrieved"]])[arrived["error"].isna()]
     if table.empty:
-        raise InputError(f"{selection.media}: none of the recordings could be fetched; the log says why")
+        raise InputError(f"{settings['media']}: none of the recordings could be fetched; the log says why")
     table = join_groups(table, ["sha256"])
     return table[[*MANIFEST_COLUMNS, *sorted(set(table) - set(MANIFEST_COLUMNS))]].astype({"size": int})
 
 
-def leave_out(faults, selection, say):
+def leave_out(faults, settings, say):
     """Call `stop_or_leave_out`, and say how many recordings are left out."""
-    stop_or_leave_out(faults, selection.bad)
+    stop_or_leave_out(faults, settings["bad"])
     if faults:
         say(f"{len(faults)} recordings left out, each with a line in the log")
-
-
-def check_groups(table):
-    """Raise InputError if a class has fewer groups than there are splits."""
-    groups = table.groupby("event_label")["group"].nunique()
-    for event_label, count in groups[groups < len(SPLITS)].items():
-        raise InputError(f"class {event_label}: {count} group(s) of recordings for {len(SPLITS)} splits; it needs more")
 
 
 def say_sizes(table, say):
@@ -96,22 +73,22 @@ def say_sizes(table, say):
 # ---- what the library holds ------------------------------------------------------------------------------------------
 
 
-def search_library(selection, web, progress, say):
+def search_library(settings, web, progress, say):
     """The recordings that meet a rule of a class, as rows of a manifest. Raises InputError for a class without any."""
-    discs = read_catalogue(selection.catalogue) if selection.catalogue else None
+    discs = read_catalogue(settings["catalogue"]) if settings["catalogue"] else None
     if discs is None:
         say("no `catalogue`: the rules do not see the names of discs, and each tape is a group")
-    search = Search(web, selection.search, selection.page_size, selection.passes, progress, say)
+    search = Search(web, settings["search"], settings["page_size"], settings["passes"], progress, say)
     entries, refused = {}, []
-    rules = [rule for entry in selection.classes for rule in entry["rules"]]
+    rules = [rule for entry in settings["classes"] for rule in entry["rules"]]
     for category, query in dict.fromkeys((rule["category"], rule.get("query")) for rule in rules):
         found, faults = search.entries(category, query)
         print(f"category {category}, query {query}: {len(found)} entries")
         entries |= {entry["id"]: entry for entry in found}
         refused += faults
-    leave_out(list(dict.fromkeys(refused)), selection, say)
-    rows = [describe_entry(entries[name], discs, selection.media, selection.format) for name in sorted(entries)]
-    return classified(rows, selection.classes)
+    leave_out(list(dict.fromkeys(refused)), settings, say)
+    rows = [describe_entry(entries[name], discs, settings["media"], settings["format"]) for name in sorted(entries)]
+    return classified(rows, settings["classes"])
 
 
 def describe_entry(entry, discs, media, form):
@@ -229,14 +206,11 @@ def join_tapes(table):
     return join_groups(table, *keys).drop(columns="tape")
 
 
-# ---- kept manifests --------------------------------------------------------------------------------------------------
-
-
-def read_kept(selection):
-    """The recordings of a kept manifest. Raises InputError if its classes differ from the selection's, or for a value
+def read_kept(settings):
+    """The recordings of a kept manifest. Raises InputError if its classes differ from the config's, or for a value
     that cannot be used."""
-    path, table = selection.manifest, read_manifest(selection.manifest)
-    if differing := set(table["event_label"]) ^ {entry["event_label"] for entry in selection.classes}:
+    path, table = settings["manifest"], read_manifest(settings["manifest"])
+    if differing := set(table["event_label"]) ^ {entry["event_label"] for entry in settings["classes"]}:
         raise InputError(
             f"{path}: class {', '.join(sorted(differing))} is only in this file or only in the config's `classes`"
         )

@@ -106,7 +106,7 @@ def place_of_member(member):
 
 def read_meta(path):
     """Read a collection's table as text. Raises InputError if it is missing or lacks a column or a file name."""
-    from yoho.recordings.tables import read_foreign_table
+    from yoho.recordings.manifest import read_foreign_table
 
     if not path.is_file():
         raise InputError(f"{path}: no such file; `path` must be a folder or .zip that holds audio/ and meta/esc50.csv")
@@ -120,6 +120,7 @@ SOURCE = Source(
     event_labels=class_labels,
     mistakes=mistakes,
     files=files,
+    paths=("path",),
     fetch_settings=fetch_settings,
     collect_settings=collect_settings,
     origin="a collection's recordings",

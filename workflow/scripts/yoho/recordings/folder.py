@@ -60,6 +60,7 @@ SOURCE = Source(
     event_labels=event_labels,
     mistakes=mistakes,
     files=files,
+    paths=("path",),
     collect_settings=lambda recordings, folder, shared: {
         "path": recordings["path"],
         "event_labels": event_labels(recordings),

@@ -1,4 +1,6 @@
-"""Manifests: tables of what was fetched, from where and when.
+"""Tables from outside the workflow; manifests, which are tables of what was fetched, from where and when.
+
+The columns of a manifest:
 
 id           of the recording, or of the archive
 event_label, group   as in the table of recordings; empty for an archive
@@ -9,7 +11,9 @@ sha256, size   of the file; size in bytes
 file         its name in the folder of downloads
 """
 
-from yoho.recordings.tables import read_foreign_table
+import pandas as pd
+
+from yoho import InputError
 
 MANIFEST_COLUMNS = ["id", "event_label", "group", "duration", "address", "licence"]
 MANIFEST_COLUMNS += ["retrieved", "sha256", "size", "file"]
@@ -18,3 +22,14 @@ MANIFEST_COLUMNS += ["retrieved", "sha256", "size", "file"]
 def read_manifest(path):
     """Read a manifest as text. Raises InputError if the file is not a manifest."""
     return read_foreign_table(path, MANIFEST_COLUMNS, "a manifest", sep="\t")
+
+
+def read_foreign_table(path, columns, kind, sep=","):
+    """Read a table as text. Raises InputError, which names its `kind`, if it is unreadable or lacks a column."""
+    try:
+        table = pd.read_csv(path, sep=sep, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as {kind} ({str(error).strip()})") from error
+    if missing := set(columns) - set(table.columns):
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}, which {kind} must have")
+    return table

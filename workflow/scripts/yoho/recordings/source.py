@@ -28,17 +28,19 @@ class Source:
     limit: str
     # (recordings): the classes, in the order of the targets.
     event_labels: Callable[[dict], list]
-    # (where, recordings, made): a line for each mistake that the schema cannot detect. where: the recordings' key in
-    # the config; made: path of the manifest that fetching writes.
-    mistakes: Callable[[str, dict, Path], Iterable]
     # (recordings, folder, shared): the settings of `collect`; folder: of the dataset's results.
     collect_settings: Callable[[dict, str, dict], dict]
     # (recordings, shared): the settings of `fetch`; None if nothing is fetched.
     fetch_settings: Callable[[dict, dict], dict | None] = lambda recordings, shared: None
+    # (where, recordings, made): a line for each mistake that the schema cannot detect. where: the recordings' key in
+    # the config; made: path of the manifest that fetching writes.
+    mistakes: Callable[[str, dict, Path], Iterable] = lambda where, recordings, made: ()
     # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
-    listens: bool = True  # whether each recording is examined for its length and silences after `collect`
-    splits: bool = True  # whether the recordings are then dealt to the splits
+    paths: tuple = ()  # the keys of the recordings' settings whose values are paths of the user
+    # Whether each recording is examined for its length and silences after `collect`; this needs the setting `trim_db`.
+    listens: bool = True
+    splits: bool = True  # whether the recordings are then dealt to the splits; this needs the settings `splits`, `seed`
 
 
 def class_labels(recordings):

@@ -7,16 +7,8 @@ from contextlib import suppress
 from urllib.parse import urljoin, urlsplit
 
 import requests
+import tenacity
 from requests.adapters import HTTPAdapter
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    sleep_using_event,
-    stop_after_attempt,
-    stop_when_event_set,
-    wait_exponential,
-    wait_random,
-)
 from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
@@ -33,9 +25,6 @@ class Unsteady(InputError):
 # A ValueError is an InputError, or comes from an address that cannot be parsed.
 FAILURES = (ValueError, requests.RequestException, HTTPError)
 PASSING = (Unsteady, requests.ConnectionError, requests.Timeout, HTTPError)
-
-
-# ---- requests --------------------------------------------------------------------------------------------------------
 
 
 class Web:
@@ -61,11 +50,11 @@ class Web:
             self.session.mount(scheme, Adapter(pool_maxsize=connections))
         self.ending = threading.Event()
         first, longest = backoff
-        self.insist = Retrying(
-            retry=retry_if_exception_type(PASSING),
-            stop=stop_after_attempt(attempts) | stop_when_event_set(self.ending),
-            wait=wait_exponential(multiplier=first, max=longest) + wait_random(0, first),
-            sleep=sleep_using_event(self.ending),
+        self.insist = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(PASSING),
+            stop=tenacity.stop_after_attempt(attempts) | tenacity.stop_when_event_set(self.ending),
+            wait=tenacity.wait_exponential(multiplier=first, max=longest) + tenacity.wait_random(0, first),
+            sleep=tenacity.sleep_using_event(self.ending),
             reraise=True,
         )
         self.retry_after = retry_after

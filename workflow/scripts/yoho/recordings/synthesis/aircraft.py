@@ -4,9 +4,19 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from yoho.recordings.synthesis.car import engine
-from yoho.recordings.synthesis.filters import band, linear
-from yoho.recordings.synthesis.movement import SOUND_SPEED, course, delayed, pass_by
-from yoho.recordings.synthesis.signals import Sound, Take, blend, harmonics, log_uniform
+from yoho.recordings.synthesis.signals import (
+    SOUND_SPEED,
+    Sound,
+    Take,
+    band,
+    blend,
+    course,
+    delayed,
+    harmonics,
+    linear,
+    log_uniform,
+    pass_by,
+)
 
 
 def jet(take: Take) -> np.ndarray:

@@ -3,9 +3,18 @@
 import numpy as np
 from scipy import fft
 
-from yoho.recordings.synthesis.filters import band, filtered, linear, resonances
-from yoho.recordings.synthesis.movement import pass_by
-from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform, rms
+from yoho.recordings.synthesis.signals import (
+    Take,
+    band,
+    blend,
+    filtered,
+    harmonics,
+    linear,
+    log_uniform,
+    pass_by,
+    resonances,
+    rms,
+)
 
 
 def engine(take: Take, rpm: np.ndarray) -> np.ndarray:

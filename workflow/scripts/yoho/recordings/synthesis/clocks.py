@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from yoho.recordings.synthesis.filters import linear
-from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
+from yoho.recordings.synthesis.signals import Take, blend, harmonics, linear, log_uniform
 
 
 def ticking(take: Take, rate: float) -> np.ndarray:

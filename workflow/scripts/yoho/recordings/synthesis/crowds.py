@@ -4,8 +4,7 @@ import numpy as np
 from scipy import fft
 from scipy.signal import resample_poly
 
-from yoho.recordings.synthesis.filters import band, linear, resonances, sampled
-from yoho.recordings.synthesis.signals import Take, blend, log_uniform
+from yoho.recordings.synthesis.signals import Take, band, blend, linear, log_uniform, resonances, sampled
 
 
 def talkers(take: Take, groups: list[tuple]) -> np.ndarray:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from yoho.recordings.synthesis.filters import linear
-from yoho.recordings.synthesis.signals import Take, blend, log_uniform
+from yoho.recordings.synthesis.signals import Take, blend, linear, log_uniform
 
 # For each surface, the ranges of: pitches of the ground's modes (Hz), their decays to 1/e (s), grains that move under
 # the sole in a step, pitches of the grains (Hz), and level of the grains relative to the impact (dB).

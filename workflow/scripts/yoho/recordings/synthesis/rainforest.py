@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from yoho.recordings.synthesis.filters import band, linear
-from yoho.recordings.synthesis.signals import Take, blend, harmonics, log_uniform
+from yoho.recordings.synthesis.signals import Take, band, blend, harmonics, linear, log_uniform
 
 
 def rain(take: Take) -> np.ndarray:

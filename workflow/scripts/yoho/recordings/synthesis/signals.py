@@ -1,16 +1,24 @@
-"""The building blocks of built-in sounds."""
+"""The building blocks of built-in sounds: levels, filters, `Take`, and sounds that move past a microphone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.random import Generator
 from scipy import fft
+from scipy.ndimage import map_coordinates
 
-from yoho.recordings.synthesis.filters import Gain, linear, sampled
+Gain = Callable[[np.ndarray], np.ndarray]  # a filter: its real or complex gain by frequency in Hz
+Sound = Callable[["Take"], np.ndarray]  # makes (samples,) of one sound
 
 TABLE = 1 << 15  # points in one period of a tone, a power of two; rounding errors are 60 dB below the 30th harmonic
+SOUND_SPEED = 343.0  # m/s, in air of 20 °C
+
+
+def linear(decibels):
+    """Amplitude factor of a gain in dB."""
+    return 10 ** (np.asarray(decibels) / 20)
 
 
 def log_uniform(rng: Generator, low, high, size=None):
@@ -33,6 +41,45 @@ def harmonics(rng: Generator, count: int, slope_db: float) -> np.ndarray:
     """Complex amplitudes of harmonics 1 to `count`: `slope_db` per octave, 4 dB of spread, random phases. (count,)"""
     gains_db = slope_db * np.log2(np.arange(1, count + 1)) + rng.normal(0, 4, count)
     return linear(gains_db) * np.exp(2j * np.pi * rng.random(count))
+
+
+def band(low: float, high: float, slope_db: float = 0.0, order: int = 2) -> Gain:
+    """Gain of a band from `low` to `high` Hz with Butterworth edges, tilted by `slope_db` per octave about 1 kHz."""
+
+    def gain(frequency):
+        edges = (1 + (low / frequency) ** (2 * order)) * (1 + (frequency / high) ** (2 * order))
+        return linear(slope_db * np.log2(frequency / 1000)) / np.sqrt(edges)
+
+    return gain
+
+
+def resonances(centres, widths, gains) -> Gain:
+    """Complex gain of damped resonators side by side, each with its centre and width in Hz and its gain."""
+
+    def gain(frequency):
+        frequency = frequency[:, None]
+        damping = 1j * frequency * np.asarray(widths)
+        return (np.asarray(gains) * damping / (np.square(centres) - frequency**2 + damping)).sum(axis=1)
+
+    return gain
+
+
+def air(distance: float) -> Gain:
+    """Gain of `distance` metres of air: about -0.5 dB per 100 m at 1 kHz, -16 dB at 10 kHz."""
+    return lambda frequency: linear(-0.005 * distance * (frequency / 1000) ** 1.5)
+
+
+def sampled(gain: Gain, size: int, sample_rate: float) -> np.ndarray:
+    """A filter at the frequencies of a transform of `size` samples, interpolated from a log grid. (size // 2 + 1,)"""
+    grid = np.geomspace(5, sample_rate / 2, 1300)  # a hundredth of an octave
+    return np.interp(fft.rfftfreq(size, 1 / sample_rate), grid, gain(grid)).astype(np.complex64)
+
+
+def filtered(audio: np.ndarray, sample_rate: float, gain: Gain) -> np.ndarray:
+    """Audio through a filter. (samples,)"""
+    size = fft.next_fast_len(len(audio), real=True)
+    spectrum = fft.rfft(audio.astype(np.float32), size) * sampled(gain, size, sample_rate)
+    return fft.irfft(spectrum, size)[: len(audio)]
 
 
 @dataclass(frozen=True)
@@ -107,4 +154,33 @@ class Take:
         return self.tone(np.repeat(pitches, len(swell)), spectrum) * np.tile(swell, len(pitches))
 
 
-Sound = Callable[[Take], np.ndarray]  # makes (samples,) of one sound
+def delayed(source: np.ndarray, emitted: np.ndarray, sample_rate: float) -> np.ndarray:
+    """A sound as it is heard if each sample was emitted at the time `emitted`, (samples,). Returns (samples,)."""
+    return map_coordinates(source, emitted[None] * sample_rate, np.float32, order=3)
+
+
+def course(time: np.ndarray, distance: float, speed: float, closest: float) -> tuple[np.ndarray, np.ndarray]:
+    """When the sound that arrives at each `time` left a source on a straight line, and how far it went; (samples,).
+
+    Solves c (time - emitted) = way(emitted), with way**2 = distance**2 + (speed (emitted - closest))**2. Ahead of the
+    source, this raises the pitch by the factor 1 / (1 - speed / c).
+    """
+    since = time - closest
+    spread = SOUND_SPEED**2 - speed**2
+    root = np.sqrt((SOUND_SPEED * speed * since) ** 2 + spread * distance**2)
+    emitted = (SOUND_SPEED**2 * since - root) / spread
+    return emitted + closest, np.hypot(distance, speed * emitted)
+
+
+def pass_by(take: Take, build: Sound, distance: float, speed: float, closest: float) -> np.ndarray:
+    """A source that drives or flies past: Doppler shift, 1/r gain, and the absorption of highs by the air. (samples,)
+
+    build: makes the source's own sound; distance: of the closest point, at which the gain is 1; speed: below that of
+    sound, m/s; closest: the time at that point, which may be outside the recording.
+    """
+    emitted, way = course(take.time, distance, speed, closest)
+    emitted -= emitted[0]
+    near = delayed(build(replace(take, duration=emitted[-1] + 0.01)), emitted, take.sample_rate)
+    far = filtered(near, take.sample_rate, air(way.max() - distance))
+    share = (way - distance) / (way.max() - distance)
+    return ((1 - share) * near + share * far) * (distance / way)
