@@ -10,8 +10,8 @@ from yoho.recordings.sources import SOURCES
 # Differences between the readings that change the training data. The other differences concern a run alone.
 DATA_KEYS = ("pool", "slices", "draw", "targets")
 
-# Keys whose values are files or folders of the user.
-PATHS = ("path", "manifest", "catalogue", "audio", "weights")
+# Keys whose values are files or folders of the user: of background, of segmenting, and of the sources.
+PATHS = {"path", "audio", "weights"}.union(*(source.paths for source in SOURCES.values()))
 
 NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a name in braces; rename it"
 
