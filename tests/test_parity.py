@@ -251,11 +251,7 @@ def fill(network, recorded):
 
 @pytest.mark.parametrize(
     ("name", "backbone", "mask"),
-    [
-        ("yoho", "mobilenet", "none"),
-        ("vggish", "vggish_linear", "none"),
-        ("effnet_mask", "efficientnet", "backbone"),
-    ],
+    [("yoho", "mobilenet", "none"), ("vggish", "vggish_linear", "none"), ("effnet_mask", "efficientnet", "backbone")],
 )
 def test_forward_pass(golden, name, backbone, mask):
     """Outputs agree within 1e-4, and this network has every parameter that Keras counts."""
