@@ -7,7 +7,6 @@ from yoho.recordings.synthesis.signals import (
     Take,
     band,
     blend,
-    filtered,
     harmonics,
     linear,
     log_uniform,
@@ -33,7 +32,7 @@ def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
     breath = rush * (1 + rng.uniform(0, 1) * pulses / rms(pulses)).clip(0)
     centres = log_uniform(rng, 60, 2500, 5)
     body = resonances(centres, centres * rng.uniform(0.15, 0.6, 5), linear(rng.uniform(-8, 10, 5)))
-    return blend([filtered(pulses, take.sample_rate, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
+    return blend([take.filtered(pulses, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
 
 
 def rolling(take: Take) -> np.ndarray:
@@ -86,7 +85,7 @@ def car(take: Take) -> np.ndarray:
         layers = [blend([engine(take, rpm) * rpm**0.8, rolling(take)], [0, rng.uniform(-25, -3)])]
     else:
         rpm = rng.uniform(1400, 3500) * take.wander(0.4, 0.85, 1.15)
-        through_doors = filtered(rolling(take), take.sample_rate, band(30, log_uniform(rng, 300, 4000), -2, 1))
+        through_doors = take.filtered(rolling(take), band(30, log_uniform(rng, 300, 4000), -2, 1))
         layers = [blend([engine(take, rpm), through_doors], [0, rng.uniform(-6, 8)])]
     if rng.random() < 0.15:  # two reeds a third apart
         pitch, length = rng.uniform(330, 480), rng.uniform(0.15, 0.9)
