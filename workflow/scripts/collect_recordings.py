@@ -19,7 +19,12 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
     spread = partial(job.spread, threads=threads, description="recordings")
     recordings = import_module(f"yoho.recordings.{source}").collect(made.audio, spread, **settings)
     if listening:
-        recordings = examined(recordings, spread, event_labels, listening)
+        for event_label in event_labels:
+            job.say(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
+        usable = examine_recordings(recordings, spread, **listening)
+        if left_out := len(recordings) - len(usable):
+            job.say(f"{left_out} of {len(recordings)} recordings left out, each with a line in the log")
+        recordings = join_groups(usable, ["sha256"])
     if splitting:
         recordings = assign_splits(recordings, splitting["splits"], np.random.default_rng(splitting["seed"]))
     if background:
@@ -28,16 +33,6 @@ def collect_recordings(made, threads, *, source, settings, listening, splitting,
         recordings = pd.concat([recordings, quiet], ignore_index=True)
         event_labels = [*event_labels, BACKGROUND]
     write_table(check_recordings(recordings, event_labels)[RECORDING_COLUMNS], made.table)
-
-
-def examined(recordings, spread, event_labels, listening):
-    for event_label in event_labels:
-        job.say(f"{event_label}: {(recordings['event_label'] == event_label).sum()} recordings")
-    usable = examine_recordings(recordings, spread, **listening)
-    if len(usable) < len(recordings):
-        left_out = len(recordings) - len(usable)
-        job.say(f"{left_out} of {len(recordings)} recordings left out, each with a line in the log")
-    return join_groups(usable, ["sha256"])
 
 
 if __name__ == "__main__":

@@ -36,10 +36,4 @@ def make_mixes(
 
 if __name__ == "__main__":
     job.start(snakemake)
-    make_mixes(
-        snakemake.input,
-        snakemake.output,
-        snakemake.wildcards.split,
-        snakemake.threads,
-        **job.params(snakemake),
-    )
+    make_mixes(snakemake.input, snakemake.output, snakemake.wildcards.split, snakemake.threads, **job.params(snakemake))

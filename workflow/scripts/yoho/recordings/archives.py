@@ -27,7 +27,12 @@ def unpack(archive, folder, wanted, *, most, ratio):
     written = []
     try:
         with zipfile.ZipFile(archive) as content:
-            members = choose_members(archive, content, folder, wanted)
+            members = {}
+            for member in content.infolist():
+                check_member(archive, member)
+                target = None if member.is_dir() else wanted(PurePosixPath(member.filename))
+                if target is not None and members.setdefault(Path(folder, target), member) is not member:
+                    raise InputError(f"{archive}: member {member.filename!r} would overwrite another")
             total = sum(member.file_size for member in members.values())
             limit = min(most, ratio * Path(archive).stat().st_size)
             if total > limit:
@@ -42,17 +47,6 @@ def unpack(archive, folder, wanted, *, most, ratio):
     except (RuntimeError, EOFError, ValueError, struct.error, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{archive}: cannot be unpacked ({error}); is it a complete .zip?") from error
     return written
-
-
-def choose_members(archive, content, folder, wanted):
-    """The members to unpack, by their paths: {path: member}. Raises InputError for one that must not be unpacked."""
-    members = {}
-    for member in content.infolist():
-        check_member(archive, member)
-        target = None if member.is_dir() else wanted(PurePosixPath(member.filename))
-        if target is not None and members.setdefault(Path(folder, target), member) is not member:
-            raise InputError(f"{archive}: member {member.filename!r} would overwrite another")
-    return members
 
 
 def write_member(content, member, target):

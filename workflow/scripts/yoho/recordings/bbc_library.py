@@ -70,9 +70,6 @@ def say_sizes(table, say):
         say(f"{event_label}: {len(members)} recordings, {sizes.sum() / 1e9:.2f} GB{unknown}")
 
 
-# ---- what the library holds ------------------------------------------------------------------------------------------
-
-
 def search_library(settings, web, progress, say):
     """The recordings that meet a rule of a class, as rows of a manifest. Raises InputError for a class without any."""
     discs = read_catalogue(settings["catalogue"]) if settings["catalogue"] else None
@@ -137,9 +134,6 @@ def read_catalogue(path):
     return table.assign(id=table["id"].str.upper()).drop_duplicates("id").set_index("id")
 
 
-# ---- classes ---------------------------------------------------------------------------------------------------------
-
-
 def matching_classes(row, classes):
     """The classes whose rules a recording meets, in order; the first is its class.
 
@@ -179,9 +173,6 @@ def first_of_each(table, most):
         return table
     turn = table.groupby(["event_label", "group"]).cumcount()
     return table.iloc[turn.argsort(kind="stable")].groupby("event_label").head(most).sort_index()
-
-
-# ---- groups ----------------------------------------------------------------------------------------------------------
 
 
 def group_of(name, disc):

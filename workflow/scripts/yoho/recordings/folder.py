@@ -40,10 +40,8 @@ def collect(folder, spread, *, path, event_labels):
         root = Path(path, event_label)
         if not root.is_dir():
             raise InputError(f"{root}: no such folder; each class is a folder of its recordings")
-        rows += [
-            (f"{event_label}/{name}", file, event_label, f"{event_label}/{group}")
-            for name, file, group in grouped_files(root)
-        ]
+        for name, file, group in grouped_files(root):
+            rows.append((f"{event_label}/{name}", file, event_label, f"{event_label}/{group}"))
     return pd.DataFrame(rows, columns=["recording", "path", "event_label", "group"])
 
 

@@ -3,8 +3,17 @@
 import numpy as np
 from scipy import fft
 
-from yoho.recordings.synthesis import signals
-from yoho.recordings.synthesis.signals import Take, band, blend, filtered, harmonics, linear, log_uniform, resonances
+from yoho.recordings.synthesis.signals import (
+    Take,
+    band,
+    blend,
+    harmonics,
+    linear,
+    log_uniform,
+    pass_by,
+    resonances,
+    rms,
+)
 
 
 def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
@@ -20,10 +29,10 @@ def engine(take: Take, rpm: np.ndarray) -> np.ndarray:
     comb = fft.fft(strengths)[order % cylinders] * order ** rng.uniform(-1.3, -0.7)
     pulses = take.tone(rpm / 120, comb * np.exp(1j * rng.normal(0, rng.uniform(0.2, 2), len(order))))
     rush = take.noise(band(150, rng.uniform(1500, 9000), rng.uniform(-6, 0)))
-    breath = rush * (1 + rng.uniform(0, 1) * pulses / signals.rms(pulses)).clip(0)
+    breath = rush * (1 + rng.uniform(0, 1) * pulses / rms(pulses)).clip(0)
     centres = log_uniform(rng, 60, 2500, 5)
     body = resonances(centres, centres * rng.uniform(0.15, 0.6, 5), linear(rng.uniform(-8, 10, 5)))
-    return blend([filtered(pulses, take.sample_rate, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
+    return blend([take.filtered(pulses, lambda f: 0.4 + body(f)), breath], [0, rng.uniform(-25, -5)])
 
 
 def rolling(take: Take) -> np.ndarray:
@@ -60,7 +69,7 @@ def traffic(take: Take) -> np.ndarray:
 
     times = np.r_[rng.uniform(0.2, 0.8) * take.duration, take.beats(1 / log_uniform(rng, 5, 15), 0.4)]
     lanes, speeds = distance * rng.uniform(0.8, 1.5, len(times)), speed * rng.uniform(0.8, 1.2, len(times))
-    return sum(signals.pass_by(take, vehicle, *way) for way in zip(lanes, speeds, times, strict=True))
+    return sum(pass_by(take, vehicle, *way) for way in zip(lanes, speeds, times, strict=True))
 
 
 def car(take: Take) -> np.ndarray:
@@ -76,7 +85,7 @@ def car(take: Take) -> np.ndarray:
         layers = [blend([engine(take, rpm) * rpm**0.8, rolling(take)], [0, rng.uniform(-25, -3)])]
     else:
         rpm = rng.uniform(1400, 3500) * take.wander(0.4, 0.85, 1.15)
-        through_doors = filtered(rolling(take), take.sample_rate, band(30, log_uniform(rng, 300, 4000), -2, 1))
+        through_doors = take.filtered(rolling(take), band(30, log_uniform(rng, 300, 4000), -2, 1))
         layers = [blend([engine(take, rpm), through_doors], [0, rng.uniform(-6, 8)])]
     if rng.random() < 0.15:  # two reeds a third apart
         pitch, length = rng.uniform(330, 480), rng.uniform(0.15, 0.9)

@@ -20,23 +20,9 @@ from yoho.recordings.synthesis.clocks import clocks
 from yoho.recordings.synthesis.crowds import crowds
 from yoho.recordings.synthesis.footsteps import footsteps
 from yoho.recordings.synthesis.rainforest import rainforest
-from yoho.recordings.synthesis.signals import (
-    Gain,
-    Sound,
-    Take,
-    air,
-    band,
-    blend,
-    filtered,
-    harmonics,
-    linear,
-    log_uniform,
-    resonances,
-)
+from yoho.recordings.synthesis.signals import Gain, Take, air, band, blend, harmonics, linear, log_uniform, resonances
 
-GENERATORS: dict[str, Sound] = {
-    sound.__name__: sound for sound in (rainforest, car, crowds, footsteps, clocks, aircraft)
-}
+GENERATORS = {sound.__name__: sound for sound in (rainforest, car, crowds, footsteps, clocks, aircraft)}
 CLASSES = tuple(GENERATORS)
 CEILING = 0.98  # of full scale: the limiter keeps peaks below it
 
@@ -61,7 +47,7 @@ def reverberated(take: Take, audio: np.ndarray) -> np.ndarray:
     decay, wall = log_uniform(rng, 0.1, 1.8), rng.uniform(0.002, 0.03)  # s: decay to -60 dB, lag of the first echo
     time = np.arange(int(decay * take.sample_rate)) / take.sample_rate
     bright, dark = rng.standard_normal((2, len(time))) * 10 ** (-3 * time / np.array([[0.5 * decay], [decay]]))
-    tail = bright + filtered(dark, take.sample_rate, band(60, 1500, 0, 1))
+    tail = bright + take.filtered(dark, band(60, 1500, 0, 1))
     echoes = np.r_[np.zeros(int(wall * take.sample_rate)), tail].astype(np.float32)
     wet = oaconvolve(audio, echoes)[: take.samples]
     return blend([audio, wet], [0, rng.uniform(-30, 2)])
@@ -123,10 +109,10 @@ def limited(audio: np.ndarray, sample_rate: float, level: float) -> np.ndarray:
 def record(take: Take, event: np.ndarray, snr: float, level: float) -> np.ndarray:
     """A sound `snr` dB above its surroundings as a field recorder captures it, at `level` dBFS (RMS). (samples,)"""
     rng, sample_rate = take.rng, take.sample_rate
-    heard = reverberated(take, filtered(event, sample_rate, air(log_uniform(rng, 1, 200))))
+    heard = reverberated(take, take.filtered(event, air(log_uniform(rng, 1, 200))))
     place = blend([heard, surroundings(take)], [0, -snr])
     floor = take.noise(band(20, 20000, rng.uniform(-3, 0)))
-    taken = blend([filtered(place, sample_rate, colouring(rng)), floor], [0, rng.uniform(-70, -35)])
+    taken = blend([take.filtered(place, colouring(rng)), floor], [0, rng.uniform(-70, -35)])
     window = int(log_uniform(rng, 0.1, 1.5) * sample_rate)
     taken = automatic_gain(taken, window, rng.uniform(0, 0.5) * rng.integers(2))
     return limited(taken, sample_rate, level)

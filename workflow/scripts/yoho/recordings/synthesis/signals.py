@@ -75,13 +75,6 @@ def sampled(gain: Gain, size: int, sample_rate: float) -> np.ndarray:
     return np.interp(fft.rfftfreq(size, 1 / sample_rate), grid, gain(grid)).astype(np.complex64)
 
 
-def filtered(audio: np.ndarray, sample_rate: float, gain: Gain) -> np.ndarray:
-    """Audio through a filter. (samples,)"""
-    size = fft.next_fast_len(len(audio), real=True)
-    spectrum = fft.rfft(audio.astype(np.float32), size) * sampled(gain, size, sample_rate)
-    return fft.irfft(spectrum, size)[: len(audio)]
-
-
 @dataclass(frozen=True)
 class Take:
     """What the parts of one recording share: its random generator, its length in seconds, its sample rate in Hz.
@@ -118,6 +111,12 @@ class Take:
         spectrum = self.rng.standard_normal(2 * (size // 2 + 1), dtype=np.float32).view(np.complex64)
         audio = fft.irfft(spectrum * sampled(gain, size, self.sample_rate), size)[: self.samples]
         return audio / rms(audio)
+
+    def filtered(self, audio: np.ndarray, gain: Gain) -> np.ndarray:
+        """Audio through a filter, (any length,)."""
+        size = fft.next_fast_len(len(audio), real=True)
+        spectrum = fft.rfft(audio.astype(np.float32), size) * sampled(gain, size, self.sample_rate)
+        return fft.irfft(spectrum, size)[: len(audio)]
 
     def tone(self, frequency: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
         """Periodic sound whose fundamental follows `frequency`, (any length,), read from a table of one period.
@@ -181,6 +180,6 @@ def pass_by(take: Take, build: Sound, distance: float, speed: float, closest: fl
     emitted, way = course(take.time, distance, speed, closest)
     emitted -= emitted[0]
     near = delayed(build(replace(take, duration=emitted[-1] + 0.01)), emitted, take.sample_rate)
-    far = filtered(near, take.sample_rate, air(way.max() - distance))
+    far = take.filtered(near, air(way.max() - distance))
     share = (way - distance) / (way.max() - distance)
     return ((1 - share) * near + share * far) * (distance / way)
