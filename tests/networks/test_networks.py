@@ -620,12 +620,9 @@ def description(backbone, mask, masking="multiply"):
 @pytest.mark.parametrize(
     "backbone, mask, masking",
     [
-        ("mobilenet", "none", "multiply"),
-        ("vggish", "backbone", "multiply"),
-        ("vggish_linear", "none", "multiply"),
-        ("efficientnet", "middle", "multiply"),
-        ("mobilenet", "head", "multiply_and_divide"),
-        ("resnet18", "none", "multiply"),
+        *[("mobilenet", "none", "multiply"), ("mobilenet", "head", "multiply_and_divide")],
+        *[("vggish", "backbone", "multiply"), ("vggish_linear", "none", "multiply")],
+        *[("efficientnet", "middle", "multiply"), ("resnet18", "none", "multiply")],
         ("convnext_atto", "backbone", "multiply"),
     ],
 )
