@@ -19,7 +19,7 @@ from yoho.events import COLUMNS
 from yoho.networks.network import Network
 from yoho.networks.sizes import network_size
 from yoho.windows.cutting import cut_windows, window_onsets
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import build_front_end
 from yoho.windows.loss import data_loss
 from yoho.windows.targets import Decoder, encode_events, encode_events_as_released
 
@@ -43,7 +43,7 @@ def read_json(path):
 def configured_front_end():
     """The paper's front end, as the config has it."""
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    return LogMel(config["mixes"]["sample_rate"], **config["windows"]["front_ends"]["log_mel"])
+    return build_front_end(**config["windows"]["front_ends"]["log_mel"])
 
 
 # ---- targets ---------------------------------------------------------------------------------------------------------

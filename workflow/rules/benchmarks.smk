@@ -70,6 +70,6 @@ rule measure_segmenting:
         labels=lambda wildcards: list(SHOWN),
         audio=config["benchmarks"]["audio"],
         repeats=config["benchmarks"]["repeats"],
-        code=code_digest("measure_segmenting"),
+        code=code_digest("measure_segmenting", "segment_audio"),
     script:
         "../scripts/measure_segmenting.py"

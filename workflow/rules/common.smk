@@ -9,6 +9,7 @@ sys.path.append(str(SCRIPTS))  # The package there holds a record for each sourc
 from datasets import (
     DATA_KEYS,
     NO_INPUT,
+    SOURCES,
     dataset_settings,
     event_labels,
     is_input,
@@ -87,6 +88,12 @@ def source_digest(script, name):
     """Digest of a script, and of the function of its verb in the source of a dataset, which it imports by name."""
     source, verb = config["datasets"][name]["source"], script.partition("_")[0]
     return code_digest(script, f"yoho.recordings.{source}:{verb}")
+
+
+def all_code():
+    """Digest of all scripts, and of all sources, which they import by name."""
+    scripts = (path.stem for path in SCRIPTS.glob("*.py"))
+    return code_digest(*scripts, *(f"yoho.recordings.{source}" for source in SOURCES))
 
 
 def card_data(wildcards):

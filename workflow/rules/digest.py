@@ -7,14 +7,15 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
-# Modules that do not change results: errors, the log, and the file that keeps the state of a training.
+# Modules that are not followed: errors and the cache, the log and parallel work, and the file of a training's state.
+# They are meant to change no result. If a change in them does, run the jobs again with `snakemake --forcerun`.
 NO_RESULT = {"yoho", "yoho.job", "yoho.training.checkpoint"}
 
 # Modules that shape a run's weights: its training, which builds the network, and the score that chooses its best epoch.
 WEIGHTS = ("yoho.training.fit", "yoho.scoring.segments")
 
-# Functions and methods that only report.
-REPORTS = {"print", "say", "set_postfix"}
+# Functions and methods that only report, and those of whose arguments only texts are reports.
+REPORTS, REPORT_TEXTS = {"print", "say", "set_postfix"}, {"refuse", "warn"}
 
 
 def code_digest(*names):
@@ -64,8 +65,17 @@ def bound(statement):
     """The names that a statement of a module binds."""
     if hasattr(statement, "name"):  # a function or a class
         return {statement.name}
-    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    return names | {alias.asname or alias.name for alias in getattr(statement, "names", ())}
+    names = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.Name) and (isinstance(node.ctx, ast.Store) or isinstance(statement, ast.Expr)):
+            names.add(node.id)  # A call such as X.update(...) counts as binding X.
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            names |= {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name)}
+    return names
 
 
 def place(scripts, name):
@@ -90,11 +100,23 @@ class Silent(ast.NodeTransformer):
         """Replace a text or a report by `pass`."""
         value = node.value
         text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-        function = getattr(value, "func", None)
-        reports = getattr(function, "attr", getattr(function, "id", None)) in REPORTS
-        return ast.copy_location(ast.Pass(), node) if text or reports else node
+        silent = text or called(value) in REPORTS
+        return ast.copy_location(ast.Pass(), node) if silent else self.generic_visit(node)
+
+    def visit_Call(self, node):  # noqa: N802
+        """Leave out texts that are reported."""
+        self.generic_visit(node)
+        if called(node) in REPORT_TEXTS:
+            node.args = [part for part in node.args if not isinstance(part, ast.JoinedStr | ast.Constant)]
+        return node
 
     def visit_Raise(self, node):  # noqa: N802
         """Keep the kind of an error alone."""
         error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
         return ast.copy_location(ast.Raise(error, None), node)
+
+
+def called(node):
+    """The name of the function or method that a node calls; None if it calls none."""
+    function = getattr(node, "func", None)
+    return getattr(function, "attr", getattr(function, "id", None))

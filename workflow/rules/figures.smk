@@ -75,7 +75,7 @@ rule draw_fig6:
 
 
 rule record_provenance:
-    """Record the whole config, the commit of the code and the versions of all packages.
+    """Record the config without the folders of paths, the commit of the code and the versions of all packages.
 
     After every change of config or code, this file is made again, so that it describes all results that are up to date.
     """
@@ -93,6 +93,6 @@ rule record_provenance:
         "../../envs/train.yaml"
     params:
         config=portable(config),
-        code=[code_digest(script.stem) for script in sorted(SCRIPTS.glob("*.py"))],
+        code=all_code(),
     script:
         "../scripts/record_provenance.py"

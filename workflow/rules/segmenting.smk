@@ -45,7 +45,7 @@ rule tabulate_false_alarms:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        labels=list(SHOWN),
+        labels=lambda wildcards: list(SHOWN),
         sample_rate=config["mixes"]["sample_rate"],
         recordings=config["segmenting"]["false_alarms"]["recordings"],
         duration=config["segmenting"]["false_alarms"]["duration"],

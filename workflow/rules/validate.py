@@ -135,7 +135,7 @@ def check_windows(config):
                 f"five times, so it must be {-(-frames // 32)} (or change windows.length or "
                 f"windows.front_ends.{name}.hop_length)"
             )
-        if settings["win_length"] > settings["n_fft"]:
+        if settings.get("win_length", 0) > settings.get("n_fft", 0):
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
 
 

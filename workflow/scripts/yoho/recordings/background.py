@@ -11,9 +11,8 @@ import pandas as pd
 
 from yoho import InputError
 from yoho.audio import write_audio
-from yoho.recordings.folder import grouped_files
 from yoho.recordings.listening import examine_recordings
-from yoho.recordings.splits import BACKGROUND, assign_splits, join_groups
+from yoho.recordings.splits import BACKGROUND, assign_splits, grouped_files, join_groups
 from yoho.recordings.synthesis.signals import Take, band, blend, harmonics, linear, log_uniform
 
 STEP = 2.0**-15  # of 16-bit audio

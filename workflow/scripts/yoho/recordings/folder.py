@@ -35,6 +35,8 @@ def collect(folder, spread, *, path, event_labels):
     """
     import pandas as pd
 
+    from yoho.recordings.splits import grouped_files
+
     rows = []
     for event_label in event_labels:
         root = Path(path, event_label)
@@ -43,15 +45,6 @@ def collect(folder, spread, *, path, event_labels):
         for name, file, group in grouped_files(root):
             rows.append((f"{event_label}/{name}", file, event_label, f"{event_label}/{group}"))
     return pd.DataFrame(rows, columns=["recording", "path", "event_label", "group"])
-
-
-def grouped_files(root):
-    """Yield name, path and group of every file in a folder, except hidden ones; a subfolder is one group."""
-    for entry in sorted(Path(root).iterdir()):
-        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
-            name = file.relative_to(root)
-            if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
-                yield str(name), str(file), entry.name
 
 
 SOURCE = Source(

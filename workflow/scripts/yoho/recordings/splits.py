@@ -1,5 +1,7 @@
 """Groups and splits: which recordings belong together, and which ones train, validate or test a network."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -105,3 +107,12 @@ def check_background(recordings):
     both = digested.loc[(digested["event_label"] == BACKGROUND) & digested["sha256"].isin(of_class), "path"]
     if not both.empty:
         raise InputError(f"background that also belongs to a class: {', '.join(both.head())}; remove these files")
+
+
+def grouped_files(root):
+    """Yield name, path and group of every file in a folder, except hidden ones; a subfolder is one group."""
+    for entry in sorted(Path(root).iterdir()):
+        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
+            name = file.relative_to(root)
+            if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
+                yield str(name), str(file), entry.name

@@ -72,11 +72,12 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             rate, draws = learning_rate(epoch, settings), epoch_seed(seed, epoch)
             for group in optimiser.param_groups:
                 group["lr"].fill_(rate)
-            name = f"epoch {epoch} at learning rate {rate:g}"
-            train_losses = train_epoch(step, train, draws, bar, name)
+            train_losses = train_epoch(step, train, draws, bar, epoch)
             outputs, scored_loss, valid_loss = validate(step, valid, held_out, draws)
             if not np.isfinite(scored_loss + valid_loss):
-                raise FloatingPointError(f"{name}: the validation loss is {valid_loss:g}")
+                raise FloatingPointError(
+                    f"epoch {epoch} at learning rate {rate:g}: the validation loss is {valid_loss:g}"
+                )
             losses = loss_columns("train", *train_losses)
             losses |= loss_columns("valid", valid_loss, penalty(network, settings["l2"]).item())
             overall, per_class = score(outputs.numpy())
@@ -112,10 +113,10 @@ def resume(checkpoint, network, optimiser, epochs, device):
     return {"history": [], "classwise": [], "best": None}
 
 
-def train_epoch(step, train, seed, bar, name):
+def train_epoch(step, train, seed, bar, epoch):
     """Train on all windows once in random order; returns the means per window of (data loss, penalty).
 
-    name: the epoch's, for an error message. The loop never waits for the device before the end of the epoch.
+    epoch: its number, for an error message. The loop never waits for the device before the end of the epoch.
     """
     torch.manual_seed(seed)  # for dropout and stochastic depth
     step.generator.manual_seed(seed)
@@ -129,7 +130,10 @@ def train_epoch(step, train, seed, bar, name):
     broken = (~losses.isfinite().all(dim=1)).nonzero()
     if len(broken):
         number = broken[0].item()
-        raise FloatingPointError(f"{name}, batch {number + 1} of {len(parts)}: the loss is {losses[number].sum():g}")
+        rate, loss = step.optimiser.param_groups[0]["lr"].item(), losses[number].sum()
+        raise FloatingPointError(
+            f"epoch {epoch} at learning rate {rate:g}, batch {number + 1} of {len(parts)}: the loss is {loss:g}"
+        )
     sizes = torch.tensor([[len(part)] for part in parts])
     return ((losses.double() * sizes).sum(dim=0) / len(order)).tolist()
 
