@@ -99,8 +99,8 @@ def joint_freedom(parts, freedoms):
     """Degrees of freedom of a sum of estimated variances; parts: the variances, freedoms: of each, (terms,).
 
     1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
-    parts; its intervals are too narrow if a part with few degrees of freedom is small by chance, as the README
-    named in `over_seeds_and_recordings` shows.
+    parts. Its intervals are too narrow if a part with few degrees of freedom is small by chance:
+    results/reference/study/README.md compares the two.
     """
     if not parts.any():
         return float(freedoms.min())
