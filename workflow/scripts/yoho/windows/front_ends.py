@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import librosa
 import numpy as np
@@ -13,12 +14,12 @@ SILENCE = 1e-14  # A window whose peak is lower (-280 dB) counts as silent: sing
 
 
 @dataclass(frozen=True)
-class LogMel:
-    """Log-mel images: 257 frames x 40 mel bands, in dB, for 2.56 s with the paper's settings.
+class FrontEnd:
+    """What all front ends share: mel bands of frames, whose values are those of `decibels` or of another scale.
 
-    sample_rate: Hz; n_fft, hop_length, win_length: samples; n_mels: bands; top_db: dB from the loudest value of a
-    window down to its floor. Each window is scaled to peak 1 first; power is in dB relative to 1. Everything else is
-    as librosa does by default.
+    sample_rate: Hz; n_fft, hop_length, win_length: samples; n_mels: bands. A subclass gives `mel`, its filters
+    (frequencies, n_mels); `exponent`, 2 for the sums of power in the bands and 1 for those of magnitude; `scale`, which
+    maps these sums to values; and `finish`, which completes the images of windows.
 
     precision: "double" keeps to librosa within 0.001 dB. "single" is several times faster, needs torch, and is off by
     0.004 dB in a band 70 dB below a loud tone.
@@ -29,12 +30,6 @@ class LogMel:
     hop_length: int
     win_length: int
     n_mels: int
-    top_db: float
-
-    @cached_property
-    def mel(self):
-        """The mel filters, (frequencies, n_mels)."""
-        return librosa.filters.mel(sr=self.sample_rate, n_fft=self.n_fft, n_mels=self.n_mels).T
 
     @cached_property
     def taper(self):
@@ -50,17 +45,17 @@ class LogMel:
         return self.size(window_length) // self.hop_length + 1
 
     def __call__(self, windows, precision="double"):
-        """Images, (windows, frames, n_mels) float32 in dB, of separate windows (windows, samples)."""
+        """Images, (windows, frames, n_mels) float32, of separate windows (windows, samples)."""
         count, size = windows.shape
         return self.images(windows.ravel(), size * np.arange(count), size, precision)
 
     def images(self, samples, first, size, precision="double"):
-        """Images, (windows, frames, n_mels) float32 in dB, of windows of a signal (samples,).
+        """Images, (windows, frames, n_mels) float32, of windows of a signal (samples,).
 
         first: first sample of each window, ascending, (windows,); size: samples of a window, zeros past the signal's
-        end. The result is librosa's for each window, but frames that windows share are transformed only once.
+        end. Each window is transformed as librosa would, but frames that windows share are transformed only once.
         """
-        decibels = {"double": mel_decibels, "single": single_mel_decibels}[precision]
+        sums = {"double": mel_sums, "single": single_mel_sums}[precision]
         # This padding makes the frame that is centred on a sample begin at that sample's number.
         padded = np.pad(samples, (self.n_fft // 2, max(0, first[-1] + size + self.n_fft - len(samples))))
         centres = np.arange(0, size + 1, self.hop_length)
@@ -69,22 +64,16 @@ class LogMel:
 
         images = np.empty((len(first), len(centres), self.n_mels), np.float32)
         distinct, places = np.unique(first[:, None] + centres[inside], return_inverse=True)
-        images[:, inside] = decibels(padded, distinct, self.taper, self.mel)[places]
+        images[:, inside] = self.scale(sums(padded, distinct, self.taper, self.mel, self.exponent))[places]
         # A frame that reaches past the edge of its window finds zeros there: its taper is cut off at the edge.
         for frame in np.flatnonzero(~inside):
             position = centres[frame] - self.n_fft // 2 + np.arange(self.n_fft)
             cut = np.where((position >= 0) & (position < size), self.taper, 0)
-            images[:, frame] = decibels(padded, first + centres[frame], cut, self.mel)
-
-        # Scaling a window subtracts from its decibels. In a scaled window librosa's lowest value is -100 dB.
-        peaks = np.array([np.abs(samples[start : start + size]).max(initial=0) for start in first])
-        peaks[peaks < SILENCE] = 1
-        images -= 20 * np.log10(peaks)[:, None, None]
-        floors = np.maximum(images.max(axis=(1, 2), keepdims=True) - self.top_db, -100)
-        return np.maximum(images, floors, out=images)
+            images[:, frame] = self.scale(sums(padded, first + centres[frame], cut, self.mel, self.exponent))
+        return self.finish(images, samples, first, size)
 
     def file_images(self, path, onsets, window_length):
-        """Images, (windows, frames, n_mels) float32 in dB, of windows of a file; onsets: ascending, (windows,), s.
+        """Images, (windows, frames, n_mels) float32, of windows of a file; onsets: ascending, (windows,), s.
 
         A few windows at a time are computed. They are also read so, and memory holds little of a long file's audio,
         unless the file has another sample rate: then it is resampled as a whole. Raises InputError if it is unreadable.
@@ -102,30 +91,95 @@ class LogMel:
         return np.concatenate(images)
 
 
+@dataclass(frozen=True)
+class LogMel(FrontEnd):
+    """The paper's log-mel images: 257 frames x 40 mel bands, in dB, for 2.56 s.
+
+    top_db: dB from the loudest value of a window down to its floor. Each window is scaled to peak 1 first; power is in
+    dB relative to 1. Everything else is as librosa does by default.
+    """
+
+    top_db: float
+    exponent: ClassVar[int] = 2
+
+    @cached_property
+    def mel(self):
+        """The mel filters, (frequencies, n_mels)."""
+        return librosa.filters.mel(sr=self.sample_rate, n_fft=self.n_fft, n_mels=self.n_mels).T
+
+    def scale(self, power):
+        """Power in dB relative to 1."""
+        return 10 * np.log10(np.maximum(power, np.finfo(np.float32).tiny))
+
+    def finish(self, images, samples, first, size):
+        """Scale each window to peak 1, which subtracts from its decibels, and raise its values to its floor."""
+        peaks = np.array([np.abs(samples[start : start + size]).max(initial=0) for start in first])
+        peaks[peaks < SILENCE] = 1
+        images -= 20 * np.log10(peaks)[:, None, None]
+        # In a scaled window librosa's lowest value is -100 dB.
+        floors = np.maximum(images.max(axis=(1, 2), keepdims=True) - self.top_db, -100)
+        return np.maximum(images, floors, out=images)
+
+
+@dataclass(frozen=True)
+class YamnetLogMel(FrontEnd):
+    """The log-mel images on which YAMNet was trained: 257 frames x 64 mel bands for 2.56 s at 16 kHz.
+
+    They are natural logarithms of magnitudes: ln(sum of a band + `offset`). Windows keep their level. fmin, fmax: Hz,
+    lower edge of the first band and upper edge of the last. Source: Google's YAMNet and the TensorFlow function
+    `linear_to_mel_weight_matrix`, whose filters are triangles on the mel scale (librosa's are triangles in Hz).
+    """
+
+    fmin: float
+    fmax: float
+    offset: float
+    exponent: ClassVar[int] = 1
+
+    @cached_property
+    def mel(self):
+        """The mel filters, (frequencies, n_mels); each has its peak, 1, at the centre of its band."""
+        edges = np.linspace(htk_mel(self.fmin), htk_mel(self.fmax), self.n_mels + 2)
+        mels = htk_mel(np.arange(self.n_fft // 2 + 1) * self.sample_rate / self.n_fft)[:, None]
+        low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+        return np.minimum((mels - low) / (centre - low), (high - mels) / (high - centre)).clip(min=0)
+
+    def scale(self, magnitude):
+        """Natural logarithms of magnitudes."""
+        return np.log(magnitude + self.offset)
+
+    def finish(self, images, samples, first, size):
+        """The images as they are."""
+        return images
+
+
+def htk_mel(frequency):
+    """A frequency (Hz) on HTK's mel scale."""
+    return 1127 * np.log(1 + np.asarray(frequency) / 700)
+
+
 # The kinds of front ends, by their names in the config.
-FRONT_ENDS = {"log_mel": LogMel}
+FRONT_ENDS = {"log_mel": LogMel, "yamnet": YamnetLogMel}
 
 
 def build_front_end(sample_rate, *, kind="log_mel", **settings):
     """The front end of a record in the config; networks that were trained earlier do not name its kind."""
-    return FRONT_ENDS[kind](sample_rate, **settings)
+    return FRONT_ENDS[kind](sample_rate=sample_rate, **settings)
 
 
-def mel_decibels(samples, begins, taper, mel):
-    """Mel power in dB relative to 1, (frames, n_mels), of frames of a signal (samples,), computed in double precision.
+def mel_sums(samples, begins, taper, mel, exponent):
+    """Sums of |spectrum| ** exponent in mel bands, (frames, n_mels), of frames of a signal, in double precision.
 
-    begins: first sample of each frame, (frames,); taper, mel: as those of `LogMel`.
+    samples: (samples,); begins: first sample of each frame, (frames,); taper, mel, exponent: as in `FrontEnd`.
     """
     every_frame = np.lib.stride_tricks.sliding_window_view(samples, len(taper))
     # A hundred frames at a time stay in the processor's cache from the first step to the last.
     blocks = np.array_split(begins, len(begins) // 100 + 1)
     spectra = (np.fft.rfft(every_frame[block] * taper).astype(np.complex64) for block in blocks)
-    power = np.concatenate([np.abs(spectrum) ** 2 @ mel for spectrum in spectra])
-    return 10 * np.log10(np.maximum(power, np.finfo(np.float32).tiny))
+    return np.concatenate([np.abs(spectrum) ** exponent @ mel for spectrum in spectra])
 
 
-def single_mel_decibels(samples, begins, taper, mel):
-    """The same as `mel_decibels`, computed in single precision."""
+def single_mel_sums(samples, begins, taper, mel, exponent):
+    """The same as `mel_sums`, computed in single precision."""
     import torch  # Only segmenting needs it: the jobs that make windows have no torch.
 
     every_frame = torch.from_numpy(samples).float().unfold(0, len(taper), 1)
@@ -135,27 +189,29 @@ def single_mel_decibels(samples, begins, taper, mel):
         every_frame = every_frame[begins[0] :: steps[0]]
         begins = np.arange(len(begins))
     taper = torch.from_numpy(taper).float()
-    halves = [(bands, rows, torch.from_numpy(filters)) for bands, rows, filters in low_and_high(mel)]
-    power = torch.zeros(len(begins), mel.shape[1])
+    halves = [(bands, rows, torch.from_numpy(filters)) for bands, rows, filters in low_and_high(mel, exponent)]
+    sums = torch.zeros(len(begins), mel.shape[1])
     # A hundred frames at a time stay in the processor's cache from the first step to the last.
     for start in range(0, len(begins), 128):
         block = begins[start : start + 128]
         frames = every_frame[block[0] : block[-1] + 1] if even else every_frame[block]
-        parts = torch.view_as_real(torch.fft.rfft(frames * taper)).flatten(1).square_()
+        spectra = torch.fft.rfft(frames * taper)
+        parts = spectra.abs() if exponent == 1 else torch.view_as_real(spectra).flatten(1).square_()
         for bands, rows, filters in halves:
-            torch.mm(parts[:, rows], filters, out=power[start : start + 128, bands])
-    return power.clamp_(min=torch.finfo(torch.float32).tiny).log10_().mul_(10).numpy()
+            torch.mm(parts[:, rows], filters, out=sums[start : start + 128, bands])
+    return sums.numpy()
 
 
-def low_and_high(mel):
+def low_and_high(mel, exponent):
     """Mel filters (frequencies, n_mels) in two halves of bands, each without the frequencies at which it is all 0.
 
-    Yields (bands, rows, filters): the filters, times those rows of a spectrum whose real and imaginary parts alternate,
-    give those bands. The low bands need a sixth of the frequencies; multiples of eight are fastest.
+    Yields (bands, rows, filters): the filters, times those rows of the magnitudes of a spectrum, give those bands. For
+    an exponent of 2 they apply to a spectrum's squared real and imaginary parts, which alternate. The low bands need a
+    sixth of the frequencies; multiples of eight are fastest.
     """
     low = 3 * mel.shape[1] // 5 // 8 * 8
     for bands in (slice(0, low), slice(low, mel.shape[1])):
         used = np.flatnonzero(mel[:, bands].any(axis=1))
         if len(used):
             filters = mel[used[0] : used[-1] + 1, bands].astype(np.float32)
-            yield bands, slice(2 * used[0], 2 * used[-1] + 2), filters.repeat(2, axis=0)
+            yield bands, slice(exponent * used[0], exponent * (used[-1] + 1)), filters.repeat(exponent, axis=0)
