@@ -292,7 +292,8 @@ def test_halves_of_the_mel_filters_are_the_whole():
     mel = np.random.default_rng(0).random((20, 40)).astype(np.float32)
     mel[8:, :24] = 0
     mel[:5, 24:] = 0
-    whole = np.zeros((40, 40))
-    for bands, rows, filters in low_and_high(mel):
-        whole[rows, bands] = filters
-    assert (whole[0::2] == mel).all() and (whole[1::2] == mel).all()
+    for exponent in (1, 2):  # magnitudes, and squares of real and imaginary parts
+        whole = np.zeros((exponent * 20, 40))
+        for bands, rows, filters in low_and_high(mel, exponent):
+            whole[rows, bands] = filters
+        assert all((whole[part::exponent] == mel).all() for part in range(exponent))
