@@ -9,7 +9,11 @@ from safetensors.torch import load_file, save
 
 from yoho import InputError
 from yoho.files import write_whole
+from yoho.networks.ear import Ear
 from yoho.networks.network import Network
+
+# The kinds of networks, by their names in `model.json`.
+NETWORKS = {"yoho": Network, "ear": Ear}
 
 
 def save_network(weights, description, folder):
@@ -34,8 +38,10 @@ def load_network(folder, device="cpu"):
     """
     try:
         description = json.loads(Path(folder, "model.json").read_text())
-        # Pretrained weights would be downloaded only to be overwritten.
-        network = Network(**description["network"] | {"pretrained": False})
+        arguments, kind = description["network"], description.get("kind", "yoho")
+        if kind == "yoho":  # Pretrained weights would be downloaded only to be overwritten.
+            arguments = arguments | {"pretrained": False}
+        network = NETWORKS[kind](**arguments)
         network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: no network can be loaded from this folder ({error}); train it again") from error
