@@ -1,5 +1,6 @@
 """The whole workflow, run as a user runs it: from recordings to figures, again, after a kill, after bad input."""
 
+import json
 import os
 import re
 import shutil
@@ -12,8 +13,10 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import soundfile
 import torch
 import yaml
+from hearing import YAMNET
 
 from places import ROOT
 
@@ -207,6 +210,31 @@ audio: {tmp_path / "a.wav"}
     config.write_text(config.read_text().replace("a.wav", "{a}.wav"))
     code, text = run(tmp_path, "segment", "--dry-run", config=[TINY, config])
     assert code != 0 and "{a}.wav': Snakemake cannot read a file whose name" in text
+
+
+@pytest.mark.parametrize(("trained", "ear"), [(None, True), ("built-in", True), ("your own", False)])
+def test_audio_is_segmented_with_the_ear_until_a_network_is_trained_on_real_recordings(tmp_path, trained, ear):
+    (tmp_path / "a.wav").touch()
+    if trained:
+        folder = tmp_path / "results/mine/runs/a"
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").touch()
+        card = {"data": {"origin": f"{trained} recordings"}, "validation": {"f1": 0.5}}
+        (folder / "model.json").write_text(json.dumps(card))
+    code, text = run(tmp_path, "segment", "--dry-run", "--config", "audio=a.wav")
+    assert code == 0, text
+    assert ("rule make_ear:" in text) == ear
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not YAMNET.is_dir(), reason="the published files of the ear do not lie beside the repository")
+def test_audio_is_segmented_before_any_training(tmp_path):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(80000), 16000)
+    (tmp_path / "ear.yaml").write_text(f"ear: {{path: {YAMNET}}}\naudio: a.wav\n")
+    code, text = run(tmp_path, "segment", config=[TINY, tmp_path / "ear.yaml"])
+    assert code == 0, text
+    assert "network: results/ear (the ear, because no network is trained)" in text
+    assert "noise" in (tmp_path / "results/segments/a.wav.csv").read_text()
 
 
 @pytest.mark.parametrize(

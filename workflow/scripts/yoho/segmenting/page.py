@@ -40,6 +40,7 @@ BANDS = 80  # maximum number of mel bands
 RANGE = 80  # dB that the colours span
 QUIET = -90  # dB: lowest level of the brightest colour, so that silence stays dark
 
+LONG = 20  # characters of a label that needs a wider column
 HATCHES = 3  # fillings of a colour (none and the two of page.html): classes after the eighth differ in their filling
 APART = HATCHES * len(COLOURS)  # lanes that look apart; of more classes, only those that sound have lanes
 
@@ -72,6 +73,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
     tracks = {name: events_of(table) for name, table in tracks.items()}
     found = {name: events for name, events in tracks.items() if name != TRUTH}
+    shown = lanes(tracks, event_labels)
     rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][:2])
     # The page and its audio take their places only when both are complete.
     with TemporaryDirectory(dir=target.parent, prefix=".page-") as folder:
@@ -86,7 +88,8 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
             truth=TRUTH,
             tracks=tracks,
             found=found,
-            lanes=lanes(tracks, event_labels),
+            lanes=shown,
+            long=any(len(label) > LONG for label in shown),
             rows=rows,
             scored=any(event.score is not None for event, _ in rows),
             aside=aside,
