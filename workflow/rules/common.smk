@@ -34,12 +34,10 @@ BASES = "|".join(map(re.escape, config["datasets"]))
 EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
 SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
+FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
 
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
-
-# The front ends that at least one run needs.
-FRONT_ENDS = runs.front_ends()
 
 # A run may train on a variant of a dataset, such as builtin-pool_released.
 VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
@@ -51,6 +49,8 @@ wildcard_constraints:
     split="train|valid|test",
     use="train|score|averaged",
     mix=r"test-\d+",
+    front_end="|".join(config["windows"]["front_ends"]),
+    backbone="[a-z0-9_]+",
     run="|".join(map(re.escape, runs.named)),
 
 
@@ -112,7 +112,8 @@ def windows_of(use, file):
     """A function that returns the path of a file of a run's windows.
 
     use: "train", "valid" and "test" (for the scores), or "held_out" (for the validation loss). file: may contain
-    {front_end}. A run is always tested on the dataset's own test mixes.
+    {front_end} and {images}, the features or the maps from which the run learns. A run is always tested on the
+    dataset's own test mixes.
     """
 
     def path(wildcards):
@@ -123,7 +124,8 @@ def windows_of(use, file):
             "test": f"test/{SCORED}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
-        own = file.format(front_end=runs.named[wildcards.run].front_end)
+        run = runs.named[wildcards.run]
+        own = file.format(front_end=run.front_end, images=run.images)
         return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
 from datasets import NO_INPUT, event_labels, is_input, source_files, source_of, window_frames
-from runs import audit_sides, make_run, released_keys, study_runs
+from runs import EAR_BACKBONES, audit_sides, make_run, released_keys, study_runs
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -175,6 +175,10 @@ def check_runs(config, study):
 
 
 def check_front_end(config, key, run):
-    """A line if a run names a front end that is not in the config."""
-    if "front_end" in run and run["front_end"] not in config["windows"]["front_ends"]:
-        yield f"{key}.front_end: {run['front_end']!r} is not in windows.front_ends"
+    """A line if a run's front end is not in the config, or if its backbone needs another one."""
+    front_ends, name = config["windows"]["front_ends"], run.get("front_end", config["windows"]["front_end"])
+    if name not in front_ends:
+        if "front_end" in run:
+            yield f"{key}.front_end: {name!r} is not in windows.front_ends"
+    elif run["backbone"] in EAR_BACKBONES and front_ends[name]["kind"] != run["backbone"]:
+        yield f"{key}: the backbone {run['backbone']} needs a front end of its own kind; add front_end: yamnet"

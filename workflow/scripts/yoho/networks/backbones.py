@@ -3,7 +3,7 @@
 The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
 TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper. `find_backbone` also finds the networks of timm by name.
+BACKBONES holds a record for each backbone of the paper, and for YAMNet. `find_backbone` also finds the networks of timm by name.
 """
 
 from collections.abc import Callable
@@ -66,6 +66,30 @@ class MobileNet(nn.Sequential):
         channels = 32
         for stride, outputs in self.blocks:
             layers.append(yoho_block(channels, outputs, stride))
+            channels = outputs
+        super().__init__(*layers)
+        self.apply(glorot)
+
+
+class YAMNet(nn.Sequential):
+    """YAMNet without its head (Plakal and Ellis 2020): the layers of `MobileNet`, with ReLU6 and without dropout.
+
+    Google trained it on AudioSet. published: whether it has the form of the published weights, in which each
+    convolution has a bias and the batch norms are part of it. Otherwise it has batch norms, as it had for its training.
+    """
+
+    channels = 1024  # of the feature map
+
+    def __init__(self, published):
+        def block(channels, outputs, kernel, stride=1, depthwise=False):
+            options = {"stride": stride, "padding": "same", "depthwise": depthwise, "bias": published}
+            conv = create_conv2d(channels, outputs, kernel, **options)
+            return [conv, *([] if published else [BatchNorm(outputs)]), nn.ReLU6()]
+
+        layers, channels = [nn.Sequential(*block(1, 32, 3, stride=2))], 32
+        for stride, outputs in MobileNet.blocks:
+            depthwise = block(channels, channels, 3, stride, depthwise=True)
+            layers.append(nn.Sequential(*depthwise, *block(channels, outputs, 1)))
             channels = outputs
         super().__init__(*layers)
         self.apply(glorot)
@@ -138,12 +162,16 @@ class Backbone:
     build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, in which a mask can also
     be placed; divisor: the number by which the released code divides the decibels (Keras's EfficientNet begins with
     Rescaling(1 / 255)); front_end: name of the only front end that the backbone fits, or None if it fits all.
+
+    from_ear: whether its pretrained weights are those of results/ear, instead of a download of timm. Such a backbone
+    takes the features as they are, as it did in its own training.
     """
 
     build: Callable[[bool], nn.Module]
     neck: bool = True
     divisor: float = 1.0
     front_end: str | None = None
+    from_ear: bool = False
 
 
 BACKBONES = {
@@ -151,6 +179,7 @@ BACKBONES = {
     "vggish": Backbone(lambda pretrained: VGGish(), neck=False),
     "vggish_linear": Backbone(lambda pretrained: LinearVGGish(), neck=False),
     "efficientnet": Backbone(partial(timm_backbone, "tf_efficientnet_b0"), divisor=255.0),
+    "yamnet": Backbone(YAMNet, front_end="yamnet", from_ear=True),
 }
 
 

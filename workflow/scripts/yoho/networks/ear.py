@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from yoho import InputError
-from yoho.networks.yamnet import CHANNELS, YAMNet
+from yoho.networks.backbones import YAMNet
 
 PATCH, CELLS = 96, 3  # frames of a patch, and the places in time of its feature map
 CLASSES = 521  # of AudioSet that YAMNet knows
@@ -37,7 +37,7 @@ class Ear(nn.Module):
         self.register_buffer("scale", torch.ones(CLASSES, 1))
         self.register_buffer("shift", torch.zeros(CLASSES, 1))
         self.backbone = YAMNet(published=True)
-        self.head = nn.Conv1d(CHANNELS, CLASSES, 1)
+        self.head = nn.Conv1d(YAMNet.channels, CLASSES, 1)
 
     def logits(self, windows):
         """Raw logits of the AudioSet classes, (batch, 521, bins)."""

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from yoho import InputError
 from yoho.files import write_whole
 from yoho.networks.network import Network
+from yoho.networks.pretrained import without_download
 
 
 def save_network(weights, description, folder):
@@ -34,8 +35,7 @@ def load_network(folder, device="cpu"):
     """
     try:
         description = json.loads(Path(folder, "model.json").read_text())
-        # Pretrained weights would be downloaded only to be overwritten.
-        network = Network(**description["network"] | {"pretrained": False})
+        network = Network(**without_download(description["network"]))
         network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: no network can be loaded from this folder ({error}); train it again") from error
