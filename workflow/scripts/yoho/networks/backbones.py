@@ -3,7 +3,8 @@
 The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
 TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper, and for YAMNet. `find_backbone` also finds the networks of timm by name.
+BACKBONES holds a record for each backbone of the paper, and for YAMNet. `find_backbone` also finds the networks of timm
+by name.
 """
 
 from collections.abc import Callable

@@ -30,7 +30,9 @@ class Ear(nn.Module):
             raise InputError(f"ear: {bins} bins and {frames} frames do not fit its patches of {PATCH} frames")
         patches = bins // CELLS
         self.onsets = [round(number * (frames - PATCH) / max(patches - 1, 1)) for number in range(patches)]
-        self.groups = [torch.tensor(group) for group in groups]
+        # A shorter group repeats its last member.
+        members = [group + group[-1:] * (max(map(len, groups)) - len(group)) for group in groups]
+        self.register_buffer("members", torch.tensor(members), persistent=False)
         # A network's windows are standardised with these; the ear takes its windows as they are.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
@@ -47,6 +49,6 @@ class Ear(nn.Module):
 
     def forward(self, windows):
         calibrated = self.scale * self.logits(windows) + self.shift
-        presence = torch.stack([calibrated[:, group].amax(dim=1) for group in self.groups], dim=2).sigmoid()
+        presence = calibrated[:, self.members].amax(dim=2).sigmoid().transpose(1, 2)
         outputs = torch.stack([presence, torch.zeros_like(presence), torch.ones_like(presence)], dim=3)
         return outputs.flatten(2)
