@@ -95,7 +95,8 @@ def fingerprint(files, scorer, settings):
     left_out = ("graph",) if settings["training"]["schedule"] == "cosine" else ("graph", "epochs")
     training = {key: value for key, value in settings["training"].items() if key not in left_out}
     scored = {"event_labels": scorer.decoder.event_labels, "resolution": scorer.resolution}
-    data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out", "ear"))}  # noqa: SIM118
+    names = [name for name in files.keys() if name.startswith(("train", "valid", "held_out", "ear"))]  # noqa: SIM118
+    data = {files[name]: None for name in names if files[name]}
     versions = {package.__name__: str(package.__version__) for package in (torch, timm)}
     given = {key: settings[key] for key in ("decoding", "seed")}
     return settings["network"] | training | scored | given | {"data": digest(data)} | versions
