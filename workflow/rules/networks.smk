@@ -1,5 +1,7 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
-# network.onnx on demand.
+# network.onnx on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
+# holds the published files, and Snakemake never deletes it.
+from yoho.networks.making import AUDIOSET, ear_settings
 
 
 rule count_networks:
@@ -43,3 +45,26 @@ rule export_network:
         code=code_digest("export_network"),
     script:
         "../scripts/export_network.py"
+
+
+rule make_ear:
+    """Make the ear, a network for the 521 sounds of AudioSet, from YAMNet's published weights, which it fetches once."""
+    input:
+        str(AUDIOSET),
+    output:
+        weights="results/ear/weights.safetensors",
+        description="results/ear/model.json",
+    log:
+        "results/ear/logs/make_ear.log",
+    conda:
+        "../../envs/segment.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=ear_settings(config),
+        # These settings do not change the ear. Snakemake reruns no job for a param that depends on `threads`.
+        path=lambda wildcards, threads: config["ear"]["path"],
+        downloads=lambda wildcards, threads: config["recordings"]["downloads"],
+        code=code_digest("make_ear"),
+    script:
+        "../scripts/make_ear.py"

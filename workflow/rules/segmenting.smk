@@ -1,13 +1,27 @@
-# Segments the user's audio (config: audio) with a trained network, into results/segments/. Other rules make the audio
+# Segments the user's audio (config: audio) with a trained network or the ear, into results/segments/. Other rules make the audio
 # examples of the report, and results/tables/false_alarms.csv, which counts the events that networks find in background.
 # Only the examples are part of `all`.
+from pathlib import Path
+
 from datasets import trained_networks
+from yoho.segmenting.choice import EAR, choose_network
+
+
+def ear_to_segment(wildcards):
+    """The files of the ear, if it is the network that segments the audio."""
+    network = config.get("weights") or choose_network("results")[0]
+    return (
+        multiext(f"results/{EAR}/", "weights.safetensors", "model.json")
+        if Path(network) == Path("results", EAR)
+        else []
+    )
 
 
 rule segment:
     """Segment the user's audio, and write a file of events and a page for each audio file."""
     input:
-        audio_to_segment,
+        audio=audio_to_segment,
+        ear=ear_to_segment,
     output:
         directory("results/segments"),
     log:
