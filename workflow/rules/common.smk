@@ -36,6 +36,9 @@ SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seed
 
 FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
 
+# The settings of scores without the datasets over which they are pooled.
+SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
+
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
 

@@ -1,39 +1,34 @@
 """Calibration of the untrained ear: one threshold that means the same for each of its 521 classes.
 
-The raw presences of YAMNet have no common scale: the best threshold of a class may be 0.7 or 0.004. Only few classes
-have labelled recordings, but every class has recordings in which it does not sound. So the raw logit at which a class
-is present is a quantile of its logits there: it is exceeded in a small share of the bins in which it does not sound.
+YAMNet's raw presences have no common scale: the best threshold of a class may be 0.7 or 0.004. Only a few classes have
+labelled recordings, but every class has recordings in which it does not sound. The raw logit from which on a class is
+present is therefore a high quantile of its logits there.
 """
 
 import numpy as np
 
 
-def thresholds(negatives, related, background, *, quantile, background_quantile, lowest):
-    """The raw logit from which on each class is present, (classes,).
+def thresholds(logits, unlabelled, background, *, quantile, background_quantile, lowest):
+    """The raw logits from which on the classes are present, (classes,).
 
-    negatives: {event_label: logits (bins, classes) of recordings of that class}; related: {event_label: numbers of the
-    classes that may sound in these recordings}, which are left out for these classes; background: logits (bins,
-    classes) of recordings in which nothing sounds. A class's threshold is exceeded in at most the share 1 - quantile
-    of its negatives, 1 - background_quantile of the background, and is at least the presence `lowest`, below which
-    YAMNet's outputs mean nothing. Raises ValueError for a class that may sound in all recordings.
+    logits: {event_label: (bins, classes)} of recordings of that class; unlabelled: {event_label: numbers of the classes
+    that may sound there}, for which these recordings count for nothing; background: (bins, classes) of recordings in
+    which nothing sounds. A class's threshold is the `quantile` of its logits in recordings where it does not sound, or
+    the `background_quantile` of those in background if that is higher. It is at least the logit of the presence
+    `lowest`, because still lower outputs of YAMNet mean nothing.
     """
-    found = np.quantile(background, background_quantile, axis=0)
-    found = np.maximum(found, np.log(lowest / (1 - lowest)))
-    for number in range(background.shape[1]):
-        others = [logits[:, number] for label, logits in negatives.items() if number not in related[label]]
-        if not others:
-            raise ValueError(f"class {number} may sound in every recording")
-        found[number] = max(found[number], np.quantile(np.concatenate(others), quantile))
+    found = np.maximum(np.quantile(background, background_quantile, axis=0), np.log(lowest / (1 - lowest)))
+    for number in range(len(found)):
+        silent = [rows[:, number] for label, rows in logits.items() if number not in unlabelled[label]]
+        if silent:
+            found[number] = max(found[number], np.quantile(np.concatenate(silent), quantile))
     return found
 
 
-def relatives(members, parents):
-    """Numbers of the classes that may sound wherever one of `members` does: they, their descendants and ancestors.
+def relatives(members, descendants):
+    """The classes that may sound where one of `members` does: these, their descendants and their ancestors.
 
-    parents: {number: [numbers of its descendants]}.
+    descendants: {class: [its descendants]}, for classes that have any.
     """
-    found = set(members)
-    for number in members:
-        found |= set(parents.get(number, ()))
-        found |= {other for other, below in parents.items() if number in below}
-    return found
+    below = {kind for member in members for kind in descendants.get(member, ())}
+    return {*members, *below, *(other for other, kinds in descendants.items() if set(members) & set(kinds))}

@@ -68,8 +68,8 @@ def is_made(folder):
 def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, windows, front_end):
     """Write the ear, as `weights.safetensors` and `model.json`, to its folder.
 
-    path: the weights on this machine or their folder, None: they are fetched; downloads: the config's `recordings.downloads`; say: prints a
-    line; the other arguments are those of `ear_settings`.
+    path: the weights on this machine or their folder, None: they are fetched; downloads: the config's
+    `recordings.downloads`; say: prints a line; the other arguments are those of `ear_settings`.
     Raises InputError if a published file cannot be had or is not what its sha256 says.
     """
     import torch

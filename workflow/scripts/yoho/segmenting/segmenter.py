@@ -120,7 +120,8 @@ class Segmenter:
             raise InputError(f"{folder}: model.json names {named} classes, but the network has {own}; train it again")
         if classes is not None:
             classes = known_names(classes, labels)
-            description = regrouped(network, description, classes) if "groups" in arguments else description
+            groups = {label: [label] for label in classes}
+            description = regrouped(network, description, groups) if "groups" in arguments else description
         predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
         return cls(predictor, description, threshold, decoding, classes)
 
