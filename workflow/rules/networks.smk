@@ -1,8 +1,7 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
 # network.onnx on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
 # holds the published files, and Snakemake never deletes it.
-from datasets import ear_names
-from yoho.networks.making import AUDIOSET, ear_settings
+from yoho.networks.making import ear_settings
 
 
 rule count_networks:
@@ -77,7 +76,7 @@ rule calibrate_ear:
     workflow/resources/audioset.csv is such a table. The ear has that one unless `ear.calibration.own` is true.
     """
     input:
-        ear=multiext("results/ear/", "model.json", "weights.safetensors"),
+        ear=EAR,
         classes=str(AUDIOSET),
         recordings="results/{base}/recordings.tsv",
         audio="results/{base}/recordings",

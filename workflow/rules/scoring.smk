@@ -2,11 +2,6 @@
 # pooled, into results/tables/pooled.csv, which is not part of `all`.
 from itertools import product
 
-from datasets import ear_names
-from yoho.networks.making import AUDIOSET
-
-POOLED = config["scoring"]["pooled"]
-
 
 def pooled_networks():
     """The networks whose scores are pooled: {label: [folder of each seed's run, below that of a dataset]}."""
@@ -55,10 +50,8 @@ rule pooled:
 rule score_ear:
     """Segment the test mixes of a dataset with the untrained ear, and score the events."""
     input:
-        ear=multiext("results/ear/", "model.json", "weights.safetensors"),
-        classes=lambda wildcards: (
-            "results/{base}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
-        ),
+        ear=EAR,
+        classes=lambda wildcards: ear_classes(wildcards.base),
         audio="results/{base}/mixes/test/audio",
         events="results/{base}/mixes/test/events.tsv",
         plan="results/{base}/mixes/test/plan.tsv",

@@ -7,36 +7,32 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from yoho import job
 from yoho.audio import resampled
 from yoho.events import read_table
 from yoho.networks.calibration import relatives, thresholds
-from yoho.networks.saving import load_network
 from yoho.recordings.background import CALIBRATED, KINDS, make_background
 from yoho.segmenting.classes import members
-from yoho.segmenting.inference import Predictor
-from yoho.segmenting.segmenter import AT_ONCE, Segmenter
+from yoho.segmenting.segmenter import AT_ONCE, ear_segmenter
 
 
 def calibrate_ear(files, target, threads, *, names, splits, background, sample_rate, settings):
-    ear, description = load_network(Path(files.ear).parent)
-    ear.thresholds.zero_()
-    segmenter = Segmenter(Predictor(ear, description, torch.device("cpu"), "float32", threads), description)
+    classes = pd.read_csv(files.classes)
+    segmenter = ear_segmenter(Path(files.ear[0]).parent, np.zeros(len(classes)), threads=threads)
+    description = segmenter.description
     recordings = read_table(files.recordings)
     recordings = recordings[recordings["split"].isin(splits) & recordings["event_label"].isin(names)]
     logits = {}
     for label, rows in recordings.groupby("event_label"):
         paths = job.progress(rows["path"], desc=label)
-        logits[label] = np.concatenate([raw_logits(segmenter, *segmenter.read(path)) for path in paths])
+        logits[label] = np.concatenate([raw_logits(segmenter, *segmenter.read(Path(path))) for path in paths])
     quiet = [raw_logits(segmenter, *noise) for noise in backgrounds(segmenter, sample_rate, **background)]
     related = {label: set(members(description, names[label])) for label in logits}
     numbers = {label: number for number, label in enumerate(description["event_labels"])}
     below = {numbers[name]: [numbers[kind] for kind in kinds] for name, kinds in description["descendants"].items()}
     related = {label: relatives(own, below) for label, own in related.items()}
     found = thresholds(logits, related, np.concatenate(quiet), **settings)
-    classes = pd.read_csv(files.classes)
     classes.assign(threshold=found.round(4)).to_csv(target, index=False, lineterminator="\n")
 
 

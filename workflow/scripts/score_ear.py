@@ -3,27 +3,19 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
 
 from yoho import job
 from yoho.events import read_table, write_table
-from yoho.networks.saving import load_network
 from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
-from yoho.segmenting.classes import regrouped
-from yoho.segmenting.inference import Predictor
-from yoho.segmenting.segmenter import Segmenter
+from yoho.segmenting.segmenter import ear_segmenter
 
 
 def score_ear(files, made, threads, *, names, scoring):
-    ear, description = load_network(Path(files.ear).parent)
-    raw = pd.read_csv(files.classes)["threshold"].to_numpy(np.float32)
-    ear.thresholds.copy_(torch.from_numpy(raw)[:, None])
-    description = regrouped(ear, description, names)
-    segmenter = Segmenter(Predictor(ear, description, torch.device("cpu"), "float32", threads), description)
+    thresholds = pd.read_csv(files.classes)["threshold"]
+    segmenter = ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
     plan, reference, recordings = (read_table(files[name]) for name in ("plan", "events", "recordings"))
     durations = plan.groupby("filename")["offset"].max().to_dict()
     found = [segmenter.file(Path(files.audio, name)).events.assign(filename=name) for name in durations]
