@@ -24,10 +24,10 @@ include: "workflow/rules/benchmarks.smk"
 
 
 rule all:
-    """Make Figures 4-6, tables and audio examples of the configured dataset."""
+    """Make Figures 4-6, tables and audio examples of the configured dataset. Figure 6 needs a mask study."""
     default_target: True
     input:
-        expand("results/figures/fig{number}.{format}", number=[4, 5, 6], format=["pdf", "png"]),
+        expand("results/figures/fig{number}.{format}", number=FIGURES, format=["pdf", "png"]),
         "results/tables/scores.csv",
         "results/tables/networks.csv",
         "results/tables/dataset.csv",

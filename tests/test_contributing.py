@@ -119,7 +119,7 @@ def test_a_source_is_added(tmp_path, monkeypatch, config):
 def test_a_front_end_is_added(config):
     merge(config, yaml.safe_load(example("Add a front end", "yaml")))
     check_config(config)
-    assert Runs(config).front_ends() == ["log_mel", "log_mel_64"]
+    assert "log_mel_64" in {run.front_end for run in Runs(config).named.values()}
     added = build_front_end(**config["windows"]["front_ends"]["log_mel_64"])
     images = added(np.random.default_rng(0).normal(size=(2, 112896)))
     assert images.shape == (2, 257, 64)

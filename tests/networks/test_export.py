@@ -11,7 +11,7 @@ from torch import nn
 from places import ROOT
 from small import paper_network
 from yoho import InputError
-from yoho.networks.export import LogMelLayer, export
+from yoho.networks.export import FrontEndLayer, export
 from yoho.networks.network import Network
 from yoho.networks.saving import load_network, save_network
 from yoho.windows.front_ends import LogMel
@@ -94,7 +94,7 @@ def exported(tmp_path_factory):
 def test_log_mel_is_that_of_the_windows(changes):
     front_end = LogMel(RATE, **FEATURES | changes)
     expected = front_end(WAVEFORMS)
-    features = LogMelLayer(front_end)(torch.from_numpy(WAVEFORMS)).numpy()
+    features = FrontEndLayer(front_end)(torch.from_numpy(WAVEFORMS)).numpy()
     assert features.shape == expected.shape and features.dtype == expected.dtype
     assert dict(zip(NAMES, np.abs(features - expected).max(axis=(1, 2)))) == pytest.approx(
         dict.fromkeys(NAMES, 0), abs=5e-4
@@ -103,7 +103,7 @@ def test_log_mel_is_that_of_the_windows(changes):
 
 def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
     path = tmp_path / "log_mel.onnx"
-    layer, waveforms = LogMelLayer(FRONT_END).eval(), (torch.zeros(10, SAMPLES),)
+    layer, waveforms = FrontEndLayer(FRONT_END).eval(), (torch.zeros(10, SAMPLES),)
     torch.onnx.export(layer, waveforms, path, dynamo=True, opset_version=18, verbose=False)
     (features,) = session(path).run(None, {"waveform": WAVEFORMS})
     difference = np.abs(features - FRONT_END(WAVEFORMS)).max(axis=(1, 2))

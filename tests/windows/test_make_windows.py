@@ -1,10 +1,11 @@
-"""The job that makes windows: one file of images for each front end, and targets that depend on none of them."""
+"""The jobs that make windows, their targets, and their images with each front end."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from make_features import make_features
 from make_windows import make_windows
 
 from yoho import job
@@ -33,17 +34,19 @@ def files(tmp_path, monkeypatch):
     return SimpleNamespace(plan=tmp_path / "plan.tsv", events=tmp_path / "events.tsv", audio=tmp_path)
 
 
-def make(files, folder, front_ends):
-    folder.mkdir()
-    features = [folder / f"{name}.npy" for name in front_ends]
-    made = SimpleNamespace(features=features, targets=folder / "targets.npy", windows=folder / "windows.tsv")
-    settings = {"hop": HOP, "length": LENGTH, "bins": BINS, "targets": "exact"}
-    make_windows(files, made, 1, event_labels=LABELS, front_ends=front_ends, **settings)
-    return read_table(made.windows), np.load(made.targets), [np.load(path) for path in features]
+def make(files, folder):
+    """Windows, targets, and the images of each front end."""
+    made = SimpleNamespace(targets=folder / "targets.npy", windows=folder / "windows.tsv")
+    make_windows(files, made, event_labels=LABELS, hop=HOP, length=LENGTH, bins=BINS, targets="exact")
+    images, given = [], SimpleNamespace(windows=made.windows, audio=files.audio)
+    for settings in FRONT_ENDS.values():
+        make_features(given, folder / "features.npy", 1, front_end=settings, length=LENGTH)
+        images.append(np.load(folder / "features.npy"))
+    return read_table(made.windows), np.load(made.targets), images
 
 
 def test_each_front_end_has_its_images_of_the_same_windows(files, tmp_path):
-    windows, targets, images = make(files, tmp_path / "made", FRONT_ENDS)
+    windows, targets, images = make(files, tmp_path)
     assert windows["filename"].tolist() == ["a.flac"] + 4 * ["b.flac"]
     assert windows["onset"].to_numpy() == pytest.approx([0, 0, 0.3, 0.6, 0.9])
     assert windows["mix_duration"].tolist() == [0.4, 1.25, 1.25, 1.25, 1.25]
@@ -55,10 +58,3 @@ def test_each_front_end_has_its_images_of_the_same_windows(files, tmp_path):
     for name, rows in windows.groupby("filename").indices.items():
         own = encode_events(events[events["filename"] == name], windows["onset"][rows], LABELS, LENGTH, BINS)
         np.testing.assert_array_equal(targets[rows], own)
-
-
-def test_targets_and_windows_do_not_depend_on_the_front_ends(files, tmp_path):
-    for name in FRONT_ENDS:
-        make(files, tmp_path / name, {name: FRONT_ENDS[name]})
-    for file in ("targets.npy", "windows.tsv"):
-        assert (tmp_path / "fine" / file).read_bytes() == (tmp_path / "coarse" / file).read_bytes()

@@ -11,6 +11,7 @@ from datasets import (
     NO_INPUT,
     SOURCES,
     dataset_settings,
+    ear_names,
     event_labels,
     is_input,
     portable,
@@ -21,6 +22,7 @@ from datasets import (
 )
 from runs import Runs
 from validate import check_config
+from yoho.networks.making import AUDIOSET
 
 check_config(config)
 
@@ -34,12 +36,19 @@ BASES = "|".join(map(re.escape, config["datasets"]))
 EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
 SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
+FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
+
+# The datasets over which scores are pooled.
+POOLED = config["scoring"]["pooled"]
+
+# The files of the ear: a published network that hears before any training.
+EAR = multiext("results/ear/", "model.json", "weights.safetensors")
+
+# The settings of scores without the datasets over which they are pooled.
+SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
 
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
-
-# The front ends that at least one run needs.
-FRONT_ENDS = runs.front_ends()
 
 # A run may train on a variant of a dataset, such as builtin-pool_released.
 VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
@@ -51,6 +60,8 @@ wildcard_constraints:
     split="train|valid|test",
     use="train|score|averaged",
     mix=r"test-\d+",
+    front_end="|".join(config["windows"]["front_ends"]),
+    backbone="[a-z0-9_]+",
     run="|".join(map(re.escape, runs.named)),
 
 
@@ -112,7 +123,8 @@ def windows_of(use, file):
     """A function that returns the path of a file of a run's windows.
 
     use: "train", "valid" and "test" (for the scores), or "held_out" (for the validation loss). file: may contain
-    {front_end}. A run is always tested on the dataset's own test mixes.
+    {front_end} and {images}, the features or the maps from which the run learns. A run is always tested on the
+    dataset's own test mixes.
     """
 
     def path(wildcards):
@@ -123,10 +135,16 @@ def windows_of(use, file):
             "test": f"test/{SCORED}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
-        own = file.format(front_end=runs.named[wildcards.run].front_end)
+        run = runs.named[wildcards.run]
+        own = file.format(front_end=run.front_end, images=run.images)
         return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path
+
+
+def ear_classes(dataset):
+    """The table of the ear's classes with which it is scored on a dataset."""
+    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
 
 
 def claim_settings(*keys):

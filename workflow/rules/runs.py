@@ -7,8 +7,11 @@ from datasets import DATA_KEYS, column_of, scored_windows
 # Differences that do not change weights: how outputs are decoded, and which windows the validation loss uses.
 AFTER_TRAINING = ("decode", "hop")
 
+# Backbones whose pretrained weights are those of results/ear: see `yoho.networks.backbones.Backbone.from_ear`.
+EAR_BACKBONES = ("yamnet",)
+
 # Short names of settings in the names of runs.
-SHORT = {"learning_rate": "lr", "batch_size": "batch"}
+SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}
 
 
 class Run(NamedTuple):
@@ -24,6 +27,17 @@ class Run(NamedTuple):
     columns: dict
     front_end: str
 
+    @property
+    def from_ear(self):
+        """Whether the run starts from the weights of results/ear."""
+        return self.settings["network"]["backbone"] in EAR_BACKBONES and self.settings["training"]["pretrained"]
+
+    @property
+    def images(self):
+        """Name of the arrays from which the run learns: features, or the maps of a backbone that is wholly frozen."""
+        on_maps = self.from_ear and self.settings["training"]["frozen"] == "backbone"
+        return f"maps_{self.settings['network']['backbone']}" if on_maps else "features"
+
 
 def make_run(config, entry, seed):
     """The Run for an entry of a study and one seed."""
@@ -35,6 +49,8 @@ def make_run(config, entry, seed):
     backbone = reading["vggish"] if entry["backbone"] == "vggish" else entry["backbone"]
     changed = {"augmentation": training["augmentation"] | reading["augmentation"]}
     changed |= {key: reading[key] for key in ("input", "l2")}
+    if reading["start"] == "random":
+        changed |= {"pretrained": False, "frozen": "none"}
     settings = {
         "network": {"backbone": backbone, "mask": entry["mask"], "masking": reading["masking"]},
         "training": training | own | changed,
@@ -191,10 +207,6 @@ class Runs:
     def network(self, name):
         """The backbone, mask and masking of a run's network."""
         return self.named[name].settings["network"]
-
-    def front_ends(self):
-        """Names of the front ends that at least one run needs."""
-        return list(dict.fromkeys(run.front_end for run in self.named.values()))
 
     def front_end(self, name):
         """The name and the settings of a run's front end."""

@@ -1,5 +1,30 @@
-# Makes results/{dataset}/runs/{run}/ from the windows of the dataset: curves, weights, test outputs and scores.
+# Makes results/{dataset}/runs/{run}/ from the windows of the dataset: curves, weights, test outputs and scores. Runs
+# whose whole backbone is YAMNet's, frozen, share the feature maps in results/{dataset}/windows/{split}/{use}/.
 from datasets import segmenting_settings
+
+
+rule make_maps:
+    """Compute the feature maps of a frozen backbone, once for all epochs of all runs."""
+    input:
+        features="results/{dataset}/windows/{split}/{use}/{front_end}/features.npy",
+        ear="results/ear/weights.safetensors",
+    output:
+        "results/{dataset}/windows/{split}/{use}/{front_end}/maps_{backbone}.npy",
+    log:
+        "results/{dataset}/logs/make_maps_{split}_{use}_{front_end}_{backbone}.log",
+    benchmark:
+        "results/{dataset}/benchmarks/make_maps_{split}_{use}_{front_end}_{backbone}.tsv"
+    conda:
+        "../../envs/train.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+    params:
+        backbone=lambda wildcards: wildcards.backbone,
+        code=code_digest("make_maps"),
+    script:
+        "../scripts/make_maps.py"
 
 
 rule train_network:
@@ -9,15 +34,15 @@ rule train_network:
     job starts.
     """
     input:
-        train_features=windows_of("train", "{front_end}/features.npy"),
+        train_features=windows_of("train", "{front_end}/{images}.npy"),
         train_targets=windows_of("train", "targets.npy"),
-        valid_features=windows_of("valid", "{front_end}/features.npy"),
+        valid_features=windows_of("valid", "{front_end}/{images}.npy"),
         valid_targets=windows_of("valid", "targets.npy"),
         valid_windows=windows_of("valid", "windows.tsv"),
         valid_events=lambda wildcards: (
             f"results/{mixes_of(runs.training_data(wildcards.dataset, wildcards.run))}/mixes/valid/events.tsv"
         ),
-        held_out_features=windows_of("held_out", "{front_end}/features.npy"),
+        held_out_features=windows_of("held_out", "{front_end}/{images}.npy"),
         held_out_targets=windows_of("held_out", "targets.npy"),
         test_features=windows_of("test", "{front_end}/features.npy"),
         test_targets=windows_of("test", "targets.npy"),
@@ -25,6 +50,8 @@ rule train_network:
         test_events="results/{dataset}/mixes/test/events.tsv",
         test_plan="results/{dataset}/mixes/test/plan.tsv",
         recordings="results/{dataset}/recordings.tsv",
+        # The pretrained weights of YAMNet, for the runs that start from them.
+        ear=lambda wildcards: "results/ear/weights.safetensors" if runs.named[wildcards.run].from_ear else [],
     output:
         history="results/{dataset}/runs/{run}/history.csv",
         classwise="results/{dataset}/runs/{run}/classwise.csv",
@@ -53,7 +80,7 @@ rule train_network:
         settings=lambda wildcards: runs.named[wildcards.run].settings,
         windows=WINDOWS,
         front_end=lambda wildcards: runs.front_end(wildcards.run),
-        scoring=config["scoring"],
+        scoring=SCORING,
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
         data=card_data,

@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
 from datasets import NO_INPUT, event_labels, is_input, source_files, source_of, window_frames
-from runs import audit_sides, make_run, released_keys, study_runs
+from runs import EAR_BACKBONES, audit_sides, make_run, released_keys, study_runs
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -29,7 +29,7 @@ def check_config(config):
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
-        for check in (check_dataset, check_background, check_mixes, check_windows, check_studies):
+        for check in (check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies):
             mistakes += check(config)
     if mistakes:
         raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
@@ -117,6 +117,16 @@ def check_mixes(config):
         yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than mixes.longest_clip"
 
 
+def check_scoring(config):
+    """Mistakes in `scoring`: datasets that are pooled must have the same classes."""
+    known = config["datasets"]
+    for name in config["scoring"]["pooled"]:
+        if name not in known:
+            yield f"scoring.pooled: {name!r} is not in `datasets`"
+        elif event_labels(known[name]) != event_labels(known[config["dataset"]]):
+            yield f"scoring.pooled: {name} has other classes than {config['dataset']}"
+
+
 def check_windows(config):
     """Mistakes in `windows`."""
     windows = config["windows"]
@@ -175,6 +185,10 @@ def check_runs(config, study):
 
 
 def check_front_end(config, key, run):
-    """A line if a run names a front end that is not in the config."""
-    if "front_end" in run and run["front_end"] not in config["windows"]["front_ends"]:
-        yield f"{key}.front_end: {run['front_end']!r} is not in windows.front_ends"
+    """A line if a run's front end is not in the config, or if its backbone needs another one."""
+    front_ends, name = config["windows"]["front_ends"], run.get("front_end", config["windows"]["front_end"])
+    if name not in front_ends:
+        if "front_end" in run:
+            yield f"{key}.front_end: {name!r} is not in windows.front_ends"
+    elif run["backbone"] in EAR_BACKBONES and front_ends[name]["kind"] != run["backbone"]:
+        yield f"{key}: the backbone {run['backbone']} needs a front end of its own kind; add front_end: yamnet"

@@ -13,7 +13,8 @@ def count_networks(table, *, backbones, classes, windows, front_end):
     front_end, rows = build_front_end(**front_end), []
     image = front_end.frames(windows["length"]), front_end.n_mels
     sizes = window_sizes(image, (windows["bins"], 3 * classes))
-    for backbone in dict.fromkeys([*BACKBONES, *backbones]):
+    papers = [name for name, record in BACKBONES.items() if not record.from_ear]
+    for backbone in dict.fromkeys([*papers, *backbones]):
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 kind = {"backbone": backbone, "mask": mask, "masking": masking}

@@ -13,6 +13,7 @@ from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
 from yoho.networks.card import made_with, model_card
 from yoho.networks.device import choose_device, predict
+from yoho.networks.network import OnMaps
 from yoho.networks.saving import load_network, save_network, write_description
 from yoho.networks.sizes import window_sizes
 from yoho.provenance import digest
@@ -20,9 +21,10 @@ from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.scoring.thresholds import tune_thresholds
-from yoho.training.batches import Stored
+from yoho.training.batches import Stored, copied
 from yoho.training.checkpoint import Checkpoint
-from yoho.training.fit import fit, prepare
+from yoho.training.fit import fit, learns_on_maps, prepare
+from yoho.windows.front_ends import build_front_end
 from yoho.windows.targets import Decoder
 
 SPLITS = ("train", "valid", "test")
@@ -49,9 +51,11 @@ def train_network(
     train, valid, held_out = (
         [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")] for use in ("train", "valid", "held_out")
     )
-    network = settings["network"] | {"pretrained": training["pretrained"]}
-    network |= window_sizes(*(array.shape[1:] for array in train))
-    model, training = prepare(network, training, seed, device)
+    front = build_front_end(**{key: value for key, value in front_end.items() if key != "name"})
+    network = settings["network"] | {key: training[key] for key in ("pretrained", "dropout")}
+    network |= window_sizes((front.frames(windows["length"]), front.n_mels), train[1].shape[1:])
+    model, training = prepare(network, training, seed, device, files.ear)
+    learner = OnMaps(model) if learns_on_maps(network["backbone"], training["frozen"]) else model
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
     scorer = Scorer(read_table(files.valid_windows), read_table(files.valid_events), decoder, scoring["resolution"])
@@ -63,19 +67,18 @@ def train_network(
     how |= {"settings": training, "seed": seed, "device": device}
     # A job whose Snakemake was killed frees its lock within two seconds.
     with checkpoint.locked(patience=10):
-        fitted = fit(model, train, valid, checkpoint, **how)
+        fitted = fit(learner, train, valid, checkpoint, **how)
     fitted.history.to_csv(made.history, index=False, float_format="%.9g")
     fitted.classwise.to_csv(made.classwise, index=False, float_format="%.9g")
-    model.load_state_dict(fitted.weights)
-    outputs = predict(model, valid[0], device=device).numpy()
-    data = data | {"windows": {split: len(Stored(files[f"{split}_features"])) for split in SPLITS}}
-    rate = front_end["sample_rate"]
-    description = {"run": run} | model_card(event_labels, data, windows, rate) | settings
+    learner.load_state_dict(fitted.weights)
+    outputs = predict(learner, valid[0], device=device).numpy()
+    data = data | {"windows": {split: len(Stored(files[f"{split}_targets"])) for split in SPLITS}}
+    description = {"run": run} | model_card(event_labels, data, windows, front) | settings
     description |= {
         "event_labels": event_labels,
         "windows": windows,
         "front_end": front_end["name"],
-        "sample_rate": rate,
+        "sample_rate": front.sample_rate,
         "features": {key: value for key, value in front_end.items() if key not in ("name", "sample_rate")},
         "segmenting": segmenting,
         "thresholds": tune_thresholds(scorer, outputs, candidates),
@@ -83,15 +86,17 @@ def train_network(
         "validation": fitted.history.iloc[fitted.best_epoch - 1].to_dict(),
         "made_with": made_with(device, np, timm, torch),
     }
-    save_network(fitted.weights, description, Path(made.weights).parent)
+    save_network(copied(model.state_dict()), description, Path(made.weights).parent)
 
 
 def fingerprint(files, scorer, settings):
     """All that a run's weights depend on, except the device and the code."""
-    # A checkpoint of fewer epochs can be continued, and CUDA graphs run the same kernels.
-    training = {key: value for key, value in settings["training"].items() if key not in ("epochs", "graph")}
+    # CUDA graphs run the same kernels. A checkpoint of fewer epochs can be continued, unless they change the rates.
+    left_out = ("graph",) if settings["training"]["schedule"] == "cosine" else ("graph", "epochs")
+    training = {key: value for key, value in settings["training"].items() if key not in left_out}
     scored = {"event_labels": scorer.decoder.event_labels, "resolution": scorer.resolution}
-    data = {files[name]: None for name in files.keys() if name.startswith(("train", "valid", "held_out"))}  # noqa: SIM118
+    names = [name for name in files.keys() if name.startswith(("train", "valid", "held_out", "ear"))]  # noqa: SIM118
+    data = {files[name]: None for name in names if files[name]}
     versions = {package.__name__: str(package.__version__) for package in (torch, timm)}
     given = {key: settings[key] for key in ("decoding", "seed")}
     return settings["network"] | training | scored | given | {"data": digest(data)} | versions

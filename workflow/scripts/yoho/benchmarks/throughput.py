@@ -111,7 +111,7 @@ def training_loop(network, folder, settings, device):
     """
     network = copy.deepcopy(network).to(device, memory_format=torch.channels_last)
     arguments = augmentation_arguments(settings["augmentation"], network.mean.item())
-    step = Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
+    step = Step(network, adam(network, settings, device), arguments, settings, device)
     train = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device, settings["kept"])
     return partial(train_epoch, step, train, 0, tqdm(disable=True), 0)
 

@@ -3,7 +3,8 @@
 The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
 TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper. `find_backbone` also finds the networks of timm by name.
+BACKBONES holds a record for each backbone of the paper, and for YAMNet. `find_backbone` also finds the networks of timm
+by name.
 """
 
 from collections.abc import Callable
@@ -69,6 +70,47 @@ class MobileNet(nn.Sequential):
             channels = outputs
         super().__init__(*layers)
         self.apply(glorot)
+
+
+class YAMNet(nn.Sequential):
+    """YAMNet without its head (Plakal and Ellis 2020): the layers of `MobileNet`, with ReLU6 and without dropout.
+
+    Google trained it on patches of 96 frames of AudioSet. Its maps depend on the zeros with which its convolutions pad
+    the edges of a patch: of 257 frames at once they are unlike all that it was trained on. So it maps patches, evenly
+    laid over a window, whose maps are joined in time.
+
+    published: whether it has the form of the published weights, in which each convolution has a bias and the batch
+    norms are part of it. Otherwise it has batch norms, as it had for its training.
+    """
+
+    channels = 1024  # of the feature map
+    patch, places = 96, 3  # frames of a patch, and places in time of its map
+
+    def __init__(self, published):
+        def block(channels, outputs, kernel, stride=1, depthwise=False):
+            options = {"stride": stride, "padding": "same", "depthwise": depthwise, "bias": published}
+            conv = create_conv2d(channels, outputs, kernel, **options)
+            return [conv, *([] if published else [BatchNorm(outputs)]), nn.ReLU6()]
+
+        layers, channels = [nn.Sequential(*block(1, 32, 3, stride=2))], 32
+        for stride, outputs in MobileNet.blocks:
+            depthwise = block(channels, channels, 3, stride, depthwise=True)
+            layers.append(nn.Sequential(*depthwise, *block(channels, outputs, 1)))
+            channels = outputs
+        super().__init__(*layers)
+        self.apply(glorot)
+
+
+    def forward(self, images):
+        """Maps (batch, channels, bins, bands) of images (batch, 1, frames, mel bands)."""
+        frames = images.shape[2]
+        count, rest = divmod(-(-frames // 32), self.places)
+        if rest or frames < self.patch:
+            raise InputError(f"backbone yamnet: windows of {frames} frames do not divide into patches of {self.patch}")
+        onsets = [round(number * (frames - self.patch) / max(count - 1, 1)) for number in range(count)]
+        patches = torch.stack([images[:, :, onset : onset + self.patch] for onset in onsets], dim=1)
+        maps = super().forward(patches.flatten(0, 1))  # (batch * patches, channels, 3, bands)
+        return maps.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)
 
 
 class VGGish(nn.Sequential):
@@ -138,12 +180,16 @@ class Backbone:
     build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, in which a mask can also
     be placed; divisor: the number by which the released code divides the decibels (Keras's EfficientNet begins with
     Rescaling(1 / 255)); front_end: name of the only front end that the backbone fits, or None if it fits all.
+
+    from_ear: whether its pretrained weights are those of results/ear, instead of a download of timm. Such a backbone
+    takes the features as they are, as it did in its own training.
     """
 
     build: Callable[[bool], nn.Module]
     neck: bool = True
     divisor: float = 1.0
     front_end: str | None = None
+    from_ear: bool = False
 
 
 BACKBONES = {
@@ -151,6 +197,7 @@ BACKBONES = {
     "vggish": Backbone(lambda pretrained: VGGish(), neck=False),
     "vggish_linear": Backbone(lambda pretrained: LinearVGGish(), neck=False),
     "efficientnet": Backbone(partial(timm_backbone, "tf_efficientnet_b0"), divisor=255.0),
+    "yamnet": Backbone(YAMNet, front_end="yamnet", from_ear=True),
 }
 
 

@@ -15,11 +15,11 @@ USE = (
 )
 
 
-def model_card(event_labels, data, windows, sample_rate):
+def model_card(event_labels, data, windows, front_end):
     """The model card: {"about", "use", "data", "licence", "limits"}.
 
     data: a description of the training data, with the texts `licence` and `limit` of its source; windows: the
-    config's; sample_rate: Hz.
+    config's; front_end: a `FrontEnd`.
     """
     return {
         "about": ABOUT,
@@ -29,8 +29,7 @@ def model_card(event_labels, data, windows, sample_rate):
         "limits": [
             f"It knows only {', '.join(event_labels)}. It takes any other sound for one of these or ignores it.",
             "It was trained on mixes of one class at a time, never on two classes at once.",
-            f"It reads mono audio at {sample_rate} Hz in windows of {windows['length']} s, each scaled to the same "
-            "peak, so it does not know how loud a sound is.",
+            f"It reads mono audio at {front_end.sample_rate} Hz in windows of {windows['length']} s, {front_end.level}",
             data["limit"],
         ],
     }

@@ -14,7 +14,8 @@ AT_ONCE = 32  # the most windows that a thread computes at a time
 # decisions, and times change by less than a millisecond. EfficientNet has no entry: even if only its coarsest maps are
 # in bfloat16, 1.8 of 1000 decisions change.
 COARSE = {"mobilenet": 17, "vggish": 257}
-ACTIVATIONS = {nn.ReLU: "relu", nn.SiLU: "swish"}  # oneDNN's names
+# oneDNN's names and arguments
+ACTIVATIONS = {nn.ReLU: ("relu", []), nn.ReLU6: ("hardtanh", [0.0, 6.0]), nn.SiLU: ("swish", [])}
 
 
 def fused(network, windows, coarse):
@@ -28,7 +29,7 @@ def fused(network, windows, coarse):
         conv = network.get_submodule(name)
         if conv.dilation != (1, 1) or conv.padding_mode != "zeros" or isinstance(conv.padding, str):
             continue
-        activation = "none"
+        activation = "none", []
         if reader is not None:
             activation = ACTIVATIONS[type(network.get_submodule(reader))]
             fast.set_submodule(reader, nn.Identity())
@@ -40,8 +41,8 @@ def fused(network, windows, coarse):
 class FusedConvolution(nn.Module):
     """A convolution and its activation in one call of oneDNN, with weights laid out in advance, as torch.compile does.
 
-    activation: its name in oneDNN, or "none"; before, after: shapes of the convolution's input and output, whose first
-    number (windows) is not used.
+    activation: its name in oneDNN, or "none", and its arguments; before, after: shapes of the convolution's input and
+    output, whose first number (windows) is not used.
     """
 
     def __init__(self, conv, activation, before, after, dtype):
@@ -61,5 +62,5 @@ class FusedConvolution(nn.Module):
 
     def forward(self, features):
         return torch.ops.mkldnn._convolution_pointwise(
-            features.to(self.dtype), self.weight, self.bias, self.padding, *self.geometry, self.activation, [], ""
+            features.to(self.dtype), self.weight, self.bias, self.padding, *self.geometry, *self.activation, ""
         )

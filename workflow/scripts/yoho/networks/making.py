@@ -14,7 +14,7 @@ from yoho import InputError, job
 
 # Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
 
-AUDIOSET = Path(__file__).parents[3] / "resources" / "audioset.csv"  # index, id, event_label, scale and shift
+AUDIOSET = Path(__file__).parents[3] / "resources" / "audioset.csv"  # index, id, event_label and threshold
 
 ABOUT = (
     "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
@@ -68,8 +68,8 @@ def is_made(folder):
 def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, windows, front_end):
     """Write the ear, as `weights.safetensors` and `model.json`, to its folder.
 
-    path: the weights on this machine or their folder, None: they are fetched; downloads: `recordings.downloads` of the
-    config; say: prints a line; the other arguments are those of `ear_settings`.
+    path: the weights on this machine or their folder, None: they are fetched; downloads: the config's
+    `recordings.downloads`; say: prints a line; the other arguments are those of `ear_settings`.
     Raises InputError if a published file cannot be had or is not what its sha256 says.
     """
     import torch
@@ -85,13 +85,16 @@ def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, w
     labels = {row["id"]: row["event_label"] for row in classes}
     frames = build_front_end(**front_end).frames(windows["length"])
     sizes = {"frames": frames, "n_mels": front_end["n_mels"], "bins": windows["bins"]}
-    network = {"groups": [[number] for number in range(len(classes))], **sizes}
+    network = {
+        "groups": [[number] for number in range(len(classes))],
+        "thresholds": [float(row["threshold"]) for row in classes],
+        **sizes,
+    }
     ear = Ear(**network)
     backbone, head = published_weights(weights)
     values = {f"backbone.{name}": value for name, value in backbone.items()}
     values |= {"head.weight": head["weight"][..., None], "head.bias": head["bias"]}
     state = {name: torch.from_numpy(value) for name, value in values.items()}
-    state |= {key: torch.tensor([[float(row[key])] for row in classes]) for key in ("scale", "shift")}
     ear.load_state_dict(ear.state_dict() | state)
     description = {
         **{"run": "ear", "kind": "ear", "about": ABOUT, "use": USE, "licence": LICENCE, "limits": LIMITS},

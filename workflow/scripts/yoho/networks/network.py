@@ -13,14 +13,16 @@ NECK = (512, 256, 128)  # channels of the YOHO blocks
 class Network(nn.Module):
     """Map log-mel windows (batch, frames, mel bands) in dB to outputs (batch, bins, 3 * classes) in [0, 1].
 
-    backbone: a name in BACKBONES or of a network of timm; mask: one of `mask_positions`; masking: a name in MASKS.
+    backbone: a name in BACKBONES or of a network of timm; mask: one of `mask_positions`; masking: a name in MASKS;
+    dropout: share of the backbone's channels that are dropped while training.
     The last map (9 x 2 x C) is reshaped to 9 x 2C; a Conv1D with kernel 1 and a sigmoid give [presence, start, end]
     for each bin and class.
     Raises InputError for an unknown backbone, mask position or masking.
     """
 
-    def __init__(self, *, backbone, mask, masking, pretrained, classes, frames, n_mels, bins):
+    def __init__(self, *, backbone, mask, masking, pretrained, classes, frames, n_mels, bins, dropout=0.0):
         super().__init__()
+        self.frozen = []  # modules that do not learn: see `yoho.networks.pretrained.freeze`
         positions = mask_positions(backbone)
         if mask not in positions:
             raise InputError(f"mask {mask!r}: not possible with backbone {backbone}; choose {', '.join(positions)}")
@@ -40,6 +42,7 @@ class Network(nn.Module):
             channels, place = width, {1: "middle", len(NECK): "head"}.get(number)
         if mask == place:
             neck.append(MASKS[masking](channels))
+        self.dropout = nn.Dropout2d(dropout)
         self.neck = nn.Sequential(*neck)
         self.head = nn.Conv1d(bands * channels, 3 * classes, 1)
         self.neck.apply(glorot)
@@ -52,11 +55,43 @@ class Network(nn.Module):
         self.deviation.fill_(deviation)
 
     def forward(self, windows):
-        features = ((windows - self.mean) / self.deviation).unsqueeze(1)
-        features = self.neck(self.backbone(features))
-        features = features.float().permute(0, 3, 1, 2).flatten(1, 2)
-        with torch.autocast(windows.device.type, enabled=False):
-            return torch.sigmoid(self.head(features)).transpose(1, 2)
+        return after_backbone(self, self.maps(windows))
+
+    def maps(self, windows):
+        """The backbone's feature maps of windows, (batch, channels, bins, bands)."""
+        return self.backbone(((windows - self.mean) / self.deviation).unsqueeze(1))
+
+    def train(self, mode=True):
+        """Set the mode of all modules except the frozen ones, which stay in evaluation mode."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
+
+
+class OnMaps(nn.Module):
+    """The part of a network behind its backbone, which takes the backbone's feature maps and shares its own modules.
+
+    If the whole backbone is frozen, only this part learns, and the maps are computed only once. Its `state_dict` is a
+    part of the network's. mean, deviation: those of a map, which is never standardised.
+    """
+
+    mean, deviation = torch.zeros(()), torch.ones(())
+
+    def __init__(self, network):
+        super().__init__()
+        self.dropout, self.neck, self.head = network.dropout, network.neck, network.head
+
+    def forward(self, maps):
+        return after_backbone(self, maps.float())
+
+
+def after_backbone(network, maps):
+    """Outputs (batch, bins, 3 * classes) for feature maps (batch, channels, bins, bands): dropout, neck and head."""
+    features = network.neck(network.dropout(maps))
+    features = features.float().permute(0, 3, 1, 2).flatten(1, 2)
+    with torch.autocast(maps.device.type, enabled=False):
+        return torch.sigmoid(network.head(features)).transpose(1, 2)
 
 
 def mask_positions(backbone):

@@ -11,6 +11,7 @@ from yoho import InputError
 from yoho.files import write_whole
 from yoho.networks.ear import Ear
 from yoho.networks.network import Network
+from yoho.networks.pretrained import without_download
 
 # The kinds of networks, by their names in `model.json`.
 NETWORKS = {"yoho": Network, "ear": Ear}
@@ -39,9 +40,7 @@ def load_network(folder, device="cpu"):
     try:
         description = json.loads(Path(folder, "model.json").read_text())
         arguments, kind = description["network"], description.get("kind", "yoho")
-        if kind == "yoho":  # Pretrained weights would be downloaded only to be overwritten.
-            arguments = arguments | {"pretrained": False}
-        network = NETWORKS[kind](**arguments)
+        network = NETWORKS[kind](**(without_download(arguments) if kind == "yoho" else arguments))
         network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: no network can be loaded from this folder ({error}); train it again") from error

@@ -1,40 +1,13 @@
-"""YAMNet: MobileNet v1, trained by Google to recognise the 521 sounds of AudioSet (Plakal and Ellis, 2020).
+"""YAMNet's published weights: a file of TensorFlow Lite, of whole numbers with a scale for each channel.
 
-Its layers are those of the YOHO baseline's backbone (paper, section 3.1.1), with ReLU6 and with one more pooling and
-one linear layer, its own head, at the end. It was published as a file of TensorFlow Lite, whose weights are whole
-numbers with a scale for each channel and contain the batch norms.
+YAMNet is the backbone `YAMNet`, a mean over the feature map, and a linear layer, its head, with which it recognises the
+521 sounds of AudioSet.
 """
 
 import numpy as np
-from timm.layers import create_conv2d
-from torch import nn
 
 from yoho import InputError
-from yoho.networks.backbones import BatchNorm, MobileNet, glorot
-
-CHANNELS = 1024  # of the feature map
-
-
-class YAMNet(nn.Sequential):
-    """YAMNet without its head: 3x3 stem and 13 depthwise-separable blocks, (batch, 1, 257, 64) to (batch, 1024, 9, 2).
-
-    published: whether it has the published form, in which each convolution has a bias and no batch norm follows.
-    Otherwise it has batch norms, without which it could not be trained from random weights.
-    """
-
-    def __init__(self, published):
-        def block(channels, outputs, kernel, stride=1, depthwise=False):
-            options = {"stride": stride, "padding": "same", "depthwise": depthwise, "bias": published}
-            conv = create_conv2d(channels, outputs, kernel, **options)
-            return [conv, *([] if published else [BatchNorm(outputs)]), nn.ReLU6()]
-
-        layers, channels = [nn.Sequential(*block(1, 32, 3, stride=2))], 32
-        for stride, outputs in MobileNet.blocks:
-            depthwise = block(channels, channels, 3, stride, depthwise=True)
-            layers.append(nn.Sequential(*depthwise, *block(channels, outputs, 1)))
-            channels = outputs
-        super().__init__(*layers)
-        self.apply(glorot)
+from yoho.networks.backbones import YAMNet
 
 
 def published_weights(path):
@@ -44,7 +17,9 @@ def published_weights(path):
     """
     try:
         *kernels, head = layers_of(path)
-        names = [name.removesuffix(".weight") for name in YAMNet(published=True).state_dict() if name.endswith("weight")]
+        names = [
+            name.removesuffix(".weight") for name in YAMNet(published=True).state_dict() if name.endswith("weight")
+        ]
         backbone = {}
         for name, (kernel, bias, depthwise) in zip(names, kernels, strict=True):
             # TensorFlow's order is (out, height, width, in), or (1, height, width, channels) in a depthwise one.

@@ -3,7 +3,6 @@
 from difflib import get_close_matches
 
 import numpy as np
-import torch
 
 from yoho import InputError
 
@@ -35,15 +34,22 @@ def similar(name, known):
 
 
 def regrouped(ear, description, classes):
-    """The description of the ear as a network for some classes, each of which stands for its descendants too.
+    """The description of the ear as a network for other classes.
 
-    ear: an `Ear`, which is changed; description: the content of its `model.json`.
+    ear: an `Ear`, which is changed; description: the content of its `model.json`; classes: {event_label: [names of
+    sounds of AudioSet]}, of which each stands for its descendants too.
     """
-    labels, descendants = description["event_labels"], description["descendants"]
-    groups = [[labels.index(name) for name in (label, *descendants.get(label, ()))] for label in classes]
-    ear.groups = [torch.tensor(group) for group in groups]
+    groups = [members(description, names) for names in classes.values()]
+    ear.group(groups)
     network = description["network"] | {"groups": groups}
-    return description | {"event_labels": classes, "descendants": {}, "network": network}
+    return description | {"event_labels": list(classes), "descendants": {}, "network": network}
+
+
+def members(description, names):
+    """The numbers of the ear's classes for which names of sounds stand: these sounds and their descendants."""
+    labels, descendants = description["event_labels"], description["descendants"]
+    wanted = (kind for name in known_names(names, labels) for kind in (name, *descendants.get(name, ())))
+    return [labels.index(name) for name in dict.fromkeys(wanted)]
 
 
 class Specific:

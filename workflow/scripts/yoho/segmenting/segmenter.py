@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
 from yoho import InputError, job
 from yoho.audio import checked_blocks, resampled
@@ -120,7 +121,8 @@ class Segmenter:
             raise InputError(f"{folder}: model.json names {named} classes, but the network has {own}; train it again")
         if classes is not None:
             classes = known_names(classes, labels)
-            description = regrouped(network, description, classes) if "groups" in arguments else description
+            groups = {label: [label] for label in classes}
+            description = regrouped(network, description, groups) if "groups" in arguments else description
         predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
         return cls(predictor, description, threshold, decoding, classes)
 
@@ -244,6 +246,17 @@ class Segmenter:
         duration = (begin + held) / rate
         parts = [[np.concatenate(each) for each in zip(*parts)]]
         yield batch(np.arange(done, len(window_onsets(duration, windows["length"], hop))), duration, np.inf)
+
+
+def ear_segmenter(folder, thresholds, classes=None, *, threads):
+    """The `Segmenter` of the untrained ear in a folder, on the CPU.
+
+    thresholds: raw logits from which on its classes are present, (classes,); classes: see `regrouped`, None for all.
+    """
+    ear, description = load_network(folder)
+    ear.thresholds.copy_(torch.as_tensor(thresholds)[:, None])
+    description = regrouped(ear, description, classes) if classes else description
+    return Segmenter(Predictor(ear, description, torch.device("cpu"), "float32", threads), description)
 
 
 def prefetched(items, most):

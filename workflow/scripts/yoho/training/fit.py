@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from yoho.networks.backbones import find_backbone
 from yoho.networks.device import predict
 from yoho.networks.network import Network
+from yoho.networks.pretrained import freeze, load_backbone
 from yoho.training.batches import batches, copied, mean_and_deviation, to_device
 from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
 from yoho.windows.augment import spec_augment
@@ -33,22 +35,37 @@ class Fitted(NamedTuple):
     best_epoch: int
 
 
-def prepare(network, training, seed, device):
-    """The network of a run with its first weights, and the run's training settings with the precision chosen.
+def prepare(network, training, seed, device, start=None):
+    """The network of a run with its first weights, and the run's training settings, complete.
 
-    network: arguments of `Network`; training: the run's settings, of which "precision" may be "auto".
+    network: arguments of `Network`; training: the run's settings, of which "precision" may be "auto"; start: a
+    `weights.safetensors` that holds the pretrained weights of a backbone `from_ear`.
     """
     torch.manual_seed(seed)
     built = Network(**network)
+    if find_backbone(network["backbone"]).from_ear:
+        training = training | {"input": "unchanged"}
+        if network["pretrained"]:
+            load_backbone(built.backbone, start)
+    freeze(built, training["frozen"])
     return built, training | {"precision": choose_precision(built, device, training["precision"])}
+
+
+def learns_on_maps(backbone, frozen):
+    """Whether a run learns from the feature maps of its backbone, which are then computed once for all epochs.
+
+    Its windows have no stripes of SpecAugment, and its features no statistics of the training data.
+    """
+    return frozen == "backbone" and find_backbone(backbone).from_ear
 
 
 def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device):
     """Train a network; returns `Fitted`. Training continues from the checkpoint if there is one.
 
-    train, valid, held_out: (features (windows, frames, mel bands) in dB, targets (windows, bins, 3 * classes)), as
-    tensors on the CPU or `Stored`. The network learns from `train` and is scored on `valid` after each epoch; the
-    validation loss is computed on `held_out` or, without it (as described), on `valid`.
+    network: a `Network`, or an `OnMaps` that learns from feature maps instead of features.
+    train, valid, held_out: (features (windows, frames, mel bands), targets (windows, bins, 3 * classes)), as tensors on
+    the CPU or `Stored`. The network learns from `train` and is scored on `valid` after each epoch; the validation loss
+    is computed on `held_out` or, without it (as described), on `valid`.
     checkpoint: a `Checkpoint`, saved after each epoch; score: maps the outputs for `valid` to (overall, class-wise)
     scores as in `segment_scores`; progress: `tqdm` or similar; settings: a run's training settings with its
     precision chosen.
@@ -57,14 +74,17 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     Raises FloatingPointError, naming epoch, batch and learning rate, if a loss is not finite.
     """
     network.to(device, memory_format=torch.channels_last)
-    mean, deviation = mean_and_deviation(train[0])
-    scales = {"standardised": (mean, deviation), "decibels": (0.0, network.divisor)}  # as described, as released
-    network.standardise(*scales[settings["input"]])
-    optimiser = adam(network, settings["learning_rate"], device)
+    augmentation = None
+    if isinstance(network, Network):
+        mean, deviation = mean_and_deviation(train[0])
+        scales = {"standardised": (mean, deviation), "decibels": (0.0, network.divisor)}  # as described, as released
+        network.standardise(*(scales | {"unchanged": (0.0, 1.0)})[settings["input"]])
+        augmentation = augmentation_arguments(settings["augmentation"], mean)
+    optimiser = adam(network, settings, device)
     done = resume(checkpoint, network, optimiser, settings["epochs"], device)
     train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
-    step = Step(network, optimiser, augmentation_arguments(settings["augmentation"], mean), settings, device)
+    step = Step(network, optimiser, augmentation, settings, device)
     steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
     bar = progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch")
     with bar, checkpoint.in_background() as save:
@@ -146,7 +166,7 @@ def validate(step, valid, held_out, seed):
     apply = partial(predict, step.network, device=step.device)
     outputs = apply(valid[0])
     loss = data_loss(outputs, valid[1][:].cpu()).mean().item()
-    masked = step.settings["augmentation"]["validation"]
+    masked = step.augmentation and step.settings["augmentation"]["validation"]
     if not masked and held_out is valid:
         return outputs, loss, loss
     if masked:
@@ -164,7 +184,12 @@ def loss_columns(split, loss, extra):
 
 
 def learning_rate(epoch, settings):
-    """Learning rate of an epoch (from 1): constant, or multiplied by `step_factor` every `step_every` epochs."""
+    """Learning rate of an epoch (from 1).
+
+    It is constant, or multiplied by `step_factor` every `step_every` epochs, or falls as a cosine towards 0.
+    """
+    if settings["schedule"] == "cosine":
+        return settings["learning_rate"] * (1 + np.cos(np.pi * (epoch - 1) / settings["epochs"])) / 2
     steps = {"constant": 0, "step": (epoch - 1) // settings["step_every"]}[settings["schedule"]]
     return settings["learning_rate"] * settings["step_factor"] ** steps
 

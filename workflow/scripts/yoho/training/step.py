@@ -3,6 +3,7 @@
 from functools import partial
 
 import torch
+from torch import nn
 
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
@@ -15,7 +16,8 @@ class Step:
     first steps, in which cuDNN chooses its algorithms, and the last, smaller batch run kernel by kernel.
     `settings["graph"]`: "step", the graph contains everything; "network", everything but SpecAugment; "none", there is
     no graph.
-    augmentation: arguments of `spec_augment`; generator: draws the order of the windows and SpecAugment's stripes.
+    augmentation: arguments of `spec_augment`, or None for no stripes; generator: draws the order of the windows and
+    SpecAugment's stripes.
     """
 
     warm_up = 3  # steps before the capture; PyTorch's documentation asks for some on a side stream
@@ -23,7 +25,9 @@ class Step:
     def __init__(self, network, optimiser, augmentation, settings, device):
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
         self.generator, self.augmentation = torch.Generator(device), augmentation
-        self.augment = partial(spec_augment, generator=self.generator, **augmentation)
+        self.augment = (
+            partial(spec_augment, generator=self.generator, **augmentation) if augmentation else nn.Identity()
+        )
         # The compiled network accepts one batch size. A smaller batch goes through the network itself.
         self.whole = torch.compile(network, dynamic=False) if settings["compile"] else network
         self.graph, self.side, self.eager_steps = None, None, 0
@@ -95,10 +99,12 @@ def augmentation_arguments(settings, mean):
     return arguments | {"fill": mean if arguments["fill"] == "mean" else arguments["fill"]}
 
 
-def adam(network, learning_rate, device):
-    """The optimiser; its learning rate is a tensor, so that a CUDA graph reads the current value."""
-    rate = torch.tensor(float(learning_rate), device=device)
-    return torch.optim.Adam(network.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
+def adam(network, settings, device):
+    """AdamW, which is Adam without a weight decay; its learning rate is a tensor, which a CUDA graph reads anew."""
+    rate = torch.tensor(float(settings["learning_rate"]), device=device)
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    options = {"weight_decay": settings["weight_decay"], "fused": True, "capturable": device.type == "cuda"}
+    return torch.optim.AdamW(learning, lr=rate, **options)
 
 
 def choose_precision(network, device, precision):

@@ -28,12 +28,12 @@ def cut_windows(samples, onsets, window_length, sample_rate):
     return np.stack([padded[start : start + size] for start in first])
 
 
-def create_array(path, shape):
-    """Create a float32 .npy file of a given shape and map it into memory.
+def create_array(path, shape, dtype=np.float32):
+    """Create a .npy file of a given shape and type, and map it into memory.
 
     Its space is reserved at once, so that a full disk raises OSError here and does not crash a later assignment.
     """
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
         with open(path, "r+b") as file:
             try:
@@ -42,3 +42,11 @@ def create_array(path, shape):
                 error.filename = str(path)
                 raise
     return array
+
+
+def fill(array, blocks):
+    """Put blocks, which are parts of it, into an array one after another."""
+    start = 0
+    for block in blocks:
+        array[start : start + len(block)] = block
+        start += len(block)

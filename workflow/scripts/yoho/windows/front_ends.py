@@ -19,7 +19,7 @@ class FrontEnd:
 
     sample_rate: Hz; n_fft, hop_length, win_length: samples; n_mels: bands. A subclass gives `mel`, its filters
     (frequencies, n_mels); `exponent`, 2 for the sums of power in the bands and 1 for those of magnitude; `scale`, which
-    maps these sums to values; and `finish`, which completes the images of windows.
+    maps these sums to values; `finish`, which completes the images of windows; and `level`, a limit for the model card.
 
     precision: "double" keeps to librosa within 0.001 dB. "single" is several times faster, needs torch, and is off by
     0.004 dB in a band 70 dB below a loud tone.
@@ -101,6 +101,7 @@ class LogMel(FrontEnd):
 
     top_db: float
     exponent: ClassVar[int] = 2
+    level: ClassVar[str] = "each scaled to the same peak, so it does not know how loud a sound is."
 
     @cached_property
     def mel(self):
@@ -134,6 +135,7 @@ class YamnetLogMel(FrontEnd):
     fmax: float
     offset: float
     exponent: ClassVar[int] = 1
+    level: ClassVar[str] = "whose level it sees, so it may miss a sound that is much softer than those it learned from."
 
     @cached_property
     def mel(self):

@@ -1,0 +1,34 @@
+"""Calibration of the untrained ear: one threshold that means the same for each of its 521 classes.
+
+YAMNet's raw presences have no common scale: the best threshold of a class may be 0.7 or 0.004. Only a few classes have
+labelled recordings, but every class has recordings in which it does not sound. The raw logit from which on a class is
+present is therefore a high quantile of its logits there.
+"""
+
+import numpy as np
+
+
+def thresholds(logits, unlabelled, background, *, quantile, background_quantile, lowest):
+    """The raw logits from which on the classes are present, (classes,).
+
+    logits: {event_label: (bins, classes)} of recordings of that class; unlabelled: {event_label: numbers of the classes
+    that may sound there}, for which these recordings count for nothing; background: (bins, classes) of recordings in
+    which nothing sounds. A class's threshold is the `quantile` of its logits in recordings where it does not sound, or
+    the `background_quantile` of those in background if that is higher. It is at least the logit of the presence
+    `lowest`, because still lower outputs of YAMNet mean nothing.
+    """
+    found = np.maximum(np.quantile(background, background_quantile, axis=0), np.log(lowest / (1 - lowest)))
+    for number in range(len(found)):
+        silent = [rows[:, number] for label, rows in logits.items() if number not in unlabelled[label]]
+        if silent:
+            found[number] = max(found[number], np.quantile(np.concatenate(silent), quantile))
+    return found
+
+
+def relatives(members, descendants):
+    """The classes that may sound where one of `members` does: these, their descendants and their ancestors.
+
+    descendants: {class: [its descendants]}, for classes that have any.
+    """
+    below = {kind for member in members for kind in descendants.get(member, ())}
+    return {*members, *below, *(other for other, kinds in descendants.items() if set(members) & set(kinds))}
