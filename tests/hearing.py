@@ -9,8 +9,8 @@ import yaml
 
 from places import ROOT, SHARED
 from yoho.networks import making, yamnet
+from yoho.networks.backbones import YAMNet
 from yoho.networks.ear import CLASSES
-from yoho.networks.yamnet import CHANNELS, YAMNet
 
 YAMNET = SHARED / "weights" / "yamnet"  # the published files
 WEIGHTS = b"not TensorFlow Lite" * 1000
@@ -39,15 +39,15 @@ def pretend(monkeypatch, folder, **presences):
     rng = np.random.default_rng(0)
     shapes = {name: value.shape for name, value in YAMNet(published=True).state_dict().items()}
     backbone = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
-    head = {"weight": np.zeros((CLASSES, CHANNELS), np.float32), "bias": np.zeros(CLASSES, np.float32)}
+    head = {"weight": np.zeros((CLASSES, YAMNet.channels), np.float32), "bias": np.zeros(CLASSES, np.float32)}
     monkeypatch.setattr(yamnet, "published_weights", lambda path: (backbone, head))
     table = folder / "audioset.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["id", "event_label", "scale", "shift"])
+        rows.writerow(["id", "event_label", "threshold"])
         for label, name in LABELS.items():
             presence = presences.get(label.replace(" ", "_"), 0.001)
-            rows.writerow([name, label, 1, np.log(presence / (1 - presence))])
+            rows.writerow([name, label, np.log((1 - presence) / presence)])
     monkeypatch.setattr(making, "AUDIOSET", table)
 
 
