@@ -1,4 +1,4 @@
-"""Tabulate false alarms: the events that each network finds in silence, noise, room tone and sounds of other classes."""
+"""Tabulate false alarms: events that each network finds in silence, noise, room tone and sounds of other classes."""
 
 from pathlib import Path
 

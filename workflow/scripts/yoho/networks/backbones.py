@@ -100,7 +100,6 @@ class YAMNet(nn.Sequential):
         super().__init__(*layers)
         self.apply(glorot)
 
-
     def forward(self, images):
         """Maps (batch, channels, bins, bands) of images (batch, 1, frames, mel bands)."""
         frames = images.shape[2]
