@@ -62,4 +62,4 @@ def put_published(folder):
 def make(folder, config, path=None, said=print, **manners):
     """Make an ear as the rule and the command line do."""
     downloads = config["recordings"]["downloads"] | manners
-    making.make_ear(folder, path, downloads, said, **making.ear_settings(config))
+    making.make_ear(folder, path, downloads, said, making.ear_settings(config))

@@ -13,7 +13,7 @@ from hearing import LABELS, ONTOLOGY, WEIGHTS, YAMNET, config_of, make, pretend,
 import servers
 from places import ROOT
 from yoho import InputError, job
-from yoho.networks.making import AUDIOSET, is_made
+from yoho.networks import making
 from yoho.networks.saving import load_network
 
 MANNERS = servers.MANNERS
@@ -33,6 +33,10 @@ def served(server, weights=(), ontology=()):
     return config_of(*addresses)
 
 
+def is_made(folder, config=None):
+    return making.is_made(folder, making.ear_settings(config or config_of()))
+
+
 def downloads(folder):
     return {path.name: path.read_bytes() for path in (folder / "downloads").iterdir()}
 
@@ -44,9 +48,9 @@ BOTH = {"yamnet.tflite": WEIGHTS, "ontology.json": ONTOLOGY}
 
 
 def test_the_first_use_fetches_both_files_and_says_so(server, tmp_path):
-    said = []
-    make(tmp_path / "ear", served(server), said=said.append, **MANNERS)
-    assert is_made(tmp_path / "ear") and downloads(tmp_path / "ear") == BOTH
+    said, config = [], served(server)
+    make(tmp_path / "ear", config, said=said.append, **MANNERS)
+    assert is_made(tmp_path / "ear", config) and downloads(tmp_path / "ear") == BOTH
     (line,) = said
     assert server.address in line and "yamnet.tflite" in line and "ontology.json" in line
 
@@ -72,7 +76,7 @@ def test_a_later_call_continues_what_an_earlier_one_began(server, tmp_path):
     config = served(server, weights=[servers.cut(0.5), servers.hang_up, servers.hang_up, None])
     with pytest.raises(InputError, match="could not be fetched"):
         make(tmp_path / "ear", config, **MANNERS)
-    assert not is_made(tmp_path / "ear")
+    assert not is_made(tmp_path / "ear", config)
     make(tmp_path / "ear", config, **MANNERS)
     assert downloads(tmp_path / "ear") == BOTH
     assert server.gets("yamnet.tflite")[-1].headers["Range"] == f"bytes={len(WEIGHTS) // 2}-"
@@ -100,7 +104,7 @@ def test_a_file_that_cannot_be_fetched_is_one_line_that_says_what_to_do(server, 
     line = str(caught.value)
     assert "\n" not in line and f"{server.address}/tflite/yamnet.tflite" in line
     assert "--ear FILE" in line and "ear.path" in line
-    assert not is_made(tmp_path / "ear")
+    assert not (tmp_path / "ear" / "model.json").exists()
 
 
 # ---- files of this machine -------------------------------------------------------------------------------------------
@@ -185,6 +189,18 @@ def test_half_an_ear_is_none(tmp_path, damage):
     assert not is_made(tmp_path / "ear")
 
 
+def test_an_ear_with_other_settings_or_another_calibration_is_made_again(tmp_path):
+    config = config_of()
+    make(tmp_path / "ear", config, put_published(tmp_path))
+    assert is_made(tmp_path / "ear", config)
+    config["ear"]["path"] = "elsewhere"
+    assert is_made(tmp_path / "ear", config)
+    config["ear"]["decoding"]["threshold"] = 0.6
+    assert not is_made(tmp_path / "ear", config)
+    making.AUDIOSET.write_text(making.AUDIOSET.read_text() + "\n")
+    assert not is_made(tmp_path / "ear")
+
+
 # ---- the published files themselves ----------------------------------------------------------------------------------
 
 
@@ -194,7 +210,7 @@ def test_the_published_files_are_those_of_the_config(tmp_path, monkeypatch):
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     make(tmp_path / "ear", config, YAMNET, said=pytest.fail)
     description = json.loads((tmp_path / "ear" / "model.json").read_text())
-    assert AUDIOSET.exists() and len(description["event_labels"]) == 521
+    assert len(description["event_labels"]) == 521
     assert {"Bark", "Growling", "Yip"} <= set(description["descendants"]["Dog"])
     assert {"Car", "Bicycle", "Helicopter"} <= set(description["descendants"]["Vehicle"])
     assert "Vehicle" not in description["descendants"]["Vehicle"] and "Bark" not in description["descendants"]

@@ -8,4 +8,4 @@ from yoho.networks.making import make_ear
 if __name__ == "__main__":
     job.start(snakemake)
     params = job.params(snakemake)
-    make_ear(Path(snakemake.output.weights).parent, params["path"], params["downloads"], job.say, **params["settings"])
+    make_ear(Path(snakemake.output.weights).parent, params["path"], params["downloads"], job.say, params["settings"])

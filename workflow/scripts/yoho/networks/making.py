@@ -43,7 +43,7 @@ LEFT_OUT = ["Silence"]  # is reported only if it is asked for, because it is no 
 
 
 def ear_settings(config):
-    """The part of a config that shapes the ear, as keyword arguments of `make_ear`."""
+    """The part of a config that shapes the ear."""
     ear, windows = config["ear"], config["windows"]
     return {
         "published": [ear["weights"], ear["ontology"]],
@@ -54,22 +54,27 @@ def ear_settings(config):
     }
 
 
-def is_made(folder):
-    """Whether a folder holds a complete ear."""
+def made_of(settings):
+    """Digest of all that an ear is made of: the table of classes, and the settings of `ear_settings`."""
+    return hashlib.sha256(AUDIOSET.read_bytes() + json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def is_made(folder, settings):
+    """Whether a folder holds a complete ear with the settings of `ear_settings`."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(Path(folder, "weights.safetensors"), "numpy"):  # It compares the file's size with its header.
-            return json.loads(Path(folder, "model.json").read_text())["kind"] == "ear"
+            return json.loads(Path(folder, "model.json").read_text())["made_of"] == made_of(settings)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         return False
 
 
-def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, windows, front_end):
+def make_ear(folder, path, downloads, say, settings):
     """Write the ear, as `weights.safetensors` and `model.json`, to its folder.
 
     path: the weights on this machine or their folder, None: they are fetched; downloads: the config's
-    `recordings.downloads`; say: prints a line; the other arguments are those of `ear_settings`.
+    `recordings.downloads`; say: prints a line; settings: see `ear_settings`.
     Raises InputError if a published file cannot be had or is not what its sha256 says.
     """
     import torch
@@ -79,7 +84,8 @@ def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, w
     from yoho.networks.yamnet import published_weights
     from yoho.windows.front_ends import build_front_end
 
-    weights, ontology = published_files(Path(folder, "downloads"), path, downloads, say, published)
+    weights, ontology = published_files(Path(folder, "downloads"), path, downloads, say, settings["published"])
+    windows, front_end, decoding = settings["windows"], settings["front_end"], settings["decoding"]
     with AUDIOSET.open(encoding="utf-8", newline="") as table:
         classes = list(csv.DictReader(table))
     labels = {row["id"]: row["event_label"] for row in classes}
@@ -98,7 +104,7 @@ def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, w
     ear.load_state_dict(ear.state_dict() | state)
     description = {
         **{"run": "ear", "kind": "ear", "about": ABOUT, "use": USE, "licence": LICENCE, "limits": LIMITS},
-        "data": {"origin": "AudioSet", "published": published},
+        "data": {"origin": "AudioSet", "published": settings["published"]},
         "network": network,
         "event_labels": list(labels.values()),
         "descendants": descendants(ontology, labels),
@@ -107,8 +113,9 @@ def make_ear(folder, path, downloads, say, *, published, decoding, segmenting, w
         "front_end": "yamnet",
         "sample_rate": front_end["sample_rate"],
         "features": {key: value for key, value in front_end.items() if key != "sample_rate"},
-        "segmenting": segmenting | {"averaged": decoding["averaged"]},
+        "segmenting": settings["segmenting"] | {"averaged": decoding["averaged"]},
         "decoding": {"threshold": decoding["threshold"], "merge_gap": decoding["merge_gap"], "end_from": "bin"},
+        "made_of": made_of(settings),
     }
     save_network(ear.state_dict(), description, folder)
 

@@ -168,16 +168,12 @@ def find_network(weights, ear):
     if weights is not None:
         return weights
     folder, reason = choose_network(RESULTS) if ear is None else (RESULTS / EAR, "the ear, as --ear says")
-    if folder == RESULTS / EAR and (ear or not is_made(folder)):
+    if folder == RESULTS / EAR:
         config = yaml.safe_load(CONFIG.read_text())
-        with redirect_stdout(None):  # It is for events alone.
-            make_ear(
-                folder,
-                ear or config["ear"]["path"],
-                config["recordings"]["downloads"],
-                print_line,
-                **ear_settings(config),
-            )
+        settings, downloads = ear_settings(config), config["recordings"]["downloads"]
+        if ear or not is_made(folder, settings):
+            with redirect_stdout(None):  # Standard output is for events.
+                make_ear(folder, ear or config["ear"]["path"], downloads, print_line, settings)
     print_line(f"network: {folder} ({reason})")
     return folder
 
