@@ -36,8 +36,9 @@ def test_no_class_is_present_below_the_lowest_presence():
     assert found == pytest.approx(np.full(3, LOWEST))
 
 
-def test_a_class_that_may_sound_everywhere_has_the_lowest_presence():
-    found = thresholds([{"dog": np.full((50, 3), 5.0)}], {"dog": {0, 1, 2}}, **SETTINGS)
+def test_a_class_that_may_sound_wherever_anything_is_heard_has_the_lowest_presence():
+    logits = {"dog": np.full((50, 3), 5.0), "silence": np.zeros((0, 3))}
+    found = thresholds([logits], {"dog": {0, 1, 2}, "silence": set()}, **SETTINGS)
     assert found == pytest.approx(np.full(3, LOWEST))
 
 

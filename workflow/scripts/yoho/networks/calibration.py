@@ -20,9 +20,9 @@ def thresholds(sources, related, *, quantile, lowest):
     found = np.full(classes, np.log(lowest / (1 - lowest)))
     for number in range(classes):
         for logits in sources:
-            silent = [rows[:, number] for label, rows in logits.items() if number not in related[label]]
-            if silent:
-                found[number] = max(found[number], np.quantile(np.concatenate(silent), quantile))
+            silent = (rows[:, number] for label, rows in logits.items() if number not in related[label])
+            if len(joined := np.concatenate([[], *silent])):
+                found[number] = max(found[number], np.quantile(joined, quantile))
     return found
 
 
