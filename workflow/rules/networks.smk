@@ -97,7 +97,7 @@ rule calibrate_ear:
         splits=lambda wildcards: ["train"] if wildcards.splits == "train" else ["train", "valid", "test"],
         background=config["ear"]["calibration"]["background"],
         sample_rate=config["mixes"]["sample_rate"],
-        settings={key: config["ear"]["calibration"][key] for key in ("quantile", "background_quantile", "lowest")},
+        settings={key: config["ear"]["calibration"][key] for key in ("quantile", "lowest")},
         code=code_digest("calibrate_ear"),
     script:
         "../scripts/calibrate_ear.py"

@@ -27,12 +27,14 @@ def calibrate_ear(files, target, threads, *, names, splits, background, sample_r
     for label, rows in recordings.groupby("event_label"):
         paths = job.progress(rows["path"], desc=label)
         logits[label] = np.concatenate([raw_logits(segmenter, *segmenter.read(Path(path))) for path in paths])
-    quiet = [raw_logits(segmenter, *noise) for noise in backgrounds(segmenter, sample_rate, **background)]
-    related = {label: set(members(description, names[label])) for label in logits}
+    sounds = background.pop("sounds")
+    quiet = {kind: backgrounds(segmenter, kind, sample_rate, **background) for kind in sounds}
+    quiet = {kind: np.concatenate([raw_logits(segmenter, *each) for each in given]) for kind, given in quiet.items()}
+    related = {label: members(description, own) for label, own in (names | sounds).items()}
     numbers = {label: number for number, label in enumerate(description["event_labels"])}
     below = {numbers[name]: [numbers[kind] for kind in kinds] for name, kinds in description["descendants"].items()}
     related = {label: relatives(own, below) for label, own in related.items()}
-    found = thresholds(logits, related, np.concatenate(quiet), **settings)
+    found = thresholds([logits, quiet], related, **settings)
     classes.assign(threshold=found.round(4)).to_csv(target, index=False, lineterminator="\n")
 
 
@@ -44,12 +46,12 @@ def raw_logits(segmenter, blocks, peak):
     return np.log(heard / (1 - heard))
 
 
-def backgrounds(segmenter, sample_rate, *, recordings, duration, level, seed):
-    """Blocks and peak of each recording of background, as from `Segmenter.read`."""
-    for position, kind in enumerate(KINDS):
-        for index in range(recordings):
-            samples = make_background(kind, (seed, position, index, CALIBRATED), duration, level, sample_rate)
-            yield resampled([samples], sample_rate, segmenter.sample_rate), None
+def backgrounds(segmenter, kind, sample_rate, *, recordings, duration, level, seed):
+    """Yield blocks and peak of each recording of a kind of background, as from `Segmenter.read`."""
+    for index in range(recordings):
+        own_seed = seed, list(KINDS).index(kind), index, CALIBRATED
+        samples = make_background(kind, own_seed, duration, level, sample_rate)
+        yield resampled([samples], sample_rate, segmenter.sample_rate), None
 
 
 if __name__ == "__main__":

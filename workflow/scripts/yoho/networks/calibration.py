@@ -8,20 +8,21 @@ present is therefore a high quantile of its logits there.
 import numpy as np
 
 
-def thresholds(logits, unlabelled, background, *, quantile, background_quantile, lowest):
+def thresholds(sources, related, *, quantile, lowest):
     """The raw logits from which on the classes are present, (classes,).
 
-    logits: {event_label: (bins, classes)} of recordings of that class; unlabelled: {event_label: numbers of the classes
-    that may sound there}, for which these recordings count for nothing; background: (bins, classes) of recordings in
-    which nothing sounds. A class's threshold is the `quantile` of its logits in recordings where it does not sound, or
-    the `background_quantile` of those in background if that is higher. It is at least the logit of the presence
-    `lowest`, because still lower outputs of YAMNet mean nothing.
+    sources: for each source of recordings {label: logits (bins, classes)}; related: {label: numbers of the classes that
+    may sound in recordings with that label}, for which these recordings count for nothing. A class's threshold is the
+    `quantile` of its logits where it does not sound, in the source where this is highest. It is at least the logit of
+    the presence `lowest`, because still lower outputs of YAMNet mean nothing.
     """
-    found = np.maximum(np.quantile(background, background_quantile, axis=0), np.log(lowest / (1 - lowest)))
-    for number in range(len(found)):
-        silent = [rows[:, number] for label, rows in logits.items() if number not in unlabelled[label]]
-        if silent:
-            found[number] = max(found[number], np.quantile(np.concatenate(silent), quantile))
+    classes = next(iter(sources[0].values())).shape[1]
+    found = np.full(classes, np.log(lowest / (1 - lowest)))
+    for number in range(classes):
+        for logits in sources:
+            silent = (rows[:, number] for label, rows in logits.items() if number not in related[label])
+            if len(joined := np.concatenate([[], *silent])):
+                found[number] = max(found[number], np.quantile(joined, quantile))
     return found
 
 
