@@ -194,7 +194,12 @@ def test_the_rule_uses_the_ear_if_no_network_is_trained(street, here, monkeypatc
     assert set(labels(Path("segments/street.wav.csv").read_text())) == {"Car", "Rain"}
 
 
-@pytest.mark.skipif(not YAMNET.is_dir() or not ESC10.is_dir(), reason="the published ear and ESC-10 are not here")
+needs_the_published_ear = pytest.mark.skipif(
+    not YAMNET.is_dir() or not ESC10.is_dir(), reason="the published ear and ESC-10 are not here"
+)
+
+
+@needs_the_published_ear
 @pytest.mark.parametrize(
     ("clip", "asked", "heard"),
     [
@@ -210,3 +215,16 @@ def test_the_published_ear_hears_real_sounds(clip, asked, heard, capsys):
     assert main([str(ESC10 / f"audio/{clip}.ogg"), "--ear", str(YAMNET), *options]) == 0
     found = set(labels(capsys.readouterr().out))
     assert found == heard if asked else found >= heard
+
+
+@needs_the_published_ear
+def test_floats_of_a_large_scale_are_heard_as_others_are(capsys):
+    samples, rate = soundfile.read(ESC10 / "audio/1-19898-A-41.ogg")
+    samples /= np.abs(samples).max()
+    for scale in (4, 2**15):
+        soundfile.write(f"{scale}.wav", scale * samples, rate, subtype="FLOAT")
+    found = []
+    for name in ("4.wav", f"{2**15}.wav"):
+        assert main([name, "--ear", str(YAMNET)]) == 0
+        found.append(capsys.readouterr().out)
+    assert found[0] == found[1] and "Chainsaw" in labels(found[0])

@@ -138,8 +138,8 @@ def published_files(folder, path, downloads, say, published):
             if faults := [file.fault for file in fetched if file.error]:
                 raise InputError(faults[0])
         except InputError as error:
-            todo = "or copy it to this machine and name it: --ear FILE, or ear.path in the config"
-            raise InputError(f"the ear is not complete: {error}; {todo}") from error
+            todo = "or copy the file to this machine and name the copy: --ear FILE, or ear.path in the config"
+            raise InputError(f"the ear needs {files[0].name}: {error}; {todo}") from error
     return [folder / file.name for file in files]
 
 

@@ -7,7 +7,7 @@
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,7 +152,12 @@ class Segmenter:
         return (resampled_audio(path, self.sample_rate) if audio.floats else audio).blocks, peak
 
     def segment_blocks(self, blocks, peak):
-        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`."""
+        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`.
+
+        Floats with a peak above 1 are divided by it, because a front end may depend on the level.
+        """
+        if peak is not None and peak > 1:
+            blocks, peak = map(partial(np.multiply, np.float32(1 / peak)), blocks), 1.0
         return self.segment_batches(self.batches(blocks, peak, AT_ONCE))
 
     def segment_batches(self, batches):
