@@ -53,7 +53,8 @@ def plainly(outputs, onsets, duration, threshold, end_from, resolution, edge, me
     runs = []
     for number, _ in enumerate(LABELS):
         sounds = mean[:, number] >= threshold
-        majority = [np.mean(sounds[max(0, cell - reach) : cell + reach + 1]) > 0.5 for cell in range(cells)]
+        full = min(2 * reach + 1, cells)
+        majority = [2 * sum(sounds[max(0, cell - reach) : cell + reach + 1]) > full for cell in range(cells)]
         edges = np.flatnonzero(np.diff([False, *majority, False]))
         runs += [(LABELS[number], *edge, mean[slice(*edge), number].sum()) for edge in edges.reshape(-1, 2)]
     return sorted(runs)
@@ -106,6 +107,14 @@ def test_median_drops_events_and_fills_gaps_shorter_than_half_of_it():
     assert list(found["event_label"]) == ["car"]
     np.testing.assert_allclose(found[["onset", "offset"]], [[4.0, 9.0]], atol=0.0101)
     assert list(decode(outputs, table(onsets, 10.0), merge_gap=0.0, median=0)["event_label"]) == ["rain", "car", "car"]
+
+
+def test_median_drops_short_events_at_the_ends_too():
+    truth = events_of((0, 0.3, "rain"), (0, 0.6, "car"), (9.4, 10.0, "rain"), (9.7, 10.0, "car"))
+    outputs, onsets = encoded(truth, 10.0)
+    found = decode(outputs, table(onsets, 10.0), merge_gap=0.0)
+    assert found["event_label"].tolist() == ["car", "rain"]
+    np.testing.assert_allclose(found[["onset", "offset"]], [[0, 0.6], [9.4, 10.0]], atol=0.0101)
 
 
 def test_windows_that_disagree_are_averaged_not_added_up():

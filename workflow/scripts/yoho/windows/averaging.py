@@ -47,7 +47,8 @@ class Averager:
         low, high = np.maximum(cells - self.reach, 0), np.minimum(cells + self.reach + 1, end)
         sounds = self.means >= self.threshold
         count = running_sums(self.chosen(sounds) if self.chosen else sounds)
-        sounds = 2 * (count[high - self.kept] - count[low - self.kept]) > (high - low)[:, None]
+        # Beyond the ends nothing sounds, so that a short sound there is removed as it is elsewhere.
+        sounds = 2 * (count[high - self.kept] - count[low - self.kept]) > min(2 * self.reach + 1, end)
         changes = np.diff(np.pad(sounds, ((1, 1), (0, 0))).astype(int), axis=0).T
         label, start = np.nonzero(changes == 1)
         stop = np.nonzero(changes == -1)[1]
