@@ -5,6 +5,7 @@ import io
 import re
 import time
 import tracemalloc
+from collections import namedtuple
 from html.parser import HTMLParser
 from urllib.parse import quote
 
@@ -225,6 +226,13 @@ def test_lanes_of_24_classes_look_apart():
     drawn = lanes({}, [str(number) for number in range(24)])
     assert len({(lane.colour, lane.hatch) for lane in drawn.values()}) == 24
     assert all(lane.hatch == 0 for lane in list(drawn.values())[:8])
+
+
+def test_of_more_classes_only_those_that_sound_have_lanes_the_longest_first():
+    event = namedtuple("Event", "onset offset event_label")
+    found, true = [event(0, 1, "3"), event(2, 3, "3"), event(0, 1.5, "20")], [event(0, 4, "owl")]
+    assert list(lanes({"found": found, TRUTH: true}, [str(number) for number in range(25)])) == ["owl", "3", "20"]
+    assert list(lanes({"found": []}, [str(number) for number in range(25)])) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 # The checked config, the runs of its studies, and functions that the other rule files share.
 import re
 import sys
+from pathlib import Path
 
 from digest import SCRIPTS, WEIGHTS, code_digest
 
@@ -22,6 +23,7 @@ from datasets import (
 )
 from runs import Runs
 from validate import check_config
+from yoho.segmenting.choice import choose_network
 from yoho.networks.making import AUDIOSET
 
 check_config(config)
@@ -165,3 +167,9 @@ def audio_to_segment(wildcards):
     if refused := [path for path in paths if not is_input(path)]:
         raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or segment it with segment_audio.py")
     return paths
+
+
+def ear_to_segment(wildcards):
+    """The files of the ear, if it is the network that segments the audio."""
+    network = config.get("weights") or choose_network("results")[0]
+    return EAR if Path(network) == Path(EAR[0]).parent else []

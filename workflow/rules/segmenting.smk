@@ -1,20 +1,11 @@
 # Segments the user's audio (config: audio) with a trained network or the ear, into results/segments/. Other rules make
 # the audio examples of the report, and results/tables/false_alarms.csv, which counts events that networks find where
 # they do not sound. Only the examples are part of `all`.
-from pathlib import Path
-
 from datasets import trained_networks
-from yoho.segmenting.choice import choose_network
 
 # The datasets whose networks are tested for false alarms, and whether the untrained ear is tested beside them.
 HEARD = POOLED or [DATASET]
 EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values())
-
-
-def ear_to_segment(wildcards):
-    """The files of the ear, if it is the network that segments the audio."""
-    network = config.get("weights") or choose_network("results")[0]
-    return EAR if Path(network) == Path(EAR[0]).parent else []
 
 
 rule segment:
