@@ -476,14 +476,13 @@ def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_sec
     check_config(config)
 
 
-@pytest.mark.parametrize("kind", ["yamnet", "log_mel"])
-def test_yamnet_takes_any_front_end_of_its_kind(config, kind):
+def test_yamnet_takes_any_front_end_of_its_kind_alone(config):
     front_ends = config["windows"]["front_ends"]
-    front_ends["own"] = dict(front_ends[kind])
     run = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "own"}
     config["studies"]["networks"]["runs"].append(run)
-    if kind == "yamnet":
-        return check_config(config)
+    front_ends["own"] = dict(front_ends["yamnet"])
+    check_config(config)
+    front_ends["own"] = dict(front_ends["log_mel"])
     assert mistakes(config) == [
         "studies.networks.runs[3]: the backbone yamnet needs a front end of its own kind; add front_end: yamnet"
     ]

@@ -191,4 +191,5 @@ def check_frozen(config, key, run):
     """A line if `training.frozen` would freeze the first weights of a run whose backbone has no pretrained ones."""
     frozen = run.get("frozen", config["training"]["frozen"])
     if frozen != "none" and run["backbone"] in ("mobilenet", "vggish"):
-        yield f"{key}: {run['backbone']} starts from random weights, which training.frozen would freeze; add frozen: none"
+        why = f"{run['backbone']} starts from random weights, which training.frozen would freeze"
+        yield f"{key}: {why}; add frozen: none"
