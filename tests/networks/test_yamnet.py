@@ -194,20 +194,22 @@ def sounds():
     """Windows of 2.56 s at 16 kHz, (windows, samples)."""
     rng, seconds = np.random.default_rng(0), np.arange(40960) / 16000
     tone = np.sin(2 * np.pi * 440.7 * seconds)
-    return np.stack([0.1 * rng.normal(size=40960), 0.5 * tone, 1e-4 * tone, 0 * tone, 5 * tone]).astype(np.float32)
+    return np.stack([0.1 * rng.normal(size=40960), 0.5 * tone, 1e-4 * tone, 0 * tone, (3 * tone).clip(-1, 1)]).astype(
+        np.float32
+    )
 
 
 @pytest.mark.parametrize("precision, beside_a_loud_tone", [("double", 1e-4), ("single", 5e-3)])
 def test_log_mel_is_tensorflow_s(front_end, precision, beside_a_loud_tone):
     """A frame is centred on its sample here and begins with it there; beyond a window's edges lie zeros.
 
-    In single precision, bands 100 dB below a pure tone are rounded: there the difference was 0.003, elsewhere 0.00003.
+    In single precision, a band far below a pure tone is rounded: there the difference was 0.003, elsewhere 0.000002.
     """
     found = front_end(sounds(), precision)
     assert found.shape == (5, 257, 64) and found.dtype == np.float32
     for number, (image, samples) in enumerate(zip(found, sounds(), strict=True)):
         expected = log_mel_of_tensorflow(np.pad(samples.astype(float), 200))
-        np.testing.assert_allclose(image, expected, rtol=0, atol=beside_a_loud_tone if number in (1, 4) else 1e-4)
+        np.testing.assert_allclose(image, expected, rtol=0, atol=beside_a_loud_tone if number == 1 else 1e-4)
 
 
 def test_mel_filters_are_tensorflow_s(front_end):
