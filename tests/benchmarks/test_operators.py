@@ -110,7 +110,7 @@ def test_step_has_its_parts_in_order(step):
 
 
 def test_optimiser_reads_four_numbers_for_each_parameter_and_writes_three(step):
-    (adam,) = [one for one in step if one.name == "_fused_adam_"]
+    (adam,) = [one for one in step if one.name == "_fused_adamw_"]
     widths = [1, 64, 128, 256, 256, 512, 512]
     convolutions = sum((9 * before + 1) * after for before, after in zip(widths, widths[1:]))
     parameters = convolutions + 6 * (512 + 1)
@@ -149,7 +149,7 @@ def test_floors():
     step = [
         Operator("forward", "convolution", 500, 10, False),
         Operator("forward", "relu", 0, 20, True),
-        Operator("optimiser", "_fused_adam_", 0, 30, False),
+        Operator("optimiser", "_fused_adamw_", 0, 30, False),
     ]
     assert least_seconds(step, CARD) == {"whole": 6.0, "each": 5.0 + 2.0 + 3.0, "fused": 5.0 + 3.0}
     assert least_seconds(step[:2], CARD)["whole"] == 5.0
