@@ -10,22 +10,12 @@ import torch
 from torch import nn
 
 from places import ROOT, SHARED
+from untrained import scaled
 from yoho import InputError
 from yoho.networks.ear import CLASSES, Ear
 
 SIZES = {"frames": 257, "n_mels": 64, "bins": 9}
 GROUPS = [[3], [7, 2, 9], [5, 500]]
-
-
-def scaled(backbone):
-    """A backbone whose random weights neither shrink nor blow up what passes through its layers."""
-    features = torch.randn(4, 1, 96, 64, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        for module in (module for module in backbone.modules() if isinstance(module, nn.Conv2d | nn.ReLU6)):
-            if isinstance(module, nn.Conv2d):
-                module.weight /= module(features).std() / 2
-            features = module(features)
-    return backbone
 
 
 @pytest.fixture(scope="module")
