@@ -80,9 +80,15 @@ def said(monkeypatch):
     return lines
 
 
-def train(files, made, *, code="0123", front_end="log_mel", candidates=CANDIDATES, segmenting=SEGMENTING, **changes):
-    """Train the run, with changes of its training settings; returns its history."""
+def train(
+    files, made, *, code="0123", candidates=CANDIDATES, segmenting=SEGMENTING, on=("mobilenet", FRONT_END), **changes
+):
+    """Train the run, with changes of its training settings; returns its history.
+
+    on: its backbone and front end.
+    """
     settings = json.loads(json.dumps(SETTINGS))
+    settings["network"]["backbone"], front_end = on
     settings["training"] |= changes
     train_network(
         files,
@@ -90,7 +96,7 @@ def train(files, made, *, code="0123", front_end="log_mel", candidates=CANDIDATE
         RUN,
         event_labels=LABELS,
         settings=settings,
-        front_end={"name": front_end} | FRONT_END,
+        front_end={"name": front_end["kind"]} | front_end,
         windows={"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
         scoring=SCORING,
         candidates=candidates,
