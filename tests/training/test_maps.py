@@ -107,22 +107,33 @@ def test_maps_are_the_same_bytes_whatever_the_processes(kept, tmp_path, monkeypa
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
 
-def test_whole_network_predicts_from_windows_what_its_part_does_from_maps(on_maps, kept, made, said):
-    """Up to the maps' half precision: 0.0005 was measured."""
+def test_run_s_network_is_whole_and_its_backbone_is_that_of_the_ear(on_maps, kept, made, said):
     history = frozen(on_maps, made, epochs=3, learning_rate=0.01)
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     network, description = load_network(Path(made.weights).parent)
     start = load_file(kept / "ear.safetensors")
     assert all(torch.equal(tensor, start[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items())
     assert (network.mean, network.deviation) == (0, 1) and description["training"]["input"] == "unchanged"
-    whole = predict(network, Stored(kept / "valid.npy"), device=CPU)
-    part = predict(OnMaps(network), Stored(kept / "valid_maps.npy"), device=CPU)
-    assert whole.std() > 0.01
-    print((whole - part).abs().max())
-    torch.testing.assert_close(whole, part, rtol=0, atol=2e-3)
     evaluate_network(on_maps, made, scoring=SCORING)
     tested = np.load(made.test_outputs)["outputs"]
     np.testing.assert_array_equal(tested, predict(network, Stored(kept / "test.npy"), device=CPU).numpy())
+
+
+def test_whole_network_predicts_from_windows_what_its_part_does_from_maps(on_maps, kept, made, said):
+    """Up to the maps' half precision: 0.0004 was measured, where outputs have a deviation of 0.12."""
+    frozen(on_maps, made)
+    network, _ = load_network(Path(made.weights).parent)
+    for module in network.neck.modules():  # Statistics of these maps: after so few steps all outputs were alike.
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    part = OnMaps(network).train()
+    with torch.no_grad():
+        part(torch.from_numpy(np.load(kept / "train_maps.npy")))
+    network.eval()
+    found = predict(network, Stored(kept / "valid.npy"), device=CPU)
+    expected = predict(part, Stored(kept / "valid_maps.npy"), device=CPU)
+    assert found.std(dim=0).mean() > 0.01
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
 
 
 def test_same_seed_gives_the_same_bytes(on_maps, made, said):
