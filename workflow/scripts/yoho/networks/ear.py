@@ -43,9 +43,9 @@ class Ear(nn.Module):
 
     def logits(self, windows):
         """Raw logits of the AudioSet classes, (batch, 521, bins)."""
-        patches = torch.cat([windows[:, onset : onset + PATCH] for onset in self.onsets])
-        maps = self.backbone(patches.unsqueeze(1)).mean(dim=3)  # (patches * batch, 1024, 3)
-        return torch.cat(self.head(maps).chunk(len(self.onsets)), dim=2)
+        patches = torch.stack([windows[:, onset : onset + PATCH] for onset in self.onsets], dim=1)
+        maps = self.backbone(patches.flatten(0, 1).unsqueeze(1)).mean(dim=3)  # (batch * patches, 1024, 3)
+        return self.head(maps).unflatten(0, (-1, len(self.onsets))).transpose(1, 2).flatten(2)
 
     def forward(self, windows):
         calibrated = self.scale * self.logits(windows) + self.shift
