@@ -49,7 +49,7 @@ def published(tflite_file):
 def published_ear(published):
     """The ear with the published weights, each of whose classes is one of AudioSet."""
     backbone, head = published
-    ear = Ear(groups=[[number] for number in range(CLASSES)], **SIZES)
+    ear = Ear(groups=[[number] for number in range(CLASSES)], thresholds=[0.0] * CLASSES, **SIZES)
     ear.backbone.load_state_dict(backbone.state_dict())
     ear.head.load_state_dict({"weight": head.weight[:, :, None], "bias": head.bias})
     return ear.eval()

@@ -16,13 +16,14 @@ from yoho.networks.ear import CLASSES, Ear
 
 SIZES = {"frames": 257, "n_mels": 64, "bins": 9}
 GROUPS = [[3], [7, 2, 9], [5, 500]]
+ARGUMENTS = {"groups": GROUPS, "thresholds": [0.0] * CLASSES} | SIZES
 
 
 @pytest.fixture(scope="module")
 def ear():
     """An ear with random weights."""
     torch.manual_seed(0)
-    built = Ear(groups=GROUPS, **SIZES).eval()
+    built = Ear(**ARGUMENTS).eval()
     scaled(built.backbone)
     nn.init.normal_(built.head.weight, std=0.2)
     with torch.no_grad():  # No class is the most present one in all windows.
@@ -51,7 +52,6 @@ def parts(outputs):
 
 
 def test_bin_is_a_place_of_the_patch_that_it_lies_in(ear):
-    assert ear.onsets == [0, 80, 161]
     given = images(2)
     with torch.no_grad():
         outputs = ear(given)
@@ -79,26 +79,34 @@ def test_group_is_as_present_as_its_most_present_class(ear):
     torch.testing.assert_close(presence[..., 1], logits[:, GROUPS[1]].amax(dim=1).sigmoid())
 
 
-def test_calibration_scales_and_shifts_the_logit_of_each_class(ear):
+def test_class_is_present_from_its_threshold_on(ear):
+    thresholds = torch.randn(CLASSES, generator=torch.Generator().manual_seed(1))
+    own = Ear(**ARGUMENTS | {"thresholds": thresholds.tolist()}).eval()
+    own.load_state_dict(ear.state_dict())
     with torch.no_grad():
-        logits = ear.logits(images(2))
-        own = Ear(groups=GROUPS, **SIZES)
-        scale, shift = torch.rand(2, CLASSES, 1, generator=torch.Generator().manual_seed(1)) + 0.5
-        own.load_state_dict(ear.state_dict() | {"scale": scale, "shift": shift})
-        presence = parts(own.eval()(images(2)))[0]
-    expected = (scale * logits + shift)[:, GROUPS[2]].amax(dim=1).sigmoid()
-    torch.testing.assert_close(presence[..., 2], expected)
+        logits, presence = ear.logits(images(2)), parts(own(images(2)))[0]
+    above = logits[:, GROUPS[2]] - thresholds[GROUPS[2], None]
+    torch.testing.assert_close(presence[..., 2], above.amax(dim=1).sigmoid())
+    assert torch.equal(presence[..., 2] >= 0.5, (above >= 0).any(dim=1))
     assert not torch.allclose(presence[..., 2], logits[:, GROUPS[2]].amax(dim=1).sigmoid(), atol=0.01)
 
 
-@pytest.mark.parametrize("changes", [{"bins": 5}, {"bins": 10}, {"frames": 95}])
-def test_windows_that_its_patches_do_not_fit_are_refused(changes):
-    with pytest.raises(InputError, match=r"^ear: \d+ bins and \d+ frames do not fit its patches of 96 frames$"):
-        Ear(groups=GROUPS, **SIZES | changes)
+@pytest.mark.parametrize(
+    "changes, why",
+    [
+        ({"bins": 5}, "ear: gives 9 bins for windows of 257 frames, not 5"),
+        ({"frames": 95}, "backbone yamnet: windows of 95 frames do not divide into patches of 96"),
+        ({"frames": 129, "bins": 5}, "backbone yamnet: windows of 129 frames do not divide into patches of 96"),
+    ],
+)
+def test_windows_that_its_patches_do_not_fit_are_refused(changes, why):
+    with pytest.raises(InputError, match=f"^{why}$"):
+        Ear(**ARGUMENTS | changes)
 
 
 def test_window_of_a_single_patch_has_three_bins():
-    assert Ear(groups=GROUPS, frames=96, n_mels=64, bins=3).onsets == [0]
+    with torch.no_grad():
+        assert Ear(**ARGUMENTS | {"frames": 96, "bins": 3}).logits(images(1)[:, :96]).shape == (1, CLASSES, 3)
 
 
 def test_presence_is_that_of_yamnet_for_one_patch(published, published_ear, windows):

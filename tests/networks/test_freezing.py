@@ -22,15 +22,15 @@ COUNTS = {"mobilenet": 14, "yamnet": 14, "vggish": 6, "efficientnet": 17, "resne
 
 
 def network_of(backbone, **changes):
-    """A network for windows of 33 frames and 16 bands, of which it makes two bins."""
+    """A network for windows of 96 frames and 16 bands, of which it makes three bins."""
     torch.manual_seed(0)
     arguments = {"backbone": backbone, "mask": "none", "masking": "multiply", "pretrained": backbone == "yamnet"}
-    return Network(**arguments, classes=2, frames=33, n_mels=16, bins=2, **changes)
+    return Network(**arguments, classes=2, frames=96, n_mels=16, bins=3, **changes)
 
 
 def batch():
     generator = torch.Generator().manual_seed(0)
-    return torch.randn((8, 33, 16), generator=generator), torch.rand((8, 2, 6), generator=generator).round()
+    return torch.randn((8, 96, 16), generator=generator), torch.rand((8, 3, 6), generator=generator).round()
 
 
 def stayed(network, steps=2):
@@ -86,7 +86,7 @@ def test_frozen_blocks_drop_nothing_and_use_their_statistics(backbone):
 def test_part_behind_the_backbone_computes_the_same_from_its_maps(mask):
     torch.manual_seed(0)
     arguments = {"backbone": "yamnet", "mask": mask, "masking": "multiply", "pretrained": True}
-    network = Network(**arguments, classes=2, frames=33, n_mels=16, bins=2).eval()
+    network = Network(**arguments, classes=2, frames=96, n_mels=16, bins=3).eval()
     scaled(network.backbone)
     part = OnMaps(network).eval()
     with torch.no_grad():

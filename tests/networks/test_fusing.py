@@ -6,7 +6,7 @@ from torch import nn
 
 from traps import TRAPS, Body, Tiny
 from untrained import scaled
-from yoho.networks.ear import Ear
+from yoho.networks.ear import CLASSES, Ear
 from yoho.networks.folding import folded, map_and_outputs, proved, random_windows
 from yoho.networks.fusing import FusedConvolution, fused
 from yoho.networks.network import Network
@@ -31,7 +31,7 @@ def network_on_yamnet(published):
 
 def ear():
     torch.manual_seed(0)
-    built = Ear(groups=[[0], [1, 2]], **SIZES).eval()
+    built = Ear(groups=[[0], [1, 2]], thresholds=[0.0] * CLASSES, **SIZES).eval()
     scaled(built.backbone)
     return built
 

@@ -10,8 +10,8 @@ from downloads import SOUND, assert_fetched, assert_refused, audio, tree
 
 import servers
 from yoho import InputError
+from yoho.downloads.download import File
 from yoho.recordings.archives import check_zip, unpack
-from yoho.recordings.download import File
 
 
 def flat(path):

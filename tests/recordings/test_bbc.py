@@ -17,11 +17,11 @@ import servers
 from places import ROOT
 from servers import MANNERS
 from yoho import InputError, job
+from yoho.downloads.web import Web
 from yoho.events import write_table
 from yoho.recordings import bbc, bbc_library
 from yoho.recordings.bbc_library import describe_entry, first_of_each, group_of, matching_classes
 from yoho.recordings.manifest import MANIFEST_COLUMNS, read_manifest
-from yoho.recordings.web import Web
 
 SOUNDDESCS = ROOT.parent / "shared" / "data" / "bbc" / "six_classes_sounddescs.csv"
 CONFIG = yaml.safe_load((ROOT / "config" / "bbc.yaml").read_text())["datasets"]

@@ -6,8 +6,8 @@ from downloads import HTML, SOUND, assert_fetched
 import servers
 from servers import SEARCH, entry
 from yoho import InputError
+from yoho.downloads.download import File
 from yoho.recordings.bbc_library import announced_size
-from yoho.recordings.download import File
 
 
 def names(entries):

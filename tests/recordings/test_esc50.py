@@ -21,12 +21,13 @@ from recorded import ESC10, LISTENING, UNPACKED, sound
 from places import ROOT
 from servers import MANNERS
 from yoho import InputError, job
-from yoho.recordings import download, esc50
-from yoho.recordings.download import Fetched
+from yoho.downloads import download
+from yoho.downloads.download import Fetched
+from yoho.downloads.web import Web
+from yoho.recordings import esc50
 from yoho.recordings.listening import examine_recordings
 from yoho.recordings.manifest import read_manifest
 from yoho.recordings.splits import RECORDING_COLUMNS, check_recordings
-from yoho.recordings.web import Web
 
 CLASSES = [
     {"event_label": "animal", "categories": ["dog", "cat"]},

@@ -12,7 +12,7 @@ import torch
 from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
 from yoho.networks.saving import load_network
-from yoho.segmenting.choice import best_run
+from yoho.segmenting.choice import best_run, choose_network
 from yoho.segmenting.segmenter import COLUMNS, Segmenter, prefetched
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
@@ -370,18 +370,21 @@ def test_another_rate_is_resampled():
 
 
 def test_best_run_has_the_highest_validation_score(folder, tmp_path):
+    def taken(results):
+        run, reason = best_run(results)
+        return run.folder, reason
+
     results = folder.parents[2]
-    assert best_run(results) == (folder, "the best of dataset data by validation F1, 0.50")
+    assert taken(results) == (folder, "the best of dataset data by validation F1, 0.50")
     better = folder.parent / "better"
     better.mkdir()
     (better / "model.json").write_text(json.dumps({"validation": {"f1": 0.9}}))
-    assert best_run(results)[0] == folder  # it has no weights
+    assert taken(results)[0] == folder  # it has no weights
     (better / "weights.safetensors").touch()
-    assert best_run(results) == (better, "the best of dataset data by validation F1, 0.90")
+    assert taken(results) == (better, "the best of dataset data by validation F1, 0.90")
     (better / "model.json").write_text(json.dumps({"validation": {"f1": float("nan")}}))
-    assert best_run(results)[0] == folder
-    with pytest.raises(InputError, match="make"):
-        best_run(tmp_path)
+    assert taken(results)[0] == folder
+    assert best_run(tmp_path) is None
 
 
 def put_run(results, dataset, f1, time, **data):
@@ -396,7 +399,7 @@ def put_run(results, dataset, f1, time, **data):
 
 def test_f1_is_compared_within_a_dataset_and_real_recordings_go_first(tmp_path):
     def taken():
-        folder, why = best_run(tmp_path)
+        (folder, *_), why = best_run(tmp_path)
         return folder, why.removeprefix(f"the best of dataset {folder.parts[-3]} by validation F1, ")
 
     unknown = put_run(tmp_path, "old", 0.99, 9)
@@ -423,4 +426,21 @@ def test_f1_is_compared_within_a_dataset_and_real_recordings_go_first(tmp_path):
 def test_a_model_card_of_another_form_is_a_run_all_the_same(tmp_path, data):
     folder = put_run(tmp_path, "data", 0.5, 1)
     (folder / "model.json").write_text(json.dumps({"validation": {"f1": 0.5}, "data": data}))
-    assert best_run(tmp_path)[0] == folder
+    assert best_run(tmp_path)[0].folder == folder
+
+
+@pytest.mark.parametrize("origin", ["your own recordings", "a collection's recordings"])
+def test_a_network_of_real_recordings_comes_before_the_ear(tmp_path, origin):
+    put_run(tmp_path, "builtin", 0.9, 2, origin="built-in recordings")
+    own = put_run(tmp_path, "own", 0.5, 1, origin=origin)
+    folder, reason = choose_network(tmp_path)
+    assert folder == own and reason.startswith("the best of dataset own") and reason.endswith("before the ear")
+
+
+@pytest.mark.parametrize("origin", [None, "built-in recordings"])
+def test_the_ear_comes_before_other_networks(tmp_path, origin):
+    assert choose_network(tmp_path) == (tmp_path / "ear", "the ear, because no network is trained")
+    builtin = put_run(tmp_path, "builtin", 0.9, 2, origin=origin)
+    folder, reason = choose_network(tmp_path)
+    assert folder == tmp_path / "ear" and str(builtin) in reason
+    assert (origin or "recordings of an unknown source") in reason

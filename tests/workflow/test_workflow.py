@@ -1,5 +1,6 @@
 """The whole workflow, run as a user runs it: from recordings to figures, again, after a kill, after bad input."""
 
+import json
 import os
 import re
 import shutil
@@ -12,8 +13,10 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import soundfile
 import torch
 import yaml
+from hearing import YAMNET
 
 from places import ROOT
 
@@ -132,6 +135,27 @@ def test_a_run_with_another_front_end_adds_features_beside_the_others(tmp_path):
     assert re.search(r"^make_features +3$", text, re.MULTILINE)
 
 
+def test_without_runs_of_the_mask_there_is_no_figure_6(tmp_path):
+    config = tmp_path / "overlay.yaml"
+    config.write_text(TINY.read_text().replace("studies:\n", "studies:\n  mask: {runs: []}\n"))
+    code, text = run(tmp_path, "all", "--dry-run", config=config)
+    assert code == 0, text
+    assert {"draw_fig4", "draw_fig5"} <= set(re.findall(r"^(draw_\w+) ", text, re.MULTILINE)) and "fig6" not in text
+
+
+def test_a_run_on_a_frozen_yamnet_learns_on_maps_of_the_ear(tmp_path):
+    config = yaml.safe_load(TINY.read_text())
+    entry = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "yamnet", "pretrained": True}
+    config["studies"]["networks"] = {"runs": [entry | {"frozen": "backbone"}, entry | {"label": "tuned"}]}
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(config))
+    code, text = run(tmp_path, "results/figures/fig4.pdf", "--dry-run", config=tmp_path / "overlay.yaml")
+    assert code == 0, text
+    counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    # Maps of the training and the validation windows; the test windows pass through the whole network.
+    assert (counts["make_ear"], counts["make_maps"], counts["make_features"]) == (1, 2, 3)
+    assert "results/tiny/windows/valid/score/yamnet/maps_yamnet.npy" in text
+
+
 def test_an_unknown_run_is_no_traceback(tmp_path):
     code, text = run(tmp_path, "results/tiny/runs/nonsense-seed_0/history.csv", "--dry-run")
     assert code != 0
@@ -209,6 +233,31 @@ audio: {tmp_path / "a.wav"}
     assert code != 0 and "{a}.wav': Snakemake cannot read a file whose name" in text
 
 
+@pytest.mark.parametrize(("trained", "ear"), [(None, True), ("built-in", True), ("your own", False)])
+def test_audio_is_segmented_with_the_ear_until_a_network_is_trained_on_real_recordings(tmp_path, trained, ear):
+    (tmp_path / "a.wav").touch()
+    if trained:
+        folder = tmp_path / "results/mine/runs/a"
+        folder.mkdir(parents=True)
+        (folder / "weights.safetensors").touch()
+        card = {"data": {"origin": f"{trained} recordings"}, "validation": {"f1": 0.5}}
+        (folder / "model.json").write_text(json.dumps(card))
+    code, text = run(tmp_path, "segment", "--dry-run", "--config", "audio=a.wav")
+    assert code == 0, text
+    assert ("rule make_ear:" in text) == ear
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not YAMNET.is_dir(), reason="the published files of the ear do not lie beside the repository")
+def test_audio_is_segmented_before_any_training(tmp_path):
+    soundfile.write(tmp_path / "a.wav", 0.1 * np.random.default_rng(0).standard_normal(80000), 16000)
+    (tmp_path / "ear.yaml").write_text(f"ear: {{path: {YAMNET}}}\naudio: a.wav\n")
+    code, text = run(tmp_path, "segment", config=[TINY, tmp_path / "ear.yaml"])
+    assert code == 0, text
+    assert "network: results/ear (the ear, because no network is trained)" in text
+    assert "noise" in (tmp_path / "results/segments/a.wav.csv").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -238,7 +287,7 @@ def test_everything_at_the_papers_scale_with_five_seeds_is_fewer_than_200_jobs(t
     code, text = run(tmp_path, "all", "audit", "mask_study", "claims", "--dry-run", config=config)
     assert code == 0, text
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
-    assert jobs["train_network"] == 140
+    assert jobs["train_network"] == 150
     assert jobs["total"] < 200
 
 

@@ -11,6 +11,7 @@ from datasets import (
     NO_INPUT,
     SOURCES,
     dataset_settings,
+    ear_names,
     event_labels,
     is_input,
     portable,
@@ -21,6 +22,7 @@ from datasets import (
 )
 from runs import Runs
 from validate import check_config
+from yoho.networks.making import AUDIOSET
 
 check_config(config)
 
@@ -35,6 +37,15 @@ EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes
 SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
 
 FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
+
+# The datasets over which scores are pooled.
+POOLED = config["scoring"]["pooled"]
+
+# The files of the ear: a published network that hears before any training.
+EAR = multiext("results/ear/", "model.json", "weights.safetensors")
+
+# The settings of scores without the datasets over which they are pooled.
+SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
 
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
@@ -129,6 +140,11 @@ def windows_of(use, file):
         return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path
+
+
+def ear_classes(dataset):
+    """The table of the ear's classes with which it is scored on a dataset."""
+    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
 
 
 def claim_settings(*keys):

@@ -123,6 +123,12 @@ def scored_windows(config):
     return {"bins": "score", "averaged": "averaged"}[config["decoding"]["method"]]
 
 
+def ear_names(config, name):
+    """{event_label: names of sounds of AudioSet} for the classes of a dataset: of `ear.names`, or else its own name."""
+    labels = event_labels(config["datasets"][name])
+    return {label: config["ear"]["names"].get(label, [label.replace("_", " ")]) for label in labels}
+
+
 # ---- segmenting ------------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
-# network.onnx on demand.
+# network.onnx on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
+# holds the published files, and Snakemake never deletes it.
+from yoho.networks.making import ear_settings
 
 
 rule count_networks:
@@ -43,3 +45,59 @@ rule export_network:
         code=code_digest("export_network"),
     script:
         "../scripts/export_network.py"
+
+
+rule make_ear:
+    """Make the ear, a network for the 521 sounds of AudioSet, from YAMNet's published weights, which it fetches once."""
+    input:
+        str(AUDIOSET),
+    output:
+        weights="results/ear/weights.safetensors",
+        description="results/ear/model.json",
+    log:
+        "results/ear/logs/make_ear.log",
+    conda:
+        "../../envs/segment.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+    params:
+        settings=ear_settings(config),
+        # These settings do not change the ear. Snakemake reruns no job for a param that depends on `threads`.
+        path=lambda wildcards, threads: config["ear"]["path"],
+        downloads=lambda wildcards, threads: config["recordings"]["downloads"],
+        code=code_digest("make_ear"),
+    script:
+        "../scripts/make_ear.py"
+
+
+rule calibrate_ear:
+    """Calibrate the ear on recordings of a dataset: from which raw output on each sound of AudioSet is present.
+
+    workflow/resources/audioset.csv is such a table. The ear has that one unless `ear.calibration.own` is true.
+    """
+    input:
+        ear=EAR,
+        classes=str(AUDIOSET),
+        recordings="results/{base}/recordings.tsv",
+        audio="results/{base}/recordings",
+    output:
+        "results/{base}/ear/audioset_{splits}.csv",
+    log:
+        "results/{base}/logs/calibrate_ear_{splits}.log",
+    wildcard_constraints:
+        splits="train|all",
+    conda:
+        "../../envs/segment.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        names=lambda wildcards: ear_names(config, wildcards.base),
+        splits=lambda wildcards: ["train"] if wildcards.splits == "train" else ["train", "valid", "test"],
+        background=config["ear"]["calibration"]["background"],
+        sample_rate=config["mixes"]["sample_rate"],
+        settings={key: config["ear"]["calibration"][key] for key in ("quantile", "lowest")},
+        code=code_digest("calibrate_ear"),
+    script:
+        "../scripts/calibrate_ear.py"

@@ -1,4 +1,19 @@
-# Puts the test scores of the configured dataset's runs into results/tables/scores.csv.
+# Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
+# pooled, into results/tables/pooled.csv, which is not part of `all`.
+from itertools import product
+
+
+def pooled_networks():
+    """The networks whose scores are pooled: {label: [folder of each seed's run, below that of a dataset]}."""
+    networks = {"untrained ear": ["ear"]}
+    for label, run in runs.studies["networks"]:
+        networks.setdefault(label, []).append(f"runs/{run}")
+    return networks
+
+
+def pooled_places():
+    """The folders of a pooled network and the datasets, in the order of the table: pairs (folder, dataset)."""
+    return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
 
 
 rule tabulate_scores:
@@ -23,3 +38,69 @@ rule tabulate_scores:
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"
+
+
+rule pooled:
+    """Make the table of scores that are pooled over several datasets, such as the rotations of a cross-validation."""
+    input:
+        "results/tables/pooled.csv",
+        "results/provenance.json",
+
+
+rule score_ear:
+    """Segment the test mixes of a dataset with the untrained ear, and score the events."""
+    input:
+        ear=EAR,
+        classes=lambda wildcards: ear_classes(wildcards.base),
+        audio="results/{base}/mixes/test/audio",
+        events="results/{base}/mixes/test/events.tsv",
+        plan="results/{base}/mixes/test/plan.tsv",
+        recordings="results/{base}/recordings.tsv",
+    output:
+        test_events="results/{base}/ear/test_events.tsv",
+        test_scores="results/{base}/ear/test_scores.json",
+        test_recordings="results/{base}/ear/test_recordings.tsv",
+    log:
+        "results/{base}/logs/score_ear.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        names=lambda wildcards: ear_names(config, wildcards.base),
+        scoring=SCORING,
+        code=code_digest("score_ear"),
+    script:
+        "../scripts/score_ear.py"
+
+
+rule tabulate_pooled:
+    """Pool the test scores of the networks, and of the untrained ear, over the datasets of `scoring.pooled`."""
+    input:
+        events=expand("results/{base}/mixes/test/events.tsv", base=POOLED),
+        plans=expand("results/{base}/mixes/test/plan.tsv", base=POOLED),
+        predictions=[f"results/{base}/{folder}/test_events.tsv" for folder, base in pooled_places()],
+        tallies=[f"results/{base}/{folder}/test_recordings.tsv" for folder, base in pooled_places()],
+    output:
+        table="results/tables/pooled.csv",
+        page=report(
+            "results/tables/pooled.html",
+            caption="../report/pooled.rst",
+            category="Tables",
+            labels={"result": "Test scores, pooled"},
+        ),
+    log:
+        "results/tables/logs/tabulate_pooled.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        datasets=POOLED,
+        networks=pooled_networks(),
+        event_labels=shown_labels,
+        scoring=SCORING,
+        claims=claim_settings("level", "replicates", "seed"),
+        code=code_digest("tabulate_pooled"),
+    script:
+        "../scripts/tabulate_pooled.py"

@@ -1,13 +1,27 @@
-# Segments the user's audio (config: audio) with a trained network, into results/segments/. Other rules make the audio
-# examples of the report, and results/tables/false_alarms.csv, which counts the events that networks find in background.
-# Only the examples are part of `all`.
+# Segments the user's audio (config: audio) with a trained network or the ear, into results/segments/. Other rules make
+# the audio examples of the report, and results/tables/false_alarms.csv, which counts events that networks find where
+# they do not sound. Only the examples are part of `all`.
+from pathlib import Path
+
 from datasets import trained_networks
+from yoho.segmenting.choice import choose_network
+
+# The datasets whose networks are tested for false alarms, and whether the untrained ear is tested beside them.
+HEARD = POOLED or [DATASET]
+EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values())
+
+
+def ear_to_segment(wildcards):
+    """The files of the ear, if it is the network that segments the audio."""
+    network = config.get("weights") or choose_network("results")[0]
+    return EAR if Path(network) == Path(EAR[0]).parent else []
 
 
 rule segment:
     """Segment the user's audio, and write a file of events and a page for each audio file."""
     input:
-        audio_to_segment,
+        audio=audio_to_segment,
+        ear=ear_to_segment,
     output:
         directory("results/segments"),
     log:
@@ -29,11 +43,14 @@ rule segment:
 
 
 rule tabulate_false_alarms:
-    """Count false alarms: events that each network finds in silence, noise and room tone."""
+    """Count false alarms: events that each network finds in silence, noise, room tone and sounds of other classes."""
     input:
-        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
-        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
-        recordings=f"results/{DATASET}/recordings.tsv",
+        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=HEARD, run=SHOWN.values()),
+        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=HEARD, run=SHOWN.values()),
+        recordings=expand("results/{dataset}/recordings.tsv", dataset=HEARD),
+        # Besides networks that start from it, the untrained ear is tested too.
+        ear=EAR if EAR_TESTED else [],
+        classes=[ear_classes(base) for base in HEARD] if EAR_TESTED else [],
     output:
         "results/tables/false_alarms.csv",
     log:
@@ -46,6 +63,7 @@ rule tabulate_false_alarms:
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         labels=lambda wildcards: list(SHOWN),
+        names=lambda wildcards: ear_names(config, DATASET) if EAR_TESTED else None,
         sample_rate=config["mixes"]["sample_rate"],
         recordings=config["segmenting"]["false_alarms"]["recordings"],
         duration=config["segmenting"]["false_alarms"]["duration"],

@@ -80,7 +80,7 @@ rule train_network:
         settings=lambda wildcards: runs.named[wildcards.run].settings,
         windows=WINDOWS,
         front_end=lambda wildcards: runs.front_end(wildcards.run),
-        scoring=config["scoring"],
+        scoring=SCORING,
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
         data=card_data,

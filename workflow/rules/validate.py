@@ -29,7 +29,7 @@ def check_config(config):
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
-        for check in (check_dataset, check_background, check_mixes, check_windows, check_studies):
+        for check in (check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies):
             mistakes += check(config)
     if mistakes:
         raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
@@ -115,6 +115,16 @@ def check_mixes(config):
         yield f"mixes.duration: {mixes['duration']} must span mixes.longest_clip or more"
     if mixes["shortest_clip"] > mixes["longest_clip"]:
         yield f"mixes.shortest_clip: {mixes['shortest_clip']} is more than mixes.longest_clip"
+
+
+def check_scoring(config):
+    """Mistakes in `scoring`: datasets that are pooled must have the same classes."""
+    known = config["datasets"]
+    for name in config["scoring"]["pooled"]:
+        if name not in known:
+            yield f"scoring.pooled: {name!r} is not in `datasets`"
+        elif event_labels(known[name]) != event_labels(known[config["dataset"]]):
+            yield f"scoring.pooled: {name} has other classes than {config['dataset']}"
 
 
 def check_windows(config):

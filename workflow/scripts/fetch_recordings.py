@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 from yoho import job
+from yoho.downloads.web import Web
 from yoho.events import write_table
-from yoho.recordings.web import Web
 
 
 def fetch_recordings(manifest, *, source, settings, web):

@@ -10,12 +10,12 @@ if __name__ == "__main__" and "snakemake" not in globals():
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until packages are loaded, Ctrl-C causes no traceback
 
 from yoho import InputError, job
-from yoho.segmenting.choice import best_run
+from yoho.segmenting.choice import choose_network
 from yoho.segmenting.command import Options, main, segment_files
 
 
 def segment_audio(files, folder, threads, *, weights, form, page):
-    run, reason = (weights, "as the config says") if weights else best_run("results")
+    run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
     options = Options(str(run), form, output=folder, page=page, jobs=threads)
     segmented, failed = segment_files(files, options)
@@ -28,7 +28,7 @@ if __name__ == "__main__":
     if "snakemake" in globals():
         job.start(snakemake)
         params = {name: snakemake.params[name] for name in ("weights", "form", "page")}
-        segment_audio(snakemake.input, snakemake.output[0], snakemake.threads, **params)
+        segment_audio(snakemake.input.audio, snakemake.output[0], snakemake.threads, **params)
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(main(sys.argv[1:]))

@@ -75,11 +75,16 @@ class MobileNet(nn.Sequential):
 class YAMNet(nn.Sequential):
     """YAMNet without its head (Plakal and Ellis 2020): the layers of `MobileNet`, with ReLU6 and without dropout.
 
-    Google trained it on AudioSet. published: whether it has the form of the published weights, in which each
-    convolution has a bias and the batch norms are part of it. Otherwise it has batch norms, as it had for its training.
+    Google trained it on patches of 96 frames of AudioSet. Its maps depend on the zeros with which its convolutions pad
+    the edges of a patch: of 257 frames at once they are unlike all that it was trained on. So it maps patches, evenly
+    laid over a window, whose maps are joined in time.
+
+    published: whether it has the form of the published weights, in which each convolution has a bias and the batch
+    norms are part of it. Otherwise it has batch norms, as it had for its training.
     """
 
     channels = 1024  # of the feature map
+    patch, places = 96, 3  # frames of a patch, and places in time of its map
 
     def __init__(self, published):
         def block(channels, outputs, kernel, stride=1, depthwise=False):
@@ -94,6 +99,17 @@ class YAMNet(nn.Sequential):
             channels = outputs
         super().__init__(*layers)
         self.apply(glorot)
+
+    def forward(self, images):
+        """Maps (batch, channels, bins, bands) of images (batch, 1, frames, mel bands)."""
+        frames = images.shape[2]
+        count, rest = divmod(-(-frames // 32), self.places)
+        if rest or frames < self.patch:
+            raise InputError(f"backbone yamnet: windows of {frames} frames do not divide into patches of {self.patch}")
+        onsets = [round(number * (frames - self.patch) / max(count - 1, 1)) for number in range(count)]
+        patches = torch.stack([images[:, :, onset : onset + self.patch] for onset in onsets], dim=1)
+        maps = super().forward(patches.flatten(0, 1))  # (batch * patches, channels, 3, bands)
+        return maps.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)
 
 
 class VGGish(nn.Sequential):

@@ -9,8 +9,12 @@ from safetensors.torch import load_file, save
 
 from yoho import InputError
 from yoho.files import write_whole
+from yoho.networks.ear import Ear
 from yoho.networks.network import Network
 from yoho.networks.pretrained import without_download
+
+# The kinds of networks, by their names in `model.json`.
+NETWORKS = {"yoho": Network, "ear": Ear}
 
 
 def save_network(weights, description, folder):
@@ -35,7 +39,8 @@ def load_network(folder, device="cpu"):
     """
     try:
         description = json.loads(Path(folder, "model.json").read_text())
-        network = Network(**without_download(description["network"]))
+        arguments, kind = description["network"], description.get("kind", "yoho")
+        network = NETWORKS[kind](**(without_download(arguments) if kind == "yoho" else arguments))
         network.load_state_dict(load_file(Path(folder, "weights.safetensors")))
     except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: no network can be loaded from this folder ({error}); train it again") from error

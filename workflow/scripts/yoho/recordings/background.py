@@ -16,7 +16,8 @@ from yoho.recordings.splits import BACKGROUND, assign_splits, grouped_files, joi
 from yoho.recordings.synthesis.signals import Take, band, blend, harmonics, linear, log_uniform
 
 STEP = 2.0**-15  # of 16-bit audio
-MIXED, TESTED = 1, 2  # last number of a seed: for the background of mixes, and for that of the test of false alarms
+# Last number of a seed: for the background of mixes, of the test of false alarms, and of the calibration of the ear.
+MIXED, TESTED, CALIBRATED = 1, 2, 3
 
 
 def silence(take, level):

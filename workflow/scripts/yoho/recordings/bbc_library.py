@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError
+from yoho.downloads.download import File, check_audio, download_files
 from yoho.recordings.bad import stop_or_leave_out
 from yoho.recordings.bbc_search import Search
-from yoho.recordings.download import File, check_audio, download_files
 from yoho.recordings.manifest import MANIFEST_COLUMNS, read_foreign_table, read_manifest
 from yoho.recordings.splits import SPLITS, join_groups
 
@@ -28,7 +28,7 @@ def fetch_selection(settings, folder, web, progress, say):
     """Find recordings of the library, or read them from a kept manifest, and fetch them; returns their manifest.
 
     settings: the dataset's section `recordings`, whose keys the config's schema describes, and `bad`; folder: of
-    the downloads; web: a `yoho.recordings.web.Web`; progress, say: those of `job`.
+    the downloads; web: a `yoho.downloads.web.Web`; progress, say: those of `job`.
     Raises InputError if the licence is not accepted, if a class has too few recordings, if a recording cannot be
     fetched and `bad` is "stop", or if the server fails: a failing server is no reason to leave a recording out.
     """

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from yoho import InputError
-from yoho.recordings.web import FAILURES, Unsteady, Web, reason
+from yoho.downloads.web import FAILURES, Unsteady, Web, reason
 
 ID = re.compile(r"[0-9]{7,8}|NHU[0-9]+")  # seven digits: 0009006, of the authors' own pool
 REACH = 10_000  # entries that one search can show; the interface refuses a larger from + size

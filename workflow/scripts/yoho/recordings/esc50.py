@@ -56,8 +56,8 @@ def fetch(folder, web, progress, say, *, address, name):
     """Fetch the archive as `name`; returns a manifest of this one file. Raises InputError if that fails."""
     import pandas as pd
 
+    from yoho.downloads.download import File, download_files
     from yoho.recordings.archives import check_zip
-    from yoho.recordings.download import File, download_files
     from yoho.recordings.manifest import MANIFEST_COLUMNS
 
     licence = LICENCE if address.startswith(ESC50) else "that of its source"

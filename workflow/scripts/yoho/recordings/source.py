@@ -5,7 +5,7 @@ standard library at their top. The jobs call two functions of a source's module,
 
 collect(folder, spread, **settings)             returns a table of recordings; may write audio to `folder`;
                                                 `spread(function, calls)` computes in parallel
-fetch(folder, web, progress, say, **settings)   downloads to `folder` with a `yoho.recordings.web.Web` and returns a
+fetch(folder, web, progress, say, **settings)   downloads to `folder` with a `yoho.downloads.web.Web` and returns a
                                                 manifest (see `yoho.recordings.manifest`)
 """
 

@@ -1,14 +1,15 @@
-"""Choose a trained network if the user names none."""
+"""Choose a network if the user names none: a trained one, or the ear."""
 
 import json
 from pathlib import Path
 from typing import NamedTuple
 
-from yoho import InputError
-
 # Origins of training data (`Source.origin`). The first is likely to resemble a user's files most, the last least.
 ORIGINS = ("your own recordings", "a collection's recordings", "built-in recordings")
 UNKNOWN = "recordings of an unknown source"
+REAL = ORIGINS[:2]
+
+EAR = "ear"  # its folder in the results
 
 
 class TrainedRun(NamedTuple):
@@ -25,19 +26,34 @@ class TrainedRun(NamedTuple):
     f1: float
 
 
+def choose_network(results):
+    """The network to use if none is named: (its folder, the reason). The ear's folder may not exist yet.
+
+    results: the folder of results. A network that was trained on real recordings is preferred to the ear, and the ear
+    to any other network.
+    """
+    ear = Path(results, EAR)
+    best = best_run(results)
+    if best is None:
+        return ear, "the ear, because no network is trained"
+    run, reason = best
+    if run.origin in REAL:
+        return run.folder, f"{reason}; it comes before the ear"
+    return ear, f"the ear; it was preferred to {run.folder}, which was trained on {run.origin}"
+
+
 def best_run(results):
-    """The network to use if none is named: (its run's folder, the reason).
+    """The best `TrainedRun` and the reason, or None if no network is trained.
 
     results: the folder of results. F1 is comparable only between networks that were validated on the same data.
     Therefore the origin of the data decides first, in the order of ORIGINS. Of the datasets of one origin, the one that
     was trained last is used, and of its runs the one with the highest validation F1.
-    Raises InputError if there is no trained network.
     """
     origins = (*ORIGINS, UNKNOWN)
     # Variants of datasets, which serve comparisons only, come after datasets.
     runs = sorted(trained_runs(results), key=lambda run: (origins.index(run.origin), "-" in run.data, -run.time))
     if not runs:
-        raise InputError(f"{results}: holds no trained network; run `make`, or name a run's folder with --weights")
+        return None
     first = runs[0]
     best = max((run for run in runs if (run.origin, run.data) == (first.origin, first.data)), key=lambda run: run.f1)
     others = {run.data: run.origin for run in reversed(runs) if run.data != best.data}
@@ -48,7 +64,7 @@ def best_run(results):
         for data, origin in reversed(others.items())
     ]
     reason = f"the best of dataset {best.data} by validation F1, {best.f1:.2f}"
-    return best.folder, f"{reason}; it was preferred to {', and to '.join(reasons)}" if reasons else reason
+    return best, f"{reason}; it was preferred to {', and to '.join(reasons)}" if reasons else reason
 
 
 def trained_runs(results):

@@ -4,13 +4,18 @@ import argparse
 import os
 import sys
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from yoho import InputError, job
 from yoho.audio import AudioWarning, checked_blocks, resampled
-from yoho.segmenting.choice import best_run
+from yoho.networks.making import ear_settings, is_made, make_ear
+from yoho.segmenting.choice import EAR, choose_network
+from yoho.segmenting.classes import longest
 from yoho.segmenting.finding import find_audio
 from yoho.segmenting.page import TRUTH, write_page
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
@@ -18,7 +23,8 @@ from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
 from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
 from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
 
-RESULTS = Path(__file__).parents[4] / "results"
+ROOT = Path(__file__).parents[4]
+RESULTS, CONFIG = ROOT / "results", ROOT / "config" / "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,9 @@ class Options:
 
     weights: a run's folder; form: a key of FORMS; output: the folder that gets a file of events for each audio file,
     None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
-    reference: a file of true events for the pages; classes: the classes to report, None: all; threshold, decoding: see
-    `Segmenter`; jobs: number of processes, 0: chosen by the number of files.
+    reference: a file of true events for the pages; classes, threshold, decoding: see `Segmenter`; top: how many classes
+    are reported of each file, those that sound longest, None: all; jobs: number of processes, 0: chosen by the number
+    of files.
     """
 
     weights: str
@@ -37,13 +44,15 @@ class Options:
     page: bool = False
     reference: str | None = None
     classes: list | None = None
+    top: int | None = None
     threshold: float | str | None = None
     decoding: str | None = None
     jobs: int = 0
 
     def segmenter(self):
         """The `Segmenter`, which uses all cores in a single process and one thread in each of several."""
-        return cached_segmenter(self.weights, self.threshold, self.decoding, None if self.jobs == 1 else 1)
+        classes, threads = self.classes and tuple(self.classes), None if self.jobs == 1 else 1
+        return cached_segmenter(self.weights, self.threshold, self.decoding, classes, threads)
 
 
 class Outcome(NamedTuple):
@@ -75,10 +84,7 @@ def segment_files(paths, options):
     # Starting a process takes as long as segmenting minutes of audio.
     jobs = min(options.jobs or (cores if len(files) >= 4 * cores else 1), len(files))
     options = replace(options, jobs=jobs)
-    known = options.segmenter().event_labels
-    if unknown := set(options.classes or ()) - set(known):
-        raise InputError(f"class {', '.join(sorted(unknown))}: not known; the network knows {', '.join(known)}")
-    options = replace(options, classes=options.classes or known)
+    options.segmenter()  # raises InputError before any file is read
     calls = [(*each, options) for each in zip(files, names, references)]
     outcomes = job.spread(try_file, calls, jobs, "segmenting") if jobs > 1 else (try_file(*call) for call in calls)
     failed = print_outcomes(files, outcomes, options)
@@ -127,9 +133,9 @@ def segment_file(file, name, reference, options):
 
     name: the file's name in the output; reference: table of true events for the page, or None.
     """
-    segmenter, form, classes = options.segmenter(), FORMS[options.form], options.classes
+    segmenter, form = options.segmenter(), FORMS[options.form]
     duration, events = segmenter.file(file)
-    events = events[events["event_label"].isin(classes)].reset_index(drop=True)
+    events = events if options.top is None else longest(events, options.top)
     text = form.write(name, duration, events)
     target = Path(options.output or "", name if options.output else name.name)
     if options.output is not None:
@@ -138,10 +144,10 @@ def segment_file(file, name, reference, options):
         path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
         text = ""
     if options.page:
-        if reference is not None and classes != segmenter.event_labels:
-            reference = reference[reference["event_label"].isin(classes)]
+        if reference is not None and options.classes:
+            reference = reference[reference["event_label"].isin(segmenter.classes)]
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
-        write_page(named_after(target, ".html"), file, tracks, classes, title=file.name)
+        write_page(named_after(target, ".html"), file, tracks, segmenter.classes, title=file.name)
     return text
 
 
@@ -154,17 +160,41 @@ def segment_stream(stream, options, *, encoding, channels, rate):
     with warnings.catch_warnings(action="always", category=AudioWarning):
         warnings.showwarning = lambda message, *_: print_problem(message, "warning")
         for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
-            events = events[events["event_label"].isin(options.classes or segmenter.event_labels)]
             print(form.write("standard input", time, events), end="", flush=True)
+
+
+def find_network(weights, ear):
+    """The folder of the network that the options --weights and --ear name or, without them, of the best one."""
+    if weights is not None:
+        return weights
+    folder, reason = choose_network(RESULTS) if ear is None else (RESULTS / EAR, "the ear, as --ear says")
+    if folder == RESULTS / EAR:
+        config = yaml.safe_load(CONFIG.read_text())
+        settings, downloads = ear_settings(config), config["recordings"]["downloads"]
+        if ear or not is_made(folder, settings):
+            with redirect_stdout(None):  # Standard output is for events.
+                make_ear(folder, ear or config["ear"]["path"], downloads, print_line, settings)
+    print_line(f"network: {folder} ({reason})")
+    return folder
 
 
 def command_line():
     """The parser of the command line."""
-    parser = argparse.ArgumentParser(description="Find when classes sound in audio files, with a trained network.")
+    parser = argparse.ArgumentParser(description="Find when classes sound in audio files.")
     add = parser.add_argument
     add("paths", nargs="+", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
-    add("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
+    network = parser.add_mutually_exclusive_group().add_argument
+    network("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
+    network(
+        "--ear",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="the ear, which knows AudioSet's 521 sounds, even if there is a trained network; FILE: a copy of its "
+        "published weights, so that they are not fetched",
+    )
     add("--class", dest="classes", action="append", metavar="CLASS", help="report only this class; can be repeated")
+    add("--top", type=int, metavar="N", help="report only the N classes that sound longest in each file")
     add(
         "--threshold",
         type=threshold,
@@ -201,6 +231,8 @@ def main(argv):
     paths = given.pop("paths")
     if raw["channels"] < 1 or given["jobs"] < 0:
         parser.error("--channels must be at least 1, and --jobs at least 0")
+    if given["top"] is not None and (given["top"] < 1 or "-" in paths):
+        parser.error("--top must be at least 1, and it needs files: in a stream, nobody knows what sounds longest")
     if given["reference"] and not given["page"]:
         parser.error("--reference needs --page")
     try:
@@ -208,10 +240,8 @@ def main(argv):
             raise InputError("standard input: is closed")
         if "stdout" in closed and not given["output"]:
             raise InputError("standard output: is closed; name a folder with --output")
-        if given["weights"] is None:
-            given["weights"], reason = best_run(RESULTS)
-            print_line(f"network: {given['weights']} ({reason})")
-        options = Options(**given | {"weights": str(given["weights"])})
+        given["weights"] = str(find_network(given["weights"], given.pop("ear")))
+        options = Options(**given)
         if "-" in paths:
             if paths != ["-"] or options.output or options.page or not FORMS[options.form].lines:
                 parser.error("-: must be the only input, with its events on standard output as text, dcase or audacity")

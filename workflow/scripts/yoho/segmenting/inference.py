@@ -83,11 +83,12 @@ def prepared(network, arguments, device, precision):
     if not proved(single, windows, map_and_outputs(network, windows)):
         return fast, "float32"  # Only a proved network may compute in bfloat16.
     if precision == "mixed":
-        return fused(fast, windows, COARSE.get(arguments["backbone"], 0)), precision
+        return fused(fast, windows, COARSE.get(arguments.get("backbone"), 0)), precision
     return single, precision
 
 
 def fastest(device, arguments):
-    """The fastest precision that agrees with "plain"; arguments: of `Network`."""
+    """The fastest precision that agrees with "plain"; arguments: the network's."""
     native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return "mixed" if native and arguments["backbone"] in COARSE and arguments["mask"] == "none" else "float32"
+    coarse = arguments.get("backbone") in COARSE and arguments["mask"] == "none"
+    return "mixed" if native and coarse else "float32"

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import io
 import os
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,7 +40,9 @@ BANDS = 80  # maximum number of mel bands
 RANGE = 80  # dB that the colours span
 QUIET = -90  # dB: lowest level of the brightest colour, so that silence stays dark
 
+LONG = 20  # characters of a label that needs a wider column
 HATCHES = 3  # fillings of a colour (none and the two of page.html): classes after the eighth differ in their filling
+APART = HATCHES * len(COLOURS)  # lanes that look apart; of more classes, only those that sound have lanes
 
 
 class Lane(NamedTuple):
@@ -57,7 +60,8 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
     audio: path of a file that `open_audio` can read.
     tracks: {name: table of events}, in the order of display; each table has onset, offset (s), event_label and
     optionally score in [0, 1]. The track named TRUTH holds the true events.
-    event_labels: classes in the order of their lanes; classes that only the tables contain are added.
+    event_labels: classes in the order of their lanes; classes that only the tables contain are added. Of more than
+    APART classes, only those of the tables have lanes, the longest in all first.
     title: None for the file's name.
     The audio is mixed to mono. If it has more than `self_contained` samples, it is written to NAME.page.flac beside
     NAME.html; a name that would become too long is shortened. Memory use does not depend on the recording's length.
@@ -69,6 +73,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
     tracks = {name: events_of(table) for name, table in tracks.items()}
     found = {name: events for name, events in tracks.items() if name != TRUTH}
+    shown = lanes(tracks, event_labels)
     rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][:2])
     # The page and its audio take their places only when both are complete.
     with TemporaryDirectory(dir=target.parent, prefix=".page-") as folder:
@@ -83,7 +88,8 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
             truth=TRUTH,
             tracks=tracks,
             found=found,
-            lanes=lanes(tracks, event_labels),
+            lanes=shown,
+            long=any(len(label) > LONG for label in shown),
             rows=rows,
             scored=any(event.score is not None for event, _ in rows),
             aside=aside,
@@ -184,8 +190,15 @@ def events_of(table):
 
 
 def lanes(tracks, event_labels):
-    """{label: Lane} of the classes of `event_labels` and then of any others; tracks: {name: `events_of` a table}."""
-    present = (event.event_label for events in tracks.values() for event in events)
+    """{label: Lane} of the classes of `event_labels` and then of any others; tracks: {name: `events_of` a table}.
+
+    Of more than APART classes, only those that sound have lanes, in the order of their total duration.
+    """
+    seconds = Counter()
+    for event in chain(*tracks.values()):
+        seconds[event.event_label] += event.offset - event.onset
+    if len(event_labels) > APART:
+        event_labels = [label for label, _ in seconds.most_common()]
     return {
         label: Lane(
             label,
@@ -194,7 +207,7 @@ def lanes(tracks, event_labels):
             number // len(COLOURS) % HATCHES,
             {name: [event for event in events if event.event_label == label] for name, events in tracks.items()},
         )
-        for number, label in enumerate(dict.fromkeys(chain(map(str, event_labels), present)))
+        for number, label in enumerate(dict.fromkeys(chain(map(str, event_labels), seconds)))
     }
 
 

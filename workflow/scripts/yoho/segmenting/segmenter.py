@@ -7,18 +7,20 @@
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
 from yoho import InputError, job
 from yoho.audio import checked_blocks, resampled
 from yoho.events import TOUCH
 from yoho.networks.device import choose_device
 from yoho.networks.saving import load_network
+from yoho.segmenting.classes import Specific, known_names, regrouped
 from yoho.segmenting.inference import Predictor
 from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
 from yoho.segmenting.reading import resampled_audio
@@ -68,11 +70,12 @@ class Segmenter:
     threshold: lowest presence at which a class counts as sounding, one number or {event_label: number}; None: the
     threshold with which the run was scored; "tuned": each class's threshold, tuned on the run's validation split.
     decoding: "bins", as in the paper, or "averaged", see `Averager`; None: as in the description.
+    classes: the classes to report; None: all that the description does not leave out.
     Raises InputError for thresholds of other classes, and if the description lacks tuned thresholds or the settings of
     averaging.
     """
 
-    def __init__(self, predictor, description, threshold=None, decoding=None):
+    def __init__(self, predictor, description, threshold=None, decoding=None, classes=None):
         self.predictor, self.description = predictor, description
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
         self.settings = description.get("segmenting", AS_IN_THE_PAPER)
@@ -94,22 +97,34 @@ class Segmenter:
             raise InputError(f"thresholds: {', '.join(sorted(other))}: missing, or not a class of the network")
         # Thresholds are above 0, so that silent bins, whose presence is 0, never count as present.
         self.thresholds = np.maximum([threshold[label] for label in self.event_labels], np.nextafter(0, 1))
+        descendants, left_out = description.get("descendants"), description.get("left_out", ())
+        self.specific = Specific(self.event_labels, descendants) if descendants else None
+        self.classes = classes or [label for label in self.event_labels if label not in left_out]
 
     @classmethod
-    def load(cls, folder, *, threshold=None, decoding=None, device="auto", precision="auto", threads=None):
+    def load(
+        cls, folder, *, threshold=None, decoding=None, classes=None, device="auto", precision="auto", threads=None
+    ):
         """Load the network of a run's folder, from `weights.safetensors` and `model.json`.
 
-        device: see `choose_device`; precision: see `Predictor`; threads: None for one per core.
-        Raises InputError if the folder holds no network or the device does not exist.
+        classes: the classes to report, None for all; upper and lower case do not matter. A class of the ear stands for
+        its descendants too. device: see `choose_device`; precision: see `Predictor`; threads: None for one per core.
+        Raises InputError if the folder holds no network, if the network does not know a class, or if the device does
+        not exist.
         """
         chosen = choose_device(device, deterministic=False, search=False)
         network, description = load_network(folder, chosen)
         if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
             raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network again")
-        if (named := len(description["event_labels"])) != (own := description["network"]["classes"]):
+        labels, arguments = description["event_labels"], description["network"]
+        if (named := len(labels)) != (own := arguments.get("classes") or len(arguments["groups"])):
             raise InputError(f"{folder}: model.json names {named} classes, but the network has {own}; train it again")
+        if classes is not None:
+            classes = known_names(classes, labels)
+            groups = {label: [label] for label in classes}
+            description = regrouped(network, description, groups) if "groups" in arguments else description
         predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
-        return cls(predictor, description, threshold, decoding)
+        return cls(predictor, description, threshold, decoding, classes)
 
     def __call__(self, waveform, rate):
         """The events of a waveform: a table of onset, offset (s), event_label and score, sorted by onset.
@@ -137,7 +152,12 @@ class Segmenter:
         return (resampled_audio(path, self.sample_rate) if audio.floats else audio).blocks, peak
 
     def segment_blocks(self, blocks, peak):
-        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`."""
+        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`.
+
+        Floats with a peak above 1 are divided by it, because a front end may depend on the level.
+        """
+        if peak is not None and peak > 1:
+            blocks, peak = map(partial(np.multiply, np.float32(1 / peak)), blocks), 1.0
         return self.segment_batches(self.batches(blocks, peak, AT_ONCE))
 
     def segment_batches(self, batches):
@@ -158,7 +178,7 @@ class Segmenter:
     def decoded(self, windows):
         """Yield (time, events), see `stream`, for all (outputs, `Batch`) of a signal, as from `windows`."""
         decoder = self.decoder()
-        averager = Averager(decoder) if self.averaged else None
+        averager = Averager(decoder, self.specific) if self.averaged else None
         open_events = None
         for outputs, (*_, onsets, limit, later) in windows:
             if averager is not None:
@@ -168,6 +188,7 @@ class Segmenter:
                 found = decoder.bins(outputs, table)
             joined = decoder.joined(found if open_events is None else pd.concat([open_events, found]))
             joined["offset"] = joined["offset"].clip(upper=limit)  # As released, an event may reach past its window.
+            joined = joined[joined["event_label"].isin(self.classes)]
             certain = joined["offset"] + decoder.merge_gap + TOUCH < later
             open_events = joined[~certain]
             final = decoder.rounded(joined[certain])
@@ -198,6 +219,8 @@ class Segmenter:
         for batch in batches:
             outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
             outputs[..., ::3][batch.silent] = 0
+            if self.specific and not self.averaged:
+                outputs[..., ::3] *= self.specific(outputs[..., ::3] >= self.thresholds)
             yield outputs, batch
 
     def batches(self, blocks, peak, at_once):
@@ -230,6 +253,17 @@ class Segmenter:
         yield batch(np.arange(done, len(window_onsets(duration, windows["length"], hop))), duration, np.inf)
 
 
+def ear_segmenter(folder, thresholds, classes=None, *, threads):
+    """The `Segmenter` of the untrained ear in a folder, on the CPU.
+
+    thresholds: raw logits from which on its classes are present, (classes,); classes: see `regrouped`, None for all.
+    """
+    ear, description = load_network(folder)
+    ear.thresholds.copy_(torch.as_tensor(thresholds)[:, None])
+    description = regrouped(ear, description, classes) if classes else description
+    return Segmenter(Predictor(ear, description, torch.device("cpu"), "float32", threads), description)
+
+
 def prefetched(items, most):
     """Yield the items; a thread computes up to `most` of them in advance."""
     items, end, waiting = iter(items), object(), deque()
@@ -242,7 +276,7 @@ def prefetched(items, most):
 
 
 @cache
-def cached_segmenter(folder, threshold, decoding, threads):
+def cached_segmenter(folder, threshold, decoding, classes, threads):
     """The `Segmenter` of a run's folder, which every process loads once."""
     job.keep_memory()
-    return Segmenter.load(folder, threshold=threshold, decoding=decoding, threads=threads)
+    return Segmenter.load(folder, threshold=threshold, decoding=decoding, classes=classes, threads=threads)

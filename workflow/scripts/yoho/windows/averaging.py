@@ -15,12 +15,13 @@ class Averager:
 
     decoder: a `targets.Decoder` whose `averaged` holds the config's `decoding.averaged`: `resolution`, length of a
     cell, s; `edge`, weight of a window at its edges, relative to its middle; `median`, width of the median, s.
+    chosen: function of whether each class sounds in each cell, (cells, classes), that leaves the classes to report.
     """
 
-    def __init__(self, decoder):
+    def __init__(self, decoder, chosen=None):
         averaged, classes = decoder.averaged, len(decoder.event_labels)
         self.event_labels = np.asarray(decoder.event_labels, object)
-        self.threshold, self.end_from = decoder.threshold, decoder.end_from
+        self.threshold, self.end_from, self.chosen = decoder.threshold, decoder.end_from, chosen
         self.step, self.cells = averaged["resolution"], round(decoder.window_length / averaged["resolution"])
         self.reach = round(averaged["median"] / 2 / self.step)  # cells of the median on either side of its middle
         distance = np.abs(2 * (np.arange(self.cells) + 0.5) / self.cells - 1)
@@ -44,7 +45,8 @@ class Averager:
         decided = end if ended else max(self.decided, end - self.reach)
         cells = np.arange(self.decided, decided)
         low, high = np.maximum(cells - self.reach, 0), np.minimum(cells + self.reach + 1, end)
-        count = running_sums(self.means >= self.threshold)
+        sounds = self.means >= self.threshold
+        count = running_sums(self.chosen(sounds) if self.chosen else sounds)
         sounds = 2 * (count[high - self.kept] - count[low - self.kept]) > (high - low)[:, None]
         changes = np.diff(np.pad(sounds, ((1, 1), (0, 0))).astype(int), axis=0).T
         label, start = np.nonzero(changes == 1)

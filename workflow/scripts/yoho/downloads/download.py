@@ -17,7 +17,7 @@ from typing import NamedTuple
 import soundfile
 
 from yoho import InputError
-from yoho.recordings.web import FAILURES, PASSING, Unsteady, reason
+from yoho.downloads.web import FAILURES, PASSING, Unsteady, reason
 
 FILE_NAME = re.compile(r"\w[\w.-]*", re.ASCII)  # no separator, no leading dot: the file stays in its folder
 OWN = (".part", ".tag", ".refused")  # suffixes of this module's own files
@@ -182,7 +182,7 @@ def receive(web, file, part, tag, bar):
         if response.status_code == 416 or (response.status_code == 206 and not fits(response, have, mark)):
             tag.unlink(missing_ok=True)
             raise Unsteady(f"the answer does not continue the file from byte {have}")
-        check_head(response)
+        check_head(response, file)
         if response.status_code == 200:
             have = 0
         remaining = response.raw.length_remaining
@@ -209,12 +209,12 @@ def receive(web, file, part, tag, bar):
         raise Unsteady(f"ended after {have} of {whole or 'some'} bytes")
 
 
-def check_head(response):
-    """Raise InputError unless a response delivers a file, uncompressed."""
+def check_head(response, file):
+    """Raise InputError unless a response delivers a file, uncompressed. Text is a file only if its sha256 is known."""
     if response.status_code not in (200, 206):
         raise InputError(f"answered {response.status_code} {response.reason}")
     kind = response.headers.get("Content-Type", "").lower()
-    if re.match(r"text/|.*(json|xml)", kind):
+    if not file.sha256 and re.match(r"text/|.*(json|xml)", kind):
         raise InputError(f"is {kind}, not the requested file")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise InputError(f"is sent compressed ({response.headers['Content-Encoding']}), which was not requested")

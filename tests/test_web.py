@@ -8,7 +8,7 @@ from downloads import HTML, NAME, SOUND, assert_fetched, assert_out, assert_refu
 
 import servers
 from yoho import InputError
-from yoho.recordings.download import File
+from yoho.downloads.download import File
 
 # ---- faults that pass ------------------------------------------------------------------------------------------------
 
@@ -241,6 +241,15 @@ def test_wrong_length_is_refused_and_what_came_is_kept(server, folder, get, how)
 def test_letters_of_a_sha256_may_be_large(server, folder, get):
     (fetched,) = get(File(server.add(NAME, SOUND), NAME, None, hashlib.sha256(SOUND).hexdigest().upper()))
     assert_fetched(fetched, folder)
+
+
+def test_text_is_a_file_if_its_sha256_is_known(server, folder, get):
+    text = servers.instead(HTML, "text/plain; charset=utf-8")
+    address = server.add(NAME, SOUND, always=text)
+    (fetched,) = get(File(address, NAME, sha256=hashlib.sha256(HTML).hexdigest()), check=lambda path: None)
+    assert_fetched(fetched, folder, HTML)
+    (fetched,) = get(File(address, "b.wav", sha256=hashlib.sha256(SOUND).hexdigest()))
+    assert_refused(fetched, folder, "has sha256", name="b.wav")
 
 
 def test_another_sha256_than_in_the_manifest_is_refused_and_kept(server, folder, get):

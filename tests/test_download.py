@@ -12,7 +12,7 @@ from downloads import NAME, SOUND, assert_fetched, audio, tree
 
 import servers
 from yoho import InputError
-from yoho.recordings.download import File
+from yoho.downloads.download import File
 
 # ---- downloading -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,65 @@
+"""An ear that hears what a test says, and files to make it of: shared by the tests of the ear."""
+
+import csv
+import hashlib
+import json
+
+import numpy as np
+import yaml
+
+from places import ROOT, SHARED
+from yoho.networks import making, yamnet
+from yoho.networks.backbones import YAMNet
+from yoho.networks.ear import CLASSES
+
+YAMNET = SHARED / "weights" / "yamnet"  # the published files
+WEIGHTS = b"not TensorFlow Lite" * 1000
+LABELS = {row["event_label"]: row["id"] for row in csv.DictReader(making.AUDIOSET.open(encoding="utf-8"))}
+# An ontology with a class between Vehicle and Car that the ear lacks, and with two parents of one class.
+KINDS = {"Vehicle": ["/m/road", "/m/siren"], "Alarm": ["/m/siren"], "/m/road": ["Car"], "/m/siren": ["Car alarm"]}
+ONTOLOGY = json.dumps(
+    [
+        {"id": LABELS.get(name, name), "child_ids": [LABELS.get(kind, kind) for kind in KINDS.get(name, ())]}
+        for name in dict.fromkeys([*LABELS, *KINDS])
+    ]
+).encode()
+
+
+def config_of(weights="https://example.org/yamnet.tflite", ontology="https://example.org/ontology.json", path=None):
+    """The default config with other published files of the ear: their addresses, and those of WEIGHTS and ONTOLOGY."""
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    for key, address, content in (("weights", weights, WEIGHTS), ("ontology", ontology, ONTOLOGY)):
+        config["ear"][key] = {"address": address, "sha256": hashlib.sha256(content).hexdigest()}
+    config["ear"]["path"] = path and str(path)
+    return config
+
+
+def pretend(monkeypatch, folder, **presences):
+    """Let every ear that is made hear the same in any sound: `presences` of some classes, and hardly any other."""
+    rng = np.random.default_rng(0)
+    shapes = {name: value.shape for name, value in YAMNet(published=True).state_dict().items()}
+    backbone = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+    head = {"weight": np.zeros((CLASSES, YAMNet.channels), np.float32), "bias": np.zeros(CLASSES, np.float32)}
+    monkeypatch.setattr(yamnet, "published_weights", lambda path: (backbone, head))
+    table = folder / "audioset.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "event_label", "threshold"])
+        for label, name in LABELS.items():
+            presence = presences.get(label.replace(" ", "_"), 0.001)
+            rows.writerow([name, label, np.log((1 - presence) / presence)])
+    monkeypatch.setattr(making, "AUDIOSET", table)
+
+
+def put_published(folder):
+    """Write WEIGHTS and ONTOLOGY as the files of `config_of`; returns the file of weights."""
+    folder.mkdir(exist_ok=True)
+    (folder / "ontology.json").write_bytes(ONTOLOGY)
+    (folder / "yamnet.tflite").write_bytes(WEIGHTS)
+    return folder / "yamnet.tflite"
+
+
+def make(folder, config, path=None, said=print, **manners):
+    """Make an ear as the rule and the command line do."""
+    downloads = config["recordings"]["downloads"] | manners
+    making.make_ear(folder, path, downloads, said, making.ear_settings(config))

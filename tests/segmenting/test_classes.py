@@ -1,0 +1,65 @@
+"""The classes that are reported: by their names, with their kinds, the most specific ones, those that sound longest."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from yoho import InputError
+from yoho.segmenting.classes import LISTED, SIMILAR, Specific, known_names, longest
+
+FEW = ["rain", "car", "Car", "Vehicle horn, car horn, honking"]
+MANY = [*FEW, *(f"sound {number}" for number in range(LISTED))]
+
+
+def test_names_are_found_in_any_case_and_once():
+    assert known_names(["RAIN", "rain"], FEW) == ["rain"]
+    assert known_names(["Car", "car", "CAR"], FEW[1:3]) == ["Car", "car"]  # a name that is written so comes first
+    assert known_names(["vehicle HORN, car horn, honking"], FEW) == FEW[3:]
+
+
+def test_an_unknown_name_gets_the_known_ones_if_they_are_few():
+    with pytest.raises(InputError, match="^class dog: not known; the network knows rain, car, Car, Vehicle horn"):
+        known_names(["rain", "dog"], FEW)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"), [("Rian", "rain"), ("car horn", "Vehicle horn, car horn, honking"), ("sound 0x", "sound 0")]
+)
+def test_an_unknown_name_gets_similar_ones_if_they_are_many(name, first):
+    with pytest.raises(InputError) as caught:
+        known_names([name], MANY)
+    start, names = str(caught.value).split("similar classes are ")
+    assert start == f"class {name}: not known; "
+    assert names.split("; ")[0] == first and len(names.split("; ")) == SIMILAR
+
+
+LABELS = ["Vehicle", "Car", "Car alarm", "Rain", "Alarm"]
+DESCENDANTS = {"Vehicle": ["Car", "Car alarm"], "Alarm": ["Car alarm"]}
+
+
+@pytest.mark.parametrize(
+    ("sounds", "left"),
+    [
+        (["Vehicle"], ["Vehicle"]),
+        (["Vehicle", "Car"], ["Car"]),
+        (["Vehicle", "Rain"], ["Vehicle", "Rain"]),
+        (["Vehicle", "Alarm", "Car alarm"], ["Car alarm"]),
+        (["Vehicle", "Alarm", "Car"], ["Car", "Alarm"]),
+        ([], []),
+    ],
+)
+def test_a_class_is_hidden_where_a_kind_of_it_sounds(sounds, left):
+    cells = np.array([[label in sounds for label in LABELS], [label == "Vehicle" for label in LABELS]])
+    before = cells.copy()
+    found = Specific(LABELS, DESCENDANTS)(cells[None])
+    assert found.shape == (1, 2, 5) and (cells == before).all()
+    assert [label for label, heard in zip(LABELS, found[0, 0]) if heard] == left
+    assert found[0, 1].tolist() == [True, False, False, False, False]  # in another cell nothing hides it
+
+
+def test_the_classes_that_sound_longest_are_weighed_by_score():
+    rows = [(0, 10, "faint", 0.1), (0, 2, "loud", 1.0), (5, 6, "short", 0.9), (8, 9, "short", 0.9)]
+    events = pd.DataFrame(rows, columns=["onset", "offset", "event_label", "score"])
+    assert longest(events, 1)["event_label"].tolist() == ["loud"]
+    assert longest(events, 2)["event_label"].tolist() == ["loud", "short", "short"]
+    assert len(longest(events, 9)) == 4 and longest(events[:0], 3).empty

@@ -1,0 +1,1 @@
+"""Downloads over HTTP, from servers that may be busy, broken or wrong."""

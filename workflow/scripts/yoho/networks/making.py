@@ -1,0 +1,184 @@
+"""Make the ear: a network for the 521 sounds of AudioSet, from two published files.
+
+The files are YAMNet's weights and the AudioSet ontology, which says which sounds are kinds of which others. They are
+fetched once, into `downloads/` in the ear's folder, or copied from this machine.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from yoho import InputError, job
+
+# Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
+
+AUDIOSET = Path(__file__).parents[3] / "resources" / "audioset.csv"  # index, id, event_label and threshold
+
+ABOUT = (
+    "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
+    "This workflow has trained nothing of it. It takes audio and reports when each of its classes sounds."
+)
+USE = (
+    "workflow/scripts/segment_audio.py FILE --ear. `descendants` holds, for each class, the classes that are kinds of "
+    "it in the AudioSet ontology. A class that is asked for stands for itself and these. If no class is asked for, a "
+    "class is hidden where its descendants sound."
+)
+LICENCE = {
+    "code": "MIT",
+    "weights": "Apache-2.0, Google",
+    "descendants": "CC BY-SA 4.0, after the AudioSet Ontology (Gemmeke et al., 2017, research.google.com/audioset)",
+    "data": "CC BY 4.0, AudioSet (Gemmeke et al., 2017), whose clips are videos of YouTube",
+}
+LIMITS = [
+    "It was trained on labels of whole clips of 10 s, so its onsets and offsets are less exact than those of a network "
+    "that was trained on events.",
+    "It knows the 521 sounds of AudioSet. It takes any other sound for one of these or ignores it.",
+    "It depends on the level of the audio: faint sounds are found less often.",
+]
+
+
+LEFT_OUT = ["Silence"]  # is reported only if it is asked for, because it is no sound
+
+
+def ear_settings(config):
+    """The part of a config that shapes the ear."""
+    ear, windows = config["ear"], config["windows"]
+    return {
+        "published": [ear["weights"], ear["ontology"]],
+        "decoding": ear["decoding"],
+        "segmenting": {key: config["segmenting"][key] for key in ("decoding", "silence", "high_pass")},
+        "windows": {key: windows[key] for key in ("length", "bins", "hop")},
+        "front_end": windows["front_ends"]["yamnet"],
+    }
+
+
+def made_of(settings):
+    """Digest of all that an ear is made of: the table of classes, and the settings of `ear_settings`."""
+    return hashlib.sha256(AUDIOSET.read_bytes() + json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+def is_made(folder, settings):
+    """Whether a folder holds a complete ear with the settings of `ear_settings`."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(Path(folder, "weights.safetensors"), "numpy"):  # It compares the file's size with its header.
+            return json.loads(Path(folder, "model.json").read_text())["made_of"] == made_of(settings)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return False
+
+
+def make_ear(folder, path, downloads, say, settings):
+    """Write the ear, as `weights.safetensors` and `model.json`, to its folder.
+
+    path: the weights on this machine or their folder, None: they are fetched; downloads: the config's
+    `recordings.downloads`; say: prints a line; settings: see `ear_settings`.
+    Raises InputError if a published file cannot be had or is not what its sha256 says.
+    """
+    import torch
+
+    from yoho.networks.ear import Ear
+    from yoho.networks.saving import save_network
+    from yoho.networks.yamnet import published_weights
+    from yoho.windows.front_ends import build_front_end
+
+    weights, ontology = published_files(Path(folder, "downloads"), path, downloads, say, settings["published"])
+    windows, front_end, decoding = settings["windows"], settings["front_end"], settings["decoding"]
+    with AUDIOSET.open(encoding="utf-8", newline="") as table:
+        classes = list(csv.DictReader(table))
+    labels = {row["id"]: row["event_label"] for row in classes}
+    frames = build_front_end(**front_end).frames(windows["length"])
+    sizes = {"frames": frames, "n_mels": front_end["n_mels"], "bins": windows["bins"]}
+    network = {
+        "groups": [[number] for number in range(len(classes))],
+        "thresholds": [float(row["threshold"]) for row in classes],
+        **sizes,
+    }
+    ear = Ear(**network)
+    backbone, head = published_weights(weights)
+    values = {f"backbone.{name}": value for name, value in backbone.items()}
+    values |= {"head.weight": head["weight"][..., None], "head.bias": head["bias"]}
+    state = {name: torch.from_numpy(value) for name, value in values.items()}
+    ear.load_state_dict(ear.state_dict() | state)
+    description = {
+        **{"run": "ear", "kind": "ear", "about": ABOUT, "use": USE, "licence": LICENCE, "limits": LIMITS},
+        "data": {"origin": "AudioSet", "published": settings["published"]},
+        "network": network,
+        "event_labels": list(labels.values()),
+        "descendants": descendants(ontology, labels),
+        "left_out": LEFT_OUT,
+        "windows": windows,
+        "front_end": "yamnet",
+        "sample_rate": front_end["sample_rate"],
+        "features": {key: value for key, value in front_end.items() if key != "sample_rate"},
+        "segmenting": settings["segmenting"] | {"averaged": decoding["averaged"]},
+        "decoding": {"threshold": decoding["threshold"], "merge_gap": decoding["merge_gap"], "end_from": "bin"},
+        "made_of": made_of(settings),
+    }
+    save_network(ear.state_dict(), description, folder)
+
+
+def published_files(folder, path, downloads, say, published):
+    """The paths of the published files in a folder, to which they are fetched or copied; arguments as of `make_ear`."""
+    from yoho.downloads.download import File, download_files
+    from yoho.downloads.web import Web
+
+    files = [File(file["address"], Path(file["address"]).name, sha256=file["sha256"]) for file in published]
+    folder.mkdir(parents=True, exist_ok=True)
+    if path is not None:
+        copy_files(files, Path(path), folder)
+    missing = [file for file in files if digest(folder / file.name) != file.sha256.lower()]
+    if missing:
+        say(f"fetching {' and '.join(file.address for file in missing)}, once")
+        try:
+            with Web(**{key: value for key, value in downloads.items() if key != "unpacked"}) as web:
+                fetched = download_files(web, missing, folder, job.progress, lambda path: None)
+            if faults := [file.fault for file in fetched if file.error]:
+                raise InputError(faults[0])
+        except InputError as error:
+            todo = "or copy the file to this machine and name the copy: --ear FILE, or ear.path in the config"
+            raise InputError(f"the ear needs {files[0].name}: {error}; {todo}") from error
+    return [folder / file.name for file in files]
+
+
+def copy_files(files, path, folder):
+    """Copy the published files to a folder: the weights from a path, and the others if they lie beside them.
+
+    path: the file of weights, or its folder. Raises InputError if it is missing, or if a file has another sha256.
+    """
+    weights = path / files[0].name if path.is_dir() else path
+    if not weights.is_file():
+        raise InputError(f"{weights}: there is no such file; it should be a copy of {files[0].address}")
+    for file, place in zip(files, [weights, *(weights.with_name(file.name) for file in files[1:])]):
+        if not place.is_file():
+            continue
+        if digest(place) != file.sha256.lower():
+            raise InputError(f"{place}: is not {file.name} (it has another sha256); fetch it from {file.address}")
+        shutil.copyfile(place, folder / file.name)
+
+
+def digest(path):
+    """The sha256 of a file, None if there is none."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def descendants(path, labels):
+    """For each class, its descendants among the classes: {event_label: [event_label]}, if it has any.
+
+    path: the AudioSet ontology; labels: {AudioSet id: event_label}. Raises InputError if the file lacks a class.
+    """
+    try:
+        children = {sound["id"]: sound["child_ids"] for sound in json.loads(path.read_text(encoding="utf-8"))}
+
+        def below(sound):
+            return set(children[sound]).union(*map(below, children[sound]))
+
+        found = {label: below(sound) for sound, label in labels.items()}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: is not the AudioSet ontology ({error!r}); fetch it again") from error
+    return {label: [labels[sound] for sound in labels if sound in kinds] for label, kinds in found.items() if kinds}

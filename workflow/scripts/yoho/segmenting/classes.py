@@ -1,0 +1,79 @@
+"""The classes that are reported: those that are asked for, the most specific ones, or those that sound longest."""
+
+from difflib import get_close_matches
+
+import numpy as np
+
+from yoho import InputError
+
+LISTED = 20  # A message lists all classes of a network that has no more.
+SIMILAR = 5  # classes that a message names otherwise
+
+
+def known_names(asked, known):
+    """The names of the asked classes as a network writes them; upper and lower case do not matter.
+
+    Raises InputError for a class that the network does not know, with the names that it knows or the most similar ones.
+    """
+    spelled = {name.casefold(): name for name in known} | {name: name for name in known}
+    found = {name: spelled.get(name, spelled.get(name.casefold())) for name in asked}
+    for name, spelling in found.items():
+        if spelling is None and len(known) <= LISTED:
+            raise InputError(f"class {name}: not known; the network knows {', '.join(known)}")
+        if spelling is None:
+            raise InputError(f"class {name}: not known; similar classes are {'; '.join(similar(name, known))}")
+    return list(dict.fromkeys(found.values()))
+
+
+def similar(name, known):
+    """The names, of those that are known, that contain a name or resemble it most."""
+    spelled, name = {other.casefold(): other for other in known}, name.casefold()
+    containing = [other for other in spelled if name in other]
+    resembling = get_close_matches(name, spelled, SIMILAR, cutoff=0)
+    return [spelled[other] for other in dict.fromkeys(containing + resembling)][:SIMILAR]
+
+
+def regrouped(ear, description, classes):
+    """The description of the ear as a network for other classes.
+
+    ear: an `Ear`, which is changed; description: the content of its `model.json`; classes: {event_label: [names of
+    sounds of AudioSet]}, of which each stands for its descendants too.
+    """
+    groups = [members(description, names) for names in classes.values()]
+    ear.group(groups)
+    network = description["network"] | {"groups": groups}
+    return description | {"event_labels": list(classes), "descendants": {}, "network": network}
+
+
+def members(description, names):
+    """The numbers of the ear's classes for which names of sounds stand: these sounds and their descendants."""
+    labels, descendants = description["event_labels"], description["descendants"]
+    wanted = (kind for name in known_names(names, labels) for kind in (name, *descendants.get(name, ())))
+    return [labels.index(name) for name in dict.fromkeys(wanted)]
+
+
+class Specific:
+    """Leaves the most specific of the classes that sound: "Vehicle" is hidden where "Car", a kind of it, sounds.
+
+    event_labels: the classes; descendants: {event_label: [the classes that are kinds of it]}.
+    """
+
+    def __init__(self, event_labels, descendants):
+        place = {label: number for number, label in enumerate(event_labels)}
+        self.general = [place[label] for label in descendants]
+        self.kinds = np.zeros((len(place), len(descendants)), np.float32)  # 1 where the first is a kind of the second
+        for column, labels in enumerate(descendants.values()):
+            self.kinds[[place[label] for label in labels], column] = 1
+
+    def __call__(self, sounds):
+        """Whether each class sounds and no descendant of it does; sounds: (..., classes), bool."""
+        left = sounds.copy()
+        left[..., self.general] &= sounds.astype(np.float32) @ self.kinds == 0
+        return left
+
+
+def longest(events, count):
+    """The events of the `count` classes that sound longest; each second counts as much as the score of its event."""
+    seconds = (events["offset"] - events["onset"]) * events["score"]
+    first = seconds.groupby(events["event_label"]).sum().nlargest(count).index
+    return events[events["event_label"].isin(first)].reset_index(drop=True)
