@@ -64,6 +64,7 @@ RELEASED = {
     "slices": "last",
     "draw": "replace",
     "targets": "rounded",
+    "start": "random",
     "hop": "train",
     "augmentation": {"draw": "batch", "fill": 0, "validation": True},
     "input": "decibels",

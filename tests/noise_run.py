@@ -22,7 +22,8 @@ CANDIDATES = [0.01 * number for number in range(1, 100)]
 DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "synthetic"}
 DATA |= {"mixes": {"train": 1, "valid": 1, "test": 1, "seed": 0}, "origin": "built-in recordings"}
 SOURCE_TEXTS = {"licence": "none needed", "limit": "It heard no field recordings."}
-FRONT_END = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
+FRONT_END = {"kind": "log_mel", "sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1764}
+FRONT_END |= {"n_mels": 40, "top_db": 80}
 AUGMENTATION = small.AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}
 TRAINING = {"epochs": 1, "batch_size": 3, "learning_rate": 0.001, "schedule": "step", "step_every": 4}
 TRAINING |= {"augmentation": AUGMENTATION, "precision": "auto", "pretrained": False}
@@ -57,7 +58,7 @@ def files(tmp_path):
             paths[f"{use}_{name}"] = tmp_path / f"{use}_{name}.npy"
             np.save(paths[f"{use}_{name}"], array)
     paths |= {f"held_out_{part}": paths[f"valid_{part}"] for part in ("features", "targets")}
-    return InputFiles(fromdict={name: str(path) for name, path in paths.items()})
+    return InputFiles(fromdict={name: str(path) for name, path in paths.items()} | {"ear": []})
 
 
 @pytest.fixture
@@ -79,9 +80,15 @@ def said(monkeypatch):
     return lines
 
 
-def train(files, made, *, code="0123", front_end="log_mel", candidates=CANDIDATES, segmenting=SEGMENTING, **changes):
-    """Train the run, with changes of its training settings; returns its history."""
+def train(
+    files, made, *, code="0123", candidates=CANDIDATES, segmenting=SEGMENTING, on=("mobilenet", FRONT_END), **changes
+):
+    """Train the run, with changes of its training settings; returns its history.
+
+    on: its backbone and front end.
+    """
     settings = json.loads(json.dumps(SETTINGS))
+    settings["network"]["backbone"], front_end = on
     settings["training"] |= changes
     train_network(
         files,
@@ -89,7 +96,7 @@ def train(files, made, *, code="0123", front_end="log_mel", candidates=CANDIDATE
         RUN,
         event_labels=LABELS,
         settings=settings,
-        front_end={"name": front_end} | FRONT_END,
+        front_end={"name": front_end["kind"]} | front_end,
         windows={"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
         scoring=SCORING,
         candidates=candidates,

@@ -47,3 +47,14 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
     description = DESCRIPTION | {"segmenting": segmenting, "network": network}
     save_network(model.state_dict(), description, folder)
     return folder
+
+
+def scaled(backbone):
+    """A backbone whose random weights keep the size of what passes through its layers, one after another."""
+    features = torch.randn(4, 1, 96, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for module in (module for module in backbone.modules() if isinstance(module, torch.nn.Conv2d | torch.nn.ReLU6)):
+            if isinstance(module, torch.nn.Conv2d):
+                module.weight /= module(features).std() / 2
+            features = module(features)
+    return backbone

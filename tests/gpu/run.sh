@@ -134,7 +134,7 @@ for name in "${steps[@]}"; do
         --junitxml="$out/tests.xml" "${on[@]}"
       ;;
     data)
-      step data ${limit[data]} "$python" -m snakemake all --until make_windows draw_dataset count_networks \
+      step data ${limit[data]} "$python" -m snakemake all --until make_features draw_dataset count_networks \
         "${workflow[@]}"
       ;;
     throughput)

@@ -56,7 +56,7 @@ def step_of(network, device, **changes):
     arguments = augmentation_arguments(
         small.AUGMENTATION | {"frequency_width": 8, "time_stripes": 2, "time_width": 25}, -40.0
     )
-    return Step(network, adam(network, settings["learning_rate"], device), arguments, settings, device)
+    return Step(network, adam(network, settings, device), arguments, settings, device)
 
 
 def losses(network, device, steps=None, **changes):
@@ -206,7 +206,7 @@ def test_a_checkpoint_can_be_read_without_a_gpu(tmp_path, device):
     assert all(tensor.device == small.CPU for tensor in kept["network"].values())
     here = small.Small()
     here.load_state_dict(kept["network"])
-    optimiser = adam(here, 0.01, small.CPU)
+    optimiser = adam(here, small.SETTINGS, small.CPU)
     optimiser.load_state_dict(kept["optimiser"])
     features = small.made_up(20, 2)[0]
     torch.testing.assert_close(

@@ -10,11 +10,13 @@ from torch import nn
 
 from places import ROOT
 from small import paper_network
+from untrained import scaled
 from yoho import InputError
+from yoho.networks.ear import CLASSES, Ear
 from yoho.networks.export import FrontEndLayer, export
 from yoho.networks.network import Network
 from yoho.networks.saving import load_network, save_network
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import LogMel, YamnetLogMel
 
 RATE, FEATURES = 44100, {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
 FRONT_END = LogMel(RATE, **FEATURES)
@@ -108,6 +110,78 @@ def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
     (features,) = session(path).run(None, {"waveform": WAVEFORMS})
     difference = np.abs(features - FRONT_END(WAVEFORMS)).max(axis=(1, 2))
     assert dict(zip(NAMES, difference)) == pytest.approx(dict.fromkeys(NAMES, 0), abs=5e-4)
+
+
+# ---- YAMNet ----------------------------------------------------------------------------------------------------------
+
+YAMNET = {"n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 64, "fmin": 125, "fmax": 7500, "offset": 0.001}
+YAMNET_FRONT_END = YamnetLogMel(16000, **YAMNET)
+AT_16_KHZ = WAVEFORMS[:, :40960]
+
+
+def test_log_mel_of_yamnet_is_that_of_the_windows():
+    features = FrontEndLayer(YAMNET_FRONT_END)(torch.from_numpy(AT_16_KHZ)).numpy()
+    assert features.shape == (len(NAMES), 257, 64) and features.dtype == np.float32
+    np.testing.assert_allclose(features, YAMNET_FRONT_END(AT_16_KHZ), rtol=0, atol=1e-5)
+
+
+def on_yamnet(pretrained):
+    """A network on YAMNet with random weights whose outputs vary widely, and the arguments of its `Network`."""
+    torch.manual_seed(0)
+    sizes = {"classes": len(LABELS), "frames": 257, "n_mels": 64, "bins": 9}
+    arguments = {"backbone": "yamnet", "mask": "none", "masking": "multiply", "pretrained": pretrained} | sizes
+    network, features = Network(**arguments), torch.from_numpy(YAMNET_FRONT_END(AT_16_KHZ))
+    if pretrained:
+        scaled(network.backbone)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(features)
+        network.head.weight.mul_(2 / torch.logit(network.eval()(features)).std())
+    return network, arguments
+
+
+def random_ear():
+    torch.manual_seed(0)
+    ear = Ear(groups=[[3], [7, 2, 9]], thresholds=[0.0] * CLASSES, frames=257, n_mels=64, bins=9).eval()
+    scaled(ear.backbone)
+    with torch.no_grad():
+        ear.head.weight.mul_(4)
+        ear.thresholds += ear.logits(torch.from_numpy(YAMNET_FRONT_END(AT_16_KHZ))).mean(dim=(0, 2))[:, None]
+    return ear
+
+
+def assert_file_computes(path, network, tolerance):
+    """Assert that a file computes from the waveforms what YAMNet's front end and a network do."""
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(YAMNET_FRONT_END(AT_16_KHZ))).numpy()
+    assert expected[..., 0::3].std(axis=0).mean() > 0.01
+    model = session(path)
+    for count in (1, 3, len(AT_16_KHZ)):
+        (outputs,) = model.run(["outputs"], {"waveform": AT_16_KHZ[:count]})
+        assert outputs.dtype == np.float32 and outputs.shape == (count, 9, 3 * len(LABELS))
+        np.testing.assert_allclose(outputs, expected[:count], rtol=0, atol=tolerance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_file_of_a_network_on_yamnet_computes_what_that_does(tmp_path, pretrained):
+    network, arguments = on_yamnet(pretrained)
+    own = {"network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
+    save_network(network.state_dict(), DESCRIPTION | own, tmp_path)
+    export(tmp_path, tmp_path / "network.onnx")
+    assert_file_computes(tmp_path / "network.onnx", network, 3e-3)
+
+
+@pytest.mark.slow
+def test_file_of_an_ear_computes_what_that_does(tmp_path):
+    ear, sizes = random_ear(), {"frames": 257, "n_mels": 64, "bins": 9}
+    arguments = {"groups": ear.members.tolist(), "thresholds": ear.thresholds[:, 0].tolist()} | sizes
+    own = {"kind": "ear", "network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
+    save_network(ear.state_dict(), DESCRIPTION | own, tmp_path)
+    export(tmp_path, tmp_path / "network.onnx")
+    assert_file_computes(tmp_path / "network.onnx", ear, 1e-4)
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------

@@ -187,8 +187,9 @@ def test_network_that_does_not_fit_is_one_line_that_names_it(name, why):
 
 
 def test_registry_holds_the_networks_of_the_paper():
-    assert list(BACKBONES) == ["mobilenet", "vggish", "vggish_linear", "efficientnet"]
-    assert mask_positions("mobilenet") == mask_positions("efficientnet") == ("none", "backbone", "middle", "head")
+    assert list(BACKBONES) == ["mobilenet", "vggish", "vggish_linear", "efficientnet", "yamnet"]
+    for backbone in ("mobilenet", "efficientnet", "yamnet"):
+        assert mask_positions(backbone) == ("none", "backbone", "middle", "head")
     assert mask_positions("vggish") == mask_positions("vggish_linear") == ("none", "backbone")
     assert list(MASKS) == ["multiply", "multiply_and_divide"]
 
@@ -580,7 +581,7 @@ def test_released_mask_that_is_shut_spoils_the_whole_output():
 
 
 def test_unknown_backbone_is_named_with_the_known_ones():
-    with pytest.raises(InputError, match="'resnet'.*mobilenet, vggish, vggish_linear, efficientnet"):
+    with pytest.raises(InputError, match="'resnet'.*mobilenet, vggish, vggish_linear, efficientnet, yamnet"):
         Network(**paper_network("resnet"))
 
 
@@ -593,7 +594,9 @@ def test_mask_position_that_the_network_lacks_is_named_with_its_own(position):
 def test_backbone_that_fits_one_front_end_is_refused_with_another(monkeypatch):
     monkeypatch.setitem(BACKBONES, "pretrained", Backbone(lambda pretrained: None, front_end="other"))
     check_front_end("pretrained", "other")
-    with pytest.raises(InputError, match="^backbone pretrained: needs the front end other, but the run uses log_mel$"):
+    with pytest.raises(
+        InputError, match="^backbone pretrained: needs a front end of the kind other, but that of the run is log_mel$"
+    ):
         check_front_end("pretrained", "log_mel")
     for name in ("mobilenet", "efficientnet", "resnet18"):
         check_front_end(name, "log_mel")

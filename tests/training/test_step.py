@@ -1,13 +1,13 @@
-"""The released L2 penalty: which kernels it pulls at, and how hard."""
+"""The optimiser, and the released L2 penalty: which kernels it pulls at, and how hard."""
 
 import pytest
 import torch
 from torch import nn
 
-from small import paper_network
+from small import CPU, SETTINGS, paper_network
 from yoho.networks.backbones import penalised
 from yoho.networks.network import Network
-from yoho.training.step import penalty
+from yoho.training.step import adam, penalty
 
 RELEASED = {"first": 0.001, "pointwise": 0.01}
 
@@ -73,3 +73,44 @@ def test_released_penalty_pulls_at_the_kernels_of_the_released_networks(backbone
     assert {name for name, weight in weights.items() if weight.grad is not None} == set(pulls)
     for name, pull in pulls.items():
         torch.testing.assert_close(weights[name].grad, pull * weights[name].detach())
+
+
+# ---- the optimiser ---------------------------------------------------------------------------------------------------
+
+
+def moved(optimiser_of, steps=3):
+    """Parameters of the small network after some steps."""
+    network = small_network()
+    optimiser = optimiser_of(network)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        network[0:4](torch.ones(1, 1, 5, 5)).square().sum().backward()
+        optimiser.step()
+    return {name: tensor.detach().clone() for name, tensor in network.named_parameters()}
+
+
+def test_without_weight_decay_it_is_adam():
+    found = moved(lambda network: adam(network, SETTINGS, CPU))
+    expected = moved(lambda network: torch.optim.Adam(network.parameters(), lr=SETTINGS["learning_rate"], fused=True))
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_weight_decay_shrinks_what_has_no_gradient_too():
+    settings = SETTINGS | {"learning_rate": 0.1, "weight_decay": 0.02}
+    network = nn.Linear(3, 2)
+    before = network.weight.detach().clone()
+    optimiser = adam(network, settings, CPU)
+    for parameter in network.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimiser.step()
+    torch.testing.assert_close(network.weight.detach(), before * (1 - 0.1 * 0.02))
+
+
+def test_what_is_frozen_is_not_the_optimiser_s():
+    """A weight decay would shrink it."""
+    network = small_network()
+    network[0].requires_grad_(False)
+    held = {id(parameter) for group in adam(network, SETTINGS, CPU).param_groups for parameter in group["params"]}
+    assert held == {id(parameter) for parameter in network.parameters()} - {
+        id(part) for part in network[0].parameters()
+    }

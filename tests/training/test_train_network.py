@@ -145,5 +145,5 @@ def test_model_json_names_the_front_end_and_keeps_its_settings(files, made, said
 
 def test_a_backbone_that_fits_another_front_end_is_refused_before_it_is_built(files, made, said, monkeypatch):
     monkeypatch.setitem(BACKBONES, "mobilenet", Backbone(pytest.fail, front_end="other"))
-    with pytest.raises(InputError, match="^backbone mobilenet: needs the front end other, but the run uses log_mel$"):
+    with pytest.raises(InputError, match="^backbone mobilenet: needs a front end of the kind other, but that of"):
         train(files, made)

@@ -377,6 +377,14 @@ def test_step_schedule(epoch, steps):
     assert learning_rate(epoch, settings | {"schedule": "constant"}) == 0.001
 
 
+def test_cosine_schedule():
+    """It starts at the learning rate, and would reach 0 after the last epoch."""
+    settings = {"learning_rate": 0.001, "schedule": "cosine", "epochs": 6}
+    rates = [learning_rate(epoch, settings) for epoch in range(1, 8)]
+    assert rates == pytest.approx([0.001, 0.000933, 0.00075, 0.0005, 0.00025, 0.000067, 0], abs=1e-6)
+    assert all(type(rate) is float for rate in rates)  # A checkpoint holds plain numbers.
+
+
 def test_optimiser_follows_the_schedule():
     """From the third epoch on the rate is tiny, and the weights hardly change."""
     history = train(schedule="step", step_every=2, step_factor=1e-12, epochs=4, learning_rate=0.02).history

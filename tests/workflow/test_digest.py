@@ -164,7 +164,10 @@ EDITS = [  # file, old text, new text, whether it shapes weights
     ("networks/masking.py", "(64, 16, 8)", "(64, 16, 4)", True),
     ("networks/backbones.py", "eps=1e-4", "eps=1e-3", True),
     ("networks/network.py", "(512, 256, 128)", "(512, 256, 64)", True),
-    ("training/step.py", "fused=True", "fused=False", True),
+    ("training/step.py", '"fused": True', '"fused": False', True),
+    ("networks/pretrained.py", "parts[:frozen]", "parts[: frozen + 1]", True),
+    ("networks/backbones.py", "nn.ReLU6()]", "nn.ReLU()]", True),
+    ("networks/ear.py", "round(number", "int(number", False),  # nothing is trained on it
     ("training/fit.py", "- 1) // settings", "- 2) // settings", True),
     ("training/fit.py", "torch.manual_seed(seed)", "torch.manual_seed(seed + 1)", True),
     ("training/batches.py", "copy=True", "copy=False", True),  # of the best weights

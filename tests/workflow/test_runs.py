@@ -18,6 +18,7 @@ TRAINING = {
     "epochs": 10,
     "batch_size": 16,
     "pretrained": False,
+    "frozen": "none",
 }
 
 
@@ -189,6 +190,44 @@ def test_run_with_another_front_end_has_its_name(studied):
     assert runs.front_end("mobilenet-seed_0")["n_mels"] == 40
 
 
+YAMNET = {"backbone": "yamnet", "mask": "none", "front_end": "yamnet", "pretrained": True}
+
+
+@pytest.mark.parametrize(
+    "own, name, from_ear, images",
+    [
+        ({}, "pretrained_True", True, "features"),
+        ({"frozen": "backbone"}, "frozen_backbone-pretrained_True", True, "maps_yamnet"),
+        ({"frozen": 3, "weight_decay": 0.01}, "frozen_3-pretrained_True-decay_0.01", True, "features"),
+        ({"dropout": 0.2, "schedule": "cosine"}, "dropout_0.2-pretrained_True-schedule_cosine", True, "features"),
+        ({"pretrained": False}, "", False, "features"),
+        (
+            {"frozen": "backbone", "start": "released"},
+            "frozen_backbone-pretrained_True-start_released",
+            False,
+            "features",
+        ),
+    ],
+)
+def test_run_on_yamnet_starts_from_the_ear_and_learns_on_maps_if_all_of_it_is_frozen(
+    studied, own, name, from_ear, images
+):
+    runs, found = enter(studied, **YAMNET | own)
+    assert found == "-".join(filter(None, ["yamnet", "yamnet", name, "seed_0"]))
+    run = runs.named[found]
+    assert (run.from_ear, run.images, run.front_end) == (from_ear, images, "yamnet")
+    random = own.get("start") == "released" or own.get("pretrained") is False
+    assert (run.settings["training"]["pretrained"], run.settings["training"]["frozen"]) == (
+        (False, "none") if random else (True, own.get("frozen", "none"))
+    )
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet", "resnet18"])
+def test_run_on_another_backbone_never_waits_for_the_ear(studied, backbone):
+    runs, name = enter(studied, backbone=backbone, pretrained=True, frozen="backbone")
+    assert (runs.named[name].from_ear, runs.named[name].images) == (False, "features")
+
+
 def decoded(config):
     """How a run's outputs are decoded: the candidates for other thresholds are not in it."""
     return {key: config["decoding"][key] for key in ("threshold", "merge_gap")} | {"end_from": "bin"}
@@ -210,6 +249,7 @@ def places(runs, name):
         "hop": runs.held_out(name),
         "augmentation": augmentation,
         **{key: run["training"][key] for key in ("input", "l2")},
+        "start": "pretrained" if run["training"]["pretrained"] else "random",
         "vggish": run["network"]["backbone"],
         "masking": run["network"]["masking"],
         "decode": run["decoding"]["end_from"],
@@ -218,6 +258,7 @@ def places(runs, name):
 
 @pytest.mark.parametrize("key", RELEASED)
 def test_released_key_is_in_the_name_and_reaches_its_place_alone(studied, key):
+    studied["training"]["pretrained"] = True
     runs, name = enter(studied, backbone="vggish", mask="none", **{key: "released"})
     assert name == f"vggish-{key}_released-seed_0"
     expected = {place: studied["readings"]["described"][place] for place in places(runs, name)}
@@ -351,7 +392,8 @@ def test_whole_reading_can_be_audited(studied):
 def test_default_audit_switches_every_difference_once(config):
     runs = Runs(config)
     rows = [row for row in runs.audit if row["seed"] == 0]
-    switched = [set(run) - {"label", "backbone", "mask", *TRAINING} for run in config["studies"]["audit"]["runs"]]
+    others = {"label", "backbone", "mask", "front_end", *TRAINING}
+    switched = [set(run) - others for run in config["studies"]["audit"]["runs"]]
     assert sorted(key for keys in switched for key in keys) == sorted(RELEASED)
     assert len(rows) == len(RELEASED) and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
 

@@ -70,7 +70,20 @@ MISTAKES = [
     ("epochs", 3, "unknown key epochs; known keys are dataset, datasets"),
     ("training.momentum", 0.9, "training: unknown key momentum; known keys are epochs, batch_size"),
     ("training.augmentation.mask", 1, "training.augmentation: unknown key mask"),
-    ("studies.networks.runs.1.dropout", 0.5, r"studies\.networks\.runs\[1\]: unknown key dropout"),
+    ("studies.networks.runs.1.depth", 0.5, r"studies\.networks\.runs\[1\]: unknown key depth"),
+    ("studies.networks.runs.1.dropout", 1, r"studies\.networks\.runs\[1\]\.dropout: 1 .*maximum"),
+    ("training.weight_decay", -0.1, r"training\.weight_decay: -0\.1 .*minimum"),
+    ("training.frozen", 0, r"training\.frozen: 0 "),
+    ("training.frozen", "neck", r"training\.frozen: 'neck' "),
+    ("training.frozen", "backbone", r"training\.pretrained: True was expected"),
+    ("studies.networks.runs.2.frozen", 3, r"studies\.networks\.runs\[2\]: 'pretrained' is a required property"),
+    (
+        "studies.networks.runs.0.backbone",
+        "yamnet",
+        r"networks\.runs\[0\]: the backbone yamnet .* add front_end: yamnet",
+    ),
+    ("windows.front_ends.yamnet.top_db", 80, "windows.front_ends.yamnet: unknown key top_db; known keys are kind"),
+    ("windows.front_ends.log_mel.kind", "cqt", r"windows\.front_ends\.log_mel\.kind: 'cqt' .*'log_mel', 'yamnet'"),
     ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known keys are networks, mask"),
     ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
     ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
@@ -88,7 +101,7 @@ MISTAKES = [
     ("decoding.thresholds", [], r"decoding\.thresholds: \[\] "),
     ("decoding.thresholds", [0.3, 0.3], r"decoding\.thresholds: \[0\.3, 0\.3\]"),
     ("decoding.thresholds", [0.3, 30], r"decoding\.thresholds\[1\]: 30 .*maximum"),
-    ("training.schedule", "cosine", r"training\.schedule: 'cosine'.*'constant', 'step'"),
+    ("training.schedule", "linear", r"training\.schedule: 'linear'.*'constant', 'step', 'cosine'"),
     ("training.device", "gpu", r"training\.device: 'gpu'.*'auto', 'cpu', 'cuda'"),
     ("studies.networks.runs.0.backbone", "ResNet 18", r"studies\.networks\.runs\[0\]\.backbone: 'ResNet 18'"),
     ("studies.mask_study.backbone", "../resnet18", r"studies\.mask_study\.backbone: '\.\./resnet18'"),
@@ -133,6 +146,7 @@ MISTAKES = [
     ("readings.measured", {}, "readings: unknown key measured; known keys are described, released"),
     ("readings.described.crossfade", 0.1, "readings.described: unknown key crossfade; known keys are pool, slices"),
     ("readings.released.pool", "own", r"readings\.released\.pool: 'own'.*'split', 'shared'"),
+    ("readings.released.start", False, r"readings\.released\.start: False.*'pretrained', 'random'"),
     ("readings.released.draw", "deal all", r"readings\.released\.draw: .*'deal', 'replace'"),
     ("readings.released.hop", 1.0, r"readings\.released\.hop: 1\.0.*'score', 'train'"),
     ("readings.released.l2", 0.01, r"readings\.released\.l2: 0\.01 is not of type object"),
@@ -445,6 +459,40 @@ def test_every_mistake_has_a_line_of_its_own(config):
     lines = mistakes(config)
     assert len(lines) == 3
     assert {line.split(":")[0] for line in lines} == {"training.epochs", "training.batch_size", "scoring"}
+
+
+def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_section_freezes_it(config):
+    config["training"] |= {"pretrained": True, "frozen": "backbone"}
+    lines = mistakes(config)
+    assert lines[0] == (
+        "studies.networks.runs[0]: mobilenet starts from random weights, which training.frozen would freeze; "
+        "add frozen: none"
+    )
+    runs = [run for study in config["studies"].values() for run in study.get("runs", ())]
+    without = [run for run in runs if run["backbone"] in ("mobilenet", "vggish")]
+    assert len(lines) == len(without)
+    for run in without:
+        run["frozen"] = "none"
+    check_config(config)
+
+
+def test_yamnet_takes_any_front_end_of_its_kind_alone(config):
+    front_ends = config["windows"]["front_ends"]
+    run = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "own"}
+    config["studies"]["networks"]["runs"].append(run)
+    front_ends["own"] = dict(front_ends["yamnet"])
+    check_config(config)
+    front_ends["own"] = dict(front_ends["log_mel"])
+    assert mistakes(config) == [
+        "studies.networks.runs[3]: the backbone yamnet needs a front end of its own kind; add front_end: yamnet"
+    ]
+
+
+def test_mask_study_of_figure_6_may_be_empty(config):
+    config["studies"]["mask"]["runs"] = []
+    check_config(config)
+    config["studies"]["networks"]["runs"] = []
+    assert mistakes(config)[0].startswith("studies.networks.runs: []")
 
 
 def test_audit_of_a_run_without_a_released_key_is_a_mistake(config):

@@ -132,7 +132,28 @@ def test_a_run_with_another_front_end_adds_features_beside_the_others(tmp_path):
     assert "results/tiny/runs/mobilenet-coarse-seed_0/history.csv" in text
     for path in ("train/train/coarse/features.npy", "train/train/log_mel/features.npy", "train/train/targets.npy"):
         assert f"results/tiny/windows/{path}" in text
-    assert re.search(r"^make_windows +3$", text, re.MULTILINE)
+    assert re.search(r"^make_features +3$", text, re.MULTILINE)
+
+
+def test_without_runs_of_the_mask_there_is_no_figure_6(tmp_path):
+    config = tmp_path / "overlay.yaml"
+    config.write_text(TINY.read_text().replace("studies:\n", "studies:\n  mask: {runs: []}\n"))
+    code, text = run(tmp_path, "all", "--dry-run", config=config)
+    assert code == 0, text
+    assert {"draw_fig4", "draw_fig5"} <= set(re.findall(r"^(draw_\w+) ", text, re.MULTILINE)) and "fig6" not in text
+
+
+def test_a_run_on_a_frozen_yamnet_learns_on_maps_of_the_ear(tmp_path):
+    config = yaml.safe_load(TINY.read_text())
+    entry = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "yamnet", "pretrained": True}
+    config["studies"]["networks"] = {"runs": [entry | {"frozen": "backbone"}, entry | {"label": "tuned"}]}
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(config))
+    code, text = run(tmp_path, "results/figures/fig4.pdf", "--dry-run", config=tmp_path / "overlay.yaml")
+    assert code == 0, text
+    counts = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    # Maps of the training and the validation windows; the test windows pass through the whole network.
+    assert (counts["make_ear"], counts["make_maps"], counts["make_features"]) == (1, 2, 3)
+    assert "results/tiny/windows/valid/score/yamnet/maps_yamnet.npy" in text
 
 
 def test_an_unknown_run_is_no_traceback(tmp_path):
@@ -266,7 +287,7 @@ def test_everything_at_the_papers_scale_with_five_seeds_is_fewer_than_200_jobs(t
     code, text = run(tmp_path, "all", "audit", "mask_study", "claims", "--dry-run", config=config)
     assert code == 0, text
     jobs = {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
-    assert jobs["train_network"] == 140
+    assert jobs["train_network"] == 150
     assert jobs["total"] < 200
 
 

@@ -137,14 +137,16 @@ def check_windows(config):
         yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
     entries = [run for study in config["studies"].values() for run in study_runs(study)]
     used = {windows["front_end"], *(run["front_end"] for run in entries if "front_end" in run)}
-    for name in sorted(used & set(windows["front_ends"])):
-        settings, frames = windows["front_ends"][name], window_frames(config, name)
-        if -(-frames // 32) != windows["bins"]:
-            yield (
-                f"windows.bins: {windows['bins']} bins for {frames} frames per window; the networks halve the frames "
-                f"five times, so it must be {-(-frames // 32)} (or change windows.length or "
-                f"windows.front_ends.{name}.hop_length)"
-            )
+    frames = {name: window_frames(config, name) for name in sorted(used & set(windows["front_ends"]))}
+    wrong = [name for name in frames if -(-frames[name] // 32) != windows["bins"]]
+    for name in wrong[:1]:
+        yield (
+            f"windows.bins: {windows['bins']} bins for {frames[name]} frames per window; the networks halve the frames "
+            f"five times, so it must be {-(-frames[name] // 32)} (or change windows.length or "
+            f"windows.front_ends.{name}.hop_length)"
+        )
+    for name in frames:
+        settings = windows["front_ends"][name]
         if settings.get("win_length", 0) > settings.get("n_fft", 0):
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
 
@@ -170,7 +172,8 @@ def check_runs(config, study):
     for number, entry in enumerate(settings[kind]):
         key = f"studies.{study}.{kind}[{number}]"
         for run in study_runs(settings | {kind: [entry]}):
-            found = list(check_label(f"{key}: label", run["label"], TRUE)) + list(check_front_end(config, key, run))
+            found = [*check_label(f"{key}: label", run["label"], TRUE), *check_front_end(config, key, run)]
+            found += check_frozen(config, key, run)
             sides = audit_sides(config, run).values() if study == "audit" else [run]
             same = tuple(make_run(config, side, settings["seeds"][0]).name for side in sides)
             label, first = run["label"], labels.get(same)
@@ -192,3 +195,11 @@ def check_front_end(config, key, run):
             yield f"{key}.front_end: {name!r} is not in windows.front_ends"
     elif run["backbone"] in EAR_BACKBONES and front_ends[name]["kind"] != run["backbone"]:
         yield f"{key}: the backbone {run['backbone']} needs a front end of its own kind; add front_end: yamnet"
+
+
+def check_frozen(config, key, run):
+    """A line if `training.frozen` would freeze the first weights of a run whose backbone has no pretrained ones."""
+    frozen = run.get("frozen", config["training"]["frozen"])
+    if frozen != "none" and run["backbone"] in ("mobilenet", "vggish"):
+        why = f"{run['backbone']} starts from random weights, which training.frozen would freeze"
+        yield f"{key}: {why}; add frozen: none"

@@ -46,7 +46,7 @@ def train_network(
     training_code,
 ):
     training, seed = settings["training"], settings["seed"]
-    check_front_end(settings["network"]["backbone"], front_end["name"])
+    check_front_end(settings["network"]["backbone"], front_end["kind"])
     device = choose_device(training["device"], training["deterministic"])
     train, valid, held_out = (
         [Stored(files[f"{use}_{part}"]) for part in ("features", "targets")] for use in ("train", "valid", "held_out")

@@ -178,7 +178,7 @@ class Backbone:
 
     build: maps "use pretrained weights" to the module; neck: whether the YOHO neck follows, in which a mask can also
     be placed; divisor: the number by which the released code divides the decibels (Keras's EfficientNet begins with
-    Rescaling(1 / 255)); front_end: name of the only front end that the backbone fits, or None if it fits all.
+    Rescaling(1 / 255)); front_end: kind of the only front end that the backbone fits, or None if it fits all.
 
     from_ear: whether its pretrained weights are those of results/ear, instead of a download of timm. Such a backbone
     takes the features as they are, as it did in its own training.
@@ -210,9 +210,9 @@ def find_backbone(name):
 
 
 def check_front_end(name, front_end):
-    """Raise InputError if a backbone does not fit a front end; both are given by name."""
+    """Raise InputError if a backbone, given by name, does not fit a front end, given by its kind."""
     if (needed := find_backbone(name).front_end) not in (None, front_end):
-        raise InputError(f"backbone {name}: needs the front end {needed}, but the run uses {front_end}")
+        raise InputError(f"backbone {name}: needs a front end of the kind {needed}, but that of the run is {front_end}")
 
 
 class Padded(nn.Module):

@@ -24,7 +24,8 @@ def load_backbone(backbone, path):
         prefix = "backbone."
         backbone.load_state_dict({name[len(prefix) :]: weights[name] for name in weights if name.startswith(prefix)})
     except (OSError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{path}: holds no weights for this backbone ({error}); make the file again") from error
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: holds no weights for this backbone ({reason}); make the file again") from error
 
 
 @cache

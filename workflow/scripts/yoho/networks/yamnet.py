@@ -4,6 +4,8 @@ YAMNet is the backbone `YAMNet`, a mean over the feature map, and a linear layer
 521 sounds of AudioSet.
 """
 
+import struct
+
 import numpy as np
 
 from yoho import InputError
@@ -26,7 +28,7 @@ def published_weights(path):
             backbone[f"{name}.weight"] = kernel.transpose((3, 0, 1, 2) if depthwise else (0, 3, 1, 2))
             backbone[f"{name}.bias"] = bias
         return backbone, {"weight": head[0], "bias": head[1]}
-    except (OSError, ValueError, IndexError, TypeError, AttributeError, KeyError) as error:
+    except (OSError, ValueError, IndexError, TypeError, AttributeError, KeyError, struct.error) as error:
         raise InputError(f"{path}: holds no YAMNet ({error}); fetch the file again") from error
 
 

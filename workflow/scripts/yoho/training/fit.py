@@ -5,6 +5,7 @@
 measurements: results/reference/throughput/README.md.
 """
 
+import math
 from functools import partial
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import torch
 
 from yoho.networks.backbones import find_backbone
 from yoho.networks.device import predict
-from yoho.networks.network import Network
+from yoho.networks.network import Network, OnMaps
 from yoho.networks.pretrained import freeze, load_backbone
 from yoho.training.batches import batches, copied, mean_and_deviation, to_device
 from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
@@ -75,7 +76,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     """
     network.to(device, memory_format=torch.channels_last)
     augmentation = None
-    if isinstance(network, Network):
+    if not isinstance(network, OnMaps):
         mean, deviation = mean_and_deviation(train[0])
         scales = {"standardised": (mean, deviation), "decibels": (0.0, network.divisor)}  # as described, as released
         network.standardise(*(scales | {"unchanged": (0.0, 1.0)})[settings["input"]])
@@ -189,7 +190,7 @@ def learning_rate(epoch, settings):
     It is constant, or multiplied by `step_factor` every `step_every` epochs, or falls as a cosine towards 0.
     """
     if settings["schedule"] == "cosine":
-        return settings["learning_rate"] * (1 + np.cos(np.pi * (epoch - 1) / settings["epochs"])) / 2
+        return settings["learning_rate"] * (1 + math.cos(math.pi * (epoch - 1) / settings["epochs"])) / 2
     steps = {"constant": 0, "step": (epoch - 1) // settings["step_every"]}[settings["schedule"]]
     return settings["learning_rate"] * settings["step_factor"] ** steps
 
