@@ -1,6 +1,7 @@
 # The checked config, the runs of its studies, and functions that the other rule files share.
 import re
 import sys
+from itertools import product
 from pathlib import Path
 
 from digest import SCRIPTS, WEIGHTS, code_digest
@@ -147,6 +148,19 @@ def windows_of(use, file):
 def ear_classes(dataset):
     """The table of the ear's classes with which it is scored on a dataset."""
     return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
+
+
+def pooled_networks():
+    """The networks whose scores are pooled: {label: [folder of each seed's run, below that of a dataset]}."""
+    networks = {"untrained ear": ["ear"]}
+    for label, run in runs.studies["networks"]:
+        networks.setdefault(label, []).append(f"runs/{run}")
+    return networks
+
+
+def pooled_places():
+    """The folders of a pooled network and the datasets, in the order of the table: pairs (folder, dataset)."""
+    return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
 
 
 def claim_settings(*keys):

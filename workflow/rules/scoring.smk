@@ -1,19 +1,5 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
 # pooled, into results/tables/pooled.csv, which is not part of `all`.
-from itertools import product
-
-
-def pooled_networks():
-    """The networks whose scores are pooled: {label: [folder of each seed's run, below that of a dataset]}."""
-    networks = {"untrained ear": ["ear"]}
-    for label, run in runs.studies["networks"]:
-        networks.setdefault(label, []).append(f"runs/{run}")
-    return networks
-
-
-def pooled_places():
-    """The folders of a pooled network and the datasets, in the order of the table: pairs (folder, dataset)."""
-    return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
 
 
 rule tabulate_scores:

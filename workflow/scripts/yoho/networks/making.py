@@ -114,7 +114,8 @@ def make_ear(folder, path, downloads, say, settings):
         "sample_rate": front_end["sample_rate"],
         "features": {key: value for key, value in front_end.items() if key != "sample_rate"},
         "segmenting": settings["segmenting"] | {"averaged": decoding["averaged"]},
-        "decoding": {"threshold": decoding["threshold"], "merge_gap": decoding["merge_gap"], "end_from": "bin"},
+        "decoding": {"threshold": decoding["overview"], "merge_gap": decoding["merge_gap"], "end_from": "bin"},
+        "asked": {"threshold": decoding["threshold"]},  # for classes that are asked for
         "made_of": made_of(settings),
     }
     save_network(ear.state_dict(), description, folder)

@@ -42,7 +42,8 @@ def regrouped(ear, description, classes):
     groups = [members(description, names) for names in classes.values()]
     ear.group(groups)
     network = description["network"] | {"groups": groups}
-    return description | {"event_labels": list(classes), "descendants": {}, "network": network}
+    changed = {"event_labels": list(classes), "descendants": {}, "network": network}
+    return description | changed | {"decoding": description["decoding"] | description["asked"]}
 
 
 def members(description, names):
