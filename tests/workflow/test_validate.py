@@ -30,7 +30,7 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     changes = yaml.safe_load(overlay.read_text())
     for dataset in changes.get("datasets", {}).values():
         if "path" in dataset["recordings"]:
-            (tmp_path / "dog").mkdir()
+            (tmp_path / "dog").mkdir(exist_ok=True)
             dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
     update_config(config, changes)
     check_config(config)

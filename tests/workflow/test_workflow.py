@@ -132,7 +132,7 @@ def test_a_run_with_another_front_end_adds_features_beside_the_others(tmp_path):
     assert "results/tiny/runs/mobilenet-coarse-seed_0/history.csv" in text
     for path in ("train/train/coarse/features.npy", "train/train/log_mel/features.npy", "train/train/targets.npy"):
         assert f"results/tiny/windows/{path}" in text
-    assert re.search(r"^make_features +3$", text, re.MULTILINE)
+    assert re.search(r"^make_features +6$", text, re.MULTILINE)
 
 
 def test_without_runs_of_the_mask_there_is_no_figure_6(tmp_path):
