@@ -389,13 +389,14 @@ def test_whole_reading_can_be_audited(studied):
     assert (row["described_decoding"]["end_from"], row["released_decoding"]["end_from"]) == ("bin", "onset")
 
 
-def test_default_audit_switches_every_difference_once(config):
+def test_default_audit_switches_every_difference_once_but_the_start(config):
     runs = Runs(config)
     rows = [row for row in runs.audit if row["seed"] == 0]
     others = {"label", "backbone", "mask", "front_end", *TRAINING}
     switched = [set(run) - others for run in config["studies"]["audit"]["runs"]]
-    assert sorted(key for keys in switched for key in keys) == sorted(RELEASED)
-    assert len(rows) == len(RELEASED) and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
+    # No network of the default config has pretrained weights. The audit of rotations.yaml switches the start.
+    assert sorted(key for keys in switched for key in keys) == sorted(set(RELEASED) - {"start"})
+    assert len(rows) == len(RELEASED) - 1 and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
 
 
 def test_mask_study_compares_every_place_with_none_within_its_cell(studied):
