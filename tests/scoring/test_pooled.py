@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from tabulate_pooled import tabulate_pooled
 
+from yoho import InputError
 from yoho.events import write_table
 
 LABELS = ["dog", "rain"]
@@ -38,9 +39,9 @@ def files(tmp_path):
     found = {("s0", "a"): truth["a"], ("s0", "b"): truth["b"], ("s1", "a"): truth["a"], ("s1", "b"): events()}
     counts = {
         ("s0", "a"): {"d1": ("dog", 2, 2, 2), "r1": ("rain", 2, 2, 2)},
-        ("s0", "b"): {"d2": ("dog", 4, 4, 4)},
+        ("s0", "b"): {"d1": ("dog", 4, 4, 4)},
         ("s1", "a"): {"d1": ("dog", 2, 2, 2), "r1": ("rain", 2, 2, 2)},
-        ("s1", "b"): {"d2": ("dog", 0, 4, 0)},
+        ("s1", "b"): {"d1": ("dog", 0, 4, 0)},
     }
 
     def written(name, table):
@@ -65,12 +66,19 @@ def test_counts_of_all_seeds_and_datasets_are_added_up(files, tmp_path):
     assert table.loc["rain", "segment_f1"] == 1
     assert table["seeds"].tolist() == [2, 2, 2] and table["recordings"].tolist() == [3, 3, 3]
     mean = (1 + 2 * 4 / (8 + 4)) / 2  # of the two seeds' F1
-    low, high = table.loc["overall", ["segment_f1_low", "segment_f1_high"]]
+    low, middle, high = table.loc["overall", ["low", "mean_segment_f1", "high"]]
+    assert middle == pytest.approx(mean, abs=1e-6)
     assert (low + high) / 2 == pytest.approx(mean, abs=1e-5) and low < mean < high
-    assert table.loc["rain", "segment_f1_low"] == 1
+    assert table.loc["rain", "low"] == 1
 
 
 def test_the_page_shows_the_same_table(files, tmp_path):
     made = {"datasets": ["a", "b"], "networks": {"ear": ["s0", "s1"]}, "event_labels": LABELS}
     tabulate_pooled(files, tmp_path / "pooled.csv", **made, scoring=SCORING, claims=CLAIMS)
-    assert "segment f1 low" in (tmp_path / "pooled.html").read_text()
+    assert "mean segment f1" in (tmp_path / "pooled.html").read_text()
+
+
+def test_no_dataset_is_one_line(files, tmp_path):
+    made = {"datasets": [], "networks": {"ear": ["s0"]}, "event_labels": LABELS}
+    with pytest.raises(InputError, match=r"^scoring\.pooled: names no dataset"):
+        tabulate_pooled(files, tmp_path / "pooled.csv", **made, scoring=SCORING, claims=CLAIMS)

@@ -29,16 +29,16 @@ rule count_networks:
 
 
 rule export_network:
-    """Export a trained network, with its log-mel front end, as one ONNX file for other programs."""
+    """Export a trained network or the ear, with its front end, as one ONNX file for other programs."""
     input:
-        weights="results/{dataset}/runs/{run}/weights.safetensors",
-        description="results/{dataset}/runs/{run}/model.json",
+        weights="results/{network}/weights.safetensors",
+        description="results/{network}/model.json",
     output:
-        "results/{dataset}/runs/{run}/network.onnx",
+        "results/{network}/network.onnx",
     log:
-        "results/{dataset}/logs/export_network_{run}.log",
+        "results/{network}/export_network.log",
     wildcard_constraints:
-        dataset=BASES,
+        network=f"ear|(?:{BASES})/runs/[^/]+",
     conda:
         "../../envs/train.yaml"
     params:

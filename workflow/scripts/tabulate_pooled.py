@@ -2,52 +2,59 @@
 
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
-from yoho import job
-from yoho.claims.measures import Arm, measure, overall_score, score_function
-from yoho.claims.statistics import interval
+from yoho import InputError, job
+from yoho.claims.statistics import interval, over_seeds_and_recordings
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.tallies import OVERALL
+from yoho.scoring.segments import COUNTS, rates
 
 
 def tabulate_pooled(files, table, *, datasets, networks, event_labels, scoring, claims):
-    """networks: {label: [folder of a run, one for each seed]}; each folder lies in the folder of every dataset."""
-    truth = {
-        name: (read_table(events), read_table(plan)) for name, events, plan in zip(datasets, files.events, files.plans)
-    }
-    order = [(*place, name) for name, folders in networks.items() for place in product(folders, datasets)]
-    predictions, tallies = (
-        dict(zip(order, map(read_table, paths), strict=True)) for paths in (files.predictions, files.tallies)
-    )
+    """Write a row for each network and class, and one for all classes together.
+
+    networks: {label: [folder of a run, one for each seed]}; each folder lies in the folder of every dataset. The scores
+    come from the counts of all datasets and seeds. The mean of the seeds' F1 has an interval, over other seeds and
+    other recordings.
+    """
+    if not datasets:
+        raise InputError("scoring.pooled: names no dataset; list the datasets whose test scores are to be pooled")
+    truth = {name: [read_table(path) for path in paths] for name, *paths in zip(datasets, files.events, files.plans)}
+    pairs = zip(map(read_table, files.predictions), map(read_table, files.tallies), strict=True)
     rows = []
     for label, folders in networks.items():
-        reference, found, durations = [], [], {}
+        reference, found, durations, tallies = [], [], {}, {folder: [] for folder in folders}
         for folder, dataset in product(folders, datasets):
+            (events, plan), (predictions, counts) = truth[dataset], next(pairs)
             prefix = f"{folder}/{dataset}/"
-            events, plan = truth[dataset]
             reference.append(events.assign(filename=prefix + events["filename"]))
-            own = predictions[folder, dataset, label]
-            found.append(own.assign(filename=prefix + own["filename"]))
-            durations |= (plan.groupby(prefix + plan["filename"])["offset"].max()).to_dict()
+            found.append(predictions.assign(filename=prefix + predictions["filename"]))
+            durations |= plan.groupby(prefix + plan["filename"])["offset"].max().to_dict()
+            tallies[folder].append(counts.assign(recording=f"{dataset}/" + counts["recording"]))
         scores = sed_eval_scores(pd.concat(reference), pd.concat(found), durations, event_labels, **scoring)
-        seeds = [pd.concat([tallies[folder, name, label] for name in datasets]) for folder in folders]
-        arm = Arm.from_tables(label, seeds, [])
+        seeds = [pd.concat(tables) for tables in tallies.values()]
         for row in scores.to_dict("records"):
-            low, high = interval(estimate(arm, row["event_label"], claims), 1 - claims["level"])
-            sizes = {"seeds": len(folders), "recordings": len(arm.strata)}
-            rows.append({"network": label} | sizes | row | {"segment_f1_low": low, "segment_f1_high": high})
+            estimate = mean_f1(seeds, row["event_label"], claims)
+            low, high = interval(estimate, 1 - claims["level"])
+            sizes = {"seeds": estimate.seeds, "recordings": estimate.recordings}
+            bounds = {"mean_segment_f1": estimate.value, "low": low, "high": high}
+            rows.append({"network": label} | sizes | row | bounds)
     write_results(table, rows, "%.6f", title="Test scores, pooled")
 
 
-def estimate(arm, event_label, claims):
-    """The segment-based F1 of a class, or overall, over seeds and recordings."""
-    if event_label == OVERALL:
-        return measure(overall_score("f1"), [arm], claims).crossed
-    place = 1 + arm.event_labels.index(event_label)
-    return measure(lambda sums: score_function("f1")(sums)[..., place], [arm], claims).crossed
+def mean_f1(tallies, event_label, claims):
+    """The `Estimate` of the mean segment-based F1 of seeds; tallies: for each a table of `recording_tallies`."""
+    tables = [table[table["event_label"] == event_label].sort_values("recording") for table in tallies]
+    counts = np.stack([table[COUNTS].to_numpy(float) for table in tables])
+    strata, rng = tables[0]["recording_label"].to_numpy(), np.random.default_rng(claims["seed"])
+
+    def f1(sums):
+        return rates(*np.moveaxis(sums, -1, 0))["f1"]
+
+    return over_seeds_and_recordings(counts, f1, strata, rng, claims["replicates"])
 
 
 if __name__ == "__main__":

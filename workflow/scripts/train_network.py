@@ -73,7 +73,8 @@ def train_network(
     learner.load_state_dict(fitted.weights)
     outputs = predict(learner, valid[0], device=device).numpy()
     data = data | {"windows": {split: len(Stored(files[f"{split}_targets"])) for split in SPLITS}}
-    description = {"run": run} | model_card(event_labels, data, windows, front) | settings
+    from_ear = bool(files.ear)
+    description = {"run": run} | model_card(event_labels, data, windows, front, from_ear) | settings
     description |= {
         "event_labels": event_labels,
         "windows": windows,

@@ -13,19 +13,22 @@ USE = (
     "which all scores here were computed. `thresholds` holds one for each class, tuned on the validation mixes; use "
     "them only if there were many such mixes."
 )
+# For a network that starts from the ear.
+PRETRAINED = " Its backbone began with the weights of YAMNet, which Google trained on AudioSet."
+WEIGHTS = "Apache-2.0, Google"  # the licence of these weights
 
 
-def model_card(event_labels, data, windows, front_end):
+def model_card(event_labels, data, windows, front_end, pretrained=False):
     """The model card: {"about", "use", "data", "licence", "limits"}.
 
     data: a description of the training data, with the texts `licence` and `limit` of its source; windows: the
-    config's; front_end: a `FrontEnd`.
+    config's; front_end: a `FrontEnd`; pretrained: whether the network starts from the weights of YAMNet.
     """
     return {
-        "about": ABOUT,
+        "about": ABOUT + (PRETRAINED if pretrained else ""),
         "use": USE,
         "data": {key: value for key, value in data.items() if key not in ("licence", "limit")},
-        "licence": {"code": "MIT", "data": data["licence"]},
+        "licence": {"code": "MIT", "data": data["licence"]} | ({"weights": WEIGHTS} if pretrained else {}),
         "limits": [
             f"It knows only {', '.join(event_labels)}. It takes any other sound for one of these or ignores it.",
             "It was trained on mixes of one class at a time, never on two classes at once.",

@@ -62,6 +62,7 @@ def export(folder, target):
     """
     network, description = load_network(folder)
     windows, decoding = description["windows"], description["decoding"]
+    averaged = (description["segmenting"] if description.get("kind") == "ear" else decoding).get("averaged")
     front_end = build_front_end(description["sample_rate"], **description["features"])
     features = FrontEndLayer(front_end)
     # Two windows, because the exporter takes a dimension of 1 for a constant.
@@ -83,8 +84,10 @@ def export(folder, target):
     metadata = {
         **{key: description[key] for key in ("event_labels", "sample_rate", "licence")},
         **{key: description[key] for key in ("thresholds",) if key in description},
-        **{"window_length": windows["length"], "hop": windows["hop"]["score"], "bins": windows["bins"]},
+        **{"window_length": windows["length"], "bins": windows["bins"]},
+        "hop": windows["hop"]["averaged" if averaged else "score"],
         **{key: decoding[key] for key in ("threshold", "merge_gap", "end_from")},
+        **({"averaged": averaged} if averaged else {}),
     }
     program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
     program.save(target, external_data=False)

@@ -23,15 +23,15 @@ def field_recordings(plan, recordings):
 def recording_tallies(scorer, outputs, targets, estimated, plan):
     """Table of the sums from which a network's scores and loss are computed, by recording.
 
-    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which there are no
-    sums of losses (all are 0); estimated: table of the events found;
-    plan: from `field_recordings`. A recording has a row for each class, and one for all classes together. Columns:
-    recording, recording_label (the class that it holds), event_label (the class that is scored), and KINDS. Sums over
-    recordings give `segment_scores`, and the data loss of all bins within a mix.
+    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which the sums of
+    losses are missing; estimated: table of the events found; plan: from `field_recordings`. A recording has a row for
+    each class, and one for all classes together. Columns: recording, recording_label (the class that it holds),
+    event_label (the class that is scored), and KINDS. Sums over recordings give `segment_scores`, and the data loss of
+    all bins within a mix.
     """
     names = [OVERALL, *scorer.decoder.event_labels]
     segments = segment_tallies(scorer, estimated, plan, names)
-    table = segments.assign(data_loss=0.0, bins=0.0)
+    table = segments.assign(data_loss=np.nan, bins=np.nan)
     if outputs is not None:
         table = segments.join(bin_tallies(scorer, outputs, targets, plan, names), how="outer").fillna(0.0)
     table = table.reset_index()
