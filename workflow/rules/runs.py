@@ -10,6 +10,9 @@ AFTER_TRAINING = ("decode", "hop")
 # Backbones whose pretrained weights are those of results/ear: see `yoho.networks.backbones.Backbone.from_ear`.
 EAR_BACKBONES = ("yamnet",)
 
+# Backbones without pretrained weights.
+UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
+
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}
 
@@ -34,7 +37,10 @@ class Run(NamedTuple):
 
     @property
     def images(self):
-        """Name of the arrays from which the run learns: features, or the maps of a backbone that is wholly frozen."""
+        """Name of the arrays from which the run learns: features, or the maps of a backbone that is wholly frozen.
+
+        `yoho.training.fit.learns_on_maps` has the same condition.
+        """
         on_maps = self.from_ear and self.settings["training"]["frozen"] == "backbone"
         return f"maps_{self.settings['network']['backbone']}" if on_maps else "features"
 
