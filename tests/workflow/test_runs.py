@@ -231,6 +231,21 @@ def test_run_on_a_frozen_yamnet_with_random_weights_has_no_maps(studied):
     assert not learns_on_maps(run.settings["network"] | run.settings["training"], "backbone")
 
 
+def test_networks_are_counted_as_their_first_run_has_them(studied):
+    before, after = Runs(studied).counted(), enter(studied, **YAMNET)[0].counted()
+    front_ends = studied["windows"]["front_ends"]
+    assert after == before | {"yamnet": {"pretrained": True, "front_end": front_ends["yamnet"]}}
+    assert before["mobilenet"] == {"pretrained": False, "front_end": front_ends["log_mel"]}
+
+
+def test_network_on_yamnet_is_measured_on_its_own_kind_of_images_alone(studied):
+    before = Runs(studied).measured()
+    runs, name = enter(studied, **YAMNET)
+    assert len(before) == len(NAMES["networks"]) and runs.measured() == before
+    studied["windows"]["front_end"] = "yamnet"
+    assert runs.measured() == before | {"new": runs.named[name].settings}
+
+
 @pytest.mark.parametrize("backbone", ["efficientnet", "resnet18"])
 def test_run_on_another_backbone_never_waits_for_the_ear(studied, backbone):
     runs, name = enter(studied, backbone=backbone, pretrained=True, frozen="backbone")

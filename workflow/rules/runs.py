@@ -182,6 +182,22 @@ class Runs:
         """Rows of results/tables/networks.csv that the claims compare: {role: backbone, mask, masking}."""
         return {role: list(self.network(arm["runs"][0]).values()) for role, arm in self.arms().items()}
 
+    def counted(self):
+        """The networks that results/tables/networks.csv counts: {backbone: start and front end of its first run}."""
+        found = {}
+        for name, run in self.named.items():
+            front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
+            own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}
+            found.setdefault(run.settings["network"]["backbone"], own)
+        return dict(sorted(found.items()))
+
+    def measured(self):
+        """The networks of Figures 4 and 5 that fit the images of `windows.front_end`: {label: settings}."""
+        windows = self.config["windows"]
+        unfit = set(EAR_BACKBONES) - {windows["front_ends"][windows["front_end"]]["kind"]}
+        settings = {label: self.named[run].settings for label, run in self.studies["networks"]}
+        return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
+
     def mask_cells(self):
         """The pairs of the mask study: a label, and label and runs with a mask and without."""
         study, cells, runs = self.config["studies"]["mask_study"], [], {}
