@@ -185,7 +185,7 @@ def test_trainings_at_once_wait_for_each_other(made, tmp_path_factory):
     assert (first > 0).all() and (second[0] == 0).all() and (second[1] > 0).all()
 
 
-def measured(folder):
+def measured(folder, front_end=FRONT_END):
     """Measure a network on one mix: the table."""
     for name, array in zip(("features", "targets"), windows()):
         np.save(folder / f"{name}.npy", array)
@@ -199,7 +199,7 @@ def measured(folder):
         networks={"VGGish": {"network": NETWORK, "training": TRAINING}},
         device={"name": "cpu", "deterministic": False},
         windows={"length": LENGTH, "hop": {"train": 0.1, "score": 0.3}},
-        front_end=FRONT_END,
+        front_end=front_end,
         benchmarks=BENCHMARKS,
     )
     return pd.read_csv(folder / "throughput.csv")
@@ -236,3 +236,12 @@ def test_table_holds_a_row_for_all_that_is_measured(tmp_path, monkeypatch):
     assert (networks["network"] == "VGGish").all() and (networks["precision"] == "float32").all()
     assert networks["share_of_peak"].gt(0).all() and features["share_of_peak"].isna().all()
     assert features["max_difference_db"].lt(1e-3).all() and networks["max_difference_db"].isna().all()
+
+
+def test_front_end_of_another_kind_has_no_plain_code_and_no_row(tmp_path, monkeypatch):
+    row = {"stage": "training", "precision": "float32", "threads": 1, "windows_per_s": 3.0, "operations": 2e6}
+    monkeypatch.setattr(script, "network_rows", lambda *_: iter([row]))
+    monkeypatch.setattr(throughput, "peak", lambda *_: 1.2e7)
+    settings = {key: value for key, value in FRONT_END.items() if key != "top_db"}
+    table = measured(tmp_path, settings | {"kind": "yamnet", "fmin": 125, "fmax": 3500, "offset": 0.001})
+    assert table["stage"].tolist() == ["training"]

@@ -12,6 +12,8 @@ from show_mix import show_mix
 
 from yoho.events import write_table
 from yoho.figures.tables import markdown_page, table_page, text_page, write_results
+from yoho.networks.backbones import BACKBONES
+from yoho.networks.network import Network
 
 
 def cells(page):
@@ -75,11 +77,33 @@ def test_a_mix_is_shown_with_its_own_events_of_every_network(tmp_path):
     assert not list(tmp_path.glob("*.flac"))
 
 
-def test_networks_of_the_config_are_counted_too(tmp_path, monkeypatch):
-    monkeypatch.setattr(counting, "BACKBONES", ["vggish"])
-    front_end = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1103, "n_mels": 40, "top_db": 80}
-    settings = {"classes": 2, "windows": {"length": 0.64, "bins": 3}, "front_end": front_end}
-    counting.count_networks(tmp_path / "n.csv", backbones=["resnet18", "vggish"], **settings)
-    found = pd.read_csv(tmp_path / "n.csv", keep_default_na=False)
-    assert list(found["backbone"].unique()) == ["vggish", "resnet18"]
+LOG_MEL = {"sample_rate": 44100, "n_fft": 2048, "hop_length": 441, "win_length": 1103, "n_mels": 40, "top_db": 80}
+OF_YAMNET = {"kind": "yamnet", "sample_rate": 16000, "n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 64}
+OF_YAMNET |= {"fmin": 125, "fmax": 7500, "offset": 0.001}
+
+
+def counted(path, monkeypatch, **networks):
+    """The table of the networks of a config and of VGGish, on windows of 96 frames."""
+    monkeypatch.setattr(counting, "BACKBONES", {"vggish": BACKBONES["vggish"]})
+    settings = {"classes": 2, "windows": {"length": 0.95, "bins": 3}, "front_end": LOG_MEL}
+    counting.count_networks(path, networks=networks, **settings)
+    return pd.read_csv(path, keep_default_na=False)
+
+
+def test_networks_of_the_config_are_counted_on_their_own_images_without_a_download(tmp_path, monkeypatch):
+    monkeypatch.setattr("timm.models._builder.load_pretrained", pytest.fail)
+    own = {"pretrained": True, "front_end": OF_YAMNET}
+    found = counted(tmp_path / "n.csv", monkeypatch, resnet18=own, vggish=own)
     assert found.loc[found["backbone"] == "resnet18", "mask"].nunique() == 4
+    # The networks of the paper keep the configured front end.
+    pairs = found[["backbone", "input"]].drop_duplicates()
+    assert pairs.to_numpy().tolist() == [["vggish", "96x40"], ["resnet18", "96x64"]]
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_yamnet_is_counted_in_the_form_of_its_run(tmp_path, monkeypatch, pretrained):
+    own = {"pretrained": pretrained, "front_end": OF_YAMNET}
+    found = counted(tmp_path / "n.csv", monkeypatch, yamnet=own).query("backbone == 'yamnet' and mask == 'none'")
+    kind = {"backbone": "yamnet", "mask": "none", "masking": "multiply", "pretrained": pretrained}
+    network = Network(**kind, classes=2, frames=96, n_mels=64, bins=3)
+    assert found["trainable_parameters"].item() == sum(weights.numel() for weights in network.parameters())

@@ -7,8 +7,9 @@ import pytest
 
 from configs import RELEASED
 from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows
-from runs import Runs
+from runs import Runs, make_run
 from validate import check_config
+from yoho.training.fit import learns_on_maps
 
 TRAINING = {
     "learning_rate": 0.001,
@@ -216,10 +217,33 @@ def test_run_on_yamnet_starts_from_the_ear_and_learns_on_maps_if_all_of_it_is_fr
     assert found == "-".join(filter(None, ["yamnet", "yamnet", name, "seed_0"]))
     run = runs.named[found]
     assert (run.from_ear, run.images, run.front_end) == (from_ear, images, "yamnet")
+    network = run.settings["network"] | run.settings["training"]
+    assert learns_on_maps(network, network["frozen"]) == (images != "features")
     random = own.get("start") == "released" or own.get("pretrained") is False
-    assert (run.settings["training"]["pretrained"], run.settings["training"]["frozen"]) == (
+    assert (network["pretrained"], network["frozen"]) == (
         (False, "none") if random else (True, own.get("frozen", "none"))
     )
+
+
+def test_run_on_a_frozen_yamnet_with_random_weights_has_no_maps(studied):
+    run = make_run(studied, YAMNET | {"pretrained": False, "frozen": "backbone"}, 0)
+    assert run.images == "features"
+    assert not learns_on_maps(run.settings["network"] | run.settings["training"], "backbone")
+
+
+def test_networks_are_counted_as_their_first_run_has_them(studied):
+    before, after = Runs(studied).counted(), enter(studied, **YAMNET)[0].counted()
+    front_ends = studied["windows"]["front_ends"]
+    assert after == before | {"yamnet": {"pretrained": True, "front_end": front_ends["yamnet"]}}
+    assert before["mobilenet"] == {"pretrained": False, "front_end": front_ends["log_mel"]}
+
+
+def test_network_on_yamnet_is_measured_on_its_own_kind_of_images_alone(studied):
+    before = Runs(studied).measured()
+    runs, name = enter(studied, **YAMNET)
+    assert len(before) == len(NAMES["networks"]) and runs.measured() == before
+    studied["windows"]["front_end"] = "yamnet"
+    assert runs.measured() == before | {"new": runs.named[name].settings}
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet", "resnet18"])

@@ -75,8 +75,11 @@ MISTAKES = [
     ("training.weight_decay", -0.1, r"training\.weight_decay: -0\.1 .*minimum"),
     ("training.frozen", 0, r"training\.frozen: 0 "),
     ("training.frozen", "neck", r"training\.frozen: 'neck' "),
-    ("training.frozen", "backbone", r"training\.pretrained: True was expected"),
-    ("studies.networks.runs.2.frozen", 3, r"studies\.networks\.runs\[2\]: 'pretrained' is a required property"),
+    (
+        "studies.networks.runs.2.frozen",
+        3,
+        r"networks\.runs\[2\]: efficientnet starts from random weights, which frozen: 3 would freeze; add",
+    ),
     (
         "studies.networks.runs.0.backbone",
         "yamnet",
@@ -127,6 +130,7 @@ MISTAKES = [
     ("datasets.builtin.recordings.splits.test", 0, r"recordings\.splits\.test: 0 "),
     ("datasets.builtin.mixes.test", 0, r"datasets\.builtin\.mixes\.test: 0 "),
     ("datasets.figures", copy.deepcopy(ESC50), "datasets: 'figures'"),
+    ("datasets.ear", copy.deepcopy(ESC50), "datasets: 'ear'"),
     ("datasets.my data", copy.deepcopy(ESC50), "datasets: 'my data'"),
     ("mixes.duration", [127, 55], r"mixes\.duration: \[127, 55\]"),
     ("windows.front_ends.log_mel.win_length", 4096, r"windows\.front_ends\.log_mel\.win_length: 4096.*n_fft"),
@@ -465,7 +469,7 @@ def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_sec
     config["training"] |= {"pretrained": True, "frozen": "backbone"}
     lines = mistakes(config)
     assert lines[0] == (
-        "studies.networks.runs[0]: mobilenet starts from random weights, which training.frozen would freeze; "
+        "studies.networks.runs[0]: mobilenet starts from random weights, which frozen: backbone would freeze; "
         "add frozen: none"
     )
     runs = [run for study in config["studies"].values() for run in study.get("runs", ())]
@@ -474,6 +478,85 @@ def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_sec
     for run in without:
         run["frozen"] = "none"
     check_config(config)
+    config["training"]["pretrained"] = False
+    assert len(mistakes(config)) == len(runs) - len(without) + len(config["studies"]["mask_study"]["cells"])
+
+
+YAMNET = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "yamnet"}
+
+
+def with_run(config, **entry):
+    """A config whose only run of Figures 4 and 5 is this one."""
+    config["studies"]["networks"]["runs"] = [YAMNET | entry]
+    return config
+
+
+@pytest.mark.parametrize(
+    "training, run, backbone",
+    [
+        ({"pretrained": True}, {"frozen": "backbone", "pretrained": False}, "yamnet"),
+        ({"pretrained": True}, {"frozen": 3, "backbone": "vggish_linear", "front_end": "log_mel"}, "vggish_linear"),
+        ({"pretrained": True}, {"frozen": 3, "backbone": "vggish", "vggish": "released"}, "vggish_linear"),
+        ({"pretrained": False}, {"frozen": "backbone"}, "yamnet"),
+    ],
+)
+def test_random_weights_cannot_be_frozen_whether_the_run_or_the_training_section_says_so(
+    config, training, run, backbone
+):
+    config["training"] |= training
+    (found,) = mistakes(with_run(config, **run))
+    assert found.startswith(f"studies.networks.runs[0]: {backbone} starts from random weights, which frozen: ")
+
+
+@pytest.mark.parametrize(
+    "training, run",
+    [
+        ({"pretrained": True}, {"frozen": 3}),
+        ({"pretrained": True}, {"frozen": "backbone", "backbone": "resnet18"}),
+        ({}, {"frozen": "backbone", "pretrained": True}),
+        ({}, {"frozen": "backbone", "pretrained": True, "start": "released"}),  # Nothing is frozen then.
+    ],
+)
+def test_pretrained_weights_may_be_frozen_whether_the_run_or_the_training_section_says_so(config, training, run):
+    config["training"] |= training
+    check_config(with_run(config, **run))
+
+
+@pytest.mark.parametrize(
+    "run, line",
+    [
+        ({"input": "released"}, "input: released has no effect, because yamnet takes its features as they are"),
+        (
+            {"augmentation": "released", "pretrained": True, "frozen": "backbone"},
+            "augmentation: released has no effect, because the maps of a frozen yamnet are computed once",
+        ),
+    ],
+)
+def test_reading_without_effect_on_yamnet_is_a_mistake(config, run, line):
+    assert mistakes(with_run(config, **run)) == [f"studies.networks.runs[0]: {line}; remove it"]
+
+
+@pytest.mark.parametrize(
+    "run", [{"reading": "released"}, {"augmentation": "released"}, {"input": "released", "backbone": "mobilenet"}]
+)
+def test_reading_with_an_effect_is_right(config, run):
+    check_config(with_run(config, **run))
+
+
+@pytest.mark.parametrize("length, hop, bins", [(1.28, 160, 5), (1.28, 240, 3)])
+def test_windows_that_do_not_fit_yamnet_are_a_mistake(config, length, hop, bins):
+    config["windows"] |= {"length": length, "bins": bins, "hop": {"train": 0.5, "score": 1.0, "averaged": 0.5}}
+    config["windows"]["front_ends"]["yamnet"]["hop_length"] = hop
+    config["windows"]["front_end"] = "yamnet"
+    check_config(config)  # Other backbones accept these windows.
+    config["windows"]["front_end"] = "log_mel"
+    config["windows"]["front_ends"]["log_mel"]["hop_length"] = 441 * hop // 160
+    (found,) = mistakes(with_run(config))
+    frames = 20480 // hop + 1
+    assert found == (
+        f"windows.length: {frames} frames and {bins} bins per window; yamnet needs at least 96 frames and a "
+        "multiple of 3 bins, so change windows.length or windows.front_ends.yamnet.hop_length"
+    )
 
 
 def test_yamnet_takes_any_front_end_of_its_kind_alone(config):

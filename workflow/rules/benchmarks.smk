@@ -21,7 +21,7 @@ rule measure_throughput:
         mem_mb=lambda wildcards, attempt: 16000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
+        networks=runs.measured(),
         device={"name": config["training"]["device"], "deterministic": config["training"]["deterministic"]},
         windows=WINDOWS,
         front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],
@@ -40,7 +40,7 @@ rule count_operators:
     conda:
         "../../envs/train.yaml"
     params:
-        networks={label: runs.named[run].settings for label, run in runs.studies["networks"]},
+        networks=runs.measured(),
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=WINDOWS,
         front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],

@@ -22,7 +22,7 @@ from datasets import (
     source_files,
     source_of,
 )
-from runs import Runs
+from runs import EAR_BACKBONES, Runs
 from validate import check_config
 from yoho.segmenting.choice import choose_network
 from yoho.networks.making import AUDIOSET
@@ -64,7 +64,7 @@ wildcard_constraints:
     use="train|score|averaged",
     mix=r"test-\d+",
     front_end="|".join(config["windows"]["front_ends"]),
-    backbone="[a-z0-9_]+",
+    backbone="|".join(EAR_BACKBONES),
     run="|".join(map(re.escape, runs.named)),
 
 

@@ -19,7 +19,7 @@ rule count_networks:
     conda:
         "../../envs/train.yaml"
     params:
-        backbones=sorted({run.settings["network"]["backbone"] for run in runs.named.values()}),
+        networks=runs.counted(),
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=WINDOWS,
         front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],

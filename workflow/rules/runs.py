@@ -10,6 +10,9 @@ AFTER_TRAINING = ("decode", "hop")
 # Backbones whose pretrained weights are those of results/ear: see `yoho.networks.backbones.Backbone.from_ear`.
 EAR_BACKBONES = ("yamnet",)
 
+# Backbones without pretrained weights.
+UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
+
 # Short names of settings in the names of runs.
 SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}
 
@@ -34,7 +37,10 @@ class Run(NamedTuple):
 
     @property
     def images(self):
-        """Name of the arrays from which the run learns: features, or the maps of a backbone that is wholly frozen."""
+        """Name of the arrays from which the run learns: features, or the maps of a backbone that is wholly frozen.
+
+        `yoho.training.fit.learns_on_maps` has the same condition.
+        """
         on_maps = self.from_ear and self.settings["training"]["frozen"] == "backbone"
         return f"maps_{self.settings['network']['backbone']}" if on_maps else "features"
 
@@ -175,6 +181,22 @@ class Runs:
     def sizes(self):
         """Rows of results/tables/networks.csv that the claims compare: {role: backbone, mask, masking}."""
         return {role: list(self.network(arm["runs"][0]).values()) for role, arm in self.arms().items()}
+
+    def counted(self):
+        """The networks that results/tables/networks.csv counts: {backbone: start and front end of its first run}."""
+        found = {}
+        for name, run in self.named.items():
+            front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
+            own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}
+            found.setdefault(run.settings["network"]["backbone"], own)
+        return dict(sorted(found.items()))
+
+    def measured(self):
+        """The networks of Figures 4 and 5 that fit the images of `windows.front_end`: {label: settings}."""
+        windows = self.config["windows"]
+        unfit = set(EAR_BACKBONES) - {windows["front_ends"][windows["front_end"]]["kind"]}
+        settings = {label: self.named[run].settings for label, run in self.studies["networks"]}
+        return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
 
     def mask_cells(self):
         """The pairs of the mask study: a label, and label and runs with a mask and without."""

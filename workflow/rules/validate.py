@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
 from datasets import NO_INPUT, event_labels, is_input, source_files, source_of, window_frames
-from runs import EAR_BACKBONES, audit_sides, make_run, released_keys, study_runs
+from runs import EAR_BACKBONES, UNTRAINED_BACKBONES, audit_sides, make_run, released_keys, study_runs
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -145,6 +145,14 @@ def check_windows(config):
             f"five times, so it must be {-(-frames[name] // 32)} (or change windows.length or "
             f"windows.front_ends.{name}.hop_length)"
         )
+    on_ear = [run.get("front_end", windows["front_end"]) for run in entries if run["backbone"] in EAR_BACKBONES]
+    for name in sorted(set(on_ear) & set(frames) - set(wrong))[:1]:
+        # The patches of `yoho.networks.backbones.YAMNet`, which Snakemake cannot import without the jobs' packages.
+        if frames[name] < 96 or windows["bins"] % 3:
+            yield (
+                f"windows.length: {frames[name]} frames and {windows['bins']} bins per window; yamnet needs at least "
+                f"96 frames and a multiple of 3 bins, so change windows.length or windows.front_ends.{name}.hop_length"
+            )
     for name in frames:
         settings = windows["front_ends"][name]
         if settings.get("win_length", 0) > settings.get("n_fft", 0):
@@ -173,9 +181,11 @@ def check_runs(config, study):
         key = f"studies.{study}.{kind}[{number}]"
         for run in study_runs(settings | {kind: [entry]}):
             found = [*check_label(f"{key}: label", run["label"], TRUE), *check_front_end(config, key, run)]
-            found += check_frozen(config, key, run)
             sides = audit_sides(config, run).values() if study == "audit" else [run]
-            same = tuple(make_run(config, side, settings["seeds"][0]).name for side in sides)
+            made = [make_run(config, side, settings["seeds"][0]) for side in sides]
+            found += [line for one in made for line in check_frozen(key, one)]
+            found += check_effect(key, run, made[-1])  # of the audit, the released side
+            same = tuple(one.name for one in made)
             label, first = run["label"], labels.get(same)
             if label in keys:
                 found.append(f"{key}: the label {label!r} is used twice, here and in {keys[label]}; change one of them")
@@ -197,9 +207,20 @@ def check_front_end(config, key, run):
         yield f"{key}: the backbone {run['backbone']} needs a front end of its own kind; add front_end: yamnet"
 
 
-def check_frozen(config, key, run):
-    """A line if `training.frozen` would freeze the first weights of a run whose backbone has no pretrained ones."""
-    frozen = run.get("frozen", config["training"]["frozen"])
-    if frozen != "none" and run["backbone"] in ("mobilenet", "vggish"):
-        why = f"{run['backbone']} starts from random weights, which training.frozen would freeze"
+def check_frozen(key, made):
+    """A line if a run would freeze weights that are not pretrained."""
+    backbone, training = made.settings["network"]["backbone"], made.settings["training"]
+    if training["frozen"] != "none" and (backbone in UNTRAINED_BACKBONES or not training["pretrained"]):
+        why = f"{backbone} starts from random weights, which frozen: {training['frozen']} would freeze"
         yield f"{key}: {why}; add frozen: none"
+
+
+def check_effect(key, run, made):
+    """A line for a released key of a run that changes nothing in it."""
+    backbone = made.settings["network"]["backbone"]
+    if run.get("input") == "released" and backbone in EAR_BACKBONES:
+        why = f"{backbone} takes its features as they are"
+        yield f"{key}: input: released has no effect, because {why}; remove it"
+    if run.get("augmentation") == "released" and made.images != "features":
+        why = f"the maps of a frozen {backbone} are computed once"
+        yield f"{key}: augmentation: released has no effect, because {why}; remove it"

@@ -5,20 +5,22 @@ from yoho.figures.tables import write_results
 from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import MASKS
 from yoho.networks.network import Network, mask_positions
+from yoho.networks.pretrained import without_download
 from yoho.networks.sizes import network_size, window_sizes
 from yoho.windows.front_ends import build_front_end
 
 
-def count_networks(table, *, backbones, classes, windows, front_end):
-    front_end, rows = build_front_end(**front_end), []
-    image = front_end.frames(windows["length"]), front_end.n_mels
-    sizes = window_sizes(image, (windows["bins"], 3 * classes))
-    papers = [name for name, record in BACKBONES.items() if not record.from_ear]
-    for backbone in dict.fromkeys([*papers, *backbones]):
+def count_networks(table, *, networks, classes, windows, front_end):
+    default = {"pretrained": False, "front_end": front_end}
+    papers, rows = {name: default for name, record in BACKBONES.items() if not record.from_ear}, []
+    for backbone, own in (papers | networks | papers).items():
+        front = build_front_end(**own["front_end"])
+        image = front.frames(windows["length"]), front.n_mels
+        sizes = window_sizes(image, (windows["bins"], 3 * classes)) | {"pretrained": own["pretrained"]}
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 kind = {"backbone": backbone, "mask": mask, "masking": masking}
-                rows.append(kind | network_size(Network(**kind, **sizes, pretrained=False), *image))
+                rows.append(kind | network_size(Network(**without_download(kind | sizes)), *image))
     write_results(table, rows, title="The networks' sizes")
 
 

@@ -15,7 +15,7 @@ from yoho.networks.device import choose_device
 from yoho.networks.sizes import window_sizes
 from yoho.provenance import device_name
 from yoho.windows.cutting import window_onsets
-from yoho.windows.front_ends import build_front_end
+from yoho.windows.front_ends import LogMel, build_front_end
 
 COLUMNS = ["stage", "network", "hop", "device", "threads", "runs", "precision", "plain_windows_per_s", "windows_per_s"]
 COLUMNS += ["ratio", "ratio_low", "ratio_high", "share_of_peak", "max_difference_db"]
@@ -38,9 +38,10 @@ def measure_throughput(files, table, *, networks, device, windows, front_end, be
                 peaks[kind] = max(reached, peaks.get(kind, 0))
                 write(rows, peaks, table)
     plan = read_table(files.plan).groupby("filename", sort=False)["offset"].max().iloc[:MIXES]
-    for hop in windows["hop"].values():
+    front_end = build_front_end(**front_end)
+    for hop in windows["hop"].values() if isinstance(front_end, LogMel) else ():  # librosa has no other kind
         onsets = {Path(files.audio, name): window_onsets(end, windows["length"], hop) for name, end in plan.items()}
-        call = build_front_end(**front_end), onsets, windows["length"], benchmarks["repeats"]
+        call = front_end, onsets, windows["length"], benchmarks["repeats"]
         # The front end runs in its own process with one thread, as when windows are made.
         (row,) = job.spread(throughput.measure_front_end, [call], 1, f"windows, hop {hop} s")
         rows.append({"hop": hop, "device": device_name(torch.device("cpu"))} | row)

@@ -55,7 +55,7 @@ def train_network(
     network = settings["network"] | {key: training[key] for key in ("pretrained", "dropout")}
     network |= window_sizes((front.frames(windows["length"]), front.n_mels), train[1].shape[1:])
     model, training = prepare(network, training, seed, device, files.ear)
-    learner = OnMaps(model) if learns_on_maps(network["backbone"], training["frozen"]) else model
+    learner = OnMaps(model) if learns_on_maps(network, training["frozen"]) else model
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
     scorer = Scorer(read_table(files.valid_windows), read_table(files.valid_events), decoder, scoring["resolution"])

@@ -105,7 +105,10 @@ class YAMNet(nn.Sequential):
         frames = images.shape[2]
         count, rest = divmod(-(-frames // 32), self.places)
         if rest or frames < self.patch:
-            raise InputError(f"backbone yamnet: windows of {frames} frames do not divide into patches of {self.patch}")
+            raise InputError(
+                f"backbone yamnet: windows of {frames} frames do not divide into patches of {self.patch}; "
+                "change windows.bins or windows.front_ends.yamnet"
+            )
         onsets = [round(number * (frames - self.patch) / max(count - 1, 1)) for number in range(count)]
         patches = torch.stack([images[:, :, onset : onset + self.patch] for onset in onsets], dim=1)
         maps = super().forward(patches.flatten(0, 1))  # (batch * patches, channels, 3, bands)

@@ -32,7 +32,10 @@ class Ear(nn.Module):
         with torch.no_grad():
             found = self.logits(torch.zeros(1, frames, n_mels)).shape[2]
         if found != bins:
-            raise InputError(f"ear: gives {found} bins for windows of {frames} frames, not {bins}")
+            raise InputError(
+                f"ear: gives {found} bins for windows of {frames} frames, not {bins}; "
+                "change windows.bins or windows.front_ends.yamnet"
+            )
 
     def group(self, groups):
         """Set the groups."""

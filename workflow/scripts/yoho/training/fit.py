@@ -52,12 +52,13 @@ def prepare(network, training, seed, device, start=None):
     return built, training | {"precision": choose_precision(built, device, training["precision"])}
 
 
-def learns_on_maps(backbone, frozen):
+def learns_on_maps(network, frozen):
     """Whether a run learns from the feature maps of its backbone, which are then computed once for all epochs.
 
     Its windows have no stripes of SpecAugment, and its features no statistics of the training data.
+    network: arguments of `Network`. `Run.images` in rules/runs.py has the same condition.
     """
-    return frozen == "backbone" and find_backbone(backbone).from_ear
+    return frozen == "backbone" and network["pretrained"] and find_backbone(network["backbone"]).from_ear
 
 
 def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device):
