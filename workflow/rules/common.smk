@@ -16,6 +16,7 @@ from datasets import (
     ear_names,
     event_labels,
     is_input,
+    nameless,
     portable,
     read_as,
     scored_windows,
@@ -25,7 +26,6 @@ from datasets import (
 from runs import Runs
 from validate import check_config
 from yoho.segmenting.choice import choose_network
-from yoho.networks.making import AUDIOSET
 
 check_config(config)
 
@@ -46,6 +46,10 @@ POOLED = config["scoring"]["pooled"]
 
 # The files of the ear: a published network that hears before any training.
 EAR = multiext("results/ear/", "model.json", "weights.safetensors")
+# The ear's weights, as a start of trainings, and what they are made of. These jobs run again if that changes, but not
+# if the same weights are only written again.
+EAR_WEIGHTS = ancient("results/ear/weights.safetensors")
+EAR_MADE_OF = [config["ear"]["weights"]["sha256"], code_digest("yoho.networks.yamnet")]
 
 # The settings of scores without the datasets over which they are pooled.
 SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
@@ -146,8 +150,13 @@ def windows_of(use, file):
 
 
 def ear_classes(dataset):
-    """The table of the ear's classes with which it is scored on a dataset."""
-    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
+    """The table of the ear's classes with which it is scored on a dataset; [] if the ear's own thresholds count.
+
+    Raises WorkflowError if a class of the dataset is no sound of AudioSet.
+    """
+    for line in nameless(config, dataset):
+        raise WorkflowError(line)
+    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else []
 
 
 def pooled_networks():
