@@ -195,27 +195,6 @@ def test_an_ear_that_cannot_be_fetched_is_one_line_that_names_two_ways_out(tmp_p
     assert "ear.path" in line and "config/three-networks.yaml" in line
 
 
-def test_jobs_on_the_weights_of_the_ear_run_again_if_others_are_published_alone(tmp_path):
-    """Not because the ear is made again of the same weights, or because the repository lies elsewhere."""
-    features, maps = (f"results/tiny/windows/train/train/yamnet/{name}.npy" for name in ("features", "maps_yamnet"))
-    (tmp_path / features).parent.mkdir(parents=True)
-    (tmp_path / "results/ear").mkdir()
-    for path in (features, "results/ear/model.json", "results/ear/weights.safetensors", maps):
-        (tmp_path / path).touch()
-    asked = ["--allowed-rules", "make_ear", "make_maps", "--dry-run", maps]
-    code, text = run(tmp_path, "--touch", maps, "--forcerun", "make_ear", "make_maps", "--allowed-rules", "make_ear", "make_maps")
-    assert code == 0, text
-    assert "Nothing to be done" in run(tmp_path, *asked)[1]
-    os.utime(tmp_path / "results/ear/weights.safetensors", (time.time() + 60,) * 2)
-    assert "Nothing to be done" in run(tmp_path, *asked)[1]
-    (tmp_path / "ear.yaml").write_text("ear: {decoding: {overview: 0.65}}\n")
-    text = run(tmp_path, *asked, config=[TINY, tmp_path / "ear.yaml"])[1]
-    assert re.search(r"^make_ear +1$", text, re.MULTILINE) and not re.search(r"^make_maps +1$", text, re.MULTILINE), text
-    (tmp_path / "ear.yaml").write_text(f"ear: {{weights: {{sha256: {'f' * 64}}}}}\n")
-    text = run(tmp_path, *asked, config=[TINY, tmp_path / "ear.yaml"])[1]
-    assert re.search(r"^make_maps +1$", text, re.MULTILINE), text
-
-
 def test_an_unknown_run_is_no_traceback(tmp_path):
     code, text = run(tmp_path, "results/tiny/runs/nonsense-seed_0/history.csv", "--dry-run")
     assert code != 0

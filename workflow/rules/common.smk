@@ -46,10 +46,6 @@ POOLED = config["scoring"]["pooled"]
 
 # The files of the ear: a published network that hears before any training.
 EAR = multiext("results/ear/", "model.json", "weights.safetensors")
-# The ear's weights, as a start of trainings, and what they are made of. These jobs run again if that changes, but not
-# if the same weights are only written again.
-EAR_WEIGHTS = ancient("results/ear/weights.safetensors")
-EAR_MADE_OF = [config["ear"]["weights"]["sha256"], code_digest("yoho.networks.yamnet")]
 
 # The settings of scores without the datasets over which they are pooled.
 SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}

@@ -7,7 +7,7 @@ rule make_maps:
     """Compute the feature maps of a frozen backbone, once for all epochs of all runs."""
     input:
         features="results/{dataset}/windows/{split}/{use}/{front_end}/features.npy",
-        ear=EAR_WEIGHTS,
+        ear="results/ear/weights.safetensors",
     output:
         "results/{dataset}/windows/{split}/{use}/{front_end}/maps_{backbone}.npy",
     log:
@@ -22,7 +22,7 @@ rule make_maps:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         backbone=lambda wildcards: wildcards.backbone,
-        code=[code_digest("make_maps"), *EAR_MADE_OF],
+        code=code_digest("make_maps"),
     script:
         "../scripts/make_maps.py"
 
@@ -51,7 +51,7 @@ rule train_network:
         test_plan="results/{dataset}/mixes/test/plan.tsv",
         recordings="results/{dataset}/recordings.tsv",
         # The pretrained weights of YAMNet, for the runs that start from them.
-        ear=lambda wildcards: EAR_WEIGHTS if runs.named[wildcards.run].from_ear else [],
+        ear=lambda wildcards: "results/ear/weights.safetensors" if runs.named[wildcards.run].from_ear else [],
     output:
         history="results/{dataset}/runs/{run}/history.csv",
         classwise="results/{dataset}/runs/{run}/classwise.csv",
@@ -84,10 +84,7 @@ rule train_network:
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
         data=card_data,
-        code=lambda wildcards: [
-            code_digest("train_network"),
-            *(EAR_MADE_OF if runs.named[wildcards.run].from_ear else []),
-        ],
+        code=code_digest("train_network"),
         training_code=code_digest(*WEIGHTS),
     script:
         "../scripts/train_network.py"
