@@ -123,6 +123,15 @@ def test_weights_may_have_another_name_and_the_ontology_is_then_fetched(server, 
     assert [asked.path for asked in server.asked] == ["/json/ontology.json"]
 
 
+def test_an_ontology_that_is_missing_beside_the_weights_is_named_when_it_cannot_be_fetched(server, tmp_path):
+    weights = put_published(tmp_path / "own")
+    weights.with_name("ontology.json").unlink()
+    with pytest.raises(InputError) as caught:
+        make(tmp_path / "ear", served(server, ontology=[servers.hang_up] * 3), weights, **MANNERS)
+    line = str(caught.value)
+    assert line.startswith("the ear needs ontology.json: ") and "put ontology.json beside it" in line
+
+
 @pytest.mark.parametrize("how", ["missing", "empty folder", "another file", "another ontology"])
 def test_a_file_of_this_machine_that_is_none_is_named(tmp_path, how):
     path = wrong = tmp_path / "own" / "yamnet.tflite"
@@ -199,6 +208,24 @@ def test_an_ear_with_other_settings_or_another_calibration_is_made_again(tmp_pat
     assert not is_made(tmp_path / "ear", config)
     making.AUDIOSET.write_text(making.AUDIOSET.read_text() + "\n")
     assert not is_made(tmp_path / "ear")
+
+
+def test_an_ear_that_other_code_made_is_made_again(tmp_path, monkeypatch):
+    make(tmp_path / "ear", config_of(), put_published(tmp_path))
+    other = tmp_path / "making.py"
+    other.write_bytes(making.CODE[0].read_bytes() + b"\n")
+    monkeypatch.setattr(making, "CODE", [other, *making.CODE[1:]])
+    assert not is_made(tmp_path / "ear")
+
+
+def test_weights_that_stay_the_same_are_not_written_again(tmp_path):
+    config, folder = config_of(), tmp_path / "ear"
+    make(folder, config, put_published(tmp_path))
+    before = [(folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "model.json")]
+    config["ear"]["decoding"]["threshold"] = 0.6
+    make(folder, config)
+    after = [(folder / name).stat().st_mtime_ns for name in ("weights.safetensors", "model.json")]
+    assert after[0] == before[0] and after[1] > before[1] and is_made(folder, config)
 
 
 # ---- the published files themselves ----------------------------------------------------------------------------------

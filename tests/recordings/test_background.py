@@ -213,16 +213,16 @@ def test_table_holds_what_each_network_finds_in_each_kind(tmp_path):
         (f"background/own/{name}", str(tmp_path / "own" / name), "", name, "test", 2.0, 0.0, 2.0, "") for name in names
     ]
     rows += [
-        ("x", "nowhere.wav", "car", "x", "test", 1.0, 0.0, 1.0, ""),
+        ("x", str(tmp_path / "own" / "a.wav"), "car", "x", "test", 1.0, 0.0, 1.0, ""),
         ("background/own/c", "no", "", "c", "train", 1.0, 0.0, 1.0, ""),
     ]
     write_table(pd.DataFrame(rows, columns=RECORDING_COLUMNS), tmp_path / "recordings.tsv")
-    files = SimpleNamespace(runs=[run / "model.json"], recordings=tmp_path / "recordings.tsv")
+    files = SimpleNamespace(runs=[run / "model.json"], recordings=[tmp_path / "recordings.tsv"], ear=[], classes=[])
     settings = {"sample_rate": RATE, "recordings": 2, "duration": 5, "level": [-60, -25], "seed": 3}
-    tabulate_false_alarms(files, tmp_path / "table.csv", 1, labels=["untrained"], **settings)
+    tabulate_false_alarms(files, tmp_path / "table.csv", 1, labels=["untrained"], names=None, **settings)
     table = pd.read_csv(tmp_path / "table.csv", keep_default_na=False).set_index("kind")
-    assert table.index.tolist() == [*KINDS, "own"] and (table["network"] == "untrained").all()
-    np.testing.assert_allclose(table["hours"] * 3600, [10] * len(KINDS) + [4], rtol=1e-4)
+    assert table.index.tolist() == [*KINDS, "other classes", "own"] and (table["network"] == "untrained").all()
+    np.testing.assert_allclose(table["hours"] * 3600, [10] * len(KINDS) + [2, 4], rtol=1e-4)
     segmenter = Segmenter.load(run, device="cpu", threads=1)
     position = list(KINDS).index("pink")
     heard = [

@@ -8,18 +8,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import segment_audio
 import soundfile
 import yaml
+from calibrate_ear import calibrate_ear
 from hearing import ONTOLOGY, WEIGHTS, YAMNET, config_of, pretend, put_published
 from recorded import ESC10
 
 from servers import MANNERS
 from untrained import noise
+from yoho.events import write_table
+from yoho.recordings.splits import RECORDING_COLUMNS
 from yoho.segmenting import command as module
 from yoho.segmenting.command import main
-from yoho.segmenting.segmenter import Segmenter, cached_segmenter
+from yoho.segmenting.segmenter import Segmenter, cached_segmenter, ear_segmenter
 
 RATE = 16000
 
@@ -49,7 +53,7 @@ def config(here, monkeypatch):
 @pytest.fixture
 def street(here, monkeypatch, config):
     """The ear hears a car, a vehicle, rain and silence in any sound."""
-    pretend(monkeypatch, here, Vehicle=0.9, Car=0.6, Rain=0.8, Silence=0.9)
+    pretend(monkeypatch, here, Vehicle=0.9, Car=0.75, Rain=0.8, Silence=0.9)
 
 
 def labels(text):
@@ -92,8 +96,29 @@ def test_the_ear_can_be_made_of_a_file(street, config, here, capsys):
     out, err = capsys.readouterr()
     assert set(labels(out)) == {"Car", "Rain"}
     assert err == f"network: {here}/results/ear (the ear, as --ear says)\n"
+    made = [file.stat().st_mtime_ns for file in (here / "results" / "ear").glob("*.*")]
+    assert main(["street.wav", "--ear", str(here / "published" / "yamnet.tflite")]) == 0
+    assert [file.stat().st_mtime_ns for file in (here / "results" / "ear").glob("*.*")] == made
+    capsys.readouterr()
     assert main(["--ear", "street.wav", "street.wav"]) == 2  # even though the ear is there already
-    assert capsys.readouterr().err.startswith("error: street.wav: is not yamnet.tflite")
+    error = capsys.readouterr().err
+    assert error.startswith("error: street.wav: is not yamnet.tflite") and "write: street.wav --ear" in error
+
+
+def test_audio_that_is_taken_for_the_file_of_weights_is_explained(street, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--ear", "street.wav"])
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2 and "write: street.wav --ear" in error.splitlines()[-1]
+    with pytest.raises(SystemExit):
+        main([])
+    assert "required: AUDIO" in capsys.readouterr().err
+
+
+def test_no_ear_is_made_for_audio_that_is_not_there(street, here, capsys):
+    assert main(["sreet.wav"]) == 2
+    assert capsys.readouterr().err == "error: sreet.wav: No such file or directory\n"
+    assert not (here / "results").exists()
 
 
 def test_half_an_ear_is_made_again(street, here):
@@ -129,6 +154,33 @@ def test_a_class_stands_for_all_kinds_of_it(here, monkeypatch, config, capsys):
     assert found == pytest.approx({"Vehicle": 0.7, "Alarm": 0.6}, abs=0.01)  # of the most present kind
 
 
+def test_a_class_of_a_dataset_may_have_the_name_of_one_that_the_ear_leaves_out(street, here):
+    assert main(["street.wav"]) == 0
+    segmenter = ear_segmenter("results/ear", None, {"Silence": ["Rain"]}, threads=1)
+    assert set(segmenter.file("street.wav").events["event_label"]) == {"Silence"}
+
+
+@pytest.mark.parametrize("decoding", ["bins", "averaged"])
+def test_raw_logits_do_not_depend_on_the_decoding_or_the_scale(street, here, config, decoding):
+    given = config_of(path=here / "published")
+    given["segmenting"]["decoding"] = decoding
+    config(given)
+    assert main(["street.wav"]) == 0
+    samples, rate = soundfile.read("street.wav")
+    soundfile.write("loud.wav", 3 * samples / np.abs(samples).max(), rate, subtype="FLOAT")
+    rows = [("a", "loud.wav", "car", "a", "train", 6.0, 0.0, 6.0, "")]
+    write_table(pd.DataFrame(rows, columns=RECORDING_COLUMNS), "recordings.tsv")
+    files = SimpleNamespace(ear=["results/ear/model.json"], recordings="recordings.tsv")
+    background = {"recordings": 1, "duration": 5, "level": [-60, -25], "seed": 0, "sounds": {"silence": ["Silence"]}}
+    settings = {"quantile": 0.5, "lowest": 0.0001}
+    given = {"names": {"car": ["Car"]}, "splits": ["train"], "background": background, "sample_rate": RATE}
+    calibrate_ear(files, "table.csv", 1, **given, settings=settings)
+    found = pd.read_csv("table.csv").set_index("event_label")["threshold"]
+    # The pretended ear has the raw logit 0 of every class, in any sound.
+    assert found["Vehicle"] == found["Car"] == pytest.approx(np.log(0.0001 / 0.9999), abs=1e-4)
+    assert found["Rain"] == found["Silence"] == pytest.approx(0, abs=1e-4)
+
+
 def test_an_unknown_class_gets_similar_names(street, capsys):
     assert main(["street.wav", "--class", "car horn"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
@@ -138,7 +190,7 @@ def test_an_unknown_class_gets_similar_names(street, capsys):
 def test_the_ear_has_no_tuned_thresholds(street, capsys):
     assert main(["street.wav", "--threshold", "tuned"]) == 2
     assert "no tuned thresholds" in capsys.readouterr().err
-    assert main(["street.wav", "--threshold", "0.7"]) == 0
+    assert main(["street.wav", "--threshold", "0.78"]) == 0
     assert set(labels(capsys.readouterr().out)) == {"Vehicle", "Rain"}  # the car is no longer there
 
 

@@ -156,6 +156,45 @@ def test_a_run_on_a_frozen_yamnet_learns_on_maps_of_the_ear(tmp_path):
     assert "results/tiny/windows/valid/score/yamnet/maps_yamnet.npy" in text
 
 
+@pytest.fixture
+def kettles(tmp_path):
+    """A config of two classes of one's own, of which one is no sound of AudioSet, and a network that starts from it."""
+    for label in ("dog", "my kettle"):
+        (tmp_path / "recordings" / label).mkdir(parents=True)
+        for number in range(3):
+            soundfile.write(tmp_path / f"recordings/{label}/{number}.wav", np.zeros(8000), 8000)
+    return [ROOT / "config/folder.yaml"]
+
+
+def test_a_table_of_false_alarms_leaves_out_the_untrained_ear_if_it_does_not_know_a_class(tmp_path, kettles):
+    code, text = run(tmp_path, "results/tables/false_alarms.csv", "--dry-run", config=kettles)
+    assert code == 0, text
+    job = text[text.index("rule tabulate_false_alarms:") :]
+    assert "results/ear" not in job[: job.index("output:")]
+
+
+def test_a_class_that_the_untrained_ear_does_not_know_is_one_line(tmp_path, kettles):
+    code, text = run(tmp_path, "results/own/ear/test_scores.json", "--dry-run", config=kettles)
+    line = "ear.names: my kettle: no sound of AudioSet; add its sounds to ear.names; similar names are "
+    assert code != 0 and line in text
+    names = tmp_path / "names.yaml"
+    names.write_text("ear: {names: {my kettle: [steam whistle]}}\n")
+    code, text = run(tmp_path, "results/own/ear/test_scores.json", "--dry-run", config=[*kettles, names])
+    assert code == 0, text
+
+
+def test_an_ear_that_cannot_be_fetched_is_one_line_that_names_two_ways_out(tmp_path):
+    """The second is a config that needs no ear."""
+    addresses = [f"http://127.0.0.1:1/{name}" for name in ("yamnet.tflite", "ontology.json")]
+    config = {"ear": {key: {"address": address} for key, address in zip(("weights", "ontology"), addresses)}}
+    config["recordings"] = {"downloads": {"attempts": 1}}
+    (tmp_path / "away.yaml").write_text(yaml.safe_dump(config))
+    code, text = run(tmp_path, "results/ear/model.json", config=[TINY, tmp_path / "away.yaml"])
+    assert code != 0
+    (line,) = {line for line in text.splitlines() if line.startswith("error: ")}
+    assert "ear.path" in line and "config/three-networks.yaml" in line
+
+
 def test_an_unknown_run_is_no_traceback(tmp_path):
     code, text = run(tmp_path, "results/tiny/runs/nonsense-seed_0/history.csv", "--dry-run")
     assert code != 0

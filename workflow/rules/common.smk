@@ -16,6 +16,7 @@ from datasets import (
     ear_names,
     event_labels,
     is_input,
+    nameless,
     portable,
     read_as,
     scored_windows,
@@ -25,7 +26,6 @@ from datasets import (
 from runs import EAR_BACKBONES, Runs
 from validate import check_config
 from yoho.segmenting.choice import choose_network
-from yoho.networks.making import AUDIOSET
 
 check_config(config)
 
@@ -146,8 +146,13 @@ def windows_of(use, file):
 
 
 def ear_classes(dataset):
-    """The table of the ear's classes with which it is scored on a dataset."""
-    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else str(AUDIOSET)
+    """The table of the ear's classes with which it is scored on a dataset; [] if the ear's own thresholds count.
+
+    Raises WorkflowError if a class of the dataset is no sound of AudioSet.
+    """
+    for line in nameless(config, dataset):
+        raise WorkflowError(line)
+    return f"results/{dataset}/ear/audioset_train.csv" if config["ear"]["calibration"]["own"] else []
 
 
 def pooled_networks():

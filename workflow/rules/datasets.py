@@ -1,11 +1,16 @@
 """The slices of the config that the jobs of a dataset get."""
 
+import csv
 import re
 from pathlib import Path
 
 from snakemake.io import contains_wildcard
 
+from yoho.networks.making import AUDIOSET
 from yoho.recordings.sources import SOURCES
+from yoho.segmenting.classes import similar
+
+SOUNDS = [row["event_label"] for row in csv.DictReader(AUDIOSET.read_text(encoding="utf-8").splitlines())]
 
 # Differences between the readings that change the training data. The other differences concern a run alone.
 DATA_KEYS = ("pool", "slices", "draw", "targets")
@@ -127,6 +132,20 @@ def ear_names(config, name):
     """{event_label: names of sounds of AudioSet} for the classes of a dataset: of `ear.names`, or else its own name."""
     labels = event_labels(config["datasets"][name])
     return {label: config["ear"]["names"].get(label, [label.replace("_", " ")]) for label in labels}
+
+
+def nameless(config, name):
+    """Yield a line for each class of a dataset that is no sound of AudioSet, neither by `ear.names` nor by its name."""
+    for label, sounds in ear_names(config, name).items():
+        if unknown := unknown_sounds(sounds):
+            names = "; ".join(similar(unknown[0], SOUNDS))
+            yield f"ear.names: {label}: no sound of AudioSet; add its sounds to ear.names; similar names are {names}"
+
+
+def unknown_sounds(names):
+    """Those names that are no sounds of AudioSet."""
+    known = {sound.casefold() for sound in SOUNDS}
+    return [name for name in names if name.casefold() not in known]
 
 
 # ---- segmenting ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
 # network.onnx on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
 # holds the published files, and Snakemake never deletes it.
-from yoho.networks.making import ear_settings
+from yoho.networks.making import AUDIOSET, digest, ear_settings
 
 
 rule count_networks:
@@ -49,8 +49,6 @@ rule export_network:
 
 rule make_ear:
     """Make the ear, a network for the 521 sounds of AudioSet, from YAMNet's published weights, which it fetches once."""
-    input:
-        str(AUDIOSET),
     output:
         weights="results/ear/weights.safetensors",
         description="results/ear/model.json",
@@ -62,6 +60,7 @@ rule make_ear:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
     params:
         settings=ear_settings(config),
+        classes=digest(AUDIOSET),
         # These settings do not change the ear. Snakemake reruns no job for a param that depends on `threads`.
         path=lambda wildcards, threads: config["ear"]["path"],
         downloads=lambda wildcards, threads: config["recordings"]["downloads"],
@@ -77,7 +76,6 @@ rule calibrate_ear:
     """
     input:
         ear=EAR,
-        classes=str(AUDIOSET),
         recordings="results/{base}/recordings.tsv",
         audio="results/{base}/recordings",
     output:

@@ -5,7 +5,7 @@ from datasets import trained_networks
 
 # The datasets whose networks are tested for false alarms, and whether the untrained ear is tested beside them.
 HEARD = POOLED or [DATASET]
-EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values())
+EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values()) and not list(nameless(config, DATASET))
 
 
 rule segment:
@@ -39,7 +39,7 @@ rule tabulate_false_alarms:
         runs=expand("results/{dataset}/runs/{run}/model.json", dataset=HEARD, run=SHOWN.values()),
         weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=HEARD, run=SHOWN.values()),
         recordings=expand("results/{dataset}/recordings.tsv", dataset=HEARD),
-        # Besides networks that start from it, the untrained ear is tested too.
+        # Besides networks that start from it, the untrained ear is tested too, if it knows the classes.
         ear=EAR if EAR_TESTED else [],
         classes=[ear_classes(base) for base in HEARD] if EAR_TESTED else [],
     output:

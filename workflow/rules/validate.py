@@ -6,8 +6,18 @@ import yaml
 from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
-from datasets import NO_INPUT, event_labels, is_input, source_files, source_of, window_frames
+from datasets import (
+    NO_INPUT,
+    SOUNDS,
+    event_labels,
+    is_input,
+    source_files,
+    source_of,
+    unknown_sounds,
+    window_frames,
+)
 from runs import EAR_BACKBONES, UNTRAINED_BACKBONES, audit_sides, make_run, released_keys, study_runs
+from yoho.segmenting.classes import similar
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -29,7 +39,8 @@ def check_config(config):
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
-        for check in (check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies):
+        checks = check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies, check_ear
+        for check in checks:
             mistakes += check(config)
     if mistakes:
         raise WorkflowError("The config cannot be used (config/README.md explains each key):\n" + "\n".join(mistakes))
@@ -125,6 +136,16 @@ def check_scoring(config):
             yield f"scoring.pooled: {name!r} is not in `datasets`"
         elif event_labels(known[name]) != event_labels(known[config["dataset"]]):
             yield f"scoring.pooled: {name} has other classes than {config['dataset']}"
+
+
+def check_ear(config):
+    """Mistakes in `ear`: names that are no sounds of AudioSet."""
+    ear, background = config["ear"], "calibration.background.sounds"
+    for key, sounds in {"names": ear["names"], background: ear["calibration"]["background"]["sounds"]}.items():
+        for label, names in sounds.items():
+            for name in unknown_sounds(names):
+                known = "; ".join(similar(name, SOUNDS))
+                yield f"ear.{key}.{label}: {name!r} is no sound of AudioSet; similar names are {known}"
 
 
 def check_windows(config):

@@ -12,14 +12,16 @@ from yoho import job
 from yoho.audio import resampled
 from yoho.events import read_table
 from yoho.networks.calibration import relatives, thresholds
+from yoho.networks.making import AUDIOSET
 from yoho.recordings.background import CALIBRATED, KINDS, make_background
 from yoho.segmenting.classes import members
 from yoho.segmenting.segmenter import AT_ONCE, ear_segmenter
 
 
 def calibrate_ear(files, target, threads, *, names, splits, background, sample_rate, settings):
-    classes = pd.read_csv(files.classes)
-    segmenter = ear_segmenter(Path(files.ear[0]).parent, np.zeros(len(classes)), threads=threads)
+    classes = pd.read_csv(AUDIOSET)
+    # In averaged decoding, no window hides a class where a kind of it sounds.
+    segmenter = ear_segmenter(Path(files.ear[0]).parent, np.zeros(len(classes)), decoding="averaged", threads=threads)
     description = segmenter.description
     recordings = read_table(files.recordings)
     recordings = recordings[recordings["split"].isin(splits) & recordings["event_label"].isin(names)]
@@ -30,11 +32,13 @@ def calibrate_ear(files, target, threads, *, names, splits, background, sample_r
     sounds = background.pop("sounds")
     quiet = {kind: backgrounds(segmenter, kind, sample_rate, **background) for kind in sounds}
     quiet = {kind: np.concatenate([raw_logits(segmenter, *each) for each in given]) for kind, given in quiet.items()}
-    related = {label: members(description, own) for label, own in (names | sounds).items()}
     numbers = {label: number for number, label in enumerate(description["event_labels"])}
     below = {numbers[name]: [numbers[kind] for kind in kinds] for name, kinds in description["descendants"].items()}
-    related = {label: relatives(own, below) for label, own in related.items()}
-    found = thresholds([logits, quiet], related, **settings)
+
+    def related(sounds):
+        return {label: relatives(members(description, own), below) for label, own in sounds.items()}
+
+    found = thresholds([(logits, related(names)), (quiet, related(sounds))], **settings)
     classes.assign(threshold=found.round(4)).to_csv(target, index=False, lineterminator="\n")
 
 

@@ -17,8 +17,8 @@ def tabulate_false_alarms(files, table, threads, *, labels, names, **background)
     """labels: of the networks of each dataset, in the order of the files; names: see `ear_segmenter`."""
     tables = [read_table(path) for path in files.recordings]
     heard = []
-    for classes, recordings in zip(files.classes, tables):
-        thresholds = pd.read_csv(classes)["threshold"]
+    for number, recordings in enumerate(tables if files.ear else ()):
+        thresholds = pd.read_csv(files.classes[number])["threshold"] if files.classes else None
         segmenter = ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
         heard.append(("untrained ear", segmenter, recordings))
     for number, path in enumerate(files.runs):

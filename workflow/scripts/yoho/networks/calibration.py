@@ -8,18 +8,18 @@ present is therefore a high quantile of its logits there.
 import numpy as np
 
 
-def thresholds(sources, related, *, quantile, lowest):
+def thresholds(sources, *, quantile, lowest):
     """The raw logits from which on the classes are present, (classes,).
 
-    sources: for each source of recordings {label: logits (bins, classes)}; related: {label: numbers of the classes that
-    may sound in recordings with that label}, for which these recordings count for nothing. A class's threshold is the
+    sources: for each source of recordings, {label: logits (bins, classes)} and {label: numbers of the classes that may
+    sound in recordings with that label}, for which these recordings count for nothing. A class's threshold is the
     `quantile` of its logits where it does not sound, in the source where this is highest. It is at least the logit of
     the presence `lowest`, because still lower outputs of YAMNet mean nothing.
     """
-    classes = next(iter(sources[0].values())).shape[1]
+    classes = next(iter(sources[0][0].values())).shape[1]
     found = np.full(classes, np.log(lowest / (1 - lowest)))
     for number in range(classes):
-        for logits in sources:
+        for logits, related in sources:
             silent = (rows[:, number] for label, rows in logits.items() if number not in related[label])
             if len(joined := np.concatenate([[], *silent])):
                 found[number] = max(found[number], np.quantile(joined, quantile))

@@ -16,6 +16,8 @@ from yoho import InputError, job
 
 AUDIOSET = Path(__file__).parents[3] / "resources" / "audioset.csv"  # index, id, event_label and threshold
 
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "backbones", "ear")]  # shapes the ear
+
 ABOUT = (
     "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
     "This workflow has trained nothing of it. It takes audio and reports when each of its classes sounds."
@@ -55,8 +57,9 @@ def ear_settings(config):
 
 
 def made_of(settings):
-    """Digest of all that an ear is made of: the table of classes, and the settings of `ear_settings`."""
-    return hashlib.sha256(AUDIOSET.read_bytes() + json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    """Digest of all that an ear is made of: the code, the table of classes, and the settings of `ear_settings`."""
+    content = b"".join(path.read_bytes() for path in (*CODE, AUDIOSET))
+    return hashlib.sha256(content + json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 def is_made(folder, settings):
@@ -123,14 +126,18 @@ def make_ear(folder, path, downloads, say, settings):
 
 def published_files(folder, path, downloads, say, published):
     """The paths of the published files in a folder, to which they are fetched or copied; arguments as of `make_ear`."""
-    from yoho.downloads.download import File, download_files
+    from yoho.downloads.download import download_files
     from yoho.downloads.web import Web
 
-    files = [File(file["address"], Path(file["address"]).name, sha256=file["sha256"]) for file in published]
+    files = files_of(published)
     folder.mkdir(parents=True, exist_ok=True)
-    if path is not None:
-        copy_files(files, Path(path), folder)
-    missing = [file for file in files if digest(folder / file.name) != file.sha256.lower()]
+    for file, copy in own_copies(path, published) if path is not None else ():
+        shutil.copyfile(copy, folder / file.name)
+
+    def lacking():
+        return [file for file in files if digest(folder / file.name) != file.sha256.lower()]
+
+    missing = lacking()
     if missing:
         say(f"fetching {' and '.join(file.address for file in missing)}, once")
         try:
@@ -139,16 +146,27 @@ def published_files(folder, path, downloads, say, published):
             if faults := [file.fault for file in fetched if file.error]:
                 raise InputError(faults[0])
         except InputError as error:
-            todo = "or copy the file to this machine and name the copy: --ear FILE, or ear.path in the config"
-            raise InputError(f"the ear needs {files[0].name}: {error}; {todo}") from error
+            names = [file.name for file in lacking()]
+            todo = "copy the file to this machine and name the copy: --ear FILE, or ear.path in the config"
+            if files[0].name not in names:
+                todo = f"put {names[0]} beside it: beside the copy of {files[0].name} that --ear or ear.path names"
+            raise InputError(f"the ear needs {' and '.join(names)}: {error}; or {todo}") from error
     return [folder / file.name for file in files]
 
 
-def copy_files(files, path, folder):
-    """Copy the published files to a folder: the weights from a path, and the others if they lie beside them.
+def files_of(published):
+    """The published files, as `File`."""
+    from yoho.downloads.download import File
+
+    return [File(file["address"], Path(file["address"]).name, sha256=file["sha256"]) for file in published]
+
+
+def own_copies(path, published):
+    """The copies of published files on this machine, pairs (`File`, path): the weights, and what lies beside them.
 
     path: the file of weights, or its folder. Raises InputError if it is missing, or if a file has another sha256.
     """
+    files, path, copies = files_of(published), Path(path), []
     weights = path / files[0].name if path.is_dir() else path
     if not weights.is_file():
         raise InputError(f"{weights}: there is no such file; it should be a copy of {files[0].address}")
@@ -157,7 +175,8 @@ def copy_files(files, path, folder):
             continue
         if digest(place) != file.sha256.lower():
             raise InputError(f"{place}: is not {file.name} (it has another sha256); fetch it from {file.address}")
-        shutil.copyfile(place, folder / file.name)
+        copies.append((file, place))
+    return copies
 
 
 def digest(path):

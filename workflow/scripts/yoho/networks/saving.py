@@ -23,7 +23,9 @@ def save_network(weights, description, folder):
     weights: its `state_dict`; description: content of `model.json`, with the arguments of `Network` as "network".
     """
     weights = save({name: tensor.contiguous() for name, tensor in weights.items()})
-    write_whole(Path(folder, "weights.safetensors"), weights)
+    path = Path(folder, "weights.safetensors")
+    if not path.is_file() or path.read_bytes() != weights:  # Files that are made of the same weights stay newer.
+        write_whole(path, weights)
     write_description(description, Path(folder, "model.json"))
 
 

@@ -2,9 +2,9 @@
 
 from difflib import get_close_matches
 
-import numpy as np
-
 from yoho import InputError
+
+# Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
 
 LISTED = 20  # A message lists all classes of a network that has no more.
 SIMILAR = 5  # classes that a message names otherwise
@@ -42,7 +42,7 @@ def regrouped(ear, description, classes):
     groups = [members(description, names) for names in classes.values()]
     ear.group(groups)
     network = description["network"] | {"groups": groups}
-    changed = {"event_labels": list(classes), "descendants": {}, "network": network}
+    changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "network": network}
     return description | changed | {"decoding": description["decoding"] | description["asked"]}
 
 
@@ -60,6 +60,8 @@ class Specific:
     """
 
     def __init__(self, event_labels, descendants):
+        import numpy as np
+
         place = {label: number for number, label in enumerate(event_labels)}
         self.general = [place[label] for label in descendants]
         self.kinds = np.zeros((len(place), len(descendants)), np.float32)  # 1 where the first is a kind of the second
@@ -69,7 +71,7 @@ class Specific:
     def __call__(self, sounds):
         """Whether each class sounds and no descendant of it does; sounds: (..., classes), bool."""
         left = sounds.copy()
-        left[..., self.general] &= sounds.astype(np.float32) @ self.kinds == 0
+        left[..., self.general] &= sounds.astype("float32") @ self.kinds == 0
         return left
 
 

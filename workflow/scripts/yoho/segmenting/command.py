@@ -13,7 +13,7 @@ import yaml
 
 from yoho import InputError, job
 from yoho.audio import AudioWarning, checked_blocks, resampled
-from yoho.networks.making import ear_settings, is_made, make_ear
+from yoho.networks.making import ear_settings, is_made, make_ear, own_copies
 from yoho.segmenting.choice import EAR, choose_network
 from yoho.segmenting.classes import longest
 from yoho.segmenting.finding import find_audio
@@ -171,18 +171,34 @@ def find_network(weights, ear):
     if folder == RESULTS / EAR:
         config = yaml.safe_load(CONFIG.read_text())
         settings, downloads = ear_settings(config), config["recordings"]["downloads"]
-        if ear or not is_made(folder, settings):
+        if ear:
+            check_copies(ear, settings["published"])
+        if not is_made(folder, settings):
             with redirect_stdout(None):  # Standard output is for events.
                 make_ear(folder, ear or config["ear"]["path"], downloads, print_line, settings)
     print_line(f"network: {folder} ({reason})")
     return folder
 
 
+def check_copies(ear, published):
+    """Raise InputError if the FILE of --ear is not the published one, even if the ear is made already."""
+    try:
+        own_copies(ear, published)
+    except InputError as error:
+        hint = f"; {audio_as_ear(ear)}" if Path(ear).is_file() else ""
+        raise InputError(f"{error}{hint}") from error
+
+
+def audio_as_ear(ear):
+    """What to do if audio follows --ear, which takes it for its FILE."""
+    return f"--ear takes the file of the ear's weights; to segment audio with the ear, write: {ear} --ear"
+
+
 def command_line():
     """The parser of the command line."""
     parser = argparse.ArgumentParser(description="Find when classes sound in audio files.")
     add = parser.add_argument
-    add("paths", nargs="+", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
+    add("paths", nargs="*", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
     network = parser.add_mutually_exclusive_group().add_argument
     network("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
     network(
@@ -235,12 +251,16 @@ def main(argv):
         parser.error("--top must be at least 1, and it needs files: in a stream, nobody knows what sounds longest")
     if given["reference"] and not given["page"]:
         parser.error("--reference needs --page")
+    if not paths:
+        parser.error(audio_as_ear(given["ear"]) if given["ear"] else "the following arguments are required: AUDIO")
     try:
         if "stdin" in closed and "-" in paths:
             raise InputError("standard input: is closed")
         if "stdout" in closed and not given["output"]:
             raise InputError("standard output: is closed; name a folder with --output")
-        given["weights"] = str(find_network(given["weights"], given.pop("ear")))
+        ear = given.pop("ear")
+        if "-" in paths or find_audio(paths)[0]:  # Without audio no network is needed, and none is fetched.
+            given["weights"] = str(find_network(given["weights"], ear))
         options = Options(**given)
         if "-" in paths:
             if paths != ["-"] or options.output or options.page or not FORMS[options.form].lines:

@@ -152,12 +152,7 @@ class Segmenter:
         return (resampled_audio(path, self.sample_rate) if audio.floats else audio).blocks, peak
 
     def segment_blocks(self, blocks, peak):
-        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`.
-
-        Floats with a peak above 1 are divided by it, because a front end may depend on the level.
-        """
-        if peak is not None and peak > 1:
-            blocks, peak = map(partial(np.multiply, np.float32(1 / peak)), blocks), 1.0
+        """`Segmented` of blocks (samples,) at the network's sample rate; peak: see `Silence.loudest`."""
         return self.segment_batches(self.batches(blocks, peak, AT_ONCE))
 
     def segment_batches(self, batches):
@@ -224,7 +219,12 @@ class Segmenter:
             yield outputs, batch
 
     def batches(self, blocks, peak, at_once):
-        """Yield every `Batch` of `at_once` windows of a signal, and a last one of the remaining windows."""
+        """Yield every `Batch` of `at_once` windows of a signal, and a last one of the remaining windows.
+
+        Floats with a peak above 1 are divided by it, because a front end may depend on the level.
+        """
+        if peak is not None and peak > 1:
+            blocks, peak = map(partial(np.multiply, np.float32(1 / peak)), blocks), 1.0
         rate, windows, settings = self.sample_rate, self.description["windows"], self.settings
         hop, size = self.hop, round(windows["length"] * rate)
         silence = Silence(settings["silence"], peak)
@@ -253,15 +253,18 @@ class Segmenter:
         yield batch(np.arange(done, len(window_onsets(duration, windows["length"], hop))), duration, np.inf)
 
 
-def ear_segmenter(folder, thresholds, classes=None, *, threads):
+def ear_segmenter(folder, thresholds=None, classes=None, decoding=None, *, threads):
     """The `Segmenter` of the untrained ear in a folder, on the CPU.
 
-    thresholds: raw logits from which on its classes are present, (classes,); classes: see `regrouped`, None for all.
+    thresholds: raw logits from which on its classes are present, (classes,), None for its own; classes: see
+    `regrouped`, None for all; decoding: see `Segmenter`.
     """
     ear, description = load_network(folder)
-    ear.thresholds.copy_(torch.as_tensor(thresholds)[:, None])
+    if thresholds is not None:
+        ear.thresholds.copy_(torch.as_tensor(thresholds)[:, None])
     description = regrouped(ear, description, classes) if classes else description
-    return Segmenter(Predictor(ear, description, torch.device("cpu"), "float32", threads), description)
+    predictor = Predictor(ear, description, torch.device("cpu"), "float32", threads)
+    return Segmenter(predictor, description, decoding=decoding)
 
 
 def prefetched(items, most):
