@@ -101,7 +101,7 @@ def test_every_convolution_of_the_paper_s_networks_is_fused(backbone, mask, conv
     network = seen(backbone, mask)
     fast = predictor(network, "float32").network
     assert_same(fast, network)
-    kinds = [module.activation for module in fast.modules() if isinstance(module, FusedConvolution)]
+    kinds = [module.activation[0] for module in fast.modules() if isinstance(module, FusedConvolution)]
     assert len(kinds) == convolutions and len(kinds) - kinds.count("none") == activations
     assert not any(isinstance(module, nn.Conv2d | nn.BatchNorm2d) for module in fast.modules())
 
@@ -138,7 +138,7 @@ def assert_fused(network, activations):
     windows = random_windows(network, (2, 12, 8))
     fast = fused(network, windows, coarse=0)
     torch.testing.assert_close(map_and_outputs(fast, windows), map_and_outputs(network, windows))
-    kinds = [module.activation for module in fast.modules() if isinstance(module, FusedConvolution)]
+    kinds = [module.activation[0] for module in fast.modules() if isinstance(module, FusedConvolution)]
     assert len(kinds) - kinds.count("none") == activations
 
 
