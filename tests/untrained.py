@@ -37,16 +37,22 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
     torch.manual_seed(0)
     model = Network(**network)
     model.standardise(-30.0, 15.0)
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0
     windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
-    with torch.no_grad():
-        model(torch.from_numpy(LogMel(44100, **DESCRIPTION["features"])(windows)))
+    fitted(model, torch.from_numpy(LogMel(44100, **DESCRIPTION["features"])(windows)))
     segmenting = SEGMENTING | {"averaged": AVERAGED}
     description = DESCRIPTION | {"segmenting": segmenting, "network": network}
     save_network(model.state_dict(), description, folder)
     return folder
+
+
+def fitted(network, windows):
+    """The network, in evaluation mode, whose batch norms have the statistics of some windows."""
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        network(windows)
+    return network.eval()
 
 
 def scaled(backbone):

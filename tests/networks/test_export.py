@@ -6,11 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from torch import nn
 
 from places import ROOT
 from small import paper_network
-from untrained import scaled
+from untrained import fitted, scaled
 from yoho import InputError
 from yoho.networks.ear import CLASSES, Ear
 from yoho.networks.export import FrontEndLayer, export
@@ -22,10 +21,11 @@ RATE, FEATURES = 44100, {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "
 FRONT_END = LogMel(RATE, **FEATURES)
 SAMPLES = 112896
 LABELS = ["rainforest", "car"]
+WINDOWS = {"length": 2.56, "bins": 9, "hop": {"score": 1.96, "averaged": 0.64}}
 DESCRIPTION = {
     "event_labels": LABELS,
     "sample_rate": RATE,
-    "windows": {"length": 2.56, "bins": 9, "hop": {"score": 1.96}},
+    "windows": WINDOWS,
     "features": FEATURES,
     "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin"},
     "thresholds": {"rainforest": 0.35, "car": 0.6},
@@ -57,6 +57,13 @@ def waveforms():
 WAVEFORMS, NAMES = waveforms()
 
 
+@torch.no_grad()
+def widened(network, windows):
+    """The network, in evaluation mode, with a head whose outputs for some windows vary widely."""
+    fitted(network, windows).head.weight.mul_(2 / torch.logit(network(windows)).std())
+    return network
+
+
 def save(folder, backbone, mask):
     """Save a network with random weights whose outputs vary widely."""
     torch.manual_seed(0)
@@ -64,12 +71,7 @@ def save(folder, backbone, mask):
     network = Network(**arguments)
     features = torch.from_numpy(FRONT_END(WAVEFORMS))
     network.standardise(features.mean(), features.std())
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network(features)
-        network.head.weight.mul_(2 / torch.logit(network.eval()(features)).std())
+    widened(network, features)
     save_network(network.state_dict(), DESCRIPTION | {"network": arguments}, folder)
 
 
@@ -133,13 +135,7 @@ def on_yamnet(pretrained):
     network, features = Network(**arguments), torch.from_numpy(YAMNET_FRONT_END(AT_16_KHZ))
     if pretrained:
         scaled(network.backbone)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network(features)
-        network.head.weight.mul_(2 / torch.logit(network.eval()(features)).std())
-    return network, arguments
+    return widened(network, features), arguments
 
 
 def random_ear():
@@ -178,10 +174,15 @@ def test_file_of_a_network_on_yamnet_computes_what_that_does(tmp_path, pretraine
 def test_file_of_an_ear_computes_what_that_does(tmp_path):
     ear, sizes = random_ear(), {"frames": 257, "n_mels": 64, "bins": 9}
     arguments = {"groups": ear.members.tolist(), "thresholds": ear.thresholds[:, 0].tolist()} | sizes
-    own = {"kind": "ear", "network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
+    averaged = {"resolution": 0.01, "edge": 0.5, "median": 1.0}
+    own = {"segmenting": {"averaged": averaged}, "windows": WINDOWS}
+    own |= {"kind": "ear", "network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
     save_network(ear.state_dict(), DESCRIPTION | own, tmp_path)
     export(tmp_path, tmp_path / "network.onnx")
     assert_file_computes(tmp_path / "network.onnx", ear, 1e-4)
+    # Its windows are cut and decoded as it segments.
+    values = session(tmp_path / "network.onnx").get_modelmeta().custom_metadata_map
+    assert json.loads(values["hop"]) == 0.64 and json.loads(values["averaged"]) == averaged
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------

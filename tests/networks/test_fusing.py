@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from traps import TRAPS, Body, Tiny
-from untrained import scaled
+from untrained import fitted, scaled
 from yoho.networks.ear import CLASSES, Ear
 from yoho.networks.folding import folded, map_and_outputs, proved, random_windows
 from yoho.networks.fusing import FusedConvolution, fused
@@ -21,12 +21,7 @@ def network_on_yamnet(published):
     network = Network(**arguments, **SIZES)
     if published:
         scaled(network.backbone)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    with torch.no_grad():
-        network(random_windows(network, (4, 257, 64)))
-    return network.eval()
+    return fitted(network, random_windows(network, (4, 257, 64)))
 
 
 def ear():
