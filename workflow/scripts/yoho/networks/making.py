@@ -41,7 +41,7 @@ LIMITS = [
 ]
 
 
-LEFT_OUT = ["Silence"]  # is reported only if it is asked for, because it is no sound
+LEFT_OUT = ["Silence"]  # These classes are reported only on request: silence is not a sound.
 
 
 def ear_settings(config):

@@ -210,7 +210,12 @@ def command_line():
         "published weights, so that they are not fetched",
     )
     add("--class", dest="classes", action="append", metavar="CLASS", help="report only this class; can be repeated")
-    add("--top", type=int, metavar="N", help="report only the N classes that sound longest in each file")
+    add(
+        "--top",
+        type=int,
+        metavar="N",
+        help="report only the N classes that sound longest in each file, weighted by score",
+    )
     add(
         "--threshold",
         type=threshold,

@@ -15,7 +15,7 @@ class Averager:
 
     decoder: a `targets.Decoder` whose `averaged` holds the config's `decoding.averaged`: `resolution`, length of a
     cell, s; `edge`, weight of a window at its edges, relative to its middle; `median`, width of the median, s.
-    chosen: function of whether each class sounds in each cell, (cells, classes), that leaves the classes to report.
+    chosen: function that takes whether each class sounds in each cell, (cells, classes), and keeps those to report.
     """
 
     def __init__(self, decoder, chosen=None):
