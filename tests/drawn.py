@@ -1,11 +1,9 @@
 """Made-up clips, and mixes planned from them."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 
-from yoho.mixes.planning import deal_clips, draw_clips, plan_mix
+from yoho.mixes.planning import Drawing
 
 RATE = 44100
 DURATION = (55, 127)
@@ -27,10 +25,17 @@ def random_clips(seed, classes=6, count=9):
     return clips_of({f"class-{number}": rng.uniform(0.3, LONGEST, count) for number in range(classes)})
 
 
-def plan(clips, seed, duration=DURATION, rate=RATE):
-    draw = partial(deal_clips, rng=np.random.default_rng(seed), duration=duration, longest=LONGEST)
-    return plan_mix(clips, "mix.flac", rate, draw)
+def plan_split(clips, seed, mixes, **changes):
+    """The plans of a split's mixes, as described but for some changes of the drawing."""
+    described = {"draw": "deal", "dealt": "mix", "duration": DURATION, "longest": LONGEST, "count": 12}
+    drawing = Drawing(**described | {"background": None} | changes)
+    return list(drawing.plan(clips, [f"mix-{index}.flac" for index in range(mixes)], [seed], RATE))
 
 
-def plan_as_released(clips, seed, count=12):
-    return plan_mix(clips, "mix.flac", RATE, partial(draw_clips, rng=np.random.default_rng(seed), count=count))
+def plan(clips, seed, **changes):
+    """The plan of a split's only mix."""
+    return plan_split(clips, seed, 1, **changes)[0]
+
+
+def plan_as_released(clips, seed, **changes):
+    return plan(clips, seed, draw="replace", **changes)

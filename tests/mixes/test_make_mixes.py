@@ -36,7 +36,7 @@ def recordings(tmp_path_factory):
     return folder / "recordings.tsv"
 
 
-MIXING = {"duration": [5, 9], "longest_clip": 2, "shortest_clip": 0.5, "drawn_clips": 5}
+MIXING = {"duration": [5, 9], "longest_clip": 2, "shortest_clip": 0.5, "drawn_clips": 5, "dealt": "mix"}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
 SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal", "background": None}
 
@@ -61,6 +61,28 @@ def four(make):
 
 def contents(files):
     return {path.name: path.read_bytes() for path in sorted(files.audio.iterdir())}
+
+
+def test_mixes_deal_the_recordings_of_the_split_if_they_are_dealt_together(make, recordings):
+    """Every clip of the split sounds equally often, but for the round that the last mix leaves unfinished."""
+    table = read_table(recordings)
+    plan = read_table(make(mixes=8, sample_rate=8000, mixing=MIXING | {"dealt": "split"}).plan)
+    assert set(plan["recording"]) == set(table.loc[table["split"] == "train", "recording"])
+    for _, own in plan.groupby("event_label"):
+        times = own.value_counts(["recording", "source_onset"])
+        assert times.max() - times.min() <= 1 < times.max()
+
+
+def test_mixes_of_a_table_with_training_recordings_alone(make, recordings, four, tmp_path):
+    """Such a table gives the same training mixes, and no others."""
+    table = read_table(recordings)
+    write_table(table[table["split"] == "train"], tmp_path / "recordings.tsv")
+    files = SimpleNamespace(plan=tmp_path / "plan.tsv", events=tmp_path / "events.tsv", audio=tmp_path / "audio")
+    alone = SimpleNamespace(recordings=tmp_path / "recordings.tsv")
+    make_mixes(alone, files, "train", 1, **SETTINGS)
+    pd.testing.assert_frame_equal(read_table(files.plan), read_table(four.plan))
+    with pytest.raises(InputError, match="no recording in split test"):
+        make_mixes(alone, files, "test", 1, **SETTINGS)
 
 
 def test_mix_does_not_depend_on_how_many_there_are(make, four):

@@ -1,28 +1,21 @@
 """Plans of mixes: which clips are drawn, in which order, with which background; and the audio that follows a plan."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from drawn import DURATION, LONGEST, RATE, clips_of, plan, plan_as_released, random_clips
+from drawn import LONGEST, RATE, clips_of, plan, plan_as_released, plan_split, random_clips
 
 from yoho import InputError
-from yoho.mixes.planning import PLAN_COLUMNS, Background, deal_clips, draw_clips, plan_mix, render_mix
+from yoho.mixes.planning import PLAN_COLUMNS, Background, draw_clips, plan_mix, render_mix
 
 # ---- plans -----------------------------------------------------------------------------------------------------------
 
 
 def test_plan_is_what_is_drawn_in_that_order():
     """The drawn clips follow one another, each rounded to whole samples."""
-    clips = clips_of({"car": [1.0, 2.26], "clocks": [0.5, 3.0]})
-
-    def draw(pools):
-        assert list(pools) == ["car", "clocks"]
-        return [pools["clocks"][1], pools["car"][1], pools["car"][0], pools["clocks"][1]]
-
-    rows = plan_mix(clips, "mix.flac", 10, draw)
+    clips = clips_of({"car": [1.0, 2.26], "clocks": [0.5, 3.0]}).to_dict("records")
+    rows = plan_mix([clips[index] for index in (3, 1, 0, 3)], "mix.flac", 10)
     assert rows["recording"].to_list() == ["clocks-1", "car-1", "car-0", "clocks-1"]
     assert rows["event_label"].to_list() == ["clocks", "car", "car", "clocks"]
     assert rows["onset"].to_list() == [0, 3.0, 5.3, 6.3] and rows["offset"].to_list() == [3.0, 5.3, 6.3, 9.3]
@@ -48,7 +41,7 @@ def test_mixes_last_between_55_and_127_seconds_and_use_that_range():
 def test_mixes_last_as_long_as_they_are_asked_to(duration):
     """This holds for every range that has room for one clip of the longest length."""
     clips = random_clips(2)
-    lengths = [plan(clips, seed, duration)["offset"].max() for seed in range(50)]
+    lengths = [plan(clips, seed, duration=duration)["offset"].max() for seed in range(50)]
     assert duration[0] <= min(lengths) and max(lengths) <= duration[1]
 
 
@@ -61,7 +54,7 @@ def test_clips_follow_one_another_without_overlap_or_gap():
         assert (lengths > 0).all() and (lengths <= LONGEST + 1e-9).all()
         np.testing.assert_allclose(lengths, rows["source_offset"] - rows["source_onset"], atol=0.51 / RATE)
         np.testing.assert_allclose(rows["onset"] * RATE, (rows["onset"] * RATE).round(), atol=1e-6)
-        assert list(rows.columns) == PLAN_COLUMNS and (rows["filename"] == "mix.flac").all()
+        assert list(rows.columns) == PLAN_COLUMNS and (rows["filename"] == "mix-0.flac").all()
 
 
 def test_no_clip_repeats_before_its_class_is_used_up():
@@ -96,6 +89,72 @@ def test_order_of_the_recordings_of_other_classes_does_not_matter():
     pd.testing.assert_frame_equal(plan(by_class, 1), plan(interleaved, 1))
 
 
+# ---- plans of a split whose clips are dealt together -----------------------------------------------------------------
+
+
+def clips_of_recordings(counts):
+    """Made-up clips of 10 s: {class: number of clips of each recording}."""
+    rows = [
+        (label, f"{label}-{number}", f"{label}-{number}.wav", 10.0 * clip, 10.0 * clip + 10)
+        for label, own in counts.items()
+        for number, count in enumerate(own)
+        for clip in range(count)
+    ]
+    return pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
+
+
+def rounds_of(plans, label, size):
+    """The clips (recording, onset) of a class in the order in which they sound, cut into rounds of `size` clips."""
+    rows = pd.concat(plans)
+    own = rows[rows["event_label"] == label]
+    clips = list(zip(own["recording"], own["source_onset"], strict=True))
+    return [clips[start : start + size] for start in range(0, len(clips), size)]
+
+
+@pytest.mark.parametrize("share", [None, 0.4])
+def test_no_clip_repeats_before_all_of_its_class_have_sounded_in_the_split(share):
+    """A clip that waits behind background at the end of a mix sounds in the next one."""
+    counts = {"car": [1, 2, 3, 1, 1] * 6, "clocks": [2, 1] * 15}
+    clips = clips_of_recordings(counts)
+    background = Background(background_of({"white": [8]}), clips, share, STRETCH) if share else None
+    plans = plan_split(clips, 0, 60, dealt="split", background=background)
+    for label, own in counts.items():
+        rounds = rounds_of(plans, label, sum(own))
+        assert len(rounds) > 3 and rounds[0] != rounds[1]
+        assert all(len(set(dealt)) == sum(own) for dealt in rounds[:-1])
+        assert len(set(rounds[-1])) == len(rounds[-1])
+
+
+def test_every_recording_of_a_split_sounds_before_any_sounds_twice():
+    counts = [1, 2, 3, 1, 4, 2] * 5
+    plans = plan_split(clips_of_recordings({"car": counts}), 0, 60, dealt="split")
+    rounds = rounds_of(plans, "car", sum(counts))[:-1]
+    assert len(rounds) > 3
+    for dealt in rounds:
+        names = pd.Series([name for name, _ in dealt])
+        assert names.groupby(names).cumcount().is_monotonic_increasing
+    firsts = [[onset for _, onset in dealt[: len(counts)]] for dealt in rounds]
+    assert all(any(onsets) for onsets in firsts)  # which clip of a recording sounds first is drawn too
+    assert len({tuple(name for name, _ in dealt[: len(counts)]) for dealt in rounds}) == len(rounds)
+
+
+def test_as_many_mixes_as_hold_a_class_let_all_recordings_sound():
+    """12 mixes of 55 to 127 s hold about 100 clips of 10 s; each mix dealt by itself leaves some of 60 out."""
+    clips = clips_of_recordings({"car": [2] * 30, "clocks": [2] * 30})
+    sounding = {dealt: pd.concat(plan_split(clips, 0, 12, dealt=dealt))["recording"] for dealt in ("mix", "split")}
+    assert sounding["split"].nunique() == 60 > sounding["mix"].nunique()
+
+
+@pytest.mark.parametrize("dealt", ["mix", "split"])
+def test_plan_of_a_mix_does_not_depend_on_the_mixes_after_it(dealt):
+    clips = random_clips(0)
+    few, many = (plan_split(clips, 3, mixes, dealt=dealt) for mixes in (4, 9))
+    pd.testing.assert_frame_equal(pd.concat(few), pd.concat(many[:4]))
+    other = plan_split(clips, 4, 4, dealt=dealt)
+    assert not {tuple(rows["recording"]) for rows in few} & {tuple(rows["recording"]) for rows in other}
+    assert len({tuple(rows["recording"]) for rows in many}) == 9
+
+
 # ---- plans as released -----------------------------------------------------------------------------------------------
 
 
@@ -103,8 +162,8 @@ def test_order_of_the_recordings_of_other_classes_does_not_matter():
 def test_mix_holds_as_many_clips_as_asked_for_as_released(count):
     """However long they are, and however few there are."""
     for seed in range(20):
-        assert len(plan_as_released(random_clips(seed), seed, count)) == count
-    assert len(plan_as_released(clips_of({"car": [10.0]}), 0, count)) == count
+        assert len(plan_as_released(random_clips(seed), seed, count=count)) == count
+    assert len(plan_as_released(clips_of({"car": [10.0]}), 0, count=count)) == count
 
 
 def test_same_seed_same_plan_other_seed_other_plan_as_released():
@@ -142,28 +201,16 @@ def background_of(durations):
     return table.assign(path=table["recording"] + ".flac")
 
 
-def plan_with_background(background, clips, seed, draw=deal_clips, **settings):
-    settings = settings or {"duration": DURATION, "longest": LONGEST}
-    among = partial(background.among, rng=np.random.default_rng([seed, 1]))
-    drawn = partial(draw, rng=np.random.default_rng(seed), with_background=among, **settings)
-    return plan_mix(clips, "mix.flac", RATE, drawn)
-
-
-@pytest.mark.parametrize(
-    "draw, settings", [(deal_clips, {"duration": DURATION, "longest": LONGEST}), (draw_clips, {"count": 12})]
-)
+@pytest.mark.parametrize("drawing", [{}, {"dealt": "split"}, {"draw": "replace"}])
 @pytest.mark.parametrize("share", [0.1, 0.2, 0.5])
-def test_background_takes_its_share_of_the_time_on_average(share, draw, settings):
+def test_background_takes_its_share_of_the_time_on_average(share, drawing):
     """This holds for all lengths of clips and of background, some of which is shorter than a stretch."""
-    clips = random_clips(0)
+    clips = random_clips(0, count=90)
     background = Background(background_of({"white": [8] * 3, "own": [2, 600]}), clips, share, STRETCH)
-    pools = {label: own.to_dict("records") for label, own in clips.groupby("event_label")}
-    among = partial(background.among, rng=np.random.default_rng(0))
-    rng, lengths = np.random.default_rng(1), {True: 0.0, False: 0.0}
-    for _ in range(1500):
-        for piece in draw(pools, rng, **settings, with_background=among):
-            lengths[piece["event_label"] == ""] += piece["source_offset"] - piece["source_onset"]
-    assert lengths[True] / sum(lengths.values()) == pytest.approx(share, abs=0.01)
+    long = {"duration": (1000, 1100), "count": 200}
+    rows = pd.concat(plan_split(clips, 1, 100, background=background, **long, **drawing))
+    lengths = (rows["offset"] - rows["onset"]).groupby(rows["event_label"] == "").sum()
+    assert lengths[True] / lengths.sum() == pytest.approx(share, abs=0.01)
 
 
 def test_without_background_every_draw_is_as_before_there_was_any():
@@ -176,22 +223,25 @@ def test_without_background_every_draw_is_as_before_there_was_any():
     ]
 
 
-@pytest.mark.parametrize("draw, settings", [(deal_clips, {}), (draw_clips, {"count": 12})])
-def test_clips_come_in_the_same_order_as_without_background(draw, settings):
+@pytest.mark.parametrize("drawing", [{}, {"dealt": "split"}, {"draw": "replace"}])
+def test_clips_come_in_the_same_order_as_without_background(drawing):
     clips = random_clips(0)
     background = Background(background_of({"white": [8]}), clips, 0.3, STRETCH)
     for seed in range(20):
-        rows = plan_with_background(background, clips, seed, draw, **settings)
-        own = rows.loc[rows["event_label"] != "", "recording"].to_list()
-        without = plan(clips, seed) if draw is deal_clips else plan_as_released(clips, seed)
-        assert own == without["recording"].to_list()[: len(own)]
+        mixes = plan_split(clips, seed, 3, background=background, **drawing)
+        without = plan_split(clips, seed, 3, **drawing)
+        if drawing.get("dealt") == "split":
+            mixes, without = [pd.concat(mixes)], [pd.concat(without)]
+        for rows, plain in zip(mixes, without, strict=True):
+            own = rows.loc[rows["event_label"] != "", "recording"].to_list()
+            assert own and own == plain["recording"].to_list()[: len(own)]
 
 
 def test_mixes_with_background_end_within_their_duration_and_have_no_gap():
     clips = random_clips(1)
     background = Background(background_of({"white": [8], "room": [8, 30]}), clips, 0.4, STRETCH)
     for seed in range(200):
-        rows = plan_with_background(background, clips, seed)
+        rows = plan(clips, seed, background=background)
         assert 55 <= rows["offset"].max() <= 127
         np.testing.assert_array_equal(rows["onset"].iloc[1:], rows["offset"].iloc[:-1])
         assert list(rows.columns) == PLAN_COLUMNS
@@ -201,7 +251,7 @@ def test_stretches_lie_within_their_recording_and_last_as_long_as_asked_for():
     clips = random_clips(1)
     recordings = background_of({"white": [8], "room": [8, 30], "own": [0.5, 3000]})
     background = Background(recordings, clips, 0.5, STRETCH)
-    rows = pd.concat([plan_with_background(background, clips, seed) for seed in range(200)])
+    rows = pd.concat(plan_split(clips, 0, 200, background=background))
     rows = rows[rows["event_label"] == ""]
     whole = recordings.set_index("recording")["duration"][rows["recording"]].to_numpy()
     lengths = (rows["source_offset"] - rows["source_onset"]).to_numpy()
@@ -215,7 +265,7 @@ def test_stretches_lie_within_their_recording_and_last_as_long_as_asked_for():
 def test_kinds_of_background_are_drawn_alike_however_many_recordings_they_have():
     clips = random_clips(1)
     background = Background(background_of({"white": [8] * 20, "room": [8] * 2, "own": [600]}), clips, 0.5, STRETCH)
-    rows = pd.concat([plan_with_background(background, clips, seed) for seed in range(200)])
+    rows = pd.concat(plan_split(clips, 0, 200, background=background))
     drawn = rows.loc[rows["event_label"] == "", "recording"].str.split("/").str[1].value_counts(normalize=True)
     assert len(drawn) == 3 and np.abs(drawn - 1 / 3).max() < 0.04
 
@@ -242,7 +292,7 @@ def pitch(samples, rate):
 def test_any_rate_and_channel_count_in_44100_Hz_mono_out(tmp_path, rate, channels):
     write_tone(tmp_path / "tone.wav", 440, rate, channels)
     clips = clips_of({"car": [0]}).assign(path=str(tmp_path / "tone.wav"), source_onset=0.5, source_offset=2.75)
-    rows = plan(clips, 0, (6, 16.5))
+    rows = plan(clips, 0, duration=(6, 16.5))
     render_mix(rows, tmp_path / "mix.flac", RATE)
     info = soundfile.info(tmp_path / "mix.flac")
     assert (info.samplerate, info.channels, info.subtype) == (RATE, 1, "PCM_16")
@@ -261,7 +311,7 @@ def test_each_clip_is_heard_in_its_place(tmp_path):
         write_tone(tmp_path / f"{label}.wav", frequency, 16000)
         rows.append((label, label, str(tmp_path / f"{label}.wav"), 0.25, 2.0))
     clips = pd.DataFrame(rows, columns=["event_label", "recording", "path", "source_onset", "source_offset"])
-    drawn = plan(clips, 1, (20, 40))
+    drawn = plan(clips, 1, duration=(20, 40))
     render_mix(drawn, tmp_path / "mix.flac", RATE)
     samples, _ = soundfile.read(tmp_path / "mix.flac")
     assert drawn["event_label"].nunique() == 3
@@ -277,7 +327,7 @@ def test_part_of_the_recording_that_the_plan_names_is_taken_sample_by_sample(tmp
     clips = clips_of({"car": [0]}).assign(
         path=str(tmp_path / "noise.wav"), source_onset=12345 / RATE, source_offset=100000 / RATE
     )
-    rows = plan(clips, 0, (0.5, 1))
+    rows = plan(clips, 0, duration=(0.5, 1))
     render_mix(rows, tmp_path / "mix.flac", RATE)
     np.testing.assert_allclose(soundfile.read(tmp_path / "mix.flac")[0], stored[12345:100000], atol=1 / 32768)
 
@@ -287,7 +337,7 @@ def test_samples_beyond_full_scale_do_not_wrap(tmp_path):
     samples, _ = soundfile.read(tmp_path / "loud.wav")
     soundfile.write(tmp_path / "loud.wav", 2 * samples, RATE, subtype="FLOAT")
     clips = clips_of({"car": [3.0]}).assign(path=str(tmp_path / "loud.wav"))
-    render_mix(plan(clips, 0, (1, 13)), tmp_path / "mix.flac", RATE)
+    render_mix(plan(clips, 0, duration=(1, 13)), tmp_path / "mix.flac", RATE)
     mixed = soundfile.read(tmp_path / "mix.flac")[0][: 3 * RATE]
     np.testing.assert_allclose(mixed, (2 * samples).clip(-1, 1), atol=1e-4)
 

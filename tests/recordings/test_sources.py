@@ -47,7 +47,9 @@ sys.meta_path.insert(0, Block())
 from yoho.recordings.sources import SOURCES
 recordings = {"event_labels": ["a"], "per_class": 3, "duration": [1, 2], "level": [1, 2], "snr": [1, 2]}
 source = SOURCES["synthetic"]
-assert source.event_labels(recordings) == ["a"] and not list(source.mistakes("x", recordings, None))
+recordings |= {"splits": {"train": 1, "valid": 1, "test": 1}, "seed": 0}
+assert source.event_labels(recordings) == ["a"] and source.anew(recordings, 0)["per_class"] == 1
+assert not list(source.mistakes("x", recordings, None))
 assert not {"numpy", "pandas"} & set(sys.modules)
 """
     path = str(ROOT / "workflow" / "scripts")
@@ -78,6 +80,15 @@ def test_listening_and_splits_need_settings_of_their_own():
         collected = source.collect_settings(shipped(name), "results/data", SHARED)
         assert ("trim_db" in shipped(name)) == source.listens and "trim_db" not in collected
         assert not source.splits or {"splits", "seed"} <= set(shipped(name)) - set(collected)
+
+
+def test_sources_draw_recordings_anew_for_collect_or_not_at_all():
+    """Recordings that were made once, by others, cannot be drawn anew."""
+    for name, source in SOURCES.items():
+        drawn = source.anew(shipped(name), 3)
+        assert (drawn is not None) == (name == "synthetic")
+        if drawn:
+            assert set(drawn) == set(shipped(name)) and drawn["splits"] == {"train": 1, "valid": 0, "test": 0}
 
 
 def test_paths_are_the_keys_whose_values_are_paths_of_the_user():

@@ -42,6 +42,8 @@ def test_no_group_is_in_two_splits_and_every_class_is_in_each(seed):
         (3, (0.98, 0.01, 0.01), (1, 1, 1)),
         (100, (70, 20, 10), (70, 20, 10)),  # shares need not add up to 1
         (50, (0.98, 0.01, 0.01), (48, 1, 1)),
+        (1, (1, 0, 0), (1, 0, 0)),  # a split whose share is 0 gets none
+        (9, (2, 0, 1), (6, 0, 3)),
     ],
 )
 def test_splits_get_their_share_of_the_groups(groups, fractions, expected):
@@ -180,6 +182,25 @@ def test_two_recordings_of_one_name_are_named():
 def test_class_that_a_split_lacks_is_named(row, split):
     with pytest.raises(InputError, match=f"class clocks: no recording in split {split}"):
         checked(event_label={row: "car"})
+
+
+def test_classes_in_the_training_split_alone_need_no_other_split():
+    table = checked()
+    alone = table[table["split"] == "train"]
+    pd.testing.assert_frame_equal(check_recordings(alone, ["car", "clocks"]), alone)
+    with pytest.raises(InputError, match="class aircraft: no recording in split train"):
+        check_recordings(alone, ["car", "clocks", "aircraft"])
+    quiet = alone.assign(event_label="", recording=["quiet-0", "quiet-1"], group=["q0", "q1"])
+    check_recordings(pd.concat([alone, quiet], ignore_index=True), ["car", "clocks", ""])
+    with pytest.raises(InputError, match="background: no recording in split valid"):
+        check_recordings(pd.concat([table, quiet], ignore_index=True), ["car", "clocks", ""])
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+def test_classes_in_another_split_alone_are_refused(split):
+    table = checked()
+    with pytest.raises(InputError, match="class car: no recording in split train"):
+        check_recordings(table[table["split"] == split], ["car", "clocks"])
 
 
 def test_class_without_any_recording_is_named():

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import soundfile
@@ -10,7 +11,7 @@ import yaml
 from places import ROOT
 from yoho import InputError
 from yoho.recordings import synthetic
-from yoho.recordings.splits import RECORDING_COLUMNS, check_recordings
+from yoho.recordings.splits import RECORDING_COLUMNS, SPLITS, assign_splits, check_recordings
 
 # The default settings, but for fewer and shorter recordings.
 CONFIG = ROOT / "config" / "config.yaml"
@@ -78,3 +79,35 @@ def test_built_in_table_describes_the_files(synthesise):
 def test_too_few_built_in_recordings_are_an_error(synthesise):
     with pytest.raises(InputError, match="class car"):
         synthesise("a", per_class=2)
+
+
+# ---- training recordings drawn anew ----------------------------------------------------------------------------------
+
+
+def test_training_recordings_are_drawn_anew_for_every_seed(synthesise):
+    """Each pool is as large as the training split, and shares no recording with the dataset or another pool."""
+    dataset, files = synthesise("dataset", per_class=5)
+    pools = [synthesise(f"pool-{seed}", **synthetic.anew(SMALL | {"per_class": 5}, seed)) for seed in (0, 1)]
+    train = dataset[dataset["split"] == "train"]
+    for table, _ in pools:
+        check_recordings(table, SMALL["event_labels"])
+        assert (table["split"] == "train").all()
+        assert table["event_label"].value_counts().to_dict() == train["event_label"].value_counts().to_dict()
+    every = [content for own in (files, *(made for _, made in pools)) for content in own.values()]
+    assert len(set(every)) == len(every) == 15 + 2 * 9
+
+
+def test_no_training_seed_draws_with_the_seed_of_the_dataset():
+    for own in (0, 7):
+        seeds = [synthetic.anew(SMALL | {"seed": own}, seed)["seed"] for seed in range(20)]
+        assert len({own, *seeds}) == 21
+
+
+@pytest.mark.parametrize("shares", [(0.7, 0.15, 0.15), (0.5, 0.25, 0.25), (1, 1, 1), (0.01, 0.9, 0.09), (98, 1, 1)])
+def test_size_of_the_pool_is_that_of_the_training_split(shares):
+    splits = dict(zip(SPLITS, shares, strict=True))
+    for per_class in (3, 4, 5, 7, 10, 48, 97, 300):
+        table = pd.DataFrame({"event_label": "car", "group": [f"g{number}" for number in range(per_class)]})
+        dealt = assign_splits(table, splits, np.random.default_rng(0))
+        drawn = synthetic.anew(SMALL | {"per_class": per_class, "splits": splits}, 0)
+        assert drawn["per_class"] == (dealt["split"] == "train").sum()

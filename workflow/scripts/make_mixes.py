@@ -21,11 +21,10 @@ def make_mixes(
     clips = cut_clips(chosen, mixing["longest_clip"], mixing["shortest_clip"], slices)
     quiet = recordings[is_background & (recordings["split"] == split)]
     stretches = Background(quiet, clips, **background) if background else None
-    drawing = Drawing(draw, mixing["duration"], mixing["longest_clip"], mixing["drawn_clips"], stretches)
-    plans = [
-        drawing.plan(clips, f"{split}-{index:04d}.flac", [seed, SPLITS.index(split), index], sample_rate)
-        for index in range(mixes)
-    ]
+    lengths = (mixing["duration"], mixing["longest_clip"], mixing["drawn_clips"])
+    drawing = Drawing(draw, mixing["dealt"], *lengths, stretches)
+    filenames = [f"{split}-{index:04d}.flac" for index in range(mixes)]
+    plans = list(drawing.plan(clips, filenames, [seed, SPLITS.index(split)], sample_rate))
     plan = pd.concat(plans)
     write_table(plan, made.plan)
     write_table(merge_events(plan[plan["event_label"] != BACKGROUND]), made.events)

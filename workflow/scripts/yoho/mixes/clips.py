@@ -15,8 +15,10 @@ def pool_recordings(recordings, split, pool, one_size):
     pool: "split" for the split's own (described), or "shared" for all recordings in every split (released), so that the
     test uses recordings of the training. one_size: the shared pool holds only as many recordings of each class as the
     training split has, taken first from test and validation, then from training. The pool then has the size of that
-    split, and differs from it only in what is shared.
+    split, and differs from it only in what is shared. Raises InputError for a split without recordings.
     """
+    if split not in set(recordings["split"]):
+        raise InputError(f"no recording in split {split}; its mixes cannot be made")
     if pool == "split":
         return recordings[recordings["split"] == split]
     if not one_size:

@@ -53,76 +53,97 @@ class Drawing:
     """How mixes are drawn."""
 
     draw: str  # "deal" (described) or "replace" (released)
+    dealt: str  # "mix": every mix has decks of its own; "split": all mixes share them
     duration: tuple  # (shortest, longest) mix, s, if clips are dealt
     longest: float  # clip, s, if clips are dealt
     count: int  # clips of a mix, if they are drawn with replacement
     background: Background | None  # stretches among the clips
 
-    def plan(self, clips, filename, seeds, sample_rate):
-        """Plan one mix from a table of clips; seeds: list of numbers, different for every mix."""
-        rng = np.random.default_rng(seeds)
-        # Background has its own random draws, so that the clips come in the same order as without it.
-        own = np.random.default_rng([*seeds, 1])
-        among = partial(self.background.among, rng=own) if self.background else iter
-        if self.draw == "deal":
-            draw = partial(deal_clips, rng=rng, duration=self.duration, longest=self.longest, with_background=among)
-        else:
-            draw = partial(draw_clips, rng=rng, count=self.count, with_background=among)
-        return plan_mix(clips, filename, sample_rate, draw)
+    def plan(self, clips, filenames, seeds, sample_rate):
+        """Plan the mixes of a split from a table of clips.
+
+        seeds: list of numbers, different for every split. Yields a table for each filename, with the columns of
+        PLAN_COLUMNS. A plan does not depend on the mixes after it.
+        """
+        pools = {label: members.to_dict("records") for label, members in clips.groupby("event_label")}
+        for index, filename in enumerate(filenames):
+            rng = np.random.default_rng([*seeds, index])
+            # Background has its own random draws, so that the clips come in the same order as without it.
+            own = np.random.default_rng([*seeds, index, 1])
+            among = partial(self.background.among, rng=own) if self.background else iter
+            if self.draw == "replace":
+                pieces = among(draw_clips(pools, rng, self.count))
+            else:
+                if index == 0 or self.dealt == "mix":
+                    deal = among(endless_deal(pools, rng, SHUFFLES[self.dealt]))
+                pieces = fill_mix(deal, rng, self.duration, self.longest)
+            yield plan_mix(pieces, filename, sample_rate)
 
 
-def plan_mix(clips, filename, sample_rate, draw):
+def plan_mix(pieces, filename, sample_rate):
     """Lay out one mix: which clip sounds when. Returns a table with the columns of PLAN_COLUMNS, times in seconds.
 
-    draw: takes {event_label: list of clips} and returns the pieces of the mix in order: clips, and stretches of
-    background, whose event_label is empty.
+    pieces: of the mix in order: clips, and stretches of background, whose event_label is empty.
     """
-    pools = {label: members.to_dict("records") for label, members in clips.groupby("event_label")}
     rows, position = [], 0
-    for piece in draw(pools):
+    for piece in pieces:
         length = max(1, round((piece["source_offset"] - piece["source_onset"]) * sample_rate))  # samples
         rows.append(piece | {"onset": position / sample_rate, "offset": (position + length) / sample_rate})
         position += length
     return pd.DataFrame(rows).assign(filename=filename)[PLAN_COLUMNS]
 
 
-def deal_clips(pools, rng, duration, longest, with_background=iter):
-    """Described: yield clips for a mix of `duration` = (shortest, longest) seconds.
+def fill_mix(deal, rng, duration, longest):
+    """Described: yield the next pieces of an endless deal, for a mix of `duration` = (shortest, longest) seconds.
 
-    The class of each clip is drawn uniformly, then a clip of that class without replacement: the clips of a class are
-    shuffled and dealt, and shuffled again once all are used. Clips follow one another until they reach a length drawn
-    uniformly between the shortest mix and the longest mix less the `longest` clip, so that every mix ends within
-    `duration`. with_background: puts background among the clips (`Background.among`), or nothing (`iter`).
+    Pieces follow one another until they reach a length drawn uniformly between the shortest mix and the longest mix
+    less the `longest` clip, so that every mix ends within `duration`.
     """
     shortest_mix, longest_mix = duration
     enough = rng.uniform(shortest_mix, max(shortest_mix, longest_mix - longest))
-    pieces = with_background(endless_deal(pools, rng))
     reached = 0.0
     while reached < enough:
-        piece = next(pieces)
+        piece = next(deal)
         reached += piece["source_offset"] - piece["source_onset"]
         yield piece
 
 
-def endless_deal(pools, rng):
-    """Yield clips without end, as `deal_clips` deals them."""
+def endless_deal(pools, rng, shuffle):
+    """Described: yield clips without end. pools: {event_label: list of clips}; shuffle: one of SHUFFLES.
+
+    The class of each clip is drawn uniformly, then a clip of that class without replacement: the clips of a class are
+    shuffled and dealt, and shuffled again once all are used.
+    """
     decks = {label: [] for label in pools}
     labels = sorted(pools)
     while True:
         label = labels[rng.integers(len(labels))]
         if not decks[label]:
-            decks[label] = [pools[label][index] for index in rng.permutation(len(pools[label]))]
+            decks[label] = shuffle(pools[label], rng)
         yield decks[label].pop()
 
 
-def draw_clips(pools, rng, count, with_background=iter):
-    """Released: draw `count` clips with replacement: each time a class uniformly, then a clip of that class.
+def shuffle_clips(clips, rng):
+    """A list of clips in random order."""
+    return [clips[index] for index in rng.permutation(len(clips))]
 
-    with_background: as in `deal_clips`; stretches of background do not count.
-    """
+
+def shuffle_by_recording(clips, rng):
+    """A list of clips in random order, to be dealt from its end: one clip of every recording comes before a second."""
+    shuffled = shuffle_clips(clips, rng)
+    names = pd.Series([clip["recording"] for clip in shuffled])
+    turns = names.groupby(names).cumcount()
+    return [shuffled[place] for place in (-turns).argsort(kind="stable")]
+
+
+SHUFFLES = {"mix": shuffle_clips, "split": shuffle_by_recording}
+
+
+def draw_clips(pools, rng, count):
+    """Released: draw `count` clips with replacement: each time a class uniformly, then a clip of that class."""
     labels = sorted(pools)
     members = (pools[labels[rng.integers(len(labels))]] for _ in range(count))
-    return with_background(own[rng.integers(len(own))] for own in members)
+    return (own[rng.integers(len(own))] for own in members)
 
 
 def render_mix(plan, path, sample_rate):

@@ -37,6 +37,9 @@ class Source:
     mistakes: Callable[[str, dict, Path], Iterable] = lambda where, recordings, made: ()
     # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
+    # (recordings, seed): the settings of recordings for training that one training seed draws anew, all in the training
+    # split; None if the source has no other recordings to draw.
+    anew: Callable[[dict, int], dict | None] = lambda recordings, seed: None
     paths: tuple = ()  # the keys of the recordings' settings whose values are paths of the user
     # Whether each recording is examined for its length and silences after `collect`; this needs the setting `trim_db`.
     listens: bool = True

@@ -42,10 +42,12 @@ def join_groups(recordings, *keys):
 def assign_splits(recordings, fractions, rng):
     """Deal the groups of each class, so that every split gets at least one, and about its fraction of the recordings.
 
-    Large groups are dealt first, and groups of the same size in random order. A group that holds several classes is
-    dealt once, with the class that has the fewest groups. Raises InputError if a class cannot be in every split.
+    fractions: {split: number}; a split whose fraction is 0 gets nothing. Large groups are dealt first, and groups of
+    the same size in random order. A group that holds several classes is dealt once, with the class that has the fewest
+    groups. Raises InputError if a class cannot be in every split.
     """
-    shares = np.array([fractions[split] for split in SPLITS], dtype=float)
+    used = [split for split in SPLITS if fractions[split]]
+    shares = np.array([fractions[split] for split in used], dtype=float)
     classes = [
         (label, members["group"].value_counts(sort=False))
         for label, members in recordings.groupby("event_label", sort=False)
@@ -55,7 +57,7 @@ def assign_splits(recordings, fractions, rng):
         free = sizes[rng.permutation([group for group in sizes.index if group not in splits])]
         free = free.sort_values(ascending=False, kind="stable")
         dealt = sizes[[group for group in sizes.index if group in splits]]
-        held = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in SPLITS])
+        held = np.array([sum(size for group, size in dealt.items() if splits[group] == split) for split in used])
         places = []
         for size in free:
             # Every split gets one group first; then each group goes to the split that is furthest below its share.
@@ -64,10 +66,10 @@ def assign_splits(recordings, fractions, rng):
             held[places[-1]] += size
         # Groups of the same size are in random order; the first of them go to train, the next to valid, then to test.
         places = pd.Series(places, free.index, dtype=int).groupby(free.to_numpy()).transform(np.sort)
-        splits |= {group: SPLITS[place] for group, place in places.items()}
+        splits |= {group: used[place] for group, place in places.items()}
         if (held == 0).any():
             raise InputError(
-                f"class {event_label}: {len(sizes)} group(s) of recordings for {len(SPLITS)} splits"
+                f"class {event_label}: {len(sizes)} group(s) of recordings for {len(used)} splits"
                 f"{', some shared with other classes' if len(dealt) else ''}; "
                 "each split needs a group of its own, so give the class more recordings"
             )
@@ -76,7 +78,10 @@ def assign_splits(recordings, fractions, rng):
 
 def check_recordings(recordings, event_labels):
     """Raise InputError unless every class is in every split, every group is in only one split, every name is unique,
-    and no recording of background also belongs to a class. Returns the table."""
+    and no recording of background also belongs to a class. Returns the table.
+
+    A table whose classes are in the training split alone is a pool for training, and needs no other split.
+    """
     if recordings.empty:
         raise InputError("no recordings: check the dataset's path, its classes and its folds")
     if (recordings["group"] == "").any():
@@ -92,8 +97,10 @@ def check_recordings(recordings, event_labels):
         shared = ", ".join(splits_of_group.index[splits_of_group > 1][:5])
         raise InputError(f"groups in more than one split: {shared}; the test would use what a network was trained on")
     counts = recordings.groupby(["event_label", "split"]).size()
+    of_class = recordings[recordings["event_label"] != BACKGROUND]
+    splits = ["train"] if (of_class["split"] == "train").all() else SPLITS
     for event_label in event_labels:
-        for split in SPLITS:
+        for split in splits:
             if (event_label, split) not in counts:
                 named = "background" if event_label == BACKGROUND else f"class {event_label}"
                 raise InputError(f"{named}: no recording in split {split}; check its recordings and their splits")
