@@ -251,6 +251,26 @@ def test_same_seed_same_weights_other_seed_others():
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
+@pytest.mark.parametrize("backbone, mask", [place for place in PLACES if place[1] != "none"])
+def test_a_mask_leaves_the_other_weights_and_later_draws_as_they_are(backbone, mask):
+    def built(own):
+        torch.manual_seed(0)
+        model = Network(**paper_network(backbone, own))
+        neck = nn.Sequential(*(block for block in model.neck if not isinstance(block, Mask)))
+        weights = nn.ModuleList([model.backbone, neck, model.head]).state_dict()
+        return model, weights | {"later draws": torch.rand(5)}
+
+    (plain, expected), (masked, found) = built("none"), built(mask)
+    assert len(masked.neck) == len(plain.neck) + 1
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def test_another_seed_gives_the_mask_other_weights():
+    first, other = (torch.manual_seed(seed) and Network(**paper_network("vggish", "backbone")) for seed in (0, 1))
+    assert not torch.equal(first.neck[0].weigh[1].weight, other.neck[0].weigh[1].weight)
+
+
 def test_features_are_standardised_with_what_is_set(network):
     model = network("mobilenet", "none")
     plain = evaluated(model)

@@ -1,4 +1,4 @@
-"""Training learns, repeats itself, keeps the best epoch and does not augment what it scores."""
+"""Training learns, repeats itself, keeps the best or the last epoch and does not augment what it scores."""
 
 import errno
 import io
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from timm.layers import DropPath
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -38,16 +39,25 @@ from yoho import InputError, job
 from yoho import files as files_module
 from yoho.networks.backbones import BACKBONES
 from yoho.networks.device import predict
+from yoho.networks.masking import POSITIONS
 from yoho.networks.network import Network
 from yoho.scoring.segments import SCORES
 from yoho.training.batches import Stored, batches, mean_and_deviation, to_device
 from yoho.training.checkpoint import Checkpoint
-from yoho.training.fit import epoch_seed, fit, learning_rate
+from yoho.training.fit import fit, learning_rate, rows_of, seed_of
 from yoho.training.step import autocast, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
-HISTORY = ["epoch", "learning_rate", "train_data_loss", "train_penalty", "train_loss", "valid_data_loss"]
+HISTORY = [
+    "epoch",
+    "windows_seen",
+    "learning_rate",
+    "train_data_loss",
+    "train_penalty",
+    "train_loss",
+    "valid_data_loss",
+]
 HISTORY += ["valid_penalty", "valid_loss"]
 
 
@@ -126,8 +136,73 @@ def test_draws_of_the_caller_do_not_change_the_training():
 
 
 def test_epochs_differ_in_order_and_masks():
-    assert len({epoch_seed(seed, epoch) for seed in range(20) for epoch in range(1, 101)}) == 2000
-    assert epoch_seed(1, 2) == epoch_seed(1, 2)
+    assert len({seed_of(seed, epoch) for seed in range(20) for epoch in range(1, 101)}) == 2000
+    assert seed_of(1, 2) == seed_of(1, 2)
+
+
+@pytest.mark.parametrize(
+    "share, parts",
+    [(1, [range(30)]), (0.5, [range(15), range(15, 30)]), (0.3, [range(10), range(10, 20), range(20, 30)])],
+)
+def test_epochs_take_the_parts_of_the_windows_in_turn_each_in_an_order_of_its_own(share, parts):
+    network, seen = spying()
+    training = made_up(30, 1)
+    augmentation = AUGMENTATION | {"frequency_stripes": 0, "time_stripes": 0}
+    history = train(
+        network=network, data=(training, made_up(20, 2)), epochs=6, epoch_share=share, augmentation=augmentation
+    ).history
+    same_window = (torch.cat(seen[True])[:, None] == training[0]).all(dim=(2, 3))
+    orders = [order.tolist() for order in same_window.nonzero()[:, 1].split(30 // len(parts))]
+    assert [sorted(order) for order in orders] == [list(part) for part in parts] * (6 // len(parts))
+    assert len({tuple(order) for order in orders}) == 6
+    assert not any(order == sorted(order) for order in orders)
+    assert history["windows_seen"].to_list() == [30 // len(parts) * epoch for epoch in range(1, 7)]
+
+
+@pytest.mark.parametrize("count, share, sizes", [(31, 1 / 3, {10, 11}), (60_000, 1 / 16, {3750}), (7, 1, {7})])
+def test_parts_of_the_windows_are_whole_and_equal_but_for_one_window(count, share, sizes):
+    parts = [rows_of(epoch, count, share) for epoch in range(1, round(1 / share) + 1)]
+    assert [row for part in parts for row in part] == list(range(count))
+    assert {len(part) for part in parts} == sizes
+    assert rows_of(len(parts) + 1, count, share) == parts[0]
+
+
+def test_windows_seen_are_counted_where_parts_differ_in_size():
+    history = train(data=(made_up(31, 1), made_up(20, 2)), epochs=4, epoch_share=1 / 3).history
+    assert history["windows_seen"].to_list() == [10, 20, 31, 41]
+
+
+def draws_of(mask):
+    """What stochastic depth and the dropout before the neck keep in three batches of four windows.
+
+    A list with a bool tensor, (batch,) or (batch, channels), for each of these layers and batches.
+    """
+    torch.manual_seed(0)
+    sizes = {"classes": CLASSES, "frames": 64, "n_mels": 40, "bins": 2}
+    settings = {"backbone": "efficientnet", "mask": mask, "masking": "multiply", "pretrained": False, "dropout": 0.3}
+    network, kept = Network(**settings, **sizes), []
+
+    def keep(layer, _, output):
+        if layer.training:
+            kept.append(output.flatten(-2).any(dim=-1) if layer is network.dropout else output.flatten(1).any(dim=1))
+
+    for layer in network.modules():
+        if layer is network.dropout or isinstance(layer, DropPath):
+            layer.register_forward_hook(keep)
+    generator = torch.Generator().manual_seed(0)
+    data = torch.randn(12, 64, 40, generator=generator), torch.rand(12, 2, 3 * CLASSES, generator=generator)
+    train(network=network, data=(data, data), score=scripted([0.5]), epochs=1, batch_size=4)
+    return kept
+
+
+@pytest.mark.parametrize("mask", POSITIONS)
+def test_a_mask_does_not_change_what_stochastic_depth_and_dropout_draw(mask):
+    """Its own dropout draws in every batch."""
+    plain, masked = draws_of("none"), draws_of(mask)
+    assert all(torch.equal(one, other) for one, other in zip(plain, masked, strict=True))
+    first, second, third = zip(*[iter(plain)] * (len(plain) // 3), strict=True)
+    for one, other in ((first, second), (second, third)):
+        assert any(not torch.equal(before, after) for before, after in zip(one, other, strict=True))
 
 
 def test_weights_move_with_every_batch_of_an_epoch():
@@ -191,22 +266,22 @@ def test_a_tie_is_not_broken_by_the_windows_of_the_validation_loss():
     plain = train(score=scripted([0.5] * 6), **settings)
     masked = train(score=scripted([0.5] * 6), augmentation=AUGMENTATION | {"validation": True}, **settings)
     assert not np.allclose(plain.history["valid_data_loss"], masked.history["valid_data_loss"])
-    assert plain.best_epoch == masked.best_epoch
+    assert plain.epoch == masked.epoch
 
 
-@pytest.mark.parametrize("best", [1, 3, 6])
-def test_weights_returned_are_those_of_the_best_epoch(best):
+@pytest.mark.parametrize("tested, best, kept", [("best", 1, 1), ("best", 3, 3), ("best", 6, 6), ("last", 3, 6)])
+def test_weights_returned_are_those_of_the_best_or_the_last_epoch(tested, best, kept):
     """The validation loss computed from them equals that of the history, which had no augmentation or dropout."""
     f1s = [0.5] * 6
     f1s[best - 1] = 0.9
     valid = made_up(20, 2)
-    history, _, weights, found = train(score=scripted(f1s), epochs=6, data=(made_up(30, 1), valid))
+    history, _, weights, found = train(score=scripted(f1s), epochs=6, tested_epoch=tested, data=(made_up(30, 1), valid))
     network = Small()
     network.load_state_dict(weights)
     loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
-    assert found == best
-    assert loss == pytest.approx(history["valid_data_loss"][best - 1], rel=1e-5)
-    assert (history["valid_data_loss"].drop(best - 1) - loss).abs().min() > 1e-4
+    assert found == kept
+    assert loss == pytest.approx(history["valid_data_loss"][kept - 1], rel=1e-5)
+    assert (history["valid_data_loss"].drop(kept - 1) - loss).abs().min() > 1e-4
 
 
 def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features():
@@ -490,20 +565,28 @@ def test_a_training_killed_around_its_checkpoint_goes_on_to_the_same_bits(tmp_pa
     assert {file.name for file in tmp_path.iterdir()} == {"checkpoint.pt"}
 
 
-@pytest.mark.parametrize("batch", [0, 1, 3])
-def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, batch):
-    whole = train(epochs=4)
+@pytest.mark.parametrize("share, batches, batch", [(1, 4, 0), (1, 4, 1), (1, 4, 3), (0.3, 2, 1)])
+def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, share, batches, batch):
+    settings = {"epochs": 4, "epoch_share": share, "tested_epoch": "last"}
+    whole = train(**settings)
 
     class Killing(Bar):
         def update(self):
             super().update()
-            if self.count == 2 * 4 + batch + 1:
+            if self.count == 2 * batches + batch + 1:
                 raise Killed
 
-    path = tmp_path / "checkpoint.pt"
+    path, bars = tmp_path / "checkpoint.pt", []
     with pytest.raises(Killed):
-        train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing)
-    assert same(whole, train(epochs=4, checkpoint=Checkpoint(path, {}, pytest.fail)))
+        train(checkpoint=Checkpoint(path, {}, pytest.fail), bar=Killing, **settings)
+
+    def bar(**settings):
+        bars.append(Bar(**settings))
+        return bars[-1]
+
+    resumed = train(checkpoint=Checkpoint(path, {}, pytest.fail), bar=bar, **settings)
+    assert same(whole, resumed) and whole.epoch == 4
+    assert bars[0].count == bars[0].total == 4 * batches
 
 
 def test_a_training_killed_again_and_again_goes_on_to_the_same_bits(tmp_path):

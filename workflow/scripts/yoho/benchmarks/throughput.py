@@ -113,7 +113,7 @@ def training_loop(network, folder, settings, device):
     arguments = augmentation_arguments(settings["augmentation"], network.mean.item())
     step = Step(network, adam(network, settings, device), arguments, settings, device)
     train = to_device([Stored(folder / f"{name}.npy") for name in ("features", "targets")], device, settings["kept"])
-    return partial(train_epoch, step, train, 0, tqdm(disable=True), 0)
+    return partial(train_epoch, step, train, 0, tqdm(disable=True), 1)
 
 
 def plain_training_loop(network, folder, settings, device):

@@ -1,5 +1,7 @@
 """A network of the paper: backbone, YOHO neck, mask, head."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -17,6 +19,7 @@ class Network(nn.Module):
     dropout: share of the backbone's channels that are dropped while training.
     The last map (9 x 2 x C) is reshaped to 9 x 2C; a Conv1D with kernel 1 and a sigmoid give [presence, start, end]
     for each bin and class.
+    PyTorch's generator draws the weights; from the same seed, a mask does not change those of the other parts.
     Raises InputError for an unknown backbone, mask position or masking.
     """
 
@@ -34,19 +37,16 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
         self.backbone, (_, channels, _, bands) = build_backbone(backbone, pretrained, frames, n_mels, bins)
-        place, neck = "backbone", []
-        for number, width in enumerate(NECK if record.neck else (), start=1):
-            if mask == place:
-                neck.append(MASKS[masking](channels))
-            neck.append(yoho_block(channels, width))
-            channels, place = width, {1: "middle", len(NECK): "head"}.get(number)
-        if mask == place:
-            neck.append(MASKS[masking](channels))
+        widths = (channels, *(NECK if record.neck else ()))
         self.dropout = nn.Dropout2d(dropout)
-        self.neck = nn.Sequential(*neck)
-        self.head = nn.Conv1d(bands * channels, 3 * classes, 1)
+        self.neck = nn.Sequential(*(yoho_block(*pair) for pair in pairwise(widths)))
+        self.head = nn.Conv1d(bands * widths[-1], 3 * classes, 1)
         self.neck.apply(glorot)
         self.head.apply(glorot)
+        if mask != "none":
+            place = {"backbone": 0, "middle": 1, "head": len(NECK)}[mask]
+            with torch.random.fork_rng(devices=[]):  # so that what is drawn later does not depend on the mask
+                self.neck.insert(place, MASKS[masking](widths[place]).apply(glorot))
         self.train()
 
     def standardise(self, mean, deviation):

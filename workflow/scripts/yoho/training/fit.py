@@ -1,4 +1,4 @@
-"""Training: Adam on the paper's loss, with SpecAugment. The epoch with the best validation F1 is kept.
+"""Training: Adam on the paper's loss, with SpecAugment. The weights of the best or of the last epoch are kept.
 
 `fit` is the whole training, `train_epoch` one epoch, `yoho.training.step` one batch. In a run's training settings,
 `input`, `augmentation` and `l2` differ between the described and the released reading. The choices for speed follow
@@ -26,14 +26,14 @@ from yoho.windows.loss import data_loss
 class Fitted(NamedTuple):
     """The result of a training.
 
-    history: a row for each epoch; classwise: a row for each epoch and class; weights: those of the best epoch, by name,
-    on the CPU; best_epoch: counted from 1.
+    history: a row for each epoch; classwise: a row for each epoch and class; weights: those that are kept, by name,
+    on the CPU; epoch: the one that ended with these weights, counted from 1.
     """
 
     history: pd.DataFrame
     classwise: pd.DataFrame
     weights: dict
-    best_epoch: int
+    epoch: int
 
 
 def prepare(network, training, seed, device, start=None):
@@ -67,12 +67,14 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     network: a `Network`, or an `OnMaps` that learns from feature maps instead of features.
     train, valid, held_out: (features (windows, frames, mel bands), targets (windows, bins, 3 * classes)), as tensors on
     the CPU or `Stored`. The network learns from `train` and is scored on `valid` after each epoch; the validation loss
-    is computed on `held_out` or, without it (as described), on `valid`.
+    is computed on `held_out` or, without it (as described), on `valid`. The weights that are kept are those of the
+    last epoch or of the epoch with the best validation F1, as `settings["tested_epoch"]` says.
     checkpoint: a `Checkpoint`, saved after each epoch; score: maps the outputs for `valid` to (overall, class-wise)
     scores as in `segment_scores`; progress: `tqdm` or similar; settings: a run's training settings with its
     precision chosen.
-    The history's losses are means per window: the training loss and penalty over the epoch's batches, the validation
-    loss and penalty with the weights at its end.
+    The history's `windows_seen` counts the training windows of all epochs so far, with repetitions. Its losses are
+    means per window: the training loss and penalty over the epoch's batches, the validation loss and penalty with the
+    weights at its end.
     Raises FloatingPointError, naming epoch, batch and learning rate, if a loss is not finite.
     """
     network.to(device, memory_format=torch.channels_last)
@@ -87,11 +89,13 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
     step = Step(network, optimiser, augmentation, settings, device)
-    steps, first = -(-len(train[0]) // settings["batch_size"]), len(done["history"]) + 1
-    bar = progress(total=settings["epochs"] * steps, initial=(first - 1) * steps, unit="batch")
+    epochs, finished = range(1, settings["epochs"] + 1), len(done["history"])
+    sizes = [len(rows_of(epoch, len(train[0]), settings["epoch_share"])) for epoch in epochs]
+    steps = [-(-size // settings["batch_size"]) for size in sizes]
+    bar = progress(total=sum(steps), initial=sum(steps[:finished]), unit="batch")
     with bar, checkpoint.in_background() as save:
-        for epoch in range(first, settings["epochs"] + 1):
-            rate, draws = learning_rate(epoch, settings), epoch_seed(seed, epoch)
+        for epoch in epochs[finished:]:
+            rate, draws = learning_rate(epoch, settings), seed_of(seed, epoch)
             for group in optimiser.param_groups:
                 group["lr"].fill_(rate)
             train_losses = train_epoch(step, train, draws, bar, epoch)
@@ -104,16 +108,16 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             losses |= loss_columns("valid", valid_loss, penalty(network, settings["l2"]).item())
             overall, per_class = score(outputs.numpy())
             overall = {name: float(value) for name, value in overall.items()}
-            row = {"epoch": epoch, "learning_rate": rate} | losses | overall
+            row = {"epoch": epoch, "windows_seen": sum(sizes[:epoch]), "learning_rate": rate} | losses | overall
             done["history"].append(row)
             done["classwise"] += per_class.assign(epoch=epoch).to_dict("records")
             # Of two epochs with the same F1, for example 0, the one with the lower loss on scored windows is better.
-            rank = [overall["f1"], -scored_loss]
+            rank = {"best": [overall["f1"], -scored_loss], "last": [epoch]}[settings["tested_epoch"]]
             if done["best"] is None or rank > done["best"]["rank"]:
                 done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(network.state_dict())}
             save({"network": network.state_dict(), "optimiser": optimiser.state_dict(), "done": done})
             bar.set_postfix(epoch=epoch, loss=f"{row['train_data_loss']:.2f}", F1=f"{overall['f1']:.3f}")
-            print(", ".join(f"{name} {value:.4g}" for name, value in row.items()))
+            print(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
     best = done["best"]
     return Fitted(pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"])
 
@@ -136,16 +140,19 @@ def resume(checkpoint, network, optimiser, epochs, device):
 
 
 def train_epoch(step, train, seed, bar, epoch):
-    """Train on all windows once in random order; returns the means per window of (data loss, penalty).
+    """Train on an epoch's windows once in random order; returns the means per window of (data loss, penalty).
 
-    epoch: its number, for an error message. The loop never waits for the device before the end of the epoch.
+    epoch: its number, from 1. The loop never waits for the device before the end of the epoch.
+    Dropout and stochastic depth draw from a new seed in each batch. Otherwise the draws of a mask's dropout in one
+    batch would change those of the backbone in the next.
     """
-    torch.manual_seed(seed)  # for dropout and stochastic depth
     step.generator.manual_seed(seed)
-    order = torch.randperm(len(train[0]), generator=step.generator, device=step.device)
+    rows = rows_of(epoch, len(train[0]), step.settings["epoch_share"])
+    order = rows.start + torch.randperm(len(rows), generator=step.generator, device=step.device)
     parts = order.split(step.settings["batch_size"])
     losses = torch.zeros(len(parts), 2, device=step.device)
     for number, (features, targets) in enumerate(batches(train, parts, step.device)):
+        torch.manual_seed(seed_of(seed, number))
         losses[number] = step(features, targets)
         bar.update()
     losses = losses.cpu()
@@ -158,6 +165,16 @@ def train_epoch(step, train, seed, bar, epoch):
         )
     sizes = torch.tensor([[len(part)] for part in parts])
     return ((losses.double() * sizes).sum(dim=0) / len(order)).tolist()
+
+
+def rows_of(epoch, count, share):
+    """The range of rows, of `count` training windows, that an epoch (from 1) takes.
+
+    The rows are divided into 1 / share parts, whose sizes differ by one at most, and the epochs take them in turn.
+    """
+    parts = round(1 / share)
+    part = (epoch - 1) % parts
+    return range(part * count // parts, (part + 1) * count // parts)
 
 
 def validate(step, valid, held_out, seed):
@@ -196,6 +213,9 @@ def learning_rate(epoch, settings):
     return settings["learning_rate"] * settings["step_factor"] ** steps
 
 
-def epoch_seed(seed, epoch):
-    """A seed for all random draws of one epoch, which makes it independent of earlier epochs."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+def seed_of(seed, number):
+    """A seed for one of the parts, by its number, of what has a seed: an epoch of a run, or a batch of an epoch.
+
+    The part's random draws then do not depend on earlier parts.
+    """
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
