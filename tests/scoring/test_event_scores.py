@@ -1,10 +1,13 @@
-"""Event-based scores by sed_eval: which events match within a collar."""
+"""Event-based scores by sed_eval: which events match within a collar. And the pairs of true and found events."""
 
+from itertools import permutations
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from yoho.events import COLUMNS
-from yoho.scoring.events import sed_eval_scores
+from yoho.scoring.events import best_pairs, match_events, sed_eval_scores
 
 
 def table(*rows):
@@ -14,8 +17,8 @@ def table(*rows):
 
 def score(reference, estimated, labels=("car", "clocks"), collar_share=0.5):
     """Scores over 10 s, a row for all classes and one for each."""
-    settings = {"resolution": 1.0, "collar": 0.2, "collar_share": collar_share}
-    return sed_eval_scores(reference, estimated, {"a": 10.0}, labels, **settings)
+    scoring = {"resolution": 1.0, "collar": 0.2, "collar_share": collar_share}
+    return sed_eval_scores(reference, estimated, {"a": 10.0}, labels, scoring)
 
 
 @pytest.mark.parametrize("shift, share, count", [(0.19, 0.0, 1), (0.21, 0.0, 0), (0.19, 0.5, 1), (0.21, 0.5, 0)])
@@ -41,3 +44,53 @@ def test_touching_events_of_one_class_are_one_event():
 def test_unknown_label_is_refused():
     with pytest.raises(ValueError, match="dog"):
         score(table((0, 5, "car")), table((0, 5, "dog")))
+
+
+# ---- pairs of true and found events ----------------------------------------------------------------------------------
+
+
+def matched(reference, estimated, collars=(), collar_share=0.5):
+    """`match_events` of lists of (onset, offset), as a list."""
+    pair = (np.array(events, float).reshape(-1, 2) for events in (reference, estimated))
+    return match_events(*pair, collars, collar_share).round(9).tolist()
+
+
+def test_errors_are_those_of_the_events_that_overlap():
+    """The second true event is missed, and the last found event is false."""
+    reference, estimated = [(1, 4), (5, 6), (8, 9)], [(8.25, 8.5), (0.5, 4.125), (20, 21)]
+    assert matched(reference, estimated) == [[1, 0.5, 0.125], [0, 0, 0], [1, 0.25, 0.5]]
+
+
+def test_events_are_paired_so_that_their_total_overlap_is_largest():
+    """The largest single overlap, of the first true event with the second found one, would leave the others alone."""
+    assert matched([(0, 8), (9, 13)], [(0, 3), (3, 13)]) == [[1, 0, 5], [1, 6, 0]]
+
+
+def test_events_that_only_touch_are_no_matches():
+    assert matched([(0, 2)], [(2, 3)]) == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize("reference, estimated", [([], []), ([(0, 1)], []), ([], [(0, 1)])])
+def test_without_events_on_both_sides_nothing_matches(reference, estimated):
+    assert matched(reference, estimated, [0.2]) == [[0, 0, 0, 0]] * len(reference)
+
+
+@pytest.mark.parametrize("rows, columns", [(4, 4), (3, 5), (5, 3)])
+def test_no_other_pairs_have_a_larger_total(rows, columns):
+    values = np.random.default_rng(rows).uniform(-1, 1, (rows, columns)).clip(min=0)
+    pairs = best_pairs(values)
+    wide = values if rows <= columns else values.T
+    totals = [wide[range(len(wide)), order].sum() for order in permutations(range(wide.shape[1]), len(wide))]
+    assert values[pairs].sum() == pytest.approx(max(totals))
+    assert all(len(set(places)) == len(places) for places in pairs) and (values[pairs] > 0).all()
+
+
+def test_hits_are_as_many_as_the_collar_allows():
+    """The first found event is near both true ones, the second near the first alone: pairs in order make one hit."""
+    reference, estimated = [(1, 1.1), (1.3, 1.4)], [(1.15, 1.25), (0.9, 0.95)]
+    assert [row[3:] for row in matched(reference, estimated, [0.1, 0.2, 1.0])] == [[0, 1, 1], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("offset, share, hits", [(12, 0, [0, 0, 1]), (12, 0.25, [1, 1, 1]), (13, 0.25, [0, 0, 0])])
+def test_hit_may_end_off_by_a_share_of_the_true_event(offset, share, hits):
+    assert matched([(0, 10)], [(0.125, offset)], [0.125, 1, 2], share)[0][3:] == hits

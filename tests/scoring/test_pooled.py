@@ -11,7 +11,7 @@ from yoho.events import write_table
 
 LABELS = ["dog", "rain"]
 CLAIMS = {"level": 0.05, "replicates": 200, "seed": 0}
-SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5}
+SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2, 0.5, 1.0]}
 
 
 def events(*rows):
@@ -21,11 +21,11 @@ def events(*rows):
 def tallies(recordings):
     """Tallies of recordings {name: (class, true positives, references, predictions)}."""
     rows = [
-        (name, label, scored, *(counts if scored in ("overall", label) else (0, 0, 0)), 0, 0, 0)
+        (name, label, scored, *(counts if scored in ("overall", label) else (0, 0, 0)), 0)
         for name, (label, *counts) in recordings.items()
         for scored in ("overall", *LABELS)
     ]
-    columns = "recording recording_label event_label true_positives references predictions errors data_loss bins"
+    columns = "recording recording_label event_label true_positives references predictions errors"
     return pd.DataFrame(rows, columns=columns.split())
 
 

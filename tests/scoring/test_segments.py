@@ -13,6 +13,7 @@ from yoho.scoring.segments import COUNTS, SCORES, Scorer, activity, segment_coun
 from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["car", "clocks", "crowds"]
+SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5}
 
 
 def table(*rows):
@@ -103,9 +104,7 @@ def test_sed_eval_scores_agree_with_the_vectorised_ones():
     rng = np.random.default_rng(3)
     durations = {"a": 20.0, "b": 31.7}
     reference, estimated = (random_table(rng, 30, durations, LABELS, None) for _ in range(2))
-    rows = sed_eval_scores(
-        reference, estimated, durations, LABELS, resolution=1.0, collar=0.2, collar_share=0.5
-    ).set_index("event_label")
+    rows = sed_eval_scores(reference, estimated, durations, LABELS, SCORING).set_index("event_label")
     overall, per_class = segment_scores(reference, estimated, durations, LABELS, 1.0)
     assert rows.index.to_list() == ["overall", *LABELS]
     for score in SCORES:
@@ -226,9 +225,7 @@ def test_no_score_is_ever_undefined_or_huge(name):
     reference, estimated, duration = DEGENERATE[name]
     reference, estimated = table(*reference), table(*estimated)
     overall, per_class = segment_scores(reference, estimated, {"a": duration}, LABELS, 1.0)
-    by_package = sed_eval_scores(
-        reference, estimated, {"a": duration}, LABELS, resolution=1.0, collar=0.2, collar_share=0.5
-    )
+    by_package = sed_eval_scores(reference, estimated, {"a": duration}, LABELS, SCORING)
     numbers = np.concatenate([list(overall.values()), per_class[SCORES].to_numpy().ravel()])
     for values in (numbers, by_package.drop(columns="event_label").to_numpy().ravel()):
         assert np.isfinite(values).all() and (values >= 0).all() and (values <= 100).all()

@@ -5,17 +5,20 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+import sed_eval
 import torch
 
-from yoho.claims.measures import Arm
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
-from yoho.scoring.tallies import KINDS, OVERALL, field_recordings, recording_tallies, recordings_at
+from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, recording_tallies, recordings_at
 from yoho.windows.loss import bin_losses
 from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["clocks", "car", "aircraft"]  # not in the order of the alphabet
 LENGTH, BINS, HOP = 2.56, 9, 1.96
+TOLERANCES = {"collars": [0.1, 0.2, 0.5, 1.0], "collar_share": 0.5}
+KINDS = kinds(TOLERANCES["collars"])
+PARTS = ["presence_loss", "regression_loss"]
 
 
 def lay(mixes):
@@ -57,7 +60,8 @@ def tallies_of(plan, estimated=None, outputs=None, resolution=1.0):
     targets = truth(plan, windows)
     estimated = reference if estimated is None else estimated
     outputs = targets if outputs is None else outputs
-    return recording_tallies(scorer(windows, reference, resolution), outputs, targets, estimated, plan)
+    scores = scorer(windows, reference, resolution)
+    return recording_tallies(scores, outputs, targets, estimated, plan, tolerances=TOLERANCES)
 
 
 def made_up(seed):
@@ -104,16 +108,16 @@ def test_summed_over_recordings_they_give_the_segment_based_scores(seed, resolut
 def test_losses_sum_to_those_of_the_bins_within_the_mixes(seed):
     plan, estimated, outputs = made_up(seed)
     windows = cut(plan)
-    losses = bin_losses(torch.from_numpy(outputs), torch.from_numpy(truth(plan, windows))).numpy()
+    parts = bin_losses(torch.from_numpy(outputs), torch.from_numpy(truth(plan, windows)))
     middles = windows["onset"].to_numpy()[:, None] + (np.arange(BINS) + 0.5) * LENGTH / BINS
     inside = middles < windows["mix_duration"].to_numpy()[:, None]
     assert 0 < (~inside).sum() < inside.sum()
     tallies = tallies_of(plan, estimated, outputs)
-    assert sums(tallies)["data_loss"] == pytest.approx(losses[inside].sum(), rel=1e-5)
-    for index, label in enumerate(LABELS):
-        assert sums(tallies, label)["data_loss"] == pytest.approx(losses[inside][:, index].sum(), rel=1e-5)
-        assert sums(tallies, label)["bins"] == inside.sum()
-    assert sums(tallies)["bins"] == inside.sum()
+    for kind, losses in zip(PARTS, parts, strict=True):
+        losses = losses.numpy()[inside]
+        assert sums(tallies)[kind] == pytest.approx(losses.sum(), rel=1e-5)
+        assert [sums(tallies, label)[kind] for label in LABELS] == pytest.approx(losses.sum(axis=0), rel=1e-5)
+    assert [sums(tallies, name)["bins"] for name in (OVERALL, *LABELS)] == [inside.sum()] * 4
 
 
 def test_network_that_is_right_has_no_errors_and_no_loss():
@@ -121,7 +125,56 @@ def test_network_that_is_right_has_no_errors_and_no_loss():
     assert (tallies["true_positives"] == tallies["references"]).all() and (
         tallies["true_positives"] == tallies["predictions"]
     ).all()
-    assert not tallies["errors"].any() and not tallies["data_loss"].any()
+    assert not tallies[["errors", *PARTS, "onset_error", "offset_error"]].any(axis=None)
+    found = tallies[["event_references", "event_predictions", "matches", *KINDS[-4:]]].to_numpy()
+    assert found.any() and (found == found[:, :1]).all()
+
+
+def near(events, rng, shift):
+    """Events as a network finds them: the true ones with shifted times, a fifth missed, and some false ones."""
+    found = events.sample(frac=0.8, random_state=rng)
+    times = np.sort(found[["onset", "offset"]].to_numpy() + rng.normal(0, shift, (len(found), 2)), axis=1).clip(0)
+    found = found.assign(onset=times[:, 0], offset=times[:, 1])
+    onset = rng.uniform(0, 25, 8)
+    false = {"filename": rng.choice(events["filename"], 8), "onset": onset, "offset": onset + rng.exponential(2, 8)}
+    return pd.concat([found, pd.DataFrame(false).assign(event_label=rng.choice(LABELS, 8))])
+
+
+@pytest.mark.parametrize("grid", [None, 0.1])  # s: on a grid, many errors are equal to a collar, or nearly so
+@pytest.mark.parametrize("seed", range(3))
+def test_event_counts_sum_to_those_of_sed_eval(seed, grid):
+    plan, rng = made_up(seed)[0], np.random.default_rng(seed)
+    reference = merge_events(plan)
+    estimated = merge_events(near(reference, rng, 0.4))
+    if grid:
+        for events in (plan, reference, estimated):
+            events[["onset", "offset"]] = (events[["onset", "offset"]] / grid).round() * grid
+        reference, estimated = merge_events(plan), merge_events(estimated)
+    tallies = tallies_of(plan, estimated)
+    for collar in TOLERANCES["collars"]:
+        metrics = sed_eval.sound_event.EventBasedMetrics(
+            LABELS, t_collar=collar, percentage_of_length=0.5, event_matching_type="optimal"
+        )
+        for name in plan["filename"].unique():
+            metrics.evaluate(*(table[table["filename"] == name].to_dict("records") for table in (reference, estimated)))
+        for name, counts in {OVERALL: metrics.overall, **metrics.class_wise}.items():
+            found = sums(tallies, name)[["event_references", "event_predictions", f"hits_{collar:g}"]]
+            assert found.tolist() == [counts["Nref"], counts["Nsys"], counts["Ntp"]]
+    hits = sums(tallies)[KINDS[-4:]].tolist()
+    assert 0 < hits[0] < hits[-1] < sums(tallies)["event_references"] and hits == sorted(hits)
+
+
+def test_errors_of_times_are_sums_over_matched_events():
+    plan = lay({"a": [("k", "clocks", 4), ("c", "car", 4), ("k", "clocks", 4)], "b": [("r", "aircraft", 9)]})
+    late = plan.iloc[:3][COLUMNS]  # the event of the aircraft is missed
+    late = late.assign(onset=late["onset"] + 0.25, offset=late["offset"] + 0.125)
+    tallies = tallies_of(plan, late).set_index(["recording", "event_label"])
+    columns = ["event_references", "event_predictions", "matches", "onset_error", "offset_error", *KINDS[-4:]]
+    assert tallies.loc[("k", "clocks"), columns].tolist() == [2, 2, 2, 0.5, 0.25, 0, 0, 2, 2]
+    assert tallies.loc[("k", OVERALL), columns].tolist() == [2, 2, 2, 0.5, 0.25, 0, 0, 2, 2]
+    assert tallies.loc[("c", "car"), columns].tolist() == [1, 1, 1, 0.25, 0.125, 0, 0, 1, 1]
+    assert tallies.loc[("r", "aircraft"), columns].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0]
+    assert not tallies.loc[("r", "car"), columns].any()
 
 
 # ---- which recording a second or a bin belongs to --------------------------------------------------------------------
@@ -149,6 +202,24 @@ def test_error_belongs_to_the_recording_in_which_it_is_made():
     assert tallies.loc[("c", OVERALL), COUNTS].tolist() == [3, 3, 3, 0]
 
 
+def test_every_event_belongs_to_the_recording_at_its_middle():
+    """The clocks are found 0.5 s late and 2.5 s too long, so the middle of what is found lies in the next recording."""
+    plan = lay({"a": [("k", "clocks", 2), ("l", "clocks", 1), ("c", "car", 4)]})
+    found = tallies_of(plan, pd.DataFrame([("a", 0.5, 5.5, "clocks")], columns=COLUMNS))
+    found = found.set_index(["recording", "event_label"])[EVENTS]
+    for name in (OVERALL, "clocks"):
+        assert found.loc[("k", name)].tolist() == [1, 0, 1, 0.5, 2.5]  # the clips of k and l sound as one event
+        assert not found.loc[("l", name)].any()
+    assert found.loc[("c", OVERALL)].tolist() == [1, 1, 0, 0, 0]
+    assert found.loc[("c", "clocks")].tolist() == [0, 1, 0, 0, 0] and found.loc[("c", "car")].tolist() == [
+        1,
+        0,
+        0,
+        0,
+        0,
+    ]
+
+
 @pytest.mark.parametrize("length, hop", [(9.0, LENGTH), (9.1, HOP)])
 def test_every_bin_belongs_to_the_recording_at_its_middle(length, hop):
     plan = lay({"a": [("k", "clocks", 4.2), ("c", "car", length - 4.2)]})
@@ -156,10 +227,11 @@ def test_every_bin_belongs_to_the_recording_at_its_middle(length, hop):
     targets = truth(plan, windows)
     outputs = np.zeros_like(targets)
     reference = merge_events(plan)
-    tallies = recording_tallies(scorer(windows, reference), outputs, targets, reference, plan)
+    tallies = recording_tallies(scorer(windows, reference), outputs, targets, reference, plan, tolerances=TOLERANCES)
     tallies = tallies.set_index(["recording", "event_label"])
-    losses = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy().sum(axis=2)
-    expected, bins = {"k": 0.0, "c": 0.0}, {"k": 0, "c": 0}
+    parts = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets))
+    losses = np.stack([part.sum(dim=2) for part in parts], axis=-1)  # (windows, bins, parts)
+    expected, bins = {"k": np.zeros(2), "c": np.zeros(2)}, {"k": 0, "c": 0}
     for window, onset in enumerate(windows["onset"]):
         for place in range(BINS):
             middle = onset + (place + 0.5) * LENGTH / BINS
@@ -167,7 +239,7 @@ def test_every_bin_belongs_to_the_recording_at_its_middle(length, hop):
                 expected["k" if middle < 4.2 else "c"] += losses[window, place]
                 bins["k" if middle < 4.2 else "c"] += 1
     for name in expected:
-        assert tallies.loc[(name, OVERALL), "data_loss"] == pytest.approx(expected[name], rel=1e-5)
+        assert tallies.loc[(name, OVERALL), PARTS].tolist() == pytest.approx(expected[name], rel=1e-5)
         assert tallies.loc[(name, OVERALL), "bins"] == bins[name]
 
 
@@ -181,7 +253,9 @@ def test_bins_and_seconds_past_the_end_of_the_mix_do_not_count():
     width = LENGTH / BINS
     assert short.loc[OVERALL, "bins"] == sum((n + 0.5) * width + onset < 3 for onset in (0, HOP) for n in range(BINS))
     # A class that is falsely present everywhere has a loss of 1 in every bin; its starts and ends add nothing.
-    np.testing.assert_allclose(short.loc[["car", "aircraft"], "data_loss"], short.loc[["car", "aircraft"], "bins"])
+    assert short.loc[["car", "aircraft"], PARTS].to_numpy() == pytest.approx(
+        short.loc[["car", "aircraft"], ["bins"]].to_numpy() * [1, 0]
+    )
 
 
 def test_second_that_a_mix_ends_in_is_the_last_recording_s():
@@ -235,17 +309,13 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
     targets = truth(labelled, windows)
     alarm = pd.DataFrame([("b", 4.0, 6.0, "aircraft")], columns=COLUMNS)
     estimated = pd.concat([reference, alarm])
-    found = recording_tallies(scorer(windows, reference), targets, targets, estimated, plan)
+    found = recording_tallies(scorer(windows, reference), targets, targets, estimated, plan, tolerances=TOLERANCES)
     rows = found.set_index(["recording", "event_label"])
     assert rows.loc[("b1", OVERALL), ["true_positives", "references", "predictions", "errors"]].tolist() == [0, 0, 2, 2]
     assert rows.loc[("b2", OVERALL), ["predictions", "errors"]].tolist() == [0, 0]
     overall, _ = segment_scores(reference, estimated, scorer(windows, reference).durations, LABELS, 1.0)
     assert 2 * sums(found)["true_positives"] / (sums(found)["references"] + sums(found)["predictions"]) == overall["f1"]
-    text = io.StringIO()
-    write_table(found, text)
-    again = read_table(io.StringIO(text.getvalue()))
-    arm = Arm.from_tables("network", [again, again], [])
-    assert arm.strata.tolist() == ["", "", "car", "clocks"] and arm.tallies.shape == (2, 4, 4, len(KINDS))
+    assert found.drop_duplicates("recording")["recording_label"].tolist() == ["", "", "car", "clocks"]
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------
@@ -254,8 +324,8 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
 def test_table_has_a_row_per_recording_and_class_and_one_for_all():
     plan = lay({"a": [("z", "car", 3.0), ("k", "clocks", 4.0)], "b": [("c", "car", 3.0), ("z", "car", 2.0)]})
     tallies = tallies_of(plan)
-    assert tallies.columns.tolist() == ["recording", "recording_label", "event_label", *KINDS]
-    assert KINDS == ["true_positives", "references", "predictions", "errors", "data_loss", "bins"]
+    assert tallies.columns[:3].tolist() == ["recording", "recording_label", "event_label"]
+    assert tallies.columns[3:].tolist() == [*COUNTS, *LOSSES, *EVENTS, "hits_0.1", "hits_0.2", "hits_0.5", "hits_1"]
     assert len(tallies) == 3 * 4 and not tallies.isna().any(axis=None)
     assert set(map(tuple, tallies[["recording", "recording_label"]].to_numpy())) == {
         ("z", "car"),
@@ -272,6 +342,31 @@ def test_recording_too_short_for_a_second_of_its_own_still_has_bins():
     assert tallies.loc[("c", OVERALL), ["references", "predictions"]].tolist() == [0, 0]
     assert tallies.loc[("c", OVERALL), "bins"] > 0
     assert not tallies.isna().any(axis=None)
+
+
+def test_recording_to_which_nothing_belongs_has_rows_of_zeros():
+    """No middle of a second, of a bin or of an event lies in it: it goes on with the event of the recording before."""
+    plan = lay({"a": [("k", "clocks", 4.0), ("l", "clocks", 0.01), ("r", "aircraft", 4.0)]})
+    tallies = tallies_of(plan).set_index("recording")
+    assert tallies.loc["l", "event_label"].tolist() == [OVERALL, *LABELS]
+    assert (tallies.loc["l", KINDS] == 0).all(axis=None)
+
+
+def test_without_outputs_the_losses_alone_are_missing():
+    plan, estimated, outputs = made_up(0)
+    windows, reference = cut(plan), merge_events(plan)
+    found = recording_tallies(scorer(windows, reference), None, None, estimated, plan, tolerances=TOLERANCES)
+    assert found[LOSSES].isna().all(axis=None)
+    pd.testing.assert_frame_equal(found.drop(columns=LOSSES), tallies_of(plan, estimated, outputs).drop(columns=LOSSES))
+
+
+def test_without_any_event_every_sum_of_events_is_zero():
+    """So it is for a mix of background in which nothing is found."""
+    plan = lay({"a": [("b", "", 5.0)]})
+    nothing = pd.DataFrame(columns=COLUMNS)
+    scores = scorer(cut(plan), nothing)
+    found = recording_tallies(scores, None, None, nothing, plan, tolerances=TOLERANCES)
+    assert len(found) == 4 and (found[[*COUNTS, *EVENTS, *KINDS[-4:]]] == 0).all(axis=None)
 
 
 def test_table_is_written_and_read_as_it_is():

@@ -1,5 +1,7 @@
 """The loss, against equations 1 and 2 computed by loops."""
 
+from itertools import product
+
 import pytest
 import torch
 
@@ -18,23 +20,24 @@ def random_pair(seed, windows=3, bins=9, classes=6):
 @pytest.mark.parametrize("classes", [1, 2, 6, 10])
 def test_loss_equals_equations_1_and_2_by_hand(classes):
     outputs, targets = random_pair(classes, classes=classes)
-    losses = bin_losses(outputs, targets)
-    assert losses.shape == (3, 9, classes)
-    for p, y, own, found in zip(*map(torch.Tensor.tolist, (outputs, targets, losses, data_loss(outputs, targets)))):
-        total = 0.0
-        for time in range(9):
-            for c in range(classes):
-                p1, p2, p3 = p[time][3 * c : 3 * c + 3]
-                y1, y2, y3 = y[time][3 * c : 3 * c + 3]
-                loss = (p1 - y1) ** 2 + y1 * (p2 - y2) ** 2 + y1 * (p3 - y3) ** 2
-                assert own[time][c] == pytest.approx(loss, rel=1e-4, abs=1e-7)
-                total += loss
-        assert found == pytest.approx(total, rel=1e-5)
+    presence, regression = bin_losses(outputs, targets)
+    assert presence.shape == regression.shape == (3, 9, classes)
+    totals = [0.0] * 3
+    for window, time, c in product(range(3), range(9), range(classes)):
+        p1, p2, p3 = outputs[window, time, 3 * c : 3 * c + 3].tolist()
+        y1, y2, y3 = targets[window, time, 3 * c : 3 * c + 3].tolist()
+        first, others = (p1 - y1) ** 2, y1 * (p2 - y2) ** 2 + y1 * (p3 - y3) ** 2
+        assert presence[window, time, c].item() == pytest.approx(first, rel=1e-4, abs=1e-7)
+        assert regression[window, time, c].item() == pytest.approx(others, rel=1e-4, abs=1e-7)
+        totals[window] += first + others
+    assert data_loss(outputs, targets).tolist() == pytest.approx(totals, rel=1e-5)
 
 
 def test_loss_of_one_bin_and_class_worked_out_on_paper():
     present, absent = torch.tensor([[[1.0, 0.25, 1.0]]]), torch.tensor([[[0.0, 0.0, 0.0]]])
     outputs = torch.tensor([[[0.5, 0.5, 0.5]]])
+    assert [part.item() for part in bin_losses(outputs, present)] == [0.25, 0.0625 + 0.25]
+    assert [part.item() for part in bin_losses(outputs, absent)] == [0.25, 0]
     assert data_loss(outputs, present).item() == pytest.approx(0.25 + 0.0625 + 0.25)
     assert data_loss(outputs, absent).item() == pytest.approx(0.25)
 

@@ -201,9 +201,8 @@ def test_oracle_is_right_where_an_event_passes_a_whole_second_by_a_hair(hair):
 def test_oracle_reaches_an_event_f1_of_one_by_sed_eval(tmp_path, classes):
     labels = [f"class-{number}" for number in range(classes)]
     events, durations = laid(classes, 5, classes, tmp_path)
-    scores = sed_eval_scores(
-        events, oracle(events, durations, labels, HOP), durations, labels, resolution=1.0, collar=0.2, collar_share=0.5
-    )
+    scoring = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5}
+    scores = sed_eval_scores(events, oracle(events, durations, labels, HOP), durations, labels, scoring)
     for kind in ("segment", "event"):
         assert (scores[f"{kind}_f1"] == 1).all() and (scores[f"{kind}_error_rate"] == 0).all()
 

@@ -21,12 +21,12 @@ def score_ear(files, made, threads, *, names, scoring):
     found = [segmenter.file(Path(files.audio, name)).events.assign(filename=name) for name in durations]
     events = pd.concat(found)[["filename", "onset", "offset", "event_label"]]
     write_table(events, made.test_events)
-    scores = sed_eval_scores(reference, events, durations, list(names), **scoring)
+    scores = sed_eval_scores(reference, events, durations, list(names), scoring)
     Path(made.test_scores).write_text(json.dumps({"scores": scores.to_dict("records")}, indent=2) + "\n")
     mixes = pd.DataFrame({"filename": durations.keys(), "mix_duration": durations.values()})
     scorer = Scorer(mixes, reference, segmenter.decoder(), scoring["resolution"])
     plan = field_recordings(plan, recordings)
-    write_table(recording_tallies(scorer, None, None, events, plan), made.test_recordings)
+    write_table(recording_tallies(scorer, None, None, events, plan, tolerances=scoring), made.test_recordings)
 
 
 if __name__ == "__main__":

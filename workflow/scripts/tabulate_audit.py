@@ -13,16 +13,16 @@ from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.windows.targets import Decoder
 
 
-def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, resolution):
+def tabulate_audit(files, table, *, audit, claims, event_labels, window_length, scoring):
     windows, reference = read_table(files.windows), read_table(files.events)
     plan = field_recordings(read_table(files.plan), read_table(files.recordings))
     targets = np.load(files.targets)
     outputs = dict(zip(audit["runs"], (np.load(file)["outputs"] for file in files.outputs)))
 
     def tallies(run, decoding):
-        scorer = Scorer(windows, reference, Decoder(event_labels, window_length, **decoding), resolution)
+        scorer = Scorer(windows, reference, Decoder(event_labels, window_length, **decoding), scoring["resolution"])
         events = scorer.decoder.events(outputs[run], windows)
-        return recording_tallies(scorer, outputs[run], targets, events, plan)
+        return recording_tallies(scorer, outputs[run], targets, events, plan, tolerances=scoring)
 
     rows = []
     for label, pairs in pd.DataFrame(audit["pairs"]).groupby("label", sort=False):

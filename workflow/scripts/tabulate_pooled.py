@@ -34,7 +34,7 @@ def tabulate_pooled(files, table, *, datasets, networks, event_labels, scoring, 
             found.append(predictions.assign(filename=prefix + predictions["filename"]))
             durations |= plan.groupby(prefix + plan["filename"])["offset"].max().to_dict()
             tallies[folder].append(counts.assign(recording=f"{dataset}/" + counts["recording"]))
-        scores = sed_eval_scores(pd.concat(reference), pd.concat(found), durations, event_labels, **scoring)
+        scores = sed_eval_scores(pd.concat(reference), pd.concat(found), durations, event_labels, scoring)
         seeds = [pd.concat(tables) for tables in tallies.values()]
         for row in scores.to_dict("records"):
             estimate = mean_f1(seeds, row["event_label"], claims)

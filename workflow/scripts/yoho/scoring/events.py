@@ -1,24 +1,28 @@
-"""Segment-based and event-based scores, computed by sed_eval."""
+"""Segment-based and event-based scores, computed by sed_eval, and the pairs of true and found events."""
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 
 from yoho.events import merge_events
 from yoho.scoring.segments import SCORES
 
 
-def sed_eval_scores(reference, estimated, durations, event_labels, *, resolution, collar, collar_share):
+def sed_eval_scores(reference, estimated, durations, event_labels, scoring):
     """Table of segment-based and event-based scores: a row for "overall" and one per class.
 
     reference, estimated: tables of events, in which touching events of one class are merged first; durations:
-    {filename: evaluated length, s}; resolution: length of a segment, s; collar: tolerance of onsets and offsets, s;
-    collar_share: an offset may also be off by this share of the event's length.
+    {filename: evaluated length, s}; scoring: `resolution`, the length of a segment, s; `collar`, the tolerance of
+    onsets and offsets, s; and `collar_share`, the share of an event's length by which its offset may also be off.
     """
     import sed_eval
 
-    by_segment = sed_eval.sound_event.SegmentBasedMetrics(list(event_labels), time_resolution=resolution)
+    by_segment = sed_eval.sound_event.SegmentBasedMetrics(list(event_labels), time_resolution=scoring["resolution"])
     by_event = sed_eval.sound_event.EventBasedMetrics(
-        list(event_labels), t_collar=collar, percentage_of_length=collar_share, event_matching_type="optimal"
+        list(event_labels),
+        t_collar=scoring["collar"],
+        percentage_of_length=scoring["collar_share"],
+        event_matching_type="optimal",
     )
     reference, estimated = merge_events(reference), merge_events(estimated)
     for filename, duration in durations.items():
@@ -40,3 +44,36 @@ def sed_eval_scores(reference, estimated, durations, event_labels, *, resolution
             row |= {f"{kind}_{score}": float(np.nan_to_num(scores[score])) for score in SCORES}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def match_events(reference, estimated, collars, collar_share):
+    """Compare the true events of one file and class with the events found there.
+
+    reference, estimated: onsets and offsets, (events, 2), s. Returns a row for every true event, with columns
+    - 1 if it is matched with a found event, else 0. Events are paired so that their total overlap is largest, and
+      pairs that overlap are matches;
+    - the absolute error of the onset of its match, and of the offset, s, or 0;
+    - for each of the collars, s, 1 if it is a hit, else 0. A hit is off by at most the collar at its onset, and by at
+      most the collar or its own length times `collar_share` at its offset. Events are paired so that the hits are as
+      many as possible, as in sed_eval's EventBasedMetrics with optimal matching.
+    """
+    apart = np.abs(reference[:, None] - estimated)  # (reference, estimated, 2): of the onsets and of the offsets
+    overlap = np.minimum(reference[:, None, 1], estimated[:, 1]) - np.maximum(reference[:, None, 0], estimated[:, 0])
+    found = np.zeros((len(reference), 3 + len(collars)))
+    matched, matches = best_pairs(overlap.clip(min=0))
+    found[matched, 0], found[matched, 1:3] = 1, apart[matched, matches]
+    length = np.diff(reference)  # (reference, 1)
+    for number, collar in enumerate(collars):
+        near = (apart[..., 0] <= collar) & (apart[..., 1] <= np.maximum(collar, collar_share * length))
+        found[best_pairs(near)[0], 3 + number] = 1
+    return found
+
+
+def best_pairs(values):
+    """Rows and columns of the pairs whose total value is largest; pairs without value are left out.
+
+    values: (rows, columns), 0 or more. Each row and each column is in one pair at most.
+    """
+    rows, columns = linear_sum_assignment(values, maximize=True)
+    worth = values[rows, columns] > 0
+    return rows[worth], columns[worth]

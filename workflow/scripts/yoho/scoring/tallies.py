@@ -1,17 +1,25 @@
 """Tallies: the sums from which scores are computed, by field recording, because a test set is a sample of recordings.
 
-Every scored segment and every bin belongs to the recording that sounds at its middle.
+Every scored segment, every bin and every event belongs to the recording that sounds at its middle.
 """
 
 import numpy as np
 import pandas as pd
 import torch
 
+from yoho.events import merge_events
+from yoho.scoring.events import match_events
 from yoho.scoring.segments import COUNTS, segment_counts
 from yoho.windows.loss import bin_losses
 
-KINDS = [*COUNTS, "data_loss", "bins"]
+LOSSES = ["presence_loss", "regression_loss", "bins"]
+EVENTS = ["event_references", "event_predictions", "matches", "onset_error", "offset_error"]
 OVERALL = "overall"
+
+
+def kinds(collars):
+    """Names of the sums in a table of tallies: COUNTS of segments, LOSSES, EVENTS, and the hits at each collar (s)."""
+    return [*COUNTS, *LOSSES, *EVENTS, *(f"hits_{collar:g}" for collar in collars)]
 
 
 def field_recordings(plan, recordings):
@@ -20,24 +28,26 @@ def field_recordings(plan, recordings):
     return plan.assign(recording=plan["recording"].map(groups))
 
 
-def recording_tallies(scorer, outputs, targets, estimated, plan):
-    """Table of the sums from which a network's scores and loss are computed, by recording.
+def recording_tallies(scorer, outputs, targets, estimated, plan, *, tolerances):
+    """Table of the sums from which a network's scores and losses are computed, by recording.
 
-    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which the sums of
-    losses are missing; estimated: table of the events found; plan: from `field_recordings`. A recording has a row for
-    each class, and one for all classes together. Columns: recording, recording_label (the class that it holds),
-    event_label (the class that is scored), and KINDS. Sums over recordings give `segment_scores`, and the data loss of
-    all bins within a mix.
+    scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which the LOSSES are
+    missing; estimated: table of the events found; plan: from `field_recordings`; tolerances: `collars`, s, and
+    `collar_share`, for `match_events`. A recording has a row for all classes together, and one for each class.
+    Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
+    Sums over recordings give `segment_scores`, sed_eval's event-based counts, and the losses of all bins within a mix.
+    Errors of onsets and offsets are sums over matched events, s.
     """
     names = [OVERALL, *scorer.decoder.event_labels]
-    segments = segment_tallies(scorer, estimated, plan, names)
-    table = segments.assign(data_loss=np.nan, bins=np.nan)
+    tables = [segment_tallies(scorer, estimated, plan, names), event_tallies(scorer, estimated, plan, tolerances)]
     if outputs is not None:
-        table = segments.join(bin_tallies(scorer, outputs, targets, plan, names), how="outer").fillna(0.0)
-    table = table.reset_index()
-    labels = plan.drop_duplicates("recording").set_index("recording")["event_label"]
+        tables.append(bin_tallies(scorer, outputs, targets, plan, names))
+    labels = plan.drop_duplicates("recording").set_index("recording")["event_label"].sort_index()
+    rows = pd.MultiIndex.from_product([labels.index, names], names=["recording", "event_label"])
+    sums = pd.concat([table.reindex(rows, fill_value=0.0) for table in tables], axis=1)
+    table = sums.reindex(columns=kinds(tolerances["collars"])).reset_index()
     table.insert(1, "recording_label", table["recording"].map(labels))
-    return table[["recording", "recording_label", "event_label", *KINDS]]
+    return table
 
 
 def segment_tallies(scorer, estimated, plan, names):
@@ -51,16 +61,37 @@ def segment_tallies(scorer, estimated, plan, names):
 
 
 def bin_tallies(scorer, outputs, targets, plan, names):
-    """Sums of the data loss of the bins within the mixes, and numbers of these bins, by recording and event_label."""
+    """Sums of the losses of the bins within the mixes, and numbers of these bins, by recording and event_label."""
     windows = scorer.windows
-    losses = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets)).numpy()
-    count, bins, _ = losses.shape
+    parts = bin_losses(torch.from_numpy(outputs), torch.from_numpy(targets))
+    losses = np.stack([part.numpy() for part in parts])  # (parts, windows, bins, classes)
+    bins = losses.shape[2]
     middles = windows["onset"].to_numpy()[:, None] + (np.arange(bins) + 0.5) * scorer.decoder.window_length / bins
-    inside = (middles < windows["mix_duration"].to_numpy()[:, None]).ravel()
-    losses = np.dstack([losses.sum(axis=-1), losses]).reshape(count * bins, -1)[inside]
-    filenames = np.repeat(windows["filename"].to_numpy(), bins)[inside]
-    recordings = recordings_at(plan, filenames, middles.ravel()[inside])
-    return sums_by_recording({"data_loss": losses, "bins": np.ones_like(losses)}, recordings, names)
+    inside = middles < windows["mix_duration"].to_numpy()[:, None]
+    losses = np.concatenate([losses.sum(axis=-1, keepdims=True), losses], axis=-1)[:, inside]
+    recordings = recordings_at(plan, windows["filename"].to_numpy()[np.nonzero(inside)[0]], middles[inside])
+    return sums_by_recording(dict(zip(LOSSES, (*losses, np.ones_like(losses[0])))), recordings, names)
+
+
+def event_tallies(scorer, estimated, plan, tolerances):
+    """Sums of EVENTS and of hits, by recording and event_label; touching events of one class are merged first.
+
+    Matches, their errors and hits belong to the recording of the true event.
+    """
+    tables = merge_events(scorer.reference), merge_events(estimated)
+    collars, collar_share = tolerances["collars"], tolerances["collar_share"]
+    times = [table[["onset", "offset"]].to_numpy(float) for table in tables]
+    true, found = (table.groupby(["filename", "event_label"]).indices for table in tables)
+    results = np.zeros((len(times[0]), 3 + len(collars)))
+    for lane in true.keys() & found.keys():
+        results[true[lane]] = match_events(times[0][true[lane]], times[1][found[lane]], collars, collar_share)
+    references, predictions, *others = names = kinds(collars)[len(COUNTS + LOSSES) :]
+    reference = tables[0].assign(**{references: 1.0} | dict(zip(others, results.T)))
+    events = pd.concat([reference, tables[1].assign(**{predictions: 1.0})])
+    recordings = recordings_at(plan, events["filename"].to_numpy(), np.concatenate(times).mean(axis=1))
+    events = events.assign(recording=recordings)
+    events = pd.concat([events, events.assign(event_label=OVERALL)])
+    return events.groupby(["recording", "event_label"])[names].sum()
 
 
 def recordings_at(plan, filenames, times):
