@@ -1,5 +1,6 @@
-# Makes results/tables/{audit,mask_study,power,claims}.csv, results/figures/{audit,mask_study}.* and results/claims.md
-# from the runs of the audit, the mask study and the claims. None of these is part of `all`.
+# Makes results/tables/{audit,mask_study,search,power,claims}.csv, results/figures/{audit,mask_study}.* and
+# results/claims.md from the runs of the audit, the mask study, the search and the claims, and keeps records of finished
+# runs. None of these is part of `all`.
 
 
 rule audit:
@@ -25,6 +26,37 @@ rule claims:
         "results/tables/claims.csv",
         "results/tables/power.csv",
         "results/provenance.json",
+
+
+rule study:
+    """Train the runs of the claims that have no kept record, seed by seed, and keep a record of each."""
+    input:
+        lambda wildcards: listed("study", runs.study()),
+
+
+rule search:
+    """Train the claims' networks at every learning rate of the search, and tabulate their validation scores."""
+    input:
+        lambda wildcards: listed("search", runs.of("search")),
+        "results/tables/search.csv",
+        "results/provenance.json",
+
+
+rule keep_record:
+    """Keep the record of a finished run in the folder of records."""
+    input:
+        f"results/{DATASET}/runs/{{run}}/record.zip",
+    output:
+        f"{RECORDS}/{{run}}.zip",
+    log:
+        "results/tables/logs/keep_record_{run}.log",
+    wildcard_constraints:
+        run="|".join(re.escape(run) for run in runs.named if run not in runs.kept) if RECORDS else "(?!)",
+    conda:
+        "../../envs/plot.yaml"
+    localrule: True
+    shell:
+        "cp {input} {output} 2> {log}"
 
 
 rule tabulate_audit:
@@ -54,7 +86,7 @@ rule tabulate_audit:
         claims=claim_settings("level", "replicates", "seed"),
         event_labels=shown_labels,
         window_length=config["windows"]["length"],
-        resolution=config["scoring"]["resolution"],
+        scoring=SCORING,
         code=code_digest("tabulate_audit"),
     script:
         "../scripts/tabulate_audit.py"
@@ -87,8 +119,7 @@ rule draw_audit:
 rule tabulate_mask_study:
     """Tabulate F1, data loss and epochs to converge of every run of the mask study (paper 4.3.3)."""
     input:
-        histories=of_runs("history.csv", "mask_study"),
-        recordings=of_runs("test_recordings.tsv", "mask_study"),
+        records("mask_study"),
     output:
         table="results/tables/mask_study.csv",
         page=report(
@@ -105,7 +136,6 @@ rule tabulate_mask_study:
     params:
         runs=[runs.summary(run) for run in runs.of("mask_study")],
         bins=config["windows"]["bins"],
-        claims=claim_settings("trained", "converged"),
         code=code_digest("tabulate_mask_study"),
     script:
         "../scripts/tabulate_mask_study.py"
@@ -114,7 +144,7 @@ rule tabulate_mask_study:
 rule draw_mask_study:
     """Draw F1 over the epochs for every cell and position; Figure 6 is the cell with learning rate 0.0001, constant."""
     input:
-        of_runs("history.csv", "mask_study"),
+        records("mask_study"),
     output:
         "results/figures/mask_study.pdf",
         report(
@@ -136,7 +166,12 @@ rule draw_mask_study:
 
 
 rule tabulate_power:
-    """Compute the power of the configured seeds. It depends on the config alone and can be read before any result."""
+    """Compute the power of the configured seeds, and the deviations of the pilot, as far as its records are kept.
+
+    The power depends on the config alone and can be read before any result.
+    """
+    input:
+        [path for run, path in runs.kept.items() if run in runs.of("claims", "mask_study")],
     output:
         table="results/tables/power.csv",
         page=report(
@@ -150,6 +185,8 @@ rule tabulate_power:
     conda:
         "../../envs/train.yaml"
     params:
+        arms=runs.arms(),
+        cells=runs.mask_cells(),
         claims=config["claims"],
         seeds=runs.claim_seeds(),
         code=code_digest("tabulate_power"),
@@ -160,10 +197,11 @@ rule tabulate_power:
 rule decide_claims:
     """Decide every claim of the paper on the configured dataset."""
     input:
-        recordings=of_runs("test_recordings.tsv", "claims", "mask_study"),
-        histories=of_runs("history.csv", "claims", "mask_study"),
+        records=records("claims", "mask_study"),
         networks="results/tables/networks.csv",
         power="results/tables/power.csv",
+        plan=f"results/{DATASET}/mixes/test/plan.tsv",
+        events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
         table="results/tables/claims.csv",
         page="results/claims.md",
@@ -185,6 +223,32 @@ rule decide_claims:
         dataset=DATASET,
         source=config["datasets"][DATASET]["source"],
         bins=config["windows"]["bins"],
+        data=source_of(config["datasets"][DATASET]).origin,
+        configs=[str(Path(path).resolve()) for path in workflow.configfiles],
         code=code_digest("decide_claims"),
     script:
         "../scripts/decide_claims.py"
+
+
+rule tabulate_search:
+    """Tabulate the validation scores of the search's runs after their last epoch."""
+    input:
+        [record_of(run) for run in runs.of("search")],
+    output:
+        table="results/tables/search.csv",
+        page=report(
+            "results/tables/search.html",
+            caption="../report/search.rst",
+            category="Studies",
+            subcategory="Search",
+            labels={"result": "Search of learning rates"},
+        ),
+    log:
+        "results/tables/logs/tabulate_search.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=[{"label": label} | runs.summary(run) for label, run in runs.studies["search"]],
+        code=code_digest("tabulate_search"),
+    script:
+        "../scripts/tabulate_search.py"

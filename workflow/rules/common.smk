@@ -19,11 +19,14 @@ from datasets import (
     nameless,
     portable,
     read_as,
+    recordings_of,
     scored_windows,
     source_files,
     source_of,
+    without_seed,
 )
-from runs import EAR_BACKBONES, Runs
+from runs import EAR_BACKBONES
+from studies import Runs
 from validate import check_config
 from yoho.segmenting.choice import choose_network
 
@@ -37,7 +40,8 @@ BASES = "|".join(map(re.escape, config["datasets"]))
 
 # The report plays the first test mixes, with the events that the first seed of each network found there.
 EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
-SHOWN = dict(runs.studies["networks"][:: len(config["studies"]["networks"]["seeds"])])
+SHOWN = dict(reversed(runs.studies["networks"]))
+SHOWN = {label: SHOWN[label] for label in dict(runs.studies["networks"])}
 
 FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
 
@@ -53,13 +57,19 @@ SCORING = {key: value for key, value in config["scoring"].items() if key != "poo
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
 
-# A run may train on a variant of a dataset, such as builtin-pool_released.
+# A run may train on a variant of a dataset, such as builtin-pool_released, and with training data that its seed draws
+# anew, such as study-seed_3. Files of the latter that take much space are deleted after their last use.
 VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
+OF_SEED = r"-seed_\d+"
+DATA, DATA_OF_SEED = f"(?:{BASES}){VARIANT}", f"(?:{BASES}){OF_SEED}{VARIANT}"
+
+# The folder that keeps records of finished runs, or None.
+RECORDS = config["claims"]["records"]
 
 
 wildcard_constraints:
     base=BASES,
-    dataset=f"(?:{BASES}){VARIANT}",
+    dataset=f"{DATA}|{DATA_OF_SEED}",
     split="train|valid|test",
     use="train|score|averaged",
     mix=r"test-\d+",
@@ -100,7 +110,7 @@ def mixes_of(data):
 
 def source_digest(script, name):
     """Digest of a script, and of the function of its verb in the source of a dataset, which it imports by name."""
-    source, verb = config["datasets"][name]["source"], script.partition("_")[0]
+    source, verb = config["datasets"][name.partition("-")[0]]["source"], script.partition("_")[0]
     return code_digest(script, f"yoho.recordings.{source}:{verb}")
 
 
@@ -122,6 +132,13 @@ def card_data(wildcards):
     }
 
 
+def in_order(wildcards):
+    """Priority of a job: data and trainings of lower seeds come first, so that a study grows seed by seed."""
+    run = runs.named.get(getattr(wildcards, "run", None))
+    name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
+    return -run.seed if run else -int((re.findall(r"-seed_(\d+)", name) or [0])[0])
+
+
 def windows_of(use, file):
     """A function that returns the path of a file of a run's windows.
 
@@ -132,6 +149,7 @@ def windows_of(use, file):
 
     def path(wildcards):
         data = wildcards.dataset if use == "test" else runs.training_data(wildcards.dataset, wildcards.run)
+        data = data if use == "train" else without_seed(data)
         folder = {
             "train": "train/train",
             "valid": f"valid/{SCORED}",
@@ -141,6 +159,16 @@ def windows_of(use, file):
         run = runs.named[wildcards.run]
         own = file.format(front_end=run.front_end, images=run.images)
         return f"results/{data}/windows/{folder[use]}/{own}"
+
+    return path
+
+
+def mixes_of_run(split, file):
+    """A function that returns the path of a file of the training or validation mixes of a run."""
+
+    def path(wildcards):
+        data = mixes_of(runs.training_data(wildcards.dataset, wildcards.run))
+        return f"results/{data if split == 'train' else without_seed(data)}/mixes/{split}/{file}"
 
     return path
 
@@ -171,6 +199,31 @@ def pooled_places():
 def claim_settings(*keys):
     """The settings of the claims that a table uses."""
     return {key: config["claims"][key] for key in keys}
+
+
+def record_of(run):
+    """The record of a run: a kept one, or else that which its training writes, in the folder of kept ones if any."""
+    return runs.kept.get(run) or (f"{RECORDS}/{run}.zip" if RECORDS else f"results/{DATASET}/runs/{run}/record.zip")
+
+
+def records(*studies):
+    """The records on which the verdicts of some studies rest: of all runs, or of those that have one."""
+    names = runs.of(*studies)
+    leave_out = config["claims"]["missing"] == "leave_out"
+    return [record_of(run) for run in names if run in runs.kept or not leave_out]
+
+
+def listed(target, names):
+    """The records of all these runs, for a target that trains those without one; prints which ones these are."""
+    if not RECORDS:
+        raise WorkflowError("claims.records: null; name the folder that keeps the records of finished runs")
+    missing = [run for run in names if run not in runs.kept]
+    print(f"{target}: {len(names) - len(missing)} of {len(names)} runs have a record that counts", file=sys.stderr)
+    for run in missing:
+        path = Path(record_of(run))
+        why = f" (its record does not count: {runs.objection(run, path)})" if path.exists() else ""
+        print(f"  missing: {run}{why}", file=sys.stderr)
+    return [record_of(run) for run in names]
 
 
 def of_runs(file, *studies):

@@ -35,9 +35,39 @@ def column_of(entry, key):
 
 
 def dataset_settings(config, name):
-    """Settings of a dataset or of a variant: `builtin-pool_released` is `builtin` with the key `pool` as released."""
+    """Settings of a dataset or of a variant: `builtin-pool_released` is `builtin` with the key `pool` as released.
+
+    `study-seed_3` is `study` with the training recordings and mixes that the training seed 3 draws anew.
+    """
     base, *switches = name.split("-")
-    return config["datasets"][base] | dict(switch.rsplit("_", 1) for switch in switches)
+    own = dict(switch.rsplit("_", 1) for switch in switches)
+    entry, seed = config["datasets"][base], own.pop("seed", None)
+    return (entry if seed is None else drawn_anew(entry, int(seed))) | own
+
+
+def drawn_anew(entry, seed):
+    """A dataset with the training recordings and mixes that a training seed draws anew."""
+    mixes = entry["mixes"] | {"seed": entry["mixes"]["seed"] + 1000 * (seed + 1)}
+    recordings = source_of(entry).anew(entry["recordings"], seed) or entry["recordings"]
+    return entry | {"mixes": mixes, "recordings": recordings}
+
+
+def without_seed(name):
+    """The dataset or variant whose validation and test mixes belong to a variant that a training seed draws anew."""
+    return re.sub(r"-seed_\d+", "", name)
+
+
+def recordings_of(config, name):
+    """The dataset or variant whose recordings are those of a dataset or variant.
+
+    A training seed has recordings of its own if the source can draw them anew, except where a shared pool needs those
+    of validation and test.
+    """
+    base, *switches = name.split("-")
+    entry, settings = config["datasets"][base], dataset_settings(config, name)
+    own = [switch for switch in switches if switch.startswith("seed_")]
+    redrawn = own and source_of(entry).anew(entry["recordings"], 0) and read_as(config, settings)["pool"] == "split"
+    return f"{base}-{own[0]}" if redrawn else base
 
 
 # ---- recordings ------------------------------------------------------------------------------------------------------
@@ -59,8 +89,8 @@ def source_files(dataset):
 
 
 def recording_files(config, name):
-    """The files from which the recordings of a dataset are collected."""
-    dataset = config["datasets"][name]
+    """The files from which the recordings of a dataset or variant are collected."""
+    dataset = dataset_settings(config, name)
     files = [f"results/{name}/manifest.tsv"] if fetch_settings(config, name) else source_files(dataset)
     if background := dataset.get("background"):
         own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
@@ -70,7 +100,7 @@ def recording_files(config, name):
 
 def fetch_settings(config, name):
     """The settings of the job that downloads the recordings of a dataset; None if nothing is downloaded."""
-    dataset = config["datasets"][name]
+    dataset = dataset_settings(config, name)
     return source_of(dataset).fetch_settings(dataset["recordings"], config["recordings"])
 
 
@@ -80,7 +110,7 @@ def collect_settings(config, name):
     Returns {"settings" of the source, "listening", "splitting", "background"}. Each of the last three is None if the
     dataset does not need it.
     """
-    dataset, background = config["datasets"][name], background_settings(config, name)
+    dataset, background = dataset_settings(config, name), background_settings(config, name)
     source, recordings = source_of(dataset), dataset["recordings"]
     settings = source.collect_settings(recordings, f"results/{name}", config["recordings"])
     listening = listening_settings(config) | {"trim_db": recordings["trim_db"]} if source.listens else None
@@ -100,7 +130,7 @@ def listening_settings(config):
 
 def background_settings(config, name):
     """Settings for collecting the background of a dataset; None for a dataset without background."""
-    background = config["datasets"][name].get("background")
+    background = dataset_settings(config, name).get("background")
     if not background:
         return None
     own = {key: value for key, value in background.items() if key != "share"}

@@ -5,8 +5,8 @@ from datasets import stretch_settings
 rule make_mixes:
     """Draw the mixes of a split and write their audio and true events (paper 4.1)."""
     input:
-        recordings=lambda wildcards: f"results/{base(wildcards)}/recordings.tsv",
-        audio=lambda wildcards: f"results/{base(wildcards)}/recordings",
+        recordings=lambda wildcards: f"results/{recordings_of(config, wildcards.dataset)}/recordings.tsv",
+        audio=lambda wildcards: f"results/{recordings_of(config, wildcards.dataset)}/recordings",
     output:
         plan="results/{dataset}/mixes/{split}/plan.tsv",
         events="results/{dataset}/mixes/{split}/events.tsv",
@@ -15,9 +15,12 @@ rule make_mixes:
         "results/{dataset}/logs/make_mixes_{split}.log",
     benchmark:
         "results/{dataset}/benchmarks/make_mixes_{split}.tsv"
+    wildcard_constraints:
+        dataset=DATA,
     conda:
         "../../envs/audio.yaml"
     threads: 8
+    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
@@ -34,3 +37,13 @@ rule make_mixes:
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"
+
+
+use rule make_mixes as make_mixes_of_seed with:
+    output:
+        plan="results/{dataset}/mixes/{split}/plan.tsv",
+        events="results/{dataset}/mixes/{split}/events.tsv",
+        audio=temp(directory("results/{dataset}/mixes/{split}/audio")),
+    wildcard_constraints:
+        dataset=DATA_OF_SEED,
+    threads: 1

@@ -23,6 +23,8 @@ rule count_networks:
         classes=len(event_labels(config["datasets"][DATASET])),
         windows=WINDOWS,
         front_end=config["windows"]["front_ends"][config["windows"]["front_end"]],
+        released_l2=config["readings"]["released"]["l2"],
+        seed=config["claims"]["seed"],
         code=code_digest("count_networks"),
     script:
         "../scripts/count_networks.py"

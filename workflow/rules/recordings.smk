@@ -43,30 +43,42 @@ rule fetch_recordings:
 rule collect_recordings:
     """Generate or find the recordings, each with one class, and divide them among the splits (paper 4.1)."""
     input:
-        lambda wildcards: recording_files(config, wildcards.base),
+        lambda wildcards: recording_files(config, wildcards.pool),
     output:
-        table="results/{base}/recordings.tsv",
-        audio=directory("results/{base}/recordings"),
+        table="results/{pool}/recordings.tsv",
+        audio=directory("results/{pool}/recordings"),
     log:
-        "results/{base}/logs/collect_recordings.log",
+        "results/{pool}/logs/collect_recordings.log",
     benchmark:
-        "results/{base}/benchmarks/collect_recordings.tsv"
+        "results/{pool}/benchmarks/collect_recordings.tsv"
+    wildcard_constraints:
+        pool=BASES,
     conda:
         "../../envs/audio.yaml"
     threads: 8
+    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        source=lambda wildcards: config["datasets"][wildcards.base]["source"],
-        settings=lambda wildcards: collect_settings(config, wildcards.base)["settings"],
-        listening=lambda wildcards: collect_settings(config, wildcards.base)["listening"],
-        splitting=lambda wildcards: collect_settings(config, wildcards.base)["splitting"],
-        background=lambda wildcards: collect_settings(config, wildcards.base)["background"],
-        event_labels=lambda wildcards: event_labels(config["datasets"][wildcards.base]),
-        code=lambda wildcards: source_digest("collect_recordings", wildcards.base),
+        source=lambda wildcards: dataset_settings(config, wildcards.pool)["source"],
+        settings=lambda wildcards: collect_settings(config, wildcards.pool)["settings"],
+        listening=lambda wildcards: collect_settings(config, wildcards.pool)["listening"],
+        splitting=lambda wildcards: collect_settings(config, wildcards.pool)["splitting"],
+        background=lambda wildcards: collect_settings(config, wildcards.pool)["background"],
+        event_labels=lambda wildcards: event_labels(dataset_settings(config, wildcards.pool)),
+        code=lambda wildcards: source_digest("collect_recordings", wildcards.pool),
     script:
         "../scripts/collect_recordings.py"
+
+
+use rule collect_recordings as collect_recordings_of_seed with:
+    output:
+        table="results/{pool}/recordings.tsv",
+        audio=temp(directory("results/{pool}/recordings")),
+    wildcard_constraints:
+        pool=f"(?:{BASES}){OF_SEED}",
+    threads: 1
 
 
 rule tabulate_dataset:

@@ -39,9 +39,8 @@ rule train_network:
         valid_features=windows_of("valid", "{front_end}/{images}.npy"),
         valid_targets=windows_of("valid", "targets.npy"),
         valid_windows=windows_of("valid", "windows.tsv"),
-        valid_events=lambda wildcards: (
-            f"results/{mixes_of(runs.training_data(wildcards.dataset, wildcards.run))}/mixes/valid/events.tsv"
-        ),
+        train_plan=mixes_of_run("train", "plan.tsv"),
+        valid_events=mixes_of_run("valid", "events.tsv"),
         held_out_features=windows_of("held_out", "{front_end}/{images}.npy"),
         held_out_targets=windows_of("held_out", "targets.npy"),
         test_features=windows_of("test", "{front_end}/features.npy"),
@@ -61,6 +60,7 @@ rule train_network:
         test_events="results/{dataset}/runs/{run}/test_events.tsv",
         test_scores="results/{dataset}/runs/{run}/test_scores.json",
         test_recordings="results/{dataset}/runs/{run}/test_recordings.tsv",
+        record="results/{dataset}/runs/{run}/record.zip",
     log:
         "results/{dataset}/logs/train_network_{run}.log",
     benchmark:
@@ -70,6 +70,7 @@ rule train_network:
     conda:
         "../../envs/train.yaml"
     threads: 1
+    priority: in_order
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
@@ -84,6 +85,7 @@ rule train_network:
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
         data=card_data,
+        recorded=lambda wildcards: runs.recorded(wildcards.run),
         code=code_digest("train_network"),
         training_code=code_digest(*WEIGHTS),
     script:

@@ -14,6 +14,7 @@ rule make_windows:
         "results/{dataset}/logs/make_windows_{split}_{use}.log",
     conda:
         "../../envs/audio.yaml"
+    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
@@ -39,9 +40,12 @@ rule make_features:
         "results/{dataset}/logs/make_features_{split}_{use}_{front_end}.log",
     benchmark:
         "results/{dataset}/benchmarks/make_features_{split}_{use}_{front_end}.tsv"
+    wildcard_constraints:
+        dataset=DATA,
     conda:
         "../../envs/audio.yaml"
     threads: 8
+    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
@@ -51,3 +55,11 @@ rule make_features:
         code=code_digest("make_features"),
     script:
         "../scripts/make_features.py"
+
+
+use rule make_features as make_features_of_seed with:
+    output:
+        temp("results/{dataset}/windows/{split}/{use}/{front_end}/features.npy"),
+    wildcard_constraints:
+        dataset=DATA_OF_SEED,
+    threads: 1

@@ -1,5 +1,7 @@
 """Count parameters and multiply-accumulates of the networks of the paper and of the config (paper, section 4.4.2)."""
 
+import torch
+
 from yoho import job
 from yoho.figures.tables import write_results
 from yoho.networks.backbones import BACKBONES
@@ -7,10 +9,11 @@ from yoho.networks.masking import MASKS
 from yoho.networks.network import Network, mask_positions
 from yoho.networks.pretrained import without_download
 from yoho.networks.sizes import network_size, window_sizes
+from yoho.training.step import penalty
 from yoho.windows.front_ends import build_front_end
 
 
-def count_networks(table, *, networks, classes, windows, front_end):
+def count_networks(table, *, networks, classes, windows, front_end, released_l2, seed):
     default = {"pretrained": False, "front_end": front_end}
     papers, rows = {name: default for name, record in BACKBONES.items() if not record.from_ear}, []
     for backbone, own in (papers | networks | papers).items():
@@ -20,7 +23,10 @@ def count_networks(table, *, networks, classes, windows, front_end):
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 kind = {"backbone": backbone, "mask": mask, "masking": masking}
-                rows.append(kind | network_size(Network(**without_download(kind | sizes)), *image))
+                torch.manual_seed(seed)
+                network = Network(**without_download(kind | sizes))
+                l2 = penalty(network, released_l2).item()  # of the initial weights
+                rows.append(kind | network_size(network, *image) | {"released_penalty": round(l2, 2)})
     write_results(table, rows, title="The networks' sizes")
 
 

@@ -1,10 +1,12 @@
 """Train one network, write its curves and best weights, and score it on the test split (Figures 4-6)."""
 
 import json
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import timm
 import torch
 
@@ -16,8 +18,9 @@ from yoho.networks.device import choose_device, predict
 from yoho.networks.network import OnMaps
 from yoho.networks.saving import load_network, save_network, write_description
 from yoho.networks.sizes import window_sizes
-from yoho.provenance import digest
+from yoho.provenance import commit, device_name, digest
 from yoho.scoring.events import sed_eval_scores
+from yoho.scoring.records import write_record
 from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.scoring.thresholds import tune_thresholds
@@ -83,8 +86,8 @@ def train_network(
         "features": {key: value for key, value in front_end.items() if key not in ("name", "sample_rate")},
         "segmenting": segmenting,
         "thresholds": tune_thresholds(scorer, outputs, candidates),
-        "best_epoch": fitted.best_epoch,
-        "validation": fitted.history.iloc[fitted.best_epoch - 1].to_dict(),
+        "best_epoch": fitted.epoch,
+        "validation": fitted.history.iloc[fitted.epoch - 1].to_dict(),
         "made_with": made_with(device, np, timm, torch),
     }
     save_network(copied(model.state_dict()), description, Path(made.weights).parent)
@@ -103,7 +106,7 @@ def fingerprint(files, scorer, settings):
     return settings["network"] | training | scored | given | {"data": digest(data)} | versions
 
 
-def evaluate_network(files, made, *, scoring):
+def evaluate_network(files, made, run, *, scoring, recorded):
     network, description = load_network(Path(made.weights).parent)
     training = description["training"]
     device = choose_device(training["device"], training["deterministic"])
@@ -114,19 +117,39 @@ def evaluate_network(files, made, *, scoring):
     decoder = Decoder(description["event_labels"], description["windows"]["length"], **description["decoding"])
     scorer = Scorer(windows, reference, decoder, scoring["resolution"])
     events = decoder.events(outputs, windows)
-    scores = sed_eval_scores(reference, events, scorer.durations, decoder.event_labels, **scoring)
+    scores = sed_eval_scores(reference, events, scorer.durations, decoder.event_labels, scoring)
     plan = field_recordings(plan, recordings)
+    tallies = recording_tallies(scorer, outputs, np.load(files.test_targets), events, plan, tolerances=scoring)
     np.savez_compressed(made.test_outputs, outputs=outputs)
     write_table(events, made.test_events)
-    write_table(recording_tallies(scorer, outputs, np.load(files.test_targets), events, plan), made.test_recordings)
+    write_table(tallies, made.test_recordings)
     result = {"best_epoch": description["best_epoch"], "scores": scores.to_dict("records")}
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
     f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
     write_description(description | {"test": f1}, Path(made.description))
+    history = pd.read_csv(made.history)
+    about = {"run": run, "settings": recorded, "test": digest([files.test_plan, files.test_events])}
+    about |= {
+        "epoch": description["best_epoch"],
+        "exposure": exposure(files, history, description["best_epoch"], recorded),
+    }
+    about |= {"commit": commit(), "processor": device_name(device), "finished": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"}
+    write_record(made.record, about, history, tallies)
+
+
+def exposure(files, history, epoch, anew):
+    """What a run has learned from until its tested epoch: windows seen, and the mixes and recordings in them.
+
+    anew: whether the run's seed drew these mixes, and if its source can the recordings, for itself.
+    """
+    plan, seen = read_table(files.train_plan), int(history["windows_seen"][epoch - 1])
+    mixes, recordings = (int(plan[name].nunique()) for name in ("filename", "recording"))
+    return {"windows_seen": seen, "mixes": mixes, "recordings": recordings, "anew": anew}
 
 
 if __name__ == "__main__":
     job.start(snakemake)
     params = job.params(snakemake)
-    train_network(snakemake.input, snakemake.output, snakemake.wildcards.run, **params)
-    evaluate_network(snakemake.input, snakemake.output, scoring=params["scoring"])
+    recorded, run = params.pop("recorded"), snakemake.wildcards.run
+    train_network(snakemake.input, snakemake.output, run, **params)
+    evaluate_network(snakemake.input, snakemake.output, run, scoring=params["scoring"], recorded=recorded)
