@@ -52,9 +52,9 @@ rule keep_record:
         "results/tables/logs/keep_record_{run}.log",
     wildcard_constraints:
         run="|".join(re.escape(run) for run in runs.named if run not in runs.kept) if RECORDS else "(?!)",
+    localrule: True
     conda:
         "../../envs/plot.yaml"
-    localrule: True
     shell:
         "cp {input} {output} 2> {log}"
 

@@ -17,10 +17,10 @@ rule make_mixes:
         "results/{dataset}/benchmarks/make_mixes_{split}.tsv"
     wildcard_constraints:
         dataset=DATA,
+    priority: in_order
     conda:
         "../../envs/audio.yaml"
     threads: 8
-    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

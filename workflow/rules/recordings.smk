@@ -53,10 +53,10 @@ rule collect_recordings:
         "results/{pool}/benchmarks/collect_recordings.tsv"
     wildcard_constraints:
         pool=BASES,
+    priority: in_order
     conda:
         "../../envs/audio.yaml"
     threads: 8
-    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

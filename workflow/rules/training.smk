@@ -67,10 +67,10 @@ rule train_network:
         "results/{dataset}/benchmarks/train_network_{run}.tsv"
     wildcard_constraints:
         dataset=BASES,
+    priority: in_order
     conda:
         "../../envs/train.yaml"
     threads: 1
-    priority: in_order
     resources:
         gpu=1,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,

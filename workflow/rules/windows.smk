@@ -12,9 +12,9 @@ rule make_windows:
         windows="results/{dataset}/windows/{split}/{use}/windows.tsv",
     log:
         "results/{dataset}/logs/make_windows_{split}_{use}.log",
+    priority: in_order
     conda:
         "../../envs/audio.yaml"
-    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
@@ -42,10 +42,10 @@ rule make_features:
         "results/{dataset}/benchmarks/make_features_{split}_{use}_{front_end}.tsv"
     wildcard_constraints:
         dataset=DATA,
+    priority: in_order
     conda:
         "../../envs/audio.yaml"
     threads: 8
-    priority: in_order
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
