@@ -13,11 +13,11 @@ import soundfile
 import torch
 import yaml
 from collect_recordings import collect_recordings
+from studies import Runs
 from test_house import KNOWS
 
 from datasets import collect_settings, event_labels
 from places import ROOT
-from runs import Runs
 from validate import check_config
 from yoho.claims import verdicts
 from yoho.claims.measures import Arm

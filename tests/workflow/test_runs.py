@@ -1,13 +1,16 @@
 """The runs of a config: their names, their settings and the studies that they belong to."""
 
 import copy
+import json
 import re
+import zipfile
 
 import pytest
+from studies import Runs
 
 from configs import RELEASED
 from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows
-from runs import Runs, make_run
+from runs import make_run
 from validate import check_config
 from yoho.training.fit import learns_on_maps
 
@@ -47,6 +50,7 @@ STUDIES = {
         "backbone": "efficientnet",
         "cells": [{"learning_rate": 0.0001, "schedule": "constant", "masks": ["none", "head"]}],
     },
+    "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
 }
 
@@ -57,7 +61,10 @@ NAMES = {
     "mask_study": ["efficientnet-lr_0.0001-seed_0", "efficientnet-mask_head-lr_0.0001-seed_0"],
     "claims": [
         *("mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0", "efficientnet-seed_0"),
-        *("mobilenet-l2_released-seed_0", "efficientnet-mask_backbone-l2_released-seed_0"),
+        "vggish-vggish_released-seed_0",
+    ],
+    "search": [
+        *("mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
 }
@@ -417,10 +424,11 @@ def test_default_audit_switches_every_difference_once_but_the_start(config):
     runs = Runs(config)
     rows = [row for row in runs.audit if row["seed"] == 0]
     others = {"label", "backbone", "mask", "front_end", *TRAINING}
-    switched = [set(run) - others for run in config["studies"]["audit"]["runs"]]
+    placebo, *switched = [set(run) - others for run in config["studies"]["audit"]["runs"]]
+    assert placebo == {"placebo"}
     # No network of the default config has pretrained weights. The audit of rotations.yaml switches the start.
     assert sorted(key for keys in switched for key in keys) == sorted(set(RELEASED) - {"start"})
-    assert len(rows) == len(RELEASED) - 1 and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
+    assert len(rows) == len(RELEASED) and len(runs.audit) == len(rows) * len(config["studies"]["audit"]["seeds"])
 
 
 def test_mask_study_compares_every_place_with_none_within_its_cell(studied):
@@ -435,14 +443,14 @@ def test_mask_study_compares_every_place_with_none_within_its_cell(studied):
         "label": f"{low} head",
         "masked": {
             "label": f"{low} head",
-            "runs": [f"efficientnet-mask_head-lr_0.0001-seed_{seed}" for seed in (3, 1)],
+            "runs": {seed: f"efficientnet-mask_head-lr_0.0001-seed_{seed}" for seed in (3, 1)},
         },
-        "plain": {"label": f"{low} none", "runs": [f"efficientnet-lr_0.0001-seed_{seed}" for seed in (3, 1)]},
+        "plain": {"label": f"{low} none", "runs": {seed: f"efficientnet-lr_0.0001-seed_{seed}" for seed in (3, 1)}},
     }
     assert [cell["label"] for cell in others] == [f"{high} middle", f"{high} backbone"]
     for cell, mask in zip(others, ("middle", "backbone"), strict=True):
         assert cell["masked"]["runs"][1] == f"efficientnet-mask_{mask}-epochs_3-schedule_step-seed_1"
-        assert cell["plain"]["runs"] == [f"efficientnet-epochs_3-schedule_step-seed_{seed}" for seed in (3, 1)]
+        assert cell["plain"]["runs"] == {seed: f"efficientnet-epochs_3-schedule_step-seed_{seed}" for seed in (3, 1)}
 
 
 def test_claims_compare_the_networks_the_config_names_and_others_derived_from_them(studied):
@@ -457,15 +465,129 @@ def test_claims_compare_the_networks_the_config_names_and_others_derived_from_th
         "vggish": ("VGGish", "vggish"),
         "proposed": ("ours", proposed),
         "unmasked": ("ours, bare", "efficientnet-epochs_7"),
-        "penalised_baseline": ("YOHO with L2", "mobilenet-l2_released"),
-        "penalised_proposed": ("ours with L2", f"{proposed}-l2_released"),
+        "vggish_released": ("VGGish as released", "vggish-vggish_released"),
     }
     assert runs.arms() == {
-        role: {"label": label, "runs": [f"{name}-seed_{seed}" for seed in (0, 5)]}
+        role: {"label": label, "runs": {seed: f"{name}-seed_{seed}" for seed in (0, 5)}}
         for role, (label, name) in expected.items()
     }
-    assert runs.named[f"{proposed}-l2_released-seed_5"].settings["training"]["l2"] == RELEASED["l2"]
-    assert runs.named[f"{proposed}-seed_5"].settings["training"]["l2"] == {"first": 0.0, "pointwise": 0.0}
+
+
+def test_derived_network_that_a_run_names_is_that_run(studied):
+    own = {"label": "VGGish as released", "backbone": "vggish", "mask": "none", "vggish": "released", "epochs": 7}
+    studied["studies"]["networks"]["runs"].append(own)
+    check_config(studied)
+    runs = Runs(studied)
+    assert runs.arms()["vggish_released"]["runs"] == {0: "vggish-epochs_7-vggish_released-seed_0"}
+
+
+def test_run_or_cell_may_have_seeds_of_its_own(studied):
+    studied["studies"]["networks"]["seeds"] = [0, 1, 2]
+    studied["studies"]["networks"]["runs"][1]["seeds"] = [1]
+    studied["studies"]["mask_study"]["cells"][0]["seeds"] = [4, 5]
+    check_config(studied)
+    runs = Runs(studied)
+    assert set(runs.arms()["vggish"]["runs"]) == set(runs.arms()["vggish_released"]["runs"]) == {1}
+    assert set(runs.arms()["proposed"]["runs"]) == set(runs.arms()["unmasked"]["runs"]) == {0, 1, 2}
+    (cell,) = runs.mask_cells()
+    assert set(cell["masked"]["runs"]) == set(cell["plain"]["runs"]) == {4, 5}
+
+
+def test_search_trains_each_network_at_each_rate_with_settings_of_its_own(studied):
+    studied["studies"]["search"] = {"seeds": [3], "learning_rates": [0.003, 0.0001], "epochs": 2}
+    check_config(studied)
+    runs = Runs(studied)
+    assert (
+        len(runs.studies["search"]) == len(set(runs.of("search"))) == 8
+    )  # the unmasked network takes the masked one's
+    name = "efficientnet-mask_backbone-epochs_2-lr_0.003-seed_3"
+    assert ("EfficientNet + mask", name) in runs.studies["search"]
+    training = runs.named[name].settings["training"]
+    assert (training["learning_rate"], training["epochs"]) == (0.003, 2)
+
+
+def test_placebo_differs_from_its_run_in_nothing_but_chance(studied):
+    runs = audited(studied, 3, placebo=True)
+    (row,) = runs.audit
+    described, released = (runs.named[row[side]] for side in ("described", "released"))
+    assert (described.seed, released.seed) == (3, 3)  # of the training data
+    assert described.settings["seed"] == 3 != released.settings["seed"]
+    assert released.settings | {"seed": 3} == described.settings and released.columns == described.columns
+
+
+def test_study_grows_seed_by_seed(studied):
+    studied["studies"]["networks"]["seeds"] = [0, 1]
+    studied["studies"]["mask_study"]["seeds"] = [2, 0]
+    runs = Runs(studied)
+    seeds = [runs.named[name].seed for name in runs.study()]
+    assert seeds == sorted(seeds) and set(runs.study()) == set(runs.of("claims", "mask_study"))
+
+
+def test_seed_that_draws_its_data_anew_trains_on_a_variant_of_the_dataset(studied):
+    dataset = studied["dataset"]
+    studied["datasets"][dataset]["anew"] = True
+    runs = Runs(studied)
+    name = "mobilenet-seed_0"
+    assert runs.training_data(dataset, name) == f"{dataset}-seed_0"
+    assert runs.training_data(dataset, "mobilenet-targets_released-seed_0") == f"{dataset}-seed_0-targets_released"
+
+
+# ---- records ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(studied, tmp_path):
+    """Runs of which one has a record in the folder of records, and a function that changes the record's settings."""
+    studied["claims"]["records"] = str(tmp_path)
+    studied["studies"]["networks"]["seeds"] = [0, 1]
+
+    def write(change=lambda settings: None, name="mobilenet-seed_1"):
+        settings = json.loads(json.dumps(Runs(studied).recorded(name)))
+        change(settings)
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            archive.writestr("run.json", json.dumps({"run": name, "settings": settings}))
+        return Runs(studied)
+
+    return write
+
+
+def test_record_counts_if_its_settings_agree(recorded, tmp_path):
+    runs = recorded()
+    assert runs.kept == {"mobilenet-seed_1": f"{tmp_path}/mobilenet-seed_1.zip"}
+
+
+@pytest.mark.parametrize("key", ["device", "precision", "graph", "compile", "kept", "deterministic"])
+def test_record_of_another_machine_counts(recorded, studied, key):
+    recorded()
+    studied["training"][key] = "another"
+    assert "mobilenet-seed_1" in Runs(studied).kept
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *(["run", "training", "epochs"], ["run", "seed"], ["readings", "slices"], ["dataset", "mixes", "train"]),
+        *(["mixes", "longest_clip"], ["windows", "hop", "train"], ["front_end", "n_mels"], ["scoring", "collar"]),
+    ],
+)
+def test_record_of_other_settings_does_not_count_and_the_objection_names_them(recorded, tmp_path, keys):
+    def change(settings):
+        for key in keys[:-1]:
+            settings = settings[key]
+        settings[keys[-1]] = "another"
+
+    runs = recorded(change)
+    assert runs.kept == {}
+    assert runs.objection("mobilenet-seed_1", tmp_path / "mobilenet-seed_1.zip") == ".".join(keys)
+
+
+@pytest.mark.parametrize("content", [b"", b"no zip"])
+def test_broken_record_does_not_count(recorded, tmp_path, content):
+    runs = recorded()
+    path = tmp_path / "mobilenet-seed_1.zip"
+    path.write_bytes(content)
+    assert "mobilenet-seed_1.zip" in runs.objection("mobilenet-seed_1", path)
+    assert runs.kept == {}
 
 
 def test_sizes_of_the_networks_that_the_claims_compare_are_looked_up_by_what_they_are(studied):
@@ -479,4 +601,6 @@ def test_sizes_of_the_networks_that_the_claims_compare_are_looked_up_by_what_the
 def test_seeds_behind_each_equivalence(studied):
     studied["studies"]["networks"]["seeds"] = [0, 5]
     studied["studies"]["mask_study"]["seeds"] = [0, 1, 2]
-    assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2}
+    assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2, "C7": 2}
+    studied["studies"]["networks"]["runs"][0]["seeds"] = [5, 6]  # YOHO's
+    assert Runs(studied).claim_seeds() == {"C1": 1, "C5": 3, "C6": 2, "C7": 1}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake.utils import update_config
+from studies import Runs
 
 from configs import ESC50, mistakes, put, remove
 from datasets import event_labels, portable, source_files
 from places import ROOT
-from runs import Runs
 from validate import check_config
 
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
