@@ -49,16 +49,8 @@ from yoho.training.step import autocast, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
-HISTORY = [
-    "epoch",
-    "windows_seen",
-    "learning_rate",
-    "train_data_loss",
-    "train_penalty",
-    "train_loss",
-    "valid_data_loss",
-]
-HISTORY += ["valid_penalty", "valid_loss"]
+HISTORY = ["epoch", "windows_seen", "learning_rate", "train_data_loss", "train_penalty", "train_loss"]
+HISTORY += ["valid_data_loss", "valid_penalty", "valid_loss"]
 
 
 def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, **changes):
