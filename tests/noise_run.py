@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from snakemake.iocontainers import InputFiles, OutputFiles
-from train_network import train_network
+from train_network import evaluate_network, train_network
 
 import small
 from yoho import job
@@ -66,7 +66,7 @@ def made(tmp_path):
     """Paths of what the job writes, in the run's folder."""
     names = {"history": "history.csv", "classwise": "classwise.csv", "weights": "weights.safetensors"}
     names |= {"description": "model.json", "test_outputs": "test_outputs.npz", "test_events": "test_events.tsv"}
-    names |= {"test_scores": "test_scores.json", "test_recordings": "test_recordings.tsv"}
+    names |= {"test_scores": "test_scores.json", "test_recordings": "test_recordings.tsv", "record": "record.zip"}
     (tmp_path / RUN).mkdir()
     return OutputFiles(fromdict={name: str(tmp_path / RUN / file) for name, file in names.items()})
 
@@ -78,6 +78,14 @@ def said(monkeypatch):
     monkeypatch.setattr(job, "say", lines.append)
     monkeypatch.setattr(job, "progress", lambda *_, desc="", **settings: small.Bar(**settings))
     return lines
+
+
+RECORDED = {"dataset": {"anew": True}, "run": {"seed": 0}}  # settings of the run, of which its record keeps a copy
+
+
+def evaluate(files, made, scoring=SCORING):
+    """Score the run's weights on the test windows."""
+    evaluate_network(files, made, RUN, scoring=scoring, recorded=RECORDED)
 
 
 def train(

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train_network import evaluate_network
 
-from noise_run import SCORING, WINDOWS, train
+from noise_run import WINDOWS, evaluate, train
 from small import paper_network
 from untrained import noise, save_untrained
 from workloads import STAGES, workload
@@ -32,7 +31,7 @@ MILLISECOND = 0.001
 def test_a_run_that_was_trained_on_a_gpu_is_scored_the_same_on_a_cpu(files, made, said, device, graph):
     """Each epoch has two whole batches, so that the graph is captured in the second epoch."""
     history = train(files, made, device=device.type, epochs=4, graph=graph)
-    evaluate_network(files, made, scoring=SCORING)
+    evaluate(files, made)
     network, description = load_network(Path(made.weights).parent)
     assert history["epoch"].tolist() == [1, 2, 3, 4] and history.notna().all(axis=None) and said == []
     assert description["made_with"]["device"] == device_name(device)

@@ -11,9 +11,8 @@ import torch
 from make_maps import make_maps
 from safetensors.torch import load_file, save_file
 from snakemake.iocontainers import InputFiles, OutputFiles
-from train_network import evaluate_network
 
-from noise_run import SCORING, WINDOWS, train
+from noise_run import WINDOWS, evaluate, train
 from small import CPU, Bar, Killed
 from untrained import scaled
 from yoho import job
@@ -115,7 +114,7 @@ def test_run_s_network_is_whole_and_its_backbone_is_that_of_the_ear(on_maps, kep
     start = load_file(kept / "ear.safetensors")
     assert all(torch.equal(tensor, start[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items())
     assert (network.mean, network.deviation) == (0, 1) and description["training"]["input"] == "unchanged"
-    evaluate_network(on_maps, made, scoring=SCORING)
+    evaluate(on_maps, made)
     tested = np.load(made.test_outputs)["outputs"]
     np.testing.assert_array_equal(tested, predict(network, Stored(kept / "test.npy"), device=CPU).numpy())
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from train_network import evaluate_network
 
 from noise_run import (
     AUGMENTATION,
@@ -18,6 +17,7 @@ from noise_run import (
     SEGMENTING,
     SOURCE_TEXTS,
     WINDOWS,
+    evaluate,
     train,
 )
 from places import ROOT
@@ -30,7 +30,7 @@ from yoho.scoring.thresholds import tune_thresholds
 
 def test_it_writes_the_curves_the_weights_and_the_scores(files, made, said):
     history = train(files, made)
-    evaluate_network(files, made, scoring=SCORING)
+    evaluate(files, made)
     assert history["epoch"].tolist() == [1] and history.notna().all(axis=None)
     assert np.load(made.test_outputs)["outputs"].shape == (WINDOWS, 9, 6)
     assert [row["event_label"] for row in json.loads(Path(made.test_scores).read_text())["scores"]] == [
@@ -90,7 +90,7 @@ def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
     train(files, made, candidates=[0.25], segmenting=SEGMENTING | {"silence": -60})
     assert json.loads(Path(made.description).read_text())["segmenting"] == SEGMENTING | {"silence": -60}
     assert json.loads(Path(made.description).read_text())["thresholds"] == dict.fromkeys(LABELS, 0.25)
-    evaluate_network(files, made, scoring=SCORING | {"collar": 0.5})
+    evaluate(files, made, SCORING | {"collar": 0.5})
     assert said == []
 
 
@@ -123,7 +123,7 @@ def test_thresholds_are_tuned_on_what_the_weights_that_are_kept_give(files, made
 
 def test_model_json_is_a_model_card(files, made, said):
     train(files, made)
-    evaluate_network(files, made, scoring=SCORING)
+    evaluate(files, made)
     card = json.loads(Path(made.description).read_text())
     windows = dict.fromkeys(("train", "valid", "test"), WINDOWS)
     assert card["data"] == DATA | {"windows": windows}

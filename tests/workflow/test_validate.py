@@ -71,7 +71,7 @@ MISTAKES = [
     ("studies.networks.runs.1.pretrained", True, r"studies\.networks\.runs\[1\]\.pretrained: "),
     # what is set to what, and what the line names
     ("epochs", 3, "unknown key epochs; known keys are dataset, datasets"),
-    ("training.momentum", 0.9, "training: unknown key momentum; known keys are epochs, batch_size"),
+    ("training.momentum", 0.9, "training: unknown key momentum; known keys are epochs, epoch_share"),
     ("training.augmentation.mask", 1, "training.augmentation: unknown key mask"),
     ("studies.networks.runs.1.depth", 0.5, r"studies\.networks\.runs\[1\]: unknown key depth"),
     ("studies.networks.runs.1.dropout", 1, r"studies\.networks\.runs\[1\]\.dropout: 1 .*maximum"),
@@ -172,6 +172,12 @@ MISTAKES = [
     ("studies.mask_study.cells.0.masks", ["head", "middle"], r"cells\[0\]\.masks: \['head', 'middle'\].*contain"),
     ("studies.mask_study.cells.0.masks", ["none", "none"], r"cells\[0\]\.masks: \['none', 'none'\]"),
     ("studies.mask_study.cells.0.masks", ["none", "tail"], r"cells\[0\]\.masks\[1\]: 'tail'.*'middle'"),
+    ("studies.search.rates", [1], r"studies\.search: unknown key rates"),
+    ("training.epoch_share", 0.3, r"training\.epoch_share: epoch_share 0\.3 is not 1, 1/2"),
+    ("studies.networks.runs.0.epoch_share", 0.3, r"studies\.networks: YOHO: epoch_share 0\.3 is not 1, 1/2"),
+    ("training.epoch_share", 2, r"training\.epoch_share: 2 .*maximum"),
+    ("training.tested_epoch", "first", r"training\.tested_epoch: 'first'.*'last'"),
+    ("mixes.dealt", "deck", r"mixes\.dealt: 'deck'.*'split'"),
     # the claims
     ("claims.C8", {}, "claims: unknown key C8"),
     ("claims.level", 0, r"claims\.level: 0 .*minimum"),
@@ -182,7 +188,9 @@ MISTAKES = [
     ("claims.C1.margin", 0, r"claims\.C1\.margin: 0 .*minimum"),
     ("claims.C2.margin", 0.01, "claims.C2: unknown key margin; known keys are claim, statistic"),
     ("claims.C5.margin", 0.01, r"claims\.C5\.margin: 0\.01 is not of type object"),
-    ("claims.C5.margin.epochs", -1, r"claims\.C5\.margin\.epochs: -1 .*minimum"),
+    ("claims.C5.margin.area", -1, r"claims\.C5\.margin\.area: -1 .*minimum"),
+    ("claims.pilot", 1, r"claims\.pilot: 1 .*minimum"),
+    ("claims.missing", "leave_out", r"claims\.missing: leave_out needs records; name their folder in claims\.records"),
     ("claims.networks.rival", "YOHO", "claims.networks: unknown key rival"),
     # false alarms
     ("segmenting.false_alarms.recordings", 0, r"segmenting\.false_alarms\.recordings: 0 .*minimum"),
@@ -363,7 +371,7 @@ def test_manifest_to_read_is_not_the_one_that_is_made(library):
         ("claims.C7", "claims: 'C7'"),
         ("claims.C4.slight", "claims.C4: 'slight'"),
         ("claims.C5.margin.data_loss", "claims.C5.margin: 'data_loss'"),
-        ("claims.trained.rise", "claims.trained: 'rise'"),
+        ("claims.trained.gain", "claims.trained: 'gain'"),
     ],
 )
 def test_missing_key_is_one_line_that_names_it(config, keys, line):
