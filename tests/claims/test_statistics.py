@@ -8,20 +8,15 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from yoho.claims.statistics import (
     Estimate,
-    epochs_to_converge,
-    equivalence_power,
     holm,
     interval,
-    is_trained,
     joint_freedom,
     over_seeds,
     over_seeds_and_recordings,
     p_above,
     p_difference,
     p_equivalent,
-    power_table,
     resampling_weights,
-    seeds_needed,
 )
 from yoho.scoring.segments import rates
 
@@ -437,104 +432,3 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm([0.01, np.nan, 0.04]), [0.03, np.nan, 0.08])
     assert np.isnan(holm([np.nan])).all()
     assert holm([]).shape == (0,)
-
-
-# ---- learning curves -------------------------------------------------------------------------------------------------
-
-
-def test_epochs_to_converge():
-    assert epochs_to_converge([0.1, 0.5, 0.76, 0.7, 0.8], 0.95) == 3
-    assert epochs_to_converge([0.1, 0.5, 0.76, 0.7, 0.8], 1) == 5
-    assert epochs_to_converge([0.8, 0.1], 0.9) == 1
-    assert np.isnan(epochs_to_converge([0, 0, 0], 0.9))
-
-
-def curve(epochs, low, high, tail):
-    """A noisy curve that rises to `high`, and by `tail` more over its last quarter."""
-    last = -(-epochs // 4)
-    rise = np.linspace(low, high, epochs - last)
-    noise = np.random.default_rng(epochs).normal(0, 0.002, epochs)
-    return np.concatenate([rise, high + np.linspace(0, tail, last)]) + noise
-
-
-@pytest.mark.parametrize(
-    "f1, expected",
-    [
-        (curve(40, 0.1, 0.8, 0), True),
-        (curve(40, 0.1, 0.3, 0), False),  # flat, but low
-        (curve(40, 0.1, 0.7, 0.15), False),  # high, but still rising
-        (curve(40, 0.1, 0.9, -0.15), False),  # high, but falling
-        (curve(40, 0.1, 0.8, 0.03), True),
-        (curve(8, 0.1, 0.8, 0), True),
-        (curve(7, 0.8, 0.8, 0), False),  # too few epochs to tell
-        (np.full(7, 0.8), False),
-        (np.full(8, 0.8), True),
-        (np.full(8, np.nan), False),
-    ],
-)
-def test_trained(f1, expected):
-    assert is_trained(f1, 0.5, 0.05) is expected
-
-
-def test_trained_looks_at_the_last_quarter_alone():
-    """The last quarter of 9 epochs is 3 epochs: their line rises by 0.1, and their mean is 0.6."""
-    f1 = [0, 0, 0, 0, 0, 0.9, 0.55, 0.6, 0.65]
-    assert is_trained(f1, 0.599, 0.101)
-    assert not is_trained(f1, 0.601, 0.101)
-    assert not is_trained(f1, 0.599, 0.099)
-
-
-# ---- power -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seeds, deviation", [(2, 0.3), (3, 0.6), (5, 0.9), (20, 1.4)])
-def test_power_is_that_of_simulated_tests(seeds, deviation):
-    values = np.random.default_rng(seeds).normal(0, deviation, (1000, seeds))
-    power = equivalence_power(1, deviation, seeds, 0.05)
-    assert 0.1 < power < 0.95
-    assert_rate([p_equivalent(over_seeds(row), 1) < 0.05 for row in values], power)
-
-
-def test_power_grows_with_seeds_and_margin():
-    assert (np.diff([equivalence_power(1, 1, seeds, 0.05) for seeds in range(1, 40)]) > 0).all()
-    assert (np.diff([equivalence_power(margin, 1, 6, 0.05) for margin in (0.5, 1, 2, 3)]) > 0).all()
-    assert equivalence_power(0.02, 0.03, 8, 0.05) == pytest.approx(equivalence_power(2, 3, 8, 0.05))
-
-
-def test_power_at_its_limits():
-    assert equivalence_power(1, 0.1, 1, 0.05) == 0
-    assert equivalence_power(1, 0, 2, 0.05) == 1
-    assert equivalence_power(1, 1e-6, 3, 0.05) == pytest.approx(1)
-    assert equivalence_power(0.001, 10, 800, 0.05) < 0.001
-
-
-@pytest.mark.parametrize("deviation", [0.2, 1, 4])
-def test_seeds_needed_are_the_fewest(deviation):
-    seeds = seeds_needed(1, deviation, 0.05, 0.8)
-    assert equivalence_power(1, deviation, seeds, 0.05) >= 0.8
-    assert equivalence_power(1, deviation, seeds - 1, 0.05) < 0.8
-
-
-def test_seeds_needed_are_at_least_two_and_at_most_many():
-    assert seeds_needed(1, 0, 0.05, 0.8) == 2
-    assert seeds_needed(1, 1, 0.05, 0.8, most=11) == seeds_needed(1, 1, 0.05, 0.8) == 11
-    assert np.isnan(seeds_needed(1, 1, 0.05, 0.8, most=10))
-
-
-def test_power_of_every_equivalence_follows_from_the_config_alone(power):
-    assert power["claim"].tolist() == ["C1", "C5", "C5", "C5", "C6"]
-    assert power["measure"].tolist() == ["f1", "f1", "data_loss", "epochs", "f1"]
-    assert power["margin"].tolist() == [0.01, 0.01, 0.05, 0.1, 0.01]
-    assert power["expected_deviation"].tolist() == [0.02, 0.02, 0.05, 0.08, 0.02]
-    for test in power.itertuples():
-        assert test.power == equivalence_power(test.margin, test.expected_deviation, 5, 0.05)
-        assert test.enough == (test.seeds_needed <= 5)
-    assert power["seeds_needed"][3] == seeds_needed(0.1, 0.08, 0.05, 0.8)
-
-
-def test_power_is_enough_from_the_seeds_needed_on(claims):
-    needed = seeds_needed(0.01, 0.02, 0.05, 0.8)
-    table = power_table(claims, {"C1": needed, "C5": 1, "C6": needed - 1})
-    assert table["n_seeds"].tolist() == [needed, 1, 1, 1, needed - 1]
-    assert table["enough"].tolist() == [True, False, False, False, False]
-    assert table["power"].tolist()[1:4] == [0, 0, 0] and 0.7 < table["power"][4] < 0.8

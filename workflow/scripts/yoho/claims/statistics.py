@@ -17,15 +17,16 @@ seeds' scores, which contains the seed effect and the interaction; c is the mean
 as the recordings are resampled, which contains only the recording effect. Intervals and p-values are Student's, with
 the degrees of freedom of `joint_freedom`. Two networks are compared by their differences on the same seeds and
 recordings.
+
+Of several quantities, such as the differences between all pairs of classes, the largest is large by chance. The
+question whether all of them are near 0 is therefore answered by `p_largest_apart`, from deviates that all quantities
+draw jointly (`joint_deviates`, or `seed_deviates` if the recordings are held fixed).
 """
 
-from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from scipy import stats
-from scipy.integrate import quad
 from statsmodels.stats.multitest import multipletests
 
 
@@ -43,11 +44,15 @@ class Estimate(NamedTuple):
 
 
 def over_seeds(values):
-    """Mean of the seeds' scores or paired differences, (seeds,), on fixed recordings; the error of one seed is nan."""
+    """Mean of the seeds' scores or paired differences, (seeds,), on fixed recordings.
+
+    The error of one seed is nan. Without any seed the value is nan too.
+    """
     values = np.asarray(values, float)
     seeds = len(values)
+    value = values.mean() if seeds else np.nan
     error = values.std(ddof=1) / np.sqrt(seeds) if seeds > 1 else np.nan
-    return Estimate(float(values.mean()), float(error), seeds - 1, seeds, 0)
+    return Estimate(float(value), float(error), max(seeds - 1, 0), seeds, 0)
 
 
 def over_seeds_and_recordings(counts, score, strata, rng, replicates):
@@ -57,25 +62,54 @@ def over_seeds_and_recordings(counts, score, strata, rng, replicates):
     both networks, one after the other. score: function from summed counts, (..., kinds), to scores, (...). strata:
     (recordings,), the class of each recording, see `resampling_weights`. replicates: number of resamples.
 
-    With one seed, the error covers other recordings alone, for that seed. If every class has a single recording, the
-    error is unknown (nan). Two seeds say little about the error due to seeds: see `joint_freedom`. Intervals are also
-    too narrow if a few recordings hold most of the seconds. results/reference/study/README.md says by how much.
+    With one seed, the error covers other recordings alone, for that seed. If every class has a single recording, or
+    without any seed, the error is unknown (nan). Two seeds say little about the error due to seeds: see
+    `joint_freedom`. Intervals are also too narrow if a few recordings hold most of the seconds.
+    results/reference/study/README.md says by how much.
     """
+    both = crossed(counts, score, strata, rng, replicates)
+    seeds, recordings, _ = np.shape(counts)
+    return Estimate(float(both.values), float(both.errors), float(both.freedoms), seeds, recordings)
+
+
+class Crossed(NamedTuple):
+    """Scores of crossed seeds and recordings, and what their variance is due to; `...`: the quantities, if several."""
+
+    scores: np.ndarray  # (seeds, ...): of all recordings
+    means: np.ndarray  # (replicates, ...): means over the seeds, as recordings are resampled
+    parts: np.ndarray  # (2, ...): variances of the mean over seeds, due to seeds and to recordings
+    freedoms: np.ndarray  # (...): degrees of freedom of their sum
+
+    @property
+    def values(self):
+        """Means over the seeds, (...); nan without any seed."""
+        return self.scores.mean(axis=0) if len(self.scores) else np.full(self.scores.shape[1:], np.nan)
+
+    @property
+    def errors(self):
+        """Standard errors of the means over the seeds, (...); nan where they are unknown."""
+        return np.sqrt(self.parts.sum(axis=0))
+
+
+def crossed(counts, score, strata, rng, replicates):
+    """`Crossed` scores: see `over_seeds_and_recordings`. The score may map (..., kinds) to (..., quantities)."""
     counts = np.asarray(counts, float)
     seeds, recordings, _ = counts.shape
     scores = score(counts.sum(axis=1))
-    weights = resampling_weights(strata, rng, replicates)
-    covariance = np.cov(score(np.tensordot(weights, counts, (1, 1))), rowvar=False).reshape(seeds, seeds)
     recording_freedom = recordings - len(np.unique(strata))
-    if recording_freedom == 0:
-        error, freedom = np.nan, 0
-    elif seeds == 1:
-        error, freedom = np.sqrt(covariance[0, 0]), recording_freedom
-    else:
-        between = (covariance.sum() - covariance.trace()) / (seeds * (seeds - 1))
-        parts = np.array([scores.var(ddof=1) / seeds, max(between, 0)])
-        error, freedom = np.sqrt(parts.sum()), joint_freedom(parts, np.array([seeds - 1, recording_freedom]))
-    return Estimate(float(scores.mean()), float(error), float(freedom), seeds, recordings)
+    if not seeds or not recording_freedom:
+        unknown = np.full(scores.shape[1:], np.nan)
+        return Crossed(scores, np.stack([unknown] * replicates), np.stack([unknown] * 2), np.zeros_like(unknown))
+    weights = resampling_weights(strata, rng, replicates)
+    resampled = score(np.tensordot(weights, counts, (1, 1)))  # (replicates, seeds, ...)
+    means = resampled.mean(axis=1)
+    of_seed, of_mean = resampled.var(axis=0, ddof=1).mean(axis=0), means.var(axis=0, ddof=1)
+    if seeds == 1:
+        return Crossed(scores, means, np.stack([0 * of_mean, of_mean]), np.full(of_mean.shape, recording_freedom))
+    # The variance of a mean of S scores is (variance of a score + (S - 1) covariance of two scores) / S.
+    between = (seeds * of_mean - of_seed) / (seeds - 1)
+    parts = np.stack([scores.var(axis=0, ddof=1) / seeds, np.maximum(between, 0)])
+    return Crossed(scores, means, parts, joint_freedom(parts, np.array([seeds - 1, recording_freedom])))
 
 
 def resampling_weights(strata, rng, replicates):
@@ -96,15 +130,83 @@ def resampling_weights(strata, rng, replicates):
 
 
 def joint_freedom(parts, freedoms):
-    """Degrees of freedom of a sum of estimated variances; parts: the variances, freedoms: of each, (terms,).
+    """Degrees of freedom, (...), of a sum of estimated variances; parts: the variances, (terms, ...).
 
-    1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
-    parts. Its intervals are too narrow if a part with few degrees of freedom is small by chance:
-    results/reference/study/README.md compares the two.
+    freedoms: of each, (terms,). 1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula
+    weights them by the squared parts. Its intervals are too narrow if a part with few degrees of freedom is small by
+    chance: results/reference/study/README.md compares the two.
     """
-    if not parts.any():
-        return float(freedoms.min())
-    return float(parts.sum() / (parts / freedoms).sum())
+    total, weighted = parts.sum(axis=0), np.tensordot(1 / freedoms, parts, 1)
+    lowest = np.full(np.shape(total), freedoms.min(), float)
+    return np.divide(total, weighted, out=lowest, where=total > 0)
+
+
+# ---- several quantities at once --------------------------------------------------------------------------------------
+
+
+def joint_deviates(counts, score, strata, rng, replicates):
+    """How far several quantities may be from the truth by chance: values, errors (quantities,) and their deviates.
+
+    As `over_seeds_and_recordings`, but the score maps summed counts, (..., kinds), to (..., quantities). A deviate is
+    the distance of an estimate from the truth in units of its error; deviates: (replicates, quantities). They share
+    the resampled recordings and the weights of the seeds, so that they are correlated as the estimates are.
+    """
+    return deviates_of(crossed(counts, score, strata, rng, replicates), rng)
+
+
+def seed_deviates(scores, rng, replicates):
+    """As `joint_deviates`, on fixed recordings, from the scores of the seeds: (seeds, quantities)."""
+    scores = np.asarray(scores, float)
+    seeds, quantities = scores.shape
+    of_seeds = scores.var(axis=0, ddof=1) / seeds if seeds > 1 else np.full(quantities, np.nan)
+    parts = np.stack([of_seeds, np.zeros(quantities)])
+    fixed = Crossed(scores, np.zeros((replicates, quantities)), parts, np.full(quantities, max(seeds - 1, 0)))
+    return deviates_of(fixed, rng)
+
+
+def deviates_of(both, rng):
+    """Values, errors and deviates of `Crossed` scores: see `joint_deviates`.
+
+    A deviate is the sum of a part due to seeds and a part due to recordings, which have the variances `both.parts`,
+    in units of the error. The part due to seeds gives each seed a normal weight, because few seeds that are drawn with
+    replacement have only few different means. Dividing by the root of a chi-square variate per degree of freedom
+    gives each deviate Student's distribution.
+
+    Each quantity has a chi-square variate of its own, because its error is estimated from its own scores. A common
+    variate, as in the multivariate t distribution, stands for a pooled error: with three seeds, it would find classes
+    apart that are equal in 28 % of cases instead of 5 %.
+    """
+    replicates, seeds = len(both.means), len(both.scores)
+    residuals = (both.scores - both.values) / np.sqrt(max(seeds * (seeds - 1), 1))
+    due_to_seeds = rng.standard_normal((replicates, seeds)) @ residuals
+    due_to_recordings = standardised(both.means) * np.sqrt(both.parts[1])
+    freedoms = np.maximum(both.freedoms, 1)
+    spread = np.sqrt(rng.chisquare(freedoms, both.means.shape) / freedoms)
+    return both.values, both.errors, ratio(due_to_seeds + due_to_recordings, both.errors) / spread
+
+
+def standardised(values):
+    """Values, (replicates, quantities), with mean 0 and standard deviation 1, or 0 where they are constant."""
+    return ratio(values - values.mean(axis=0), values.std(axis=0, ddof=1))
+
+
+def ratio(values, units):
+    """Values, (replicates, quantities), in units (quantities,), or 0 where the unit is 0."""
+    return np.divide(values, units, out=np.zeros(values.shape), where=units != 0)
+
+
+def p_largest_apart(values, errors, deviates, margin):
+    """p-value of "all true values are within `margin` of 0", from `joint_deviates`; nan if an error is unknown.
+
+    It is the share of replicates in which the largest deviate, of either sign, reaches the largest distance of a value
+    from the margin, in units of its error. The data count as a replicate (Phipson and Smyth, Statistical Applications
+    in Genetics and Molecular Biology 9, 2010, article 39), so that the p-value is never 0.
+    """
+    if np.isnan(errors).any():
+        return np.nan
+    apart = np.maximum(np.abs(values) - margin, 0)
+    largest = np.divide(apart, errors, out=np.where(apart > 0, np.inf, 0), where=errors > 0).max()
+    return float((1 + np.sum(np.abs(deviates).max(axis=1) >= largest)) / (1 + len(deviates)))
 
 
 # ---- intervals and tests ---------------------------------------------------------------------------------------------
@@ -140,79 +242,17 @@ def p_equivalent(estimate, margin):
     return float(np.maximum(p_above(estimate, -margin), p_above(negated, -margin)))
 
 
+def smallest_margin(estimate, level):
+    """Margin above which `p_equivalent` is below `level`; nan if the error is unknown.
+
+    It is the end of the interval with confidence 1 - 2 `level` that is farther from 0.
+    """
+    return float(np.max(np.abs(interval(estimate, 1 - 2 * level))))
+
+
 def holm(p):
     """p-values adjusted by Holm's method, (tests,). A test without a p-value (nan) counts as a test and stays nan."""
     p = np.asarray(p, float)
     if not p.size:
         return p
     return np.where(np.isnan(p), np.nan, multipletests(np.nan_to_num(p, nan=1), method="holm")[1])
-
-
-# ---- power: what a number of seeds can show, known before any training -----------------------------------------------
-
-
-def equivalence_power(margin, deviation, seeds, level):
-    """Probability that `p_equivalent` of `over_seeds` is below `level` if two networks are truly equal.
-
-    deviation: true standard deviation of the paired differences, in the unit of the margin. The result is exact for
-    normal differences: equivalence is found if |mean| < margin - t s / sqrt(seeds), which is integrated over s.
-    """
-    if seeds < 2:
-        return 0.0
-    if deviation == 0:
-        return float(margin > 0)
-    spread = stats.chi(seeds - 1, scale=1 / np.sqrt(seeds - 1))  # of s / deviation
-    t, reach = stats.t.isf(level, seeds - 1), margin * np.sqrt(seeds) / deviation
-    low, high = spread.ppf(1e-10), min(spread.isf(1e-10), reach / t)
-    if high <= low:
-        return 0.0
-    return float(quad(lambda s: (2 * stats.norm.cdf(reach - t * s) - 1) * spread.pdf(s), low, high)[0])
-
-
-def seeds_needed(margin, deviation, level, power, most=1000):
-    """Smallest number of seeds with an `equivalence_power` of at least `power`; nan if `most` seeds are too few."""
-    numbers = range(2, most + 1)
-    # Above 0.05, power grows with the number of seeds, so a binary search finds the smallest number.
-    place = bisect_left(numbers, power, key=lambda seeds: equivalence_power(margin, deviation, seeds, level))
-    return numbers[place] if place < len(numbers) else np.nan
-
-
-def power_table(claims, seeds):
-    """Table of the power of every equivalence test of the claims; seeds: {claim: number of seeds}.
-
-    The power is that of a single test over seeds alone, for networks that are trained to the end. For a claim it is an
-    upper bound, because several tests must be significant at once, over recordings as well.
-    """
-    margins = {"C1": {"f1": claims["C1"]["margin"]}, "C5": claims["C5"]["margin"], "C6": {"f1": claims["C6"]["margin"]}}
-    rows = []
-    for claim, measures in margins.items():
-        for name, margin in measures.items():
-            deviation = claims["expected_deviation"][name]
-            power = equivalence_power(margin, deviation, seeds[claim], claims["level"])
-            needed = seeds_needed(margin, deviation, claims["level"], claims["power"])
-            rows.append([claim, name, margin, deviation, seeds[claim], power, needed, power >= claims["power"]])
-    columns = ["claim", "measure", "margin", "expected_deviation", "n_seeds", "power", "seeds_needed", "enough"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-# ---- learning curves -------------------------------------------------------------------------------------------------
-
-
-def epochs_to_converge(f1, share):
-    """First epoch, counted from 1, in which F1 (epochs,) reaches `share` of its maximum; nan if the maximum is 0."""
-    f1 = np.asarray(f1, float)
-    return int(np.argmax(f1 >= share * f1.max())) + 1 if f1.max() > 0 else np.nan
-
-
-def is_trained(f1, floor, rise):
-    """Whether F1 (epochs,) is high and flat at its end: bool.
-
-    Over the last quarter of the epochs, its mean must be at least `floor`, and the straight line fitted to it must rise
-    or fall by at most `rise`. With fewer than 8 epochs the answer is False.
-    """
-    f1 = np.asarray(f1, float)
-    if len(f1) < 8:
-        return False
-    last = f1[-int(np.ceil(len(f1) / 4)) :]
-    slope = np.polyfit(np.arange(len(last)), last, 1)[0]
-    return bool(last.mean() >= floor and abs(slope) * (len(last) - 1) <= rise)
