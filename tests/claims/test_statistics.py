@@ -17,6 +17,7 @@ from yoho.claims.statistics import (
     p_difference,
     p_equivalent,
     resampling_weights,
+    smallest_margin,
 )
 from yoho.scoring.segments import rates
 
@@ -109,6 +110,18 @@ def test_one_seed_has_no_error():
     assert estimate[2:] == (0, 1, 0)
 
 
+def test_no_seeds_have_no_value():
+    without = [
+        over_seeds([]),
+        over_seeds_and_recordings(np.ones((0, 4, 2)), mean, np.zeros(4), np.random.default_rng(0), 50),
+    ]
+    for estimate, recordings in zip(without, (0, 4)):
+        assert np.isnan(estimate[:2]).all()
+        assert estimate[2:] == (0, 0, recordings)
+        assert np.isnan([p_difference(estimate), p_above(estimate, 0), p_equivalent(estimate, 1)]).all()
+        assert np.isnan([*interval(estimate, 0.9), smallest_margin(estimate, 0.05)]).all()
+
+
 @pytest.mark.parametrize("seeds", [2, 3, 8])
 def test_over_seeds_is_students_test(seeds):
     values = np.random.default_rng(seeds).normal(0.01, 0.02, seeds)
@@ -150,7 +163,8 @@ def test_variance_of_one_seed_is_that_between_recordings():
     values = two_way(np.random.default_rng(0), 1, 15, 1, 1, 1)
     estimate = over_seeds_and_recordings(with_ones(values), mean, np.zeros(15), np.random.default_rng(1), 40000)
     assert estimate.error**2 == pytest.approx(values.var(ddof=1) / 15, rel=0.03)
-    assert (estimate.freedom, estimate.seeds) == (14, 1)
+    assert estimate.freedom == pytest.approx(14)
+    assert estimate.seeds == 1
 
 
 def test_variance_is_that_within_classes():
@@ -159,9 +173,44 @@ def test_variance_is_that_within_classes():
     strata = np.array(list("aaabbbbbbcd") + ["c"] * 3)
     values = rng.normal(0, 1, (1, len(strata))) + np.char.equal(strata, "a") * 50.0
     estimate = over_seeds_and_recordings(with_ones(values), mean, strata, np.random.default_rng(3), 40000)
-    parts = [(strata == name).sum() * values[0, strata == name].var(ddof=1) for name in "abc"]
-    assert estimate.error**2 == pytest.approx(sum(parts) / len(strata) ** 2, rel=0.03)
-    assert estimate.freedom == len(strata) - 4
+    numbers = np.array([3, 6, 4])
+    parts = numbers * [values[0, strata == name].var(ddof=1) for name in "abc"]
+    assert estimate.error**2 == pytest.approx(parts.sum() / len(strata) ** 2, rel=0.03)
+    assert estimate.freedom == pytest.approx(parts.sum() ** 2 / (parts**2 / (numbers - 1)).sum())
+
+
+def class_difference(counts):
+    """Mean of the first class minus that of the second, from the kinds (total, number) of six classes."""
+    return mean(counts[..., :2]) - mean(counts[..., 2:4])
+
+
+def by_class(values, strata):
+    """Counts of `class_difference`: values (seeds, recordings) to (seeds, recordings, 12); strata: 0 to 5."""
+    own = np.eye(6)[strata][..., None]  # (recordings, classes, 1)
+    return (own * with_ones(values)[:, :, None]).reshape(*values.shape, 12)
+
+
+def test_difference_of_two_classes_is_welchs_test():
+    """The recordings of the other four classes add no degrees of freedom."""
+    strata = np.repeat(np.arange(6), [12, 5, 9, 9, 9, 9])
+    values = np.random.default_rng(0).normal(0, np.where(strata == 0, 3, 1), (1, len(strata)))
+    counts = by_class(values, strata)
+    estimate = over_seeds_and_recordings(counts, class_difference, strata, np.random.default_rng(1), 40000)
+    peer = stats.ttest_ind(values[0, strata == 0], values[0, strata == 1], equal_var=False)
+    assert estimate.value / estimate.error == pytest.approx(peer.statistic, rel=0.02)
+    assert estimate.freedom == pytest.approx(peer.df)
+
+
+def test_intervals_of_class_differences_hold_with_few_recordings():
+    """With four recordings of each of six classes, of which the difference depends on two: 6 degrees of freedom."""
+    strata, rng, held, held_by_all = np.arange(24) % 6, np.random.default_rng(0), [], []
+    for _ in range(800):
+        counts = by_class(rng.normal(0, 1, (1, 24)), strata)
+        estimate = over_seeds_and_recordings(counts, class_difference, strata, rng, 150)
+        held.append(holds(estimate, 0))
+        held_by_all.append(holds(estimate._replace(freedom=18), 0))
+    assert_rate(held, 0.95)
+    assert np.sum(held_by_all) < band(800, 0.95)[0]
 
 
 def test_score_is_of_sums_and_its_mean_is_over_seeds():
@@ -181,7 +230,7 @@ def test_equal_seeds_tell_no_more_than_one():
     )
     assert one[:3] == pytest.approx(five[:3])
     assert one.error > 0
-    assert one.freedom == 20
+    assert 15 < one.freedom <= 20
 
 
 def test_negative_covariance_counts_zero():
@@ -210,6 +259,11 @@ def test_joint_freedom():
     assert joint_freedom(np.array([1.0, 0]), np.array([2, 36])) == 2
     assert joint_freedom(np.array([0, 1.0]), np.array([2, 36])) == pytest.approx(36)
     assert joint_freedom(np.zeros(2), np.array([2, 36])) == 2
+
+
+def test_joint_freedom_of_several_quantities():
+    parts, freedoms = np.array([[1.0, 0, 0], [3, 2, 0]]), np.array([[2, 2, 4], [36, 9, 3]])
+    assert joint_freedom(parts, freedoms) == pytest.approx([1 / (0.25 / 2 + 0.75 / 36), 9, 3])
 
 
 def test_resampling_keeps_classes():
@@ -424,6 +478,25 @@ def test_without_spread_all_is_decided():
     assert [p_above(estimate, margin) for margin in (0.4, 0.5, 0.6)] == [0, 1, 1]
     assert [p_equivalent(estimate, margin) for margin in (0.4, 0.5, 0.6)] == [1, 1, 0]
     assert [p_equivalent(over_seeds([-0.5, -0.5]), margin) for margin in (0.4, 0.5, 0.6)] == [1, 1, 0]
+
+
+@pytest.mark.parametrize("value", [0.01, -0.01, 0])
+def test_smallest_margin_is_where_equivalence_begins(value):
+    estimate = Estimate(value, 0.004, 3, 4, 0)
+    margin = smallest_margin(estimate, 0.05)
+    assert margin == pytest.approx(abs(value) + 2.353363 * 0.004)
+    assert p_equivalent(estimate, margin) == pytest.approx(0.05)
+    assert p_equivalent(estimate, 1.001 * margin) < 0.05 < p_equivalent(estimate, 0.999 * margin)
+
+
+def test_smallest_margin_at_its_limits():
+    assert np.isnan(smallest_margin(UNKNOWN, 0.05))
+    assert smallest_margin(over_seeds([-0.5, -0.5]), 0.05) == 0.5
+
+
+def test_smallest_margin_is_below_the_truth_as_rarely_as_stated():
+    values = np.random.default_rng(3).normal(-1, 0.2, (2000, 4))
+    assert_rate([smallest_margin(over_seeds(row), 0.05) < 1 for row in values], 0.05)
 
 
 def test_holm_by_hand():

@@ -96,20 +96,20 @@ def crossed(counts, score, strata, rng, replicates):
     counts = np.asarray(counts, float)
     seeds, recordings, _ = counts.shape
     scores = score(counts.sum(axis=1))
-    recording_freedom = recordings - len(np.unique(strata))
-    if not seeds or not recording_freedom:
+    if not seeds or recordings == len(np.unique(strata)):
         unknown = np.full(scores.shape[1:], np.nan)
         return Crossed(scores, np.stack([unknown] * replicates), np.stack([unknown] * 2), np.zeros_like(unknown))
     weights = resampling_weights(strata, rng, replicates)
     resampled = score(np.tensordot(weights, counts, (1, 1)))  # (replicates, seeds, ...)
     means = resampled.mean(axis=1)
     of_seed, of_mean = resampled.var(axis=0, ddof=1).mean(axis=0), means.var(axis=0, ddof=1)
+    freedom = recording_freedom(counts, score, strata)
     if seeds == 1:
-        return Crossed(scores, means, np.stack([0 * of_mean, of_mean]), np.full(of_mean.shape, recording_freedom))
+        return Crossed(scores, means, np.stack([0 * of_mean, of_mean]), freedom)
     # The variance of a mean of S scores is (variance of a score + (S - 1) covariance of two scores) / S.
     between = (seeds * of_mean - of_seed) / (seeds - 1)
     parts = np.stack([scores.var(axis=0, ddof=1) / seeds, np.maximum(between, 0)])
-    return Crossed(scores, means, parts, joint_freedom(parts, np.array([seeds - 1, recording_freedom])))
+    return Crossed(scores, means, parts, joint_freedom(parts, np.stack([np.full_like(freedom, seeds - 1), freedom])))
 
 
 def resampling_weights(strata, rng, replicates):
@@ -129,16 +129,32 @@ def resampling_weights(strata, rng, replicates):
     return weights
 
 
-def joint_freedom(parts, freedoms):
-    """Degrees of freedom, (...), of a sum of estimated variances; parts: the variances, (terms, ...).
+def recording_freedom(counts, score, strata):
+    """Degrees of freedom, (...), of the variance due to recordings; arguments: see `over_seeds_and_recordings`.
 
-    freedoms: of each, (terms,). 1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula
-    weights them by the squared parts. Its intervals are too narrow if a part with few degrees of freedom is small by
-    chance: results/reference/study/README.md compares the two.
+    Each class of n recordings adds a variance that has n - 1 degrees of freedom. Satterthwaite's formula gives those of
+    their sum, so that the recordings of a class that a quantity does not depend on do not count. The variance that a
+    class adds comes from the changes of the mean score as one recording at a time gives way to the mean of its class.
     """
-    total, weighted = parts.sum(axis=0), np.tensordot(1 / freedoms, parts, 1)
-    lowest = np.full(np.shape(total), freedoms.min(), float)
-    return np.divide(total, weighted, out=lowest, where=total > 0)
+    _, members, numbers = np.unique(strata, return_inverse=True, return_counts=True)
+    own = np.eye(len(numbers))[members]  # (recordings, classes)
+    sums, class_means = counts.sum(axis=1, keepdims=True), (own / numbers).T @ counts  # (seeds, 1 or classes, kinds)
+    changes = (score(sums - counts + class_means[:, members]) - score(sums)).mean(axis=0)
+    freedoms = np.maximum(numbers - 1, 1)
+    variances = np.tensordot(own * numbers / freedoms, changes**2, (0, 0))  # (classes, ...)
+    total, squares = variances.sum(axis=0), np.tensordot(1 / freedoms, variances**2, 1)
+    return np.divide(total**2, squares, out=np.full(total.shape, float(len(strata) - len(numbers))), where=squares > 0)
+
+
+def joint_freedom(parts, freedoms):
+    """Degrees of freedom, (...), of a sum of estimated variances, parts (terms, ...), each with its own freedoms.
+
+    1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
+    parts. Its intervals are too narrow if a part with few degrees of freedom is small by chance:
+    results/reference/study/README.md compares the two.
+    """
+    total, weighted = parts.sum(axis=0), (parts / freedoms).sum(axis=0)
+    return np.divide(total, weighted, out=np.array(freedoms.min(axis=0), float), where=total > 0)
 
 
 # ---- several quantities at once --------------------------------------------------------------------------------------

@@ -1,0 +1,159 @@
+"""Learning curves of known slope: what another doubling of the windows would bring, and whether that is little."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from frequency import assert_rate
+
+from yoho.claims.curves import area_under_curve, gain_over_seeds, gain_per_doubling, is_trained
+from yoho.claims.statistics import interval, over_seeds
+
+EPOCHS, FULL = 24, 16  # epochs, and those at the highest learning rate
+WINDOWS = 2500.0 * np.arange(1, EPOCHS + 1)
+RATES = np.where(np.arange(EPOCHS) < FULL, 1e-3, 1e-4)
+
+
+def history(f1):
+    return pd.DataFrame({"epoch": np.arange(1, EPOCHS + 1), "learning_rate": RATES, "windows_seen": WINDOWS, "f1": f1})
+
+
+def steady(gain, last=0.8):
+    """F1 that changes by `gain` with every doubling of the windows and ends with `last`: (epochs,)."""
+    return last + gain * np.log2(WINDOWS / WINDOWS[-1])
+
+
+# ---- gain ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gain", [-0.03, 0, 0.05])
+def test_gain_is_the_slope_of_a_straight_curve(gain):
+    assert gain_per_doubling(steady(gain), WINDOWS, RATES) == pytest.approx(gain, abs=1e-12)
+    assert gain_per_doubling(steady(gain), 7 * WINDOWS, RATES) == pytest.approx(gain, abs=1e-12)
+
+
+def test_gain_ignores_what_follows_a_drop_of_the_rate():
+    """A drop makes F1 jump, and then flat."""
+    f1 = np.where(RATES == 1e-3, steady(0.05), 0.9)
+    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(0.05)
+
+
+def test_gain_ignores_the_first_half_of_the_windows_at_the_highest_rate():
+    f1 = np.where(np.arange(1, EPOCHS + 1) <= FULL / 2, 0.1, steady(0.02))
+    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(0.02)
+    f1[FULL // 2] -= 0.1  # the first epoch of the last half
+    assert gain_per_doubling(f1, WINDOWS, RATES) > 0.03
+
+
+def test_gain_ignores_a_low_rate_before_the_highest():
+    rates = np.where(np.arange(EPOCHS) < 2, 1e-5, RATES)
+    assert gain_per_doubling(steady(0.05), WINDOWS, rates) == pytest.approx(0.05)
+
+
+def test_gain_of_windows_that_are_not_seen_in_equal_parts():
+    windows = np.cumsum([100, 50, 300, 10, 80, 200, 60, 20, 150, 40])
+    f1 = 0.3 + 0.04 * np.log2(windows)
+    assert gain_per_doubling(f1, windows, np.ones(10)) == pytest.approx(0.04)
+
+
+def test_gain_is_that_of_least_squares():
+    f1 = 0.8 + np.random.default_rng(0).normal(0, 0.05, EPOCHS)
+    last = slice(FULL // 2, FULL)
+    expected = np.polyfit(np.log2(WINDOWS[last]), f1[last], 1)[0]
+    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(expected)
+
+
+def test_gain_of_a_curve_that_levels_off_is_at_least_what_a_doubling_brings():
+    def f1(windows):
+        return 0.9 - 4000 / windows
+
+    brought = f1(2 * WINDOWS[FULL - 1]) - f1(WINDOWS[FULL - 1])
+    assert brought < gain_per_doubling(f1(WINDOWS), WINDOWS, RATES) < 4 * brought
+
+
+@pytest.mark.parametrize("epochs, known", [(6, False), (7, True)])
+def test_gain_needs_four_epochs(epochs, known):
+    gain = gain_per_doubling(steady(0.05)[:epochs], WINDOWS[:epochs], np.ones(epochs))
+    assert gain == pytest.approx(0.05 if known else np.nan, nan_ok=True)
+
+
+def test_gain_is_unknown_if_the_rate_falls_in_every_epoch():
+    assert np.isnan(gain_per_doubling(steady(0), WINDOWS, np.geomspace(1e-3, 1e-5, EPOCHS)))
+
+
+def test_gain_over_seeds_is_their_mean_with_its_error():
+    estimate = gain_over_seeds([history(steady(gain)) for gain in (0.01, 0.02, 0.06)])
+    assert estimate == pytest.approx(over_seeds([0.01, 0.02, 0.06]))
+    assert np.isnan(gain_over_seeds([]).value)
+
+
+def test_intervals_of_the_gain_hold():
+    rng, held = np.random.default_rng(0), []
+    for _ in range(500):
+        curves = [pd.DataFrame(history(steady(0.03) + rng.normal(0, 0.02, EPOCHS))) for _ in range(3)]
+        low, high = interval(gain_over_seeds(curves), 0.9)
+        held.append(low <= 0.03 <= high)
+    assert_rate(held, 0.9)
+
+
+# ---- trained ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "curves, expected",
+    [
+        ([steady(0.01)], True),
+        ([steady(0.01, last=0.3)], False),  # flat, but low
+        ([steady(0.05)], False),  # high, but still rising
+        ([steady(-0.05)], False),  # high, but falling
+        ([steady(0.05), steady(-0.05)], True),  # the mean over seeds counts
+        ([steady(0.05), steady(0.02)], False),
+        ([steady(0, last=0.4), steady(0, last=0.7)], True),
+        ([steady(0, last=0.2), steady(0, last=0.7)], False),
+        ([np.full(EPOCHS, np.nan)], False),
+        ([steady(0), np.full(EPOCHS, np.nan)], False),
+        ([], False),
+    ],
+)
+def test_trained(curves, expected):
+    assert is_trained([history(f1) for f1 in curves], floor=0.5, gain=0.02) is expected
+
+
+def test_trained_judges_the_last_epoch_and_the_gain_at_their_bounds():
+    curves = [history(steady(0.03, last=0.6))]
+    assert is_trained(curves, 0.599, 0.0301)
+    assert not is_trained(curves, 0.601, 0.0301)
+    assert not is_trained(curves, 0.599, 0.0299)
+
+
+def test_a_curve_that_is_flat_after_a_drop_alone_is_not_trained():
+    f1 = np.where(RATES == 1e-3, steady(0.1), 0.85)
+    assert not is_trained([history(f1)], 0.5, 0.02)
+
+
+def test_too_few_epochs_are_not_trained():
+    assert not is_trained([history(steady(0)).head(6)], 0.5, 0.02)
+    assert is_trained([history(steady(0)).head(7)], 0.5, 0.02)
+
+
+# ---- area ------------------------------------------------------------------------------------------------------------
+
+
+def test_area_by_hand():
+    """Trapezoids of 100 windows at a mean of 0.3, and of 300 windows at a mean of 0.6."""
+    assert area_under_curve([0.2, 0.4, 0.8], [100, 200, 500]) == pytest.approx((100 * 0.3 + 300 * 0.6) / 400)
+
+
+def test_area_is_a_mean():
+    assert area_under_curve(np.full(EPOCHS, 0.7), WINDOWS) == pytest.approx(0.7)
+    assert area_under_curve(np.linspace(0, 1, EPOCHS), WINDOWS) == pytest.approx(0.5)
+    assert area_under_curve([0.3, 0.5, 0.6], [1, 2, 4]) == area_under_curve([0.3, 0.5, 0.6], [10, 20, 40])
+
+
+def test_area_is_larger_if_the_same_end_is_reached_sooner():
+    slow, fast = (0.8 * (1 - np.exp(-WINDOWS / scale)) for scale in (9000, 3000))
+    assert slow[-1] == pytest.approx(fast[-1], abs=0.01)
+    assert area_under_curve(fast, WINDOWS) > area_under_curve(slow, WINDOWS) + 0.05
+
+
+def test_area_of_one_epoch_is_unknown():
+    assert np.isnan(area_under_curve([0.5], [100]))
