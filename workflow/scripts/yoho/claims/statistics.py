@@ -15,8 +15,8 @@ the same recordings, so the two units are crossed:
 (the second equality holds for a mean of S seeds on R recordings with c >= 0). Here s^2 is the variance between the
 seeds' scores, which contains the seed effect and the interaction; c is the mean covariance between two seeds' scores
 as the recordings are resampled, which contains only the recording effect. Intervals and p-values are Student's, with
-the degrees of freedom of `joint_freedom`. Two networks are compared by their differences on the same seeds and
-recordings.
+the degrees of freedom of `joint_freedom` and `recording_freedom`. Two networks are compared by their differences on the
+same seeds and recordings.
 
 Of several quantities, such as the differences between all pairs of classes, the largest is large by chance. The
 question whether all of them are near 0 is therefore answered by `p_largest_apart`, from deviates that all quantities
