@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests and measures a machine with a GPU within a few minutes:
-#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all of them except the last, in this order
+#   tests/gpu/run.sh MINUTES [STEP...]        # without a STEP: all of them except the last two, in this order
 #
 #   ceilings     describes the machine, and measures the most operations and bytes per second that it reaches
 #   tests        runs pytest -m gpu tests/gpu
@@ -8,23 +8,25 @@
 #   throughput   makes results/tables/throughput.csv
 #   train        makes Figures 4-6, with as many epochs for all networks as fit until MINUTES after the start
 #   compiled     makes throughput.csv with torch.compile, which takes minutes, and saves it as compiled.csv
+#   study        trains runs that config/study.yaml lacks, many in one process, until MINUTES after the start
 #
 # Options are environment variables, here with their defaults in brackets:
 #   OUT      folder of the results; files from an earlier run are replaced (results/gpu)
 #   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU ()
 #   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, which are installed if Snakemake is missing (.whl)
 #   PYTHON   a Python with PyTorch (python3)
-#   TMPDIR   folder for 4 GB of temporary audio and windows (/tmp)
+#   TMPDIR   folder for temporary audio and windows (/tmp): 4 GB, and for the step study 20 GB
 #
 # OUT then holds steps.tsv (exit code and seconds of each step), run.log, ceilings.json, tests.xml, throughput.csv,
-# compiled.csv, curves.csv (each epoch of each training) and results.tar.gz (tables, figures, curves, scores and logs at
+# compiled.csv, curves.csv (each epoch of each training), study/ (a record of each run, for results/reference/study/runs)
+# and results.tar.gz (tables, figures, curves, scores and logs at
 # the end of each step). If the script is killed, OUT holds the results of finished steps and every finished epoch
 # of a training. Weights and audio are made in a temporary folder, which is removed. A step that fails or exceeds its
 # limit does not stop the next one. The exit code is 0 if every step succeeded, and 1 otherwise.
 set -uo pipefail
-all=(ceilings tests data throughput train compiled)
+all=(ceilings tests data throughput train compiled study)
 steps=("${all[@]::5}")
-declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; train gets the rest
+declare -A limit=([ceilings]=60 [tests]=180 [data]=120 [throughput]=220 [compiled]=400) # seconds; train and study get the rest
 first_round=4 # epochs
 
 usage() {
@@ -145,6 +147,9 @@ for name in "${steps[@]}"; do
       echo "benchmarks: {at_once: [], variants: [{compile: true}]}" >"$work/compiled.yaml"
       step compiled ${limit[compiled]} "$python" -m snakemake results/tables/throughput.csv "${workflow[@]}" \
         "$work/compiled.yaml"
+      ;;
+    study)
+      step study "$(left)" "$python" tests/gpu/study.py "$(left)" "$work" "$out/study" config/study.yaml "${more[@]}"
       ;;
   esac
 done

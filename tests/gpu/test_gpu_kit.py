@@ -22,6 +22,7 @@ case "$*" in
   tests/gpu/epochs.py*) exec {python} "$@" ;;
   tests/gpu/ceilings.py*) {ceilings} ;;
   tests/gpu/curves.py*) "${{@:4}}" ;;
+  tests/gpu/study.py*) {study} ;;
   "-m pytest"*) {tests} ;;
   "-m snakemake all --until"*) {data} ;;
   "-m snakemake results/tables/throughput.csv"*) {throughput} ;;
@@ -34,13 +35,14 @@ TRAIN = PUT + (
     "echo $epoch,0.5 >results/minutes/runs/one/history.csv"
 )
 LEFT = {"ceilings.json", "tests.xml", "throughput.csv", "compiled.csv", "curves.csv"}
-LEFT |= {"steps.tsv", "run.log", "results.tar.gz"}
+LEFT |= {"steps.tsv", "run.log", "results.tar.gz", "study"}
 STEPS = {
     "ceilings": 'echo {{}} >"$2"',
     "tests": "echo 2 passed",
     "data": "true",
     "throughput": PUT + "echo rates >results/tables/throughput.csv",
     "train": TRAIN,
+    "study": 'echo "$5" && mkdir -p "$4" && touch "$4/one.zip"',
 }
 
 
@@ -67,6 +69,15 @@ def run(tmp_path):
         return done.returncode, steps, files, done.stderr
 
     return start
+
+
+def test_the_study_leaves_its_records_and_stops_in_time(run, tmp_path):
+    code, steps, _, error = run(9, "study")
+    assert code == 0, error
+    assert steps == {"study": "0"} and (tmp_path / "out" / "study" / "one.zip").exists()
+    log = (tmp_path / "out" / "run.log").read_text()
+    seconds = int(re.search(r"tests/gpu/study\.py (\d+) ", log)[1])
+    assert 500 < seconds <= 530 and "config/study.yaml" in log
 
 
 def test_every_step_leaves_its_results(run):
@@ -122,7 +133,8 @@ def test_without_time_nothing_is_started(run):
     [
         (
             ["9", "trian"],
-            "there is no step 'trian'; usage: tests/gpu/run.sh MINUTES [ceilings tests data throughput train compiled]",
+            "there is no step 'trian'; usage: tests/gpu/run.sh MINUTES "
+            "[ceilings tests data throughput train compiled study]",
         ),
         (["soon"], "MINUTES must be a number: 'soon'; usage: "),
         ([""], "MINUTES must be a number: ''; usage: "),
