@@ -5,36 +5,38 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import InputError, job
-from yoho.claims.measures import Arm
-from yoho.claims.page import claims_page
+from yoho.claims.history import stood_since
+from yoho.claims.measures import Arm, read_records, training_row
+from yoho.claims.page import Findings, claims_page
 from yoho.claims.verdicts import Evidence, claims_table
-from yoho.events import read_table
 from yoho.figures.tables import markdown_page, write_results
+from yoho.provenance import digest
 
 
-def decide_claims(files, made, *, arms, networks, cells, claims, dataset, source, bins):
+def decide_claims(files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs):
     if not arms or networks["proposed"][1] == "none":
         raise InputError(
             "claims.networks: baseline, vggish and proposed must be labels of studies.networks.runs,"
             " and the proposed network must have a mask"
         )
-    tallies = {Path(file).parent.name: read_table(file) for file in files.recordings}
-    histories = {Path(file).parent.name: pd.read_csv(file) for file in files.histories}
-
-    def arm(label, runs):
-        return Arm.from_tables(label, [tallies[run] for run in runs], [histories[run] for run in runs])
-
-    evidence = Evidence(
-        arms={role: arm(**entry) for role, entry in arms.items()},
-        cells=[(cell["label"], arm(**cell["masked"]), arm(**cell["plain"])) for cell in cells],
-        sizes=pd.read_csv(files.networks, keep_default_na=False),
-        networks=networks,
-        source=source,
-        bins=bins,
-    )
-    table = claims_table(claims, dataset, evidence)
+    records, left_out = read_records(files.records, digest([files.plan, files.events]))
+    arms = {role: Arm.of_runs(records, **entry) for role, entry in arms.items()}
+    cells = [(cell["label"], *(Arm.of_runs(records, **cell[side]) for side in ("masked", "plain"))) for cell in cells]
+    sizes = pd.read_csv(files.networks, keep_default_na=False)
+    table = claims_table(claims, dataset, Evidence(arms, cells, sizes, networks, source, bins))
     write_results(made.table, table, "%.6g")
-    page = claims_page(table, pd.read_csv(files.power), claims)
+    compared = {arm.label: arm for arm in [*arms.values(), *(arm for _, *pair in cells for arm in pair)]}
+    found = Findings(
+        verdicts=table,
+        power=pd.read_csv(files.power),
+        trainings=pd.DataFrame([training_row(arm, claims) for arm in compared.values()]),
+        runs={run: record.about | {"epochs": len(record.history)} for run, record in records.items()},
+        left_out=left_out,
+        stood=stood_since(claims, configs),
+        source=source,
+        data=data,
+    )
+    page = claims_page(found, claims)
     Path(made.page).write_text(page)
     Path(made.html).write_text(markdown_page(page))
 

@@ -1,29 +1,30 @@
-"""Tabulate the mask study (paper, section 4.3.3): F1, data loss and epochs to converge of every run."""
-
-import pandas as pd
+"""Tabulate the mask study (paper, section 4.3.3): scores on the test mixes and learning curve of every run."""
 
 from yoho import job
-from yoho.claims.measures import Arm, overall_score
-from yoho.claims.statistics import epochs_to_converge, is_trained
-from yoho.events import read_table
+from yoho.claims.curves import area_under_curve, gain_per_doubling
+from yoho.claims.measures import Arm, overall_score, read_records
 from yoho.figures.tables import write_results
 
+SCORES = ("f1", "error_rate", "data_loss")
 
-def tabulate_mask_study(files, table, *, runs, bins, claims):
-    rows = []
-    for run, history, recordings in zip(runs, files.histories, files.recordings):
-        f1 = pd.read_csv(history)["f1"]
-        sums = Arm.from_tables("", [read_table(recordings)], []).tallies[0].sum(axis=0)
-        scores = {
-            "f1": float(overall_score("f1")(sums)),
-            "error_rate": float(overall_score("error_rate")(sums)),
-            "data_loss": float(overall_score("data_loss", bins)(sums)),
-            "best_validation_f1": f1.max(),
-            "epochs_to_converge": epochs_to_converge(f1, claims["converged"]),
-            "trained": is_trained(f1, **claims["trained"]),
-        }
-        rows.append(run | scores)
+
+def tabulate_mask_study(records, table, *, runs, bins):
+    found, _ = read_records(records)
+    rows = [run | (scores(found[run["run"]], bins) if run["run"] in found else {}) for run in runs]
     write_results(table, rows, "%.6f", title="The mask study, run by run")
+
+
+def scores(record, bins):
+    """Scores on the test mixes, and what the curve of validation F1 shows: a dictionary."""
+    arm = Arm.from_records("", {0: record})
+    f1, windows_seen, learning_rate = (record.history[key] for key in ("f1", "windows_seen", "learning_rate"))
+    return {
+        **{name: overall_score(name, arm.kinds, bins)(arm.tallies[0].sum(axis=0)) for name in SCORES},
+        "last_validation_f1": f1.iloc[-1],
+        "area": area_under_curve(f1, windows_seen),
+        "gain_per_doubling": gain_per_doubling(f1, windows_seen, learning_rate),
+        "windows_seen": record.about["exposure"]["windows_seen"],
+    }
 
 
 if __name__ == "__main__":

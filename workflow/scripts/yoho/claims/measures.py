@@ -1,68 +1,157 @@
-"""What the claims measure: scores, losses and convergence of arms, and the differences between two arms."""
+"""What the claims measure: scores, losses, errors and learning curves of arms, and the differences between arms."""
 
+from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from yoho.claims.statistics import Estimate, epochs_to_converge, is_trained, over_seeds, over_seeds_and_recordings
-from yoho.scoring.segments import rates
-from yoho.scoring.tallies import KINDS, OVERALL
+from yoho.claims.curves import area_under_curve, gain_over_seeds, is_trained
+from yoho.claims.statistics import (
+    Estimate,
+    crossed,
+    deviates_of,
+    interval,
+    over_seeds,
+    over_seeds_and_recordings,
+    p_largest_apart,
+    seed_deviates,
+    smallest_margin,
+)
+from yoho.scoring.records import KEYS, read_record
+from yoho.scoring.segments import COUNTS, rates
+from yoho.scoring.tallies import OVERALL
+
+# ---- records ---------------------------------------------------------------------------------------------------------
+
+
+def read_records(paths, test=None):
+    """Read the records of runs that were tested on the same data: ({run: Record}, names of the runs left out).
+
+    A record is named RUN.zip, or record.zip in the folder of its run. test: digest of the plan and events of the test
+    mixes; if it is None, that of most records.
+    """
+    found = {}
+    for path in map(Path, paths):
+        found[path.parent.name if path.name == "record.zip" else path.stem] = read_record(path)
+    if test is None and found:
+        test = Counter(record.about["test"] for record in found.values()).most_common(1)[0][0]
+    counting = {run: record for run, record in found.items() if record.about["test"] == test}
+    return counting, sorted(found.keys() - counting.keys())
+
 
 # ---- arms ------------------------------------------------------------------------------------------------------------
+
+EXPOSURE = ("windows_seen", "mixes", "recordings")
 
 
 class Arm(NamedTuple):
     """Networks of one setting: one network per training seed, all tested on the same recordings."""
 
     label: str
+    seeds: list
     tallies: np.ndarray  # (seeds, recordings, 1 + classes, kinds): all classes together, then each class
     strata: np.ndarray  # (recordings,): the class that each recording holds
     event_labels: list
     histories: list  # one table per seed, with a row per epoch
+    kinds: list  # names of the last axis of the tallies
+    exposure: dict  # the windows seen, mixes and recordings of one seed's training: the fewest of all seeds
 
     @classmethod
     def from_tables(cls, label, tallies, histories):
         """Build an arm from a table of tallies and a history per seed; raises KeyError if their recordings differ.
 
-        Recordings are sorted by name, so that the arms of one test set are aligned.
+        Recordings are sorted by name, so that the arms of one test set are aligned. The seeds are numbered from 0.
         """
         event_labels = [name for name in tallies[0]["event_label"].unique() if name != OVERALL]
+        kinds = tallies[0].columns.drop(KEYS).tolist()
         index = pd.MultiIndex.from_product([sorted(tallies[0]["recording"].unique()), [OVERALL, *event_labels]])
-        counts = [table.set_index(["recording", "event_label"]).loc[index, KINDS].to_numpy(float) for table in tallies]
+        counts = [table.set_index(["recording", "event_label"]).loc[index, kinds].to_numpy(float) for table in tallies]
         classes = tallies[0].drop_duplicates("recording").set_index("recording")["recording_label"]
         strata = classes.loc[index.levels[0]].to_numpy()
-        shape = (len(tallies), len(strata), 1 + len(event_labels), len(KINDS))
-        return cls(label, np.stack(counts).reshape(shape), strata, event_labels, histories)
+        shape = (len(tallies), len(strata), 1 + len(event_labels), len(kinds))
+        seeds = list(range(len(tallies)))
+        return cls(label, seeds, np.stack(counts).reshape(shape), strata, event_labels, histories, kinds, {})
+
+    @classmethod
+    def from_records(cls, label, records):
+        """Build an arm from the records of its runs, {seed: `yoho.scoring.records.Record`}. It may have no seed yet."""
+        if not records:
+            return cls(label, [], np.empty((0, 0, 1, 0)), np.empty(0), [], [], [], {})
+        about, histories, tallies = (list(part) for part in zip(*records.values()))
+        exposure = {key: min(own["exposure"][key] for own in about) for key in EXPOSURE}
+        return cls.from_tables(label, tallies, histories)._replace(seeds=list(records), exposure=exposure)
+
+    @classmethod
+    def of_runs(cls, records, label, runs):
+        """Build an arm from those of its runs, {seed: run}, of which there is a record; records: {run: Record}."""
+        return cls.from_records(label, {seed: records[run] for seed, run in runs.items() if run in records})
+
+    def of_seeds(self, seeds):
+        """The arm with some of its seeds, in this order."""
+        places = [self.seeds.index(seed) for seed in seeds]
+        histories = [self.histories[place] for place in places] if self.histories else []
+        return self._replace(seeds=list(seeds), tallies=self.tallies[places], histories=histories)
+
+    def overall(self):
+        """The arm without the tallies of single classes."""
+        return self._replace(tallies=self.tallies[:, :, :1])
 
 
-def untrained_labels(arms, claims):
-    """Labels of the arms whose validation F1, averaged over seeds, fails `is_trained`."""
-    curves = [np.mean([history["f1"] for history in arm.histories], axis=0) for arm in arms]
-    return [arm.label for arm, curve in zip(arms, curves) if not is_trained(curve, **claims["trained"])]
+def aligned(arms):
+    """The arms with the seeds that all of them have, in the order of the first."""
+    shared = [seed for seed in arms[0].seeds if all(seed in arm.seeds for arm in arms)]
+    return [arm.of_seeds(shared) for arm in arms]
 
 
 # ---- scores ----------------------------------------------------------------------------------------------------------
 
+LOSSES = {
+    "data_loss": ("presence_loss", "regression_loss"),
+    "presence_loss": ("presence_loss",),
+    "regression_loss": ("regression_loss",),
+}
 
-def score_function(name, bins=1):
+
+def score_function(name, kinds, bins=1):
     """Function from summed tallies, (..., 1 + classes, kinds), to a score, (..., 1 + classes).
 
-    name: f1, precision, recall, error_rate, or data_loss (per window of `bins` bins).
+    name: f1, precision, recall or error_rate of segments; a key of LOSSES, per window of `bins` bins; onset_error or
+    offset_error, the mean absolute error of matched events in ms; or hits_COLLAR, the event-based F1 with this collar.
+    An error without any matched event is nan.
     """
-    if name == "data_loss":
-        return lambda sums: bins * sums[..., KINDS.index("data_loss")] / np.maximum(sums[..., KINDS.index("bins")], 1)
-    return lambda sums: rates(*np.moveaxis(sums[..., :4], -1, 0))[name]
+
+    def total(sums, *names):
+        return sum(sums[..., kinds.index(kind)] for kind in names)
+
+    def score(sums):
+        if name in LOSSES:
+            return bins * share(total(sums, *LOSSES[name]), total(sums, "bins"))
+        if name in ("onset_error", "offset_error"):
+            return 1000 * share(total(sums, name), total(sums, "matches"))
+        if name.startswith("hits_"):
+            return 2 * share(total(sums, name), total(sums, "event_references", "event_predictions"))
+        return rates(*(total(sums, kind) for kind in COUNTS))[name]
+
+    return score
 
 
-def overall_score(name, bins=1):
+def share(part, whole):
+    """part / whole; nan where the whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) != 0)
+
+
+def overall_score(name, kinds, bins=1):
     """Function from summed tallies, (..., 1 + classes, kinds), to a score over all classes, (...)."""
-    return lambda sums: score_function(name, bins)(sums)[..., 0]
+    score = score_function(name, kinds, bins)
+    return lambda sums: score(sums[..., 0, :])
 
 
-def class_scores(name):
+def class_scores(name, kinds):
     """Function from summed tallies, (..., 1 + classes, kinds), to the score of each class, (..., classes)."""
-    return lambda sums: score_function(name)(sums)[..., 1:]
+    score = score_function(name, kinds)
+    return lambda sums: score(sums[..., 1:, :])
 
 
 # ---- measurements ----------------------------------------------------------------------------------------------------
@@ -85,49 +174,167 @@ class Measurement(NamedTuple):
         """The measurement of the opposite difference."""
         return Measurement(*(estimate and estimate._replace(value=-estimate.value) for estimate in self))
 
+    def smallest_margin(self, level):
+        """The smallest margin at which both estimates show equality; nan if one has no interval."""
+        return float(np.max([smallest_margin(estimate, level) for estimate in self if estimate is not None]))
 
-def measure(quantity, arms, claims):
-    """Measure a quantity of arms: a function from each arm's summed tallies, (..., 1 + classes, kinds), to (...)."""
+    def interval(self, level):
+        """Confidence interval that holds those of both estimates: (low, high).
+
+        With one seed, it is that over recordings alone.
+        """
+        ends = [interval(estimate, level) for estimate in self if estimate is not None]
+        if self.seeds.seeds == 1:
+            return ends[-1]
+        return float(np.min([low for low, _ in ends])), float(np.max([high for _, high in ends]))
+
+
+NOTHING = Measurement(over_seeds([]), None)  # of arms that share no seed
+
+
+class Joint(NamedTuple):
+    """Several quantities of the same arms: a measurement of each, and the joint deviates of both kinds of estimates."""
+
+    measured: list
+    deviates: list  # of (values, errors, deviates)
+
+    def widest(self):
+        """The place of the quantity that is farthest from 0."""
+        return int(np.argmax([abs(quantity.seeds.value) for quantity in self.measured]))
+
+    def p(self, margin):
+        """p-value of "all quantities are within `margin` of 0": the larger of the two, because both must pass."""
+        return float(np.max([p_largest_apart(*part, margin) for part in self.deviates]))
+
+
+def crossed_counts(quantity, arms):
+    """Tallies of aligned arms, (seeds, recordings, kinds of all), and the function from their sums to a quantity."""
     tallies = np.stack([arm.tallies for arm in arms], axis=2)
     seeds, recordings, *shape = tallies.shape
 
     def score(sums):
         return quantity(*np.moveaxis(sums.reshape(*sums.shape[:-1], *shape), -3, 0))
 
-    counts = tallies.reshape(seeds, recordings, -1)
+    return tallies.reshape(seeds, recordings, -1), score
+
+
+def measure(quantity, arms, claims):
+    """Measure a quantity of arms, on the seeds that all of them have.
+
+    quantity: function from each arm's summed tallies, (..., 1 + classes, kinds), to (...).
+    """
+    arms = aligned(arms)
+    if not arms[0].seeds:
+        return NOTHING
+    counts, score = crossed_counts(quantity, arms)
     rng = np.random.default_rng(claims["seed"])
     crossed = over_seeds_and_recordings(counts, score, arms[0].strata, rng, claims["replicates"])
     return Measurement(over_seeds(score(counts.sum(axis=1))), crossed)
 
 
+def measure_jointly(quantities, arms, claims):
+    """Measure several quantities of arms, which share a seed, on the seeds that all of them have: a `Joint`.
+
+    quantities: function from each arm's summed tallies, (..., 1 + classes, kinds), to (..., quantities).
+    """
+    arms = aligned(arms)
+    counts, score = crossed_counts(quantities, arms)
+    rng = np.random.default_rng(claims["seed"])
+    both = crossed(counts, score, arms[0].strata, rng, claims["replicates"])
+    estimates = zip(both.values.tolist(), both.errors.tolist(), both.freedoms.tolist())
+    measured = [
+        Measurement(over_seeds(scores), Estimate(*estimate, *counts.shape[:2]))
+        for scores, estimate in zip(both.scores.T, estimates)
+    ]
+    return Joint(measured, [seed_deviates(both.scores, rng, claims["replicates"]), deviates_of(both, rng)])
+
+
 def score_difference(name, first, second, claims, bins=1):
     """Score of `first` minus that of `second`, over all classes."""
-    score = overall_score(name, bins)
-    return measure(lambda a, b: score(a) - score(b), [first, second], claims)
+    score = overall_score(name, first.kinds, bins)
+    return measure(lambda a, b: score(a) - score(b), [first.overall(), second.overall()], claims)
 
 
-def with_penalty(arm, bins):
-    """The arm with the L2 penalty added to its data loss: the penalty of the epoch whose weights are tested."""
-    order = {"by": ["f1", "valid_data_loss"], "ascending": [False, True], "kind": "stable"}
-    penalties = [history.sort_values(**order)["valid_penalty"].iloc[0] for history in arm.histories]
-    tallies = arm.tallies.copy()
-    # The loss of a window is `bins` times the summed loss over the number of bins, so this adds the penalty to it.
-    tallies[..., KINDS.index("data_loss")] += (
-        np.array(penalties)[:, None, None] / bins * tallies[..., KINDS.index("bins")]
-    )
-    return arm._replace(tallies=tallies)
+# ---- effects: differences of pairs of arms, in the measures that have a margin ---------------------------------------
 
 
-def convergence_times(arm, share):
-    """Epochs to converge as a share of all epochs, (seeds,): see `epochs_to_converge`."""
-    return np.array([epochs_to_converge(history["f1"], share) / len(history) for history in arm.histories])
+def areas(arm):
+    """Mean validation F1 over the windows seen, (seeds,)."""
+    return np.array([area_under_curve(history["f1"], history["windows_seen"]) for history in arm.histories])
 
 
-def convergence_difference(first, second, share):
-    """Epochs to converge of `first` minus those of `second`, as a share of all epochs.
+def pair_effects(name, kinds):
+    """Function from summed tallies of arms, pair after pair, to the effect in each pair, (..., pairs).
 
-    The variance of rounding to whole epochs is added: a sixth of a squared epoch for a difference.
+    name: f1, for the F1 of the first less that of the second; or data_loss, for this difference as a share of the
+    second's loss.
     """
-    estimate = over_seeds(convergence_times(first, share) - convergence_times(second, share))
-    rounding = 1 / len(first.histories[0]) / np.sqrt(6 * estimate.seeds)
-    return Measurement(estimate._replace(error=float(np.hypot(estimate.error, rounding))), None)
+    score = overall_score(name, kinds)
+
+    def effects(*sums):
+        first, second = (np.stack([score(own) for own in sums[side::2]], axis=-1) for side in (0, 1))
+        return share(first - second, second) if name == "data_loss" else first - second
+
+    return effects
+
+
+def effects_by_seed(name, pairs):
+    """The effect in each pair of arms, (seeds, pairs), on the seeds that all of them have; name: also area."""
+    arms = aligned([arm for pair in pairs for arm in pair])
+    if not arms[0].seeds:
+        return np.empty((0, len(pairs)))
+    if name == "area":
+        of_arms = np.stack([areas(arm) for arm in arms], axis=-1)
+        return of_arms[:, ::2] - of_arms[:, 1::2]
+    return pair_effects(name, arms[0].kinds)(*(arm.tallies.sum(axis=1) for arm in arms))
+
+
+def mean_effect(name, pairs, claims):
+    """Measure the mean effect over pairs of arms: see `pair_effects` and `effects_by_seed`."""
+    if name == "area":
+        return Measurement(over_seeds(effects_by_seed(name, pairs).mean(axis=1)), None)
+    arms = [arm.overall() for pair in pairs for arm in pair]
+    effects = pair_effects(name, arms[0].kinds)
+    return measure(lambda *sums: effects(*sums).mean(axis=-1), arms, claims)
+
+
+def effects_jointly(name, pairs, claims, centred=False):
+    """Measure the effects in all pairs of arms, which share a seed: a `Joint`; centred: of effects less their mean."""
+
+    def own(effects):
+        return effects - effects.mean(axis=-1, keepdims=True) if centred else effects
+
+    if name == "area":
+        by_seed, rng = own(effects_by_seed(name, pairs)), np.random.default_rng(claims["seed"])
+        measured = [Measurement(over_seeds(values), None) for values in by_seed.T]
+        return Joint(measured, [seed_deviates(by_seed, rng, claims["replicates"])])
+    arms = [arm.overall() for pair in pairs for arm in pair]
+    effects = pair_effects(name, arms[0].kinds)
+    return measure_jointly(lambda *sums: own(effects(*sums)), arms, claims)
+
+
+# ---- training --------------------------------------------------------------------------------------------------------
+
+
+def training_row(arm, claims):
+    """How far an arm is trained: a dictionary.
+
+    label; n_seeds; last_f1: validation F1 after the last epoch, the mean over seeds; gain, with its interval low and
+    high: the change of validation F1 if the windows seen were doubled; trained: whether both are within
+    `claims.trained`.
+    """
+    gain = gain_over_seeds(arm.histories)
+    low, high = interval(gain, 1 - 2 * claims["level"])
+    last = float(np.mean([history["f1"].iloc[-1] for history in arm.histories])) if arm.histories else np.nan
+    row = {"label": arm.label, "n_seeds": len(arm.seeds), "last_f1": last, "gain": gain.value, "low": low, "high": high}
+    return row | {"trained": is_trained(arm.histories, **claims["trained"])}
+
+
+def untrained(arms, claims):
+    """A phrase for each arm that is not trained: its label, its last validation F1 and its gain per doubling."""
+    phrases = []
+    for arm in {arm.label: arm for arm in arms if arm.seeds}.values():
+        row = training_row(arm, claims)
+        gain = "gain unknown" if np.isnan(row["gain"]) else f"{row['gain']:+z.3f} per doubling of the windows"
+        phrases += [] if row["trained"] else [f"{arm.label} (F1 {row['last_f1']:.3f}, {gain})"]
+    return phrases
