@@ -80,7 +80,7 @@ def said(monkeypatch):
     return lines
 
 
-RECORDED = {"dataset": {"anew": True}, "run": {"seed": 0}}  # settings of the run, of which its record keeps a copy
+RECORDED = {"settings": {"run": {"seed": 0}}, "anew": True}  # what the rules add to the record of the run
 
 
 def evaluate(files, made, scoring=SCORING):

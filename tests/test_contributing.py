@@ -26,7 +26,8 @@ from yoho.networks import backbones
 from yoho.networks.network import Network
 from yoho.recordings import sources
 from yoho.recordings.synthesis import classes
-from yoho.scoring.tallies import KINDS, OVERALL
+from yoho.scoring.records import KEYS
+from yoho.scoring.tallies import OVERALL, kinds
 from yoho.windows.front_ends import build_front_end
 
 PAGES = [path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)]
@@ -138,12 +139,11 @@ def test_a_backbone_is_added(monkeypatch, config):
 
 def arm(label, found):
     """Two trained networks that find a share of each second of four recordings."""
-    rows = {"true_positives": found, "references": 1, "predictions": 1, "errors": 1 - found, "data_loss": 1, "bins": 9}
-    assert set(rows) == set(KINDS)
     names = [(f"car-{number}", "car", event_label) for number in range(4) for event_label in (OVERALL, "car")]
-    table = pd.DataFrame(names, columns=["recording", "recording_label", "event_label"]).assign(**rows)
-    history = pd.DataFrame({"f1": [0.8] * 20, "valid_data_loss": 1.0, "valid_penalty": 0.0})
-    return Arm.from_tables(label, [table.assign(data_loss=seed) for seed in (1, 2)], [history] * 2)
+    table = pd.DataFrame(names, columns=KEYS).assign(**dict.fromkeys(kinds([]), 1))
+    history = pd.DataFrame({"f1": [0.8] * 20, "windows_seen": np.arange(1, 21), "learning_rate": 0.001})
+    tables = [table.assign(true_positives=found + seed) for seed in (0, 0.01)]
+    return Arm.from_tables(label, tables, [history] * 2)
 
 
 def test_a_claim_is_added(monkeypatch, config):

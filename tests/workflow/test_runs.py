@@ -581,6 +581,12 @@ def test_record_of_other_settings_does_not_count_and_the_objection_names_them(re
     assert runs.objection("mobilenet-seed_1", tmp_path / "mobilenet-seed_1.zip") == ".".join(keys)
 
 
+def test_record_that_is_older_than_a_setting_counts(recorded, studied):
+    recorded()
+    studied["training"]["label_smoothing"] = 0.0
+    assert "mobilenet-seed_1" in Runs(studied).kept
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip"])
 def test_broken_record_does_not_count(recorded, tmp_path, content):
     runs = recorded()

@@ -117,7 +117,7 @@ rule draw_audit:
 
 
 rule tabulate_mask_study:
-    """Tabulate F1, data loss and epochs to converge of every run of the mask study (paper 4.3.3)."""
+    """Tabulate F1, data loss and learning curve of every run of the mask study (paper 4.3.3)."""
     input:
         records("mask_study"),
     output:
@@ -223,8 +223,9 @@ rule decide_claims:
         dataset=DATASET,
         source=config["datasets"][DATASET]["source"],
         bins=config["windows"]["bins"],
-        data=source_of(config["datasets"][DATASET]).origin,
-        configs=[str(Path(path).resolve()) for path in workflow.configfiles],
+        data=source_of(config["datasets"][DATASET]).sounds,
+        # In the order in which Snakemake merges them: its own list begins with the last.
+        configs=[str(Path(path).resolve()) for path in [workflow.configfiles[-1], *workflow.overwrite_configfiles]],
         code=code_digest("decide_claims"),
     script:
         "../scripts/decide_claims.py"

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from datasets import DATA_KEYS, column_of, portable, scored_windows
+from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
 from runs import AFTER_TRAINING, EAR_BACKBONES, audit_sides, decoding_settings, make_run, run_columns, study_runs
 from yoho import InputError
 from yoho.scoring.records import read_about
@@ -133,11 +133,9 @@ class Runs:
         def shared(*compared):
             return len(set.intersection(*(set(arm["runs"]) for arm in compared)))
 
-        found = {"C5": min(shared(cell["masked"], cell["plain"]) for cell in cells)}
-        if arms:
-            pairs = {"C1": ("proposed", "baseline"), "C6": ("proposed", "unmasked"), "C7": ("proposed", "baseline")}
-            found |= {claim: shared(*(arms[role] for role in pair)) for claim, pair in pairs.items()}
-        return found
+        pairs = {"C1": ("proposed", "baseline"), "C6": ("proposed", "unmasked"), "C7": ("proposed", "baseline")}
+        found = {claim: shared(*(arms[role] for role in pair)) if arms else 0 for claim, pair in pairs.items()}
+        return found | {"C5": min(shared(cell["masked"], cell["plain"]) for cell in cells)}
 
     # ---- records -----------------------------------------------------------------------------------------------------
 
@@ -214,19 +212,29 @@ class Runs:
         switches += [f"{key}_{run.columns[key]}" for key in DATA_KEYS if run.columns[key] != column_of(entry, key)]
         return "-".join([dataset, *switches])
 
+    def drawn_anew(self, dataset):
+        """What each training seed of a dataset draws for itself: True for recordings and mixes, "mixes", or False."""
+        entry = self.config["datasets"][dataset]
+        if not entry.get("anew"):
+            return False
+        return True if source_of(entry).anew(entry["recordings"], 0) else "mixes"
+
     def held_out(self, name):
         """The windows on which a run's validation loss is computed, as a key of `windows.hop`."""
         use = self.config["readings"][self.named[name].columns["hop"]]["hop"]
         return scored_windows(self.config) if use == "score" else use
 
 
-def differences(first, second, prefix=""):
-    """The keys, joined by dots, in which two dictionaries of settings differ."""
+def differences(record, config, prefix=""):
+    """The keys, joined by dots, of a record's settings that have another value in the config.
+
+    A key that the record lacks is newer than the record: its default is to be what the code did before.
+    """
     found = []
-    for key in sorted(first.keys() | second.keys()):
-        one, other = first.get(key), second.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += differences(one, other, f"{prefix}{key}.")
-        elif one != other:
+    for key, value in record.items():
+        other = config.get(key)
+        if isinstance(value, dict) and isinstance(other, dict):
+            found += differences(value, other, f"{prefix}{key}.")
+        elif value != other:
             found.append(f"{prefix}{key}")
     return found

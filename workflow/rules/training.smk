@@ -85,7 +85,10 @@ rule train_network:
         candidates=config["decoding"]["thresholds"],
         segmenting=segmenting_settings(config),
         data=card_data,
-        recorded=lambda wildcards: runs.recorded(wildcards.run),
+        recorded=lambda wildcards: {
+            "settings": runs.recorded(wildcards.run),
+            "anew": runs.drawn_anew(wildcards.dataset),
+        },
         code=code_digest("train_network"),
         training_code=code_digest(*WEIGHTS),
     script:

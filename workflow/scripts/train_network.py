@@ -128,23 +128,18 @@ def evaluate_network(files, made, run, *, scoring, recorded):
     f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
     write_description(description | {"test": f1}, Path(made.description))
     history = pd.read_csv(made.history)
-    about = {"run": run, "settings": recorded, "test": digest([files.test_plan, files.test_events])}
-    about |= {
-        "epoch": description["best_epoch"],
-        "exposure": exposure(files, history, description["best_epoch"], recorded),
-    }
+    about = {"run": run, "settings": recorded["settings"], "epoch": description["best_epoch"]}
+    about |= {"test": digest([files.test_plan, files.test_events])}
+    about |= {"exposure": exposure(files, history, about["epoch"]) | {"anew": recorded["anew"]}}
     about |= {"commit": commit(), "processor": device_name(device), "finished": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"}
     write_record(made.record, about, history, tallies)
 
 
-def exposure(files, history, epoch, anew):
-    """What a run has learned from until its tested epoch: windows seen, and the mixes and recordings in them.
-
-    anew: whether the run's seed drew these mixes, and if its source can the recordings, for itself.
-    """
+def exposure(files, history, epoch):
+    """What a run has learned from until its tested epoch: windows seen, and the mixes and recordings in them."""
     plan, seen = read_table(files.train_plan), int(history["windows_seen"][epoch - 1])
     mixes, recordings = (int(plan[name].nunique()) for name in ("filename", "recording"))
-    return {"windows_seen": seen, "mixes": mixes, "recordings": recordings, "anew": anew}
+    return {"windows_seen": seen, "mixes": mixes, "recordings": recordings}
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def over_seeds_and_recordings(counts, score, strata, rng, replicates):
     With one seed, the error covers other recordings alone, for that seed. If every class has a single recording, or
     without any seed, the error is unknown (nan). Two seeds say little about the error due to seeds: see
     `joint_freedom`. Intervals are also too narrow if a few recordings hold most of the seconds.
-    results/reference/study/README.md says by how much.
+    results/reference/first_study/README.md says by how much.
     """
     both = crossed(counts, score, strata, rng, replicates)
     seeds, recordings, _ = np.shape(counts)
@@ -151,7 +151,7 @@ def joint_freedom(parts, freedoms):
 
     1 / freedom is the mean of 1 / freedoms, weighted by the parts. Satterthwaite's formula weights them by the squared
     parts. Its intervals are too narrow if a part with few degrees of freedom is small by chance:
-    results/reference/study/README.md compares the two.
+    results/reference/first_study/README.md compares the two.
     """
     total, weighted = parts.sum(axis=0), (parts / freedoms).sum(axis=0)
     return np.divide(total, weighted, out=np.array(freedoms.min(axis=0), float), where=total > 0)

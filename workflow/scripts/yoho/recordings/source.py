@@ -35,6 +35,7 @@ class Source:
     # (where, recordings, made): a line for each mistake that the schema cannot detect. where: the recordings' key in
     # the config; made: path of the manifest that fetching writes.
     mistakes: Callable[[str, dict, Path], Iterable] = lambda where, recordings, made: ()
+    sounds: str = "recordings of real sounds"  # for the page of the verdicts
     # (recordings): the user's files that the dataset is made from; when one changes, the dataset is made anew.
     files: Callable[[dict], list] = lambda recordings: []
     # (recordings, seed): the settings of recordings for training that one training seed draws anew, all in the training
