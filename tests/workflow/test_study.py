@@ -1,0 +1,150 @@
+"""A study that grows: records of finished runs are kept, count elsewhere, and decide claims without any training."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import psutil
+import pytest
+import yaml
+
+from places import ROOT
+from yoho.scoring.records import read_record
+
+CONFIGS = [ROOT / "tests" / "config" / name for name in ("tiny.yaml", "study.yaml")]
+RUNS = {
+    "mobilenet-seed_0",
+    "vggish-lr_0.0001-schedule_constant-seed_0",
+    "vggish-lr_0.0001-schedule_constant-vggish_released-seed_0",
+    "efficientnet-seed_0",
+    "efficientnet-mask_backbone-seed_0",
+}
+
+
+def command(folder, *arguments, configs=CONFIGS):
+    snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    return [str(part) for part in [*snakemake, "--cores", 2, *arguments, "--configfile", *configs]]
+
+
+def run(folder, *arguments, configs=CONFIGS):
+    folder.mkdir(exist_ok=True)
+    done = subprocess.run(command(folder, *arguments, configs=configs), capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def jobs(text):
+    """{rule: number of its jobs} in the text of a dry run."""
+    return {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+
+
+def kept(folder):
+    return {path.stem for path in folder.glob("kept/*.zip")}
+
+
+def overlay(folder, **sections):
+    """Another config on top of the others."""
+    path = folder / "overlay.yaml"
+    path.write_text(yaml.safe_dump(sections))
+    return [*CONFIGS, path]
+
+
+def test_missing_runs_are_listed_with_the_reason_why_their_record_does_not_count(tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "mobilenet-seed_0.zip").write_bytes(b"no record")
+    code, text = run(tmp_path, "study", "--dry-run")
+    assert code == 0 and "study: 0 of 5 runs have a record that counts" in text
+    assert set(re.findall(r"^  missing: ([\w.-]+)", text, re.MULTILINE)) == RUNS
+    assert "mobilenet-seed_0 (its record does not count: kept/mobilenet-seed_0.zip: " in text
+    assert jobs(text)["train_network"] == jobs(text)["keep_record"] == 5
+
+
+def test_study_without_a_place_for_records_says_which_key_is_missing(tmp_path):
+    code, text = run(tmp_path, "study", "--dry-run", configs=overlay(tmp_path, claims={"records": None}))
+    assert code != 0 and "claims.records: null; name the folder that keeps the records of finished runs" in text
+
+
+def test_claims_that_leave_out_missing_runs_train_nothing(tmp_path):
+    code, text = run(tmp_path, "claims", "--dry-run", configs=overlay(tmp_path, claims={"missing": "leave_out"}))
+    assert code == 0 and "train_network" not in jobs(text)
+
+
+@pytest.mark.slow
+def test_a_study_grows_through_a_time_box_a_kill_and_on_another_machine(tmp_path):
+    here, there, reader = tmp_path / "here", tmp_path / "there", tmp_path / "reader"
+    here.mkdir()
+
+    def started(folder, until):
+        """Start the study, and return its process once enough records are kept."""
+        process = subprocess.Popen(
+            command(folder, "study", "--rerun-incomplete"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        deadline = time.time() + 400
+        while len(kept(folder)) < until:
+            assert process.poll() is None and time.time() < deadline
+            time.sleep(0.1)
+        return process
+
+    # The time box of the Makefile: no new job is started, and the running ones end.
+    process = started(here, 1)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=200)
+    first = kept(here)
+    assert 1 <= len(first) < 5 and not list(here.glob("results/tiny/runs/*/record.zip.*"))
+    # Everything is killed, in the middle of a training.
+    process = started(here, len(first) + 1)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        member.kill()
+    psutil.wait_procs(family, timeout=20)
+    second = kept(here)
+    assert first < second < RUNS
+    # Another machine has the records alone, and makes what is missing.
+    shutil.copytree(here / "kept", there / "kept")
+    code, text = run(there, "study", "--dry-run")
+    assert jobs(text)["train_network"] == len(RUNS - second)
+    code, text = run(there, "study", "search")
+    assert code == 0, text
+    assert kept(there) == RUNS
+    assert not list(there.glob("results/tiny-seed_0/**/features.npy")), "space for the next seed"
+    # A reader decides the claims from the records, without any training; two machines make the same test set.
+    shutil.copytree(there / "kept", reader / "kept")
+    leave_out = overlay(tmp_path, claims={"missing": "leave_out"})
+    code, text = run(reader, "claims", "mask_study", configs=leave_out)
+    assert code == 0 and "train_network" not in text, text
+    claims = pd.read_csv(reader / "results/tables/claims.csv")
+    of_networks = claims[claims["n_seeds"] > 0]
+    assert (of_networks["n_seeds"] == 1).all() and set(of_networks["verdict"]) <= {
+        "undecided",
+        "shown",
+        "not testable here",
+    }
+    assert of_networks["training_windows_seen"].nunique() == 1
+    page = (reader / "results/claims.md").read_text()
+    assert all(name in page.replace("\\", "") for name in RUNS)
+    # One of them lacks a run: the claims about it say so.
+    (reader / "kept" / "mobilenet-seed_0.zip").unlink()
+    code, text = run(reader, "claims", configs=leave_out)
+    assert code == 0, text
+    without = pd.read_csv(reader / "results/tables/claims.csv")
+    assert set(without.loc[without["claim"] == "C1", "verdict"]) == {"undecided"}
+
+
+@pytest.mark.slow
+def test_a_gpu_trains_many_runs_in_one_process_with_the_same_result(tmp_path):
+    """On a CPU here: the records of tests/gpu/study.py hold what those of the workflow hold."""
+    slow, fast = tmp_path / "slow", tmp_path / "fast"
+    target = "kept/mobilenet-seed_0.zip"
+    code, text = run(slow, target)
+    assert code == 0, text
+    fast.mkdir()
+    call = [sys.executable, "tests/gpu/study.py", "600", str(fast), str(fast / "kept"), *map(str, CONFIGS)]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert kept(fast) == RUNS
+    one, other = (read_record(folder / target) for folder in (slow, fast))
+    assert one.history.equals(other.history) and one.tallies.equals(other.tallies)
+    assert one.about | {"finished": None} == other.about | {"finished": None}
