@@ -13,6 +13,7 @@ import soundfile
 import torch
 import yaml
 from collect_recordings import collect_recordings
+from snakemake.utils import update_config
 from studies import Runs
 from test_house import KNOWS
 
@@ -55,16 +56,6 @@ def run(code, **names):
 @pytest.fixture
 def config():
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-
-
-def merge(config, overlay):
-    """Merge an overlay into a config as Snakemake does: mappings key by key, everything else whole."""
-    for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(config.get(key), dict):
-            merge(config[key], value)
-        else:
-            config[key] = value
-    return config
 
 
 # ---- examples --------------------------------------------------------------------------------------------------------
@@ -118,7 +109,7 @@ def test_a_source_is_added(tmp_path, monkeypatch, config):
 
 
 def test_a_front_end_is_added(config):
-    merge(config, yaml.safe_load(example("Add a front end", "yaml")))
+    update_config(config, yaml.safe_load(example("Add a front end", "yaml")))
     check_config(config)
     assert "log_mel_64" in {run.front_end for run in Runs(config).named.values()}
     added = build_front_end(**config["windows"]["front_ends"]["log_mel_64"])
@@ -149,9 +140,9 @@ def arm(label, found):
 def test_a_claim_is_added(monkeypatch, config):
     monkeypatch.setattr(verdicts, "CLAIMS", {})
     run(example("Add a claim"), **vars(verdicts))
-    claims = merge(config, yaml.safe_load(example("Add a claim", "yaml")))["claims"]
+    update_config(config, yaml.safe_load(example("Add a claim", "yaml")))
     evidence = SimpleNamespace(arms={"vggish": arm("VGGish", 0.9), "baseline": arm("YOHO", 0.5)})
-    (row,) = verdicts.claims_table(claims, "builtin", evidence).to_dict("records")
+    (row,) = verdicts.claims_table(config["claims"], "builtin", evidence).to_dict("records")
     assert (row["claim"], row["claim_verdict"]) == ("C8", verdicts.SUPPORTED)
 
 

@@ -15,6 +15,7 @@ import yaml
 from one_node import call, missing, one_node
 
 from places import ROOT
+from yoho.scoring.records import read_about
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
 
@@ -65,6 +66,19 @@ def test_every_stage_is_a_job_in_its_partition(env, finished):
     ask = ["partition", "gpus", "memory", "limit"]
     assert set(jobs[on_gpu][ask].itertuples(index=False, name=None)) == {("gpu", "gres:gpu:1", "8000M", "1-00:00:00")}
     assert set(zip(jobs[~on_gpu]["partition"], jobs[~on_gpu]["gpus"])) == {("cpu", "N/A")}
+
+
+def test_a_run_of_a_study_leaves_its_record(env, tmp_path):
+    """Its data, which its seed draws anew, are jobs too, and are deleted after it."""
+    (folder := tmp_path / "study").mkdir()
+    record = folder / "kept" / "mobilenet-seed_0.zip"
+    configs = ["--configfile", TINY, TINY.with_name("study.yaml")]
+    study = [*snakemake(folder, record.relative_to(folder)), "--profile", edited(folder), *configs]
+    assert start(env, study).wait(600) == 0
+    assert read_about(record)["run"] == "mobilenet-seed_0"
+    rules = set(all_jobs(env, folder)["rule"])
+    assert {"rule_make_mixes_of_seed", "rule_make_features_of_seed"} < rules and "rule_keep_record" not in rules
+    assert not list(folder.glob("results/tiny-seed_0/**/features.npy"))
 
 
 def uninterrupted(env, folder, config):
