@@ -76,8 +76,9 @@ def test_a_run_of_a_study_leaves_its_record(env, tmp_path):
     study = [*snakemake(folder, record.relative_to(folder)), "--profile", edited(folder), *configs]
     assert start(env, study).wait(600) == 0
     assert read_about(record)["run"] == "mobilenet-seed_0"
-    rules = set(all_jobs(env, folder)["rule"])
-    assert {"rule_make_mixes_of_seed", "rule_make_features_of_seed"} < rules and "rule_keep_record" not in rules
+    rules = " ".join(all_jobs(env, folder)["rule"])
+    assert "rule_make_mixes_of_seed" in rules and "rule_make_features_of_seed" in rules
+    assert "rule_keep_record" not in rules  # Snakemake copies the record itself.
     assert not list(folder.glob("results/tiny-seed_0/**/features.npy"))
 
 
