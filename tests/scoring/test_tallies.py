@@ -177,6 +177,14 @@ def test_errors_of_times_are_sums_over_matched_events():
     assert not tallies.loc[("r", "car"), columns].any()
 
 
+def test_touching_found_events_are_merged_before_their_ends_are_compared():
+    """Two found events touch near the true onset; they are one event, whose onset is 4 s away, of which 1 s counts."""
+    plan = lay({"a": [("c", "car", 4), ("k", "clocks", 4)]})
+    found = pd.DataFrame([("a", 0, 4.125, "clocks"), ("a", 4.125, 7.5, "clocks")], columns=COLUMNS)
+    tallies = tallies_of(plan, found).set_index(["recording", "event_label"])
+    assert tallies.loc[("k", "clocks"), ["matches", "onset_error", "offset_error"]].tolist() == [1, 1, 0.5]
+
+
 # ---- which recording a second or a bin belongs to --------------------------------------------------------------------
 
 
@@ -203,12 +211,15 @@ def test_error_belongs_to_the_recording_in_which_it_is_made():
 
 
 def test_every_event_belongs_to_the_recording_at_its_middle():
-    """The clocks are found 0.5 s late and 2.5 s too long, so the middle of what is found lies in the next recording."""
+    """The clocks are found 0.5 s late and 2.5 s too long, so the middle of what is found lies in the next recording.
+
+    Of the 2.5 s, 1 s counts, the largest collar.
+    """
     plan = lay({"a": [("k", "clocks", 2), ("l", "clocks", 1), ("c", "car", 4)]})
     found = tallies_of(plan, pd.DataFrame([("a", 0.5, 5.5, "clocks")], columns=COLUMNS))
     found = found.set_index(["recording", "event_label"])[EVENTS]
     for name in (OVERALL, "clocks"):
-        assert found.loc[("k", name)].tolist() == [1, 0, 1, 0.5, 2.5]  # the clips of k and l sound as one event
+        assert found.loc[("k", name)].tolist() == [1, 0, 1, 0.5, 1]  # the clips of k and l sound as one event
         assert not found.loc[("l", name)].any()
     assert found.loc[("c", OVERALL)].tolist() == [1, 1, 0, 0, 0]
     assert found.loc[("c", "clocks")].tolist() == [0, 1, 0, 0, 0] and found.loc[("c", "car")].tolist() == [

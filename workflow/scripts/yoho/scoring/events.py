@@ -1,4 +1,4 @@
-"""Segment-based and event-based scores, computed by sed_eval, and the pairs of true and found events."""
+"""Segment-based and event-based scores, computed by sed_eval, and the comparison of true and found events."""
 
 import numpy as np
 import pandas as pd
@@ -50,30 +50,20 @@ def match_events(reference, estimated, collars, collar_share):
     """Compare the true events of one file and class with the events found there.
 
     reference, estimated: onsets and offsets, (events, 2), s. Returns a row for every true event, with columns
-    - 1 if it is matched with a found event, else 0. Events are paired so that their total overlap is largest, and
-      pairs that overlap are matches;
-    - the absolute error of the onset of its match, and of the offset, s, or 0;
+    - 1 if it is matched, that is, if any found event overlaps it, else 0;
+    - the distance from its onset to the nearest found onset, and from its offset to the nearest found offset, s, each
+      at most the largest collar; 0 if it is not matched. A gap within a found event thus moves neither of its ends;
     - for each of the collars, s, 1 if it is a hit, else 0. A hit is off by at most the collar at its onset, and by at
       most the collar or its own length times `collar_share` at its offset. Events are paired so that the hits are as
       many as possible, as in sed_eval's EventBasedMetrics with optimal matching.
     """
     apart = np.abs(reference[:, None] - estimated)  # (reference, estimated, 2): of the onsets and of the offsets
-    overlap = np.minimum(reference[:, None, 1], estimated[:, 1]) - np.maximum(reference[:, None, 0], estimated[:, 0])
-    found = np.zeros((len(reference), 3 + len(collars)))
-    matched, matches = best_pairs(overlap.clip(min=0))
-    found[matched, 0], found[matched, 1:3] = 1, apart[matched, matches]
-    length = np.diff(reference)  # (reference, 1)
+    overlap = np.minimum(reference[:, None, 1], estimated[:, 1]) > np.maximum(reference[:, None, 0], estimated[:, 0])
+    matched = overlap.any(axis=1, keepdims=True)
+    hits = np.zeros((len(reference), len(collars)))
     for number, collar in enumerate(collars):
-        near = (apart[..., 0] <= collar) & (apart[..., 1] <= np.maximum(collar, collar_share * length))
-        found[best_pairs(near)[0], 3 + number] = 1
-    return found
-
-
-def best_pairs(values):
-    """Rows and columns of the pairs whose total value is largest; pairs without value are left out.
-
-    values: (rows, columns), 0 or more. Each row and each column is in one pair at most.
-    """
-    rows, columns = linear_sum_assignment(values, maximize=True)
-    worth = values[rows, columns] > 0
-    return rows[worth], columns[worth]
+        tolerance = np.maximum(collar, collar_share * np.diff(reference))
+        near = (apart[..., 0] <= collar) & (apart[..., 1] <= tolerance)
+        rows, columns = linear_sum_assignment(near, maximize=True)
+        hits[rows, number] = near[rows, columns]
+    return np.hstack([matched, matched * apart.min(axis=1, initial=max(collars)), hits])
