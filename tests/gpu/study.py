@@ -3,8 +3,9 @@
     python tests/gpu/study.py SECONDS WORK RECORDS CONFIG...
 
 The runs are those that `snakemake study` would train in the folder WORK with these configs. They are trained seed by
-seed. While one seed's networks are trained, Snakemake makes the data of the next seed. Each finished run's record is
-copied to RECORDS. No training starts later than SECONDS after the start.
+seed. While one seed's networks are trained, Snakemake makes the data of the next seed. Records that the checkout
+keeps already count there too. Each finished run's record is copied to RECORDS. No training starts later than SECONDS
+after the start.
 """
 
 import os
@@ -14,6 +15,8 @@ import sys
 import time
 from itertools import groupby
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parents[2]
 OF_SEED = ("collect_recordings_of_seed", "make_mixes_of_seed", "make_features_of_seed")  # rules that take one thread
@@ -47,10 +50,11 @@ def main(seconds, work, records, *configs):
     configs = [Path(path).resolve() for path in configs]
     records = Path(records).resolve()
     records.mkdir(parents=True, exist_ok=True)
+    copy_kept(work, configs)
     seeds = [list(jobs) for _, jobs in groupby(missing_runs(work, configs), key=lambda job: job.priority)]
     data = [making(seeds[0], work, configs)] if seeds else []
     sys.path.append(str(ROOT / "workflow" / "scripts"))
-    from train_network import evaluate_network, train_network
+    import train_network
 
     os.chdir(work)
     for number, jobs in enumerate(seeds):
@@ -62,7 +66,7 @@ def main(seconds, work, records, *configs):
             data.append(making(seeds[number + 1], work, configs))
         for job in jobs:
             if time.monotonic() < end:
-                failed += not trained(job, train_network, evaluate_network)
+                failed += not trained(job, train_network)
                 if Path(job.output.record).exists():
                     shutil.copy(job.output.record, records / f"{job.wildcards.run}.zip")
         shutil.rmtree(Path(jobs[0].input.train_features).parent)  # gigabytes, which no other seed needs
@@ -71,19 +75,28 @@ def main(seconds, work, records, *configs):
     return failed
 
 
-def trained(job, train_network, evaluate_network):
-    """Train and score one run; returns whether this worked, and prints how long it took."""
-    begun, run = time.monotonic(), job.wildcards.run
+def copy_kept(work, configs):
+    """Copy the records that the checkout keeps to the folder WORK, where Snakemake looks for them."""
+    sections = [yaml.safe_load(path.read_text()).get("claims") or {} for path in configs]
+    kept = [section["records"] for section in sections if section.get("records")][-1]
+    if (ROOT / kept).is_dir() and not Path(kept).is_absolute():
+        shutil.copytree(ROOT / kept, Path(work, kept), dirs_exist_ok=True)
+
+
+def trained(job, script):
+    """Train and score one run with the functions of its script; returns whether this worked, and prints the time."""
+    begun, start, run = script.beginning(), time.monotonic(), job.wildcards.run
     params = {name: value for name, value in job.params.items() if name != "code"}
     recorded = params.pop("recorded")
     Path(job.output.record).parent.mkdir(parents=True, exist_ok=True)
     try:
-        train_network(job.input, job.output, run, **params)
-        evaluate_network(job.input, job.output, run, scoring=params["scoring"], recorded=recorded)
+        script.train_network(job.input, job.output, run, **params)
+        scored = {"scoring": params["scoring"], "recorded": recorded, "begun": begun}
+        script.evaluate_network(job.input, job.output, run, **scored)
     except Exception as error:  # The next run may work.
         print(f"{run}: {error!r}", flush=True)
         return False
-    print(f"{run}: {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"{run}: {time.monotonic() - start:.1f} s", flush=True)
     return True
 
 

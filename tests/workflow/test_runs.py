@@ -4,8 +4,10 @@ import copy
 import json
 import re
 import zipfile
+from pathlib import Path
 
 import pytest
+import studies
 from studies import Runs
 
 from configs import RELEASED
@@ -545,7 +547,7 @@ def recorded(studied, tmp_path):
         settings = json.loads(json.dumps(Runs(studied).recorded(name)))
         change(settings)
         with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
-            archive.writestr("run.json", json.dumps({"run": name, "settings": settings}))
+            archive.writestr("run.json", json.dumps({"run": name, "settings": settings, "test": "1" * 64}))
         return Runs(studied)
 
     return write
@@ -581,10 +583,48 @@ def test_record_of_other_settings_does_not_count_and_the_objection_names_them(re
     assert runs.objection("mobilenet-seed_1", tmp_path / "mobilenet-seed_1.zip") == ".".join(keys)
 
 
-def test_record_that_is_older_than_a_setting_counts(recorded, studied):
+def test_record_that_is_older_than_a_setting_counts_if_it_is_known_what_the_code_did_then(
+    recorded, studied, monkeypatch
+):
     recorded()
     studied["training"]["label_smoothing"] = 0.0
+    assert Runs(studied).kept == {}
+    monkeypatch.setitem(studies.ADDED, "run.training.label_smoothing", 0.0)
     assert "mobilenet-seed_1" in Runs(studied).kept
+    studied["training"]["label_smoothing"] = 0.1
+    assert Runs(studied).kept == {}
+
+
+@pytest.mark.parametrize("key, value", [("anew", True), ("background", {"share": 0.2})])
+def test_record_of_a_dataset_without_an_optional_key_does_not_count_where_the_config_has_it(
+    recorded, studied, key, value
+):
+    recorded()
+    dataset = studied["datasets"][studied["dataset"]]
+    for nothing in (None, False):
+        dataset[key] = nothing
+        assert "mobilenet-seed_1" in Runs(studied).kept
+    dataset[key] = value
+    assert Runs(studied).kept == {}
+
+
+def test_record_of_other_test_mixes_does_not_count(recorded, studied, tmp_path):
+    recorded()
+    path = tmp_path / "mobilenet-seed_1.zip"
+    assert Runs(studied).objection("mobilenet-seed_1", path) == ""
+    studied["claims"]["test"] = "0" * 64
+    assert Runs(studied).objection("mobilenet-seed_1", path) == "test mixes"
+
+
+def test_test_mixes_of_this_folder_decide_if_the_config_names_none(recorded, studied, tmp_path, monkeypatch):
+    recorded()
+    monkeypatch.chdir(tmp_path)
+    mixes = Path("results", studied["dataset"], "mixes", "test")
+    mixes.mkdir(parents=True)
+    (mixes / "plan.tsv").write_text("plan")
+    assert "mobilenet-seed_1" in Runs(studied).kept  # the true events are not there yet
+    (mixes / "events.tsv").write_text("events")
+    assert Runs(studied).kept == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip"])

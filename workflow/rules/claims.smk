@@ -200,8 +200,8 @@ rule decide_claims:
         records=records("claims", "mask_study"),
         networks="results/tables/networks.csv",
         power="results/tables/power.csv",
-        plan=f"results/{DATASET}/mixes/test/plan.tsv",
-        events=f"results/{DATASET}/mixes/test/events.tsv",
+        plan=[] if config["claims"]["test"] else f"results/{DATASET}/mixes/test/plan.tsv",
+        events=[] if config["claims"]["test"] else f"results/{DATASET}/mixes/test/events.tsv",
     output:
         table="results/tables/claims.csv",
         page="results/claims.md",
@@ -226,6 +226,9 @@ rule decide_claims:
         data=source_of(config["datasets"][DATASET]).sounds,
         # In the order in which Snakemake merges them: its own list begins with the last.
         configs=[str(Path(path).resolve()) for path in [workflow.configfiles[-1], *workflow.overwrite_configfiles]],
+        test=config["claims"]["test"],
+        grid=study_grid(),
+        head=head(),
         code=code_digest("decide_claims"),
     script:
         "../scripts/decide_claims.py"

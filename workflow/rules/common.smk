@@ -1,5 +1,6 @@
 # The checked config, the runs of its studies, and functions that the other rule files share.
 import re
+import subprocess
 import sys
 from itertools import product
 from pathlib import Path
@@ -20,6 +21,7 @@ from datasets import (
     portable,
     read_as,
     recordings_of,
+    seed_of,
     scored_windows,
     source_files,
     source_of,
@@ -98,6 +100,11 @@ def shown_labels(wildcards):
     return event_labels(config["datasets"][DATASET])
 
 
+def mixes_seed(wildcards):
+    """The seed of the mixes of the dataset that a path names."""
+    return dataset(wildcards)["mixes"]["seed"]
+
+
 def base(wildcards):
     """The dataset that a path names, without the part that names a variant."""
     return wildcards.dataset.partition("-")[0]
@@ -136,7 +143,7 @@ def in_order(wildcards):
     """Priority of a job: data and trainings of lower seeds come first, so that a study grows seed by seed."""
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
-    return -run.seed if run else -int((re.findall(r"-seed_(\d+)", name) or [0])[0])
+    return -(run.seed if run else seed_of(name) or 0)
 
 
 def windows_of(use, file):
@@ -218,12 +225,28 @@ def listed(target, names):
     if not RECORDS:
         raise WorkflowError("claims.records: null; name the folder that keeps the records of finished runs")
     missing = [run for run in names if run not in runs.kept]
+    stale = [record_of(run) for run in missing if Path(record_of(run)).exists()]
     print(f"{target}: {len(names) - len(missing)} of {len(names)} runs have a record that counts", file=sys.stderr)
     for run in missing:
-        path = Path(record_of(run))
-        why = f" (its record does not count: {runs.objection(run, path)})" if path.exists() else ""
-        print(f"  missing: {run}{why}", file=sys.stderr)
+        print(f"  missing: {run}", file=sys.stderr)
+    if stale:
+        reasons = "\n".join(f"  {path}: {runs.objection(Path(path).stem, path)}" for path in stale)
+        raise WorkflowError(f"these records do not count; remove them, and their runs are trained:\n{reasons}")
     return [record_of(run) for run in names]
+
+
+def study_grid():
+    """The settings of the study, with the claims' own left out."""
+    keys = ("dataset", "datasets", "mixes", "windows", "training", "readings", "scoring")
+    return {key: config[key] for key in keys} | {
+        "studies": {study: config["studies"][study] for study in ("networks", "mask_study")}
+    }
+
+
+def head():
+    """The commit of the workflow's code, so that the page of verdicts, which shows the history, is made again after it."""
+    command = ["git", "-C", workflow.basedir, "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
 def of_runs(file, *studies):

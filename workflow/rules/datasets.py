@@ -52,6 +52,12 @@ def drawn_anew(entry, seed):
     return entry | {"mixes": mixes, "recordings": recordings}
 
 
+def seed_of(name):
+    """The training seed that draws the data of a variant anew; None for any other dataset or variant."""
+    found = re.search(r"-seed_(\d+)", name)
+    return int(found[1]) if found else None
+
+
 def without_seed(name):
     """The dataset or variant whose validation and test mixes belong to a variant that a training seed draws anew."""
     return re.sub(r"-seed_\d+", "", name)

@@ -6,10 +6,15 @@ from pathlib import Path
 from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
 from runs import AFTER_TRAINING, EAR_BACKBONES, audit_sides, decoding_settings, make_run, run_columns, study_runs
 from yoho import InputError
+from yoho.provenance import digest
 from yoho.scoring.records import read_about
 
 # Settings of training that depend on the machine. A record counts whatever they were.
 MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
+
+# Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
+# then. A record without any other key of the config does not count.
+ADDED = {}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")
@@ -98,8 +103,8 @@ class Runs:
     # ---- claims ------------------------------------------------------------------------------------------------------
 
     def arm(self, label, names):
-        """Networks of one setting: {"label", "runs": {seed: name}}."""
-        return {"label": label, "runs": {self.named[name].seed: name for name in names}}
+        """Networks of one setting: {"label", "runs": {seed: name}}, in the order of the seeds."""
+        return {"label": label, "runs": dict(sorted((self.named[name].seed, name) for name in names))}
 
     def arms(self):
         """The networks that the claims compare, {role: `arm`}."""
@@ -135,7 +140,7 @@ class Runs:
 
         pairs = {"C1": ("proposed", "baseline"), "C6": ("proposed", "unmasked"), "C7": ("proposed", "baseline")}
         found = {claim: shared(*(arms[role] for role in pair)) if arms else 0 for claim, pair in pairs.items()}
-        return found | {"C5": min(shared(cell["masked"], cell["plain"]) for cell in cells)}
+        return found | {"C5": shared(*(cell[side] for cell in cells for side in ("masked", "plain")))}
 
     # ---- records -----------------------------------------------------------------------------------------------------
 
@@ -150,22 +155,33 @@ class Runs:
         paths = {name: f"{folder}/{name}.zip" for name in self.of("claims", "mask_study", "search")} if folder else {}
         return {name: path for name, path in paths.items() if Path(path).exists() and not self.objection(name, path)}
 
+    @cached_property
+    def test(self):
+        """The sha256 of the test mixes' plan and true events on which records must rest; None if it is unknown yet."""
+        mixes = Path("results", self.config["dataset"], "mixes", "test")
+        files = [mixes / "plan.tsv", mixes / "events.tsv"]
+        there = all(file.exists() for file in files)
+        return self.config["claims"]["test"] or (digest(files) if there else None)
+
     def objection(self, name, path):
         """Why the record of a run does not count: the settings that are others in the config; empty if it counts."""
         try:
-            return ", ".join(differences(read_about(path)["settings"], self.recorded(name)))
-        except (InputError, KeyError) as error:
+            about = read_about(path)
+        except InputError as error:
             return str(error)
+        own = differences(about["settings"], self.recorded(name))
+        return ", ".join(own + (["test mixes"] if self.test not in (None, about["test"]) else []))
 
     def recorded(self, name):
         """The settings by which the record of a run counts: all that shape its scores, except code and machine."""
         config, run = self.config, self.named[name]
+        dataset = config["datasets"][config["dataset"]]
         training = {key: value for key, value in run.settings["training"].items() if key not in MACHINE}
         hop = {use: config["windows"]["hop"][use] for use in ("train", scored_windows(config))}
         return {
             "run": run.settings | {"training": training},
             "readings": {key: config["readings"][column][key] for key, column in run.columns.items()},
-            "dataset": portable(config["datasets"][config["dataset"]]),
+            "dataset": {key: value for key, value in portable(dataset).items() if value not in (None, False)},
             "mixes": config["mixes"],
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
@@ -226,15 +242,13 @@ class Runs:
 
 
 def differences(record, config, prefix=""):
-    """The keys, joined by dots, of a record's settings that have another value in the config.
-
-    A key that the record lacks is newer than the record: its default is to be what the code did before.
-    """
+    """The keys, joined by dots, in which a record's settings are not those of the config: see ADDED."""
     found = []
-    for key, value in record.items():
-        other = config.get(key)
-        if isinstance(value, dict) and isinstance(other, dict):
-            found += differences(value, other, f"{prefix}{key}.")
-        elif value != other:
-            found.append(f"{prefix}{key}")
+    for key in sorted(record.keys() | config.keys()):
+        name = f"{prefix}{key}"
+        one, other = record.get(key, ADDED.get(name)), config.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            found += differences(one, other, f"{name}.")
+        elif one != other:
+            found.append(name)
     return found

@@ -39,6 +39,7 @@ rule train_network:
         valid_features=windows_of("valid", "{front_end}/{images}.npy"),
         valid_targets=windows_of("valid", "targets.npy"),
         valid_windows=windows_of("valid", "windows.tsv"),
+        train_windows=windows_of("train", "windows.tsv"),
         train_plan=mixes_of_run("train", "plan.tsv"),
         valid_events=mixes_of_run("valid", "events.tsv"),
         held_out_features=windows_of("held_out", "{front_end}/{images}.npy"),

@@ -99,14 +99,15 @@ def fingerprint(files, scorer, settings):
     left_out = ("graph",) if settings["training"]["schedule"] == "cosine" else ("graph", "epochs")
     training = {key: value for key, value in settings["training"].items() if key not in left_out}
     scored = {"event_labels": scorer.decoder.event_labels, "resolution": scorer.resolution}
-    names = [name for name in files.keys() if name.startswith(("train", "valid", "held_out", "ear"))]  # noqa: SIM118
+    used = ("train_features", "train_targets", "valid", "held_out", "ear")
+    names = [name for name in files.keys() if name.startswith(used)]  # noqa: SIM118
     data = {files[name]: None for name in names if files[name]}
     versions = {package.__name__: str(package.__version__) for package in (torch, timm)}
     given = {key: settings[key] for key in ("decoding", "seed")}
     return settings["network"] | training | scored | given | {"data": digest(data)} | versions
 
 
-def evaluate_network(files, made, run, *, scoring, recorded):
+def evaluate_network(files, made, run, *, scoring, recorded, begun):
     network, description = load_network(Path(made.weights).parent)
     training = description["training"]
     device = choose_device(training["device"], training["deterministic"])
@@ -128,23 +129,36 @@ def evaluate_network(files, made, run, *, scoring, recorded):
     f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
     write_description(description | {"test": f1}, Path(made.description))
     history = pd.read_csv(made.history)
-    about = {"run": run, "settings": recorded["settings"], "epoch": description["best_epoch"]}
-    about |= {"test": digest([files.test_plan, files.test_events])}
+    about = {"run": run, "settings": recorded["settings"], "test": digest([files.test_plan, files.test_events])}
+    about |= {"epoch": description["best_epoch"], "precision": training["precision"]}
     about |= {"exposure": exposure(files, history, about["epoch"]) | {"anew": recorded["anew"]}}
-    about |= {"commit": commit(), "processor": device_name(device), "finished": f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"}
+    about |= {"processor": device_name(device), "finished": now()} | begun
     write_record(made.record, about, history, tallies)
 
 
 def exposure(files, history, epoch):
     """What a run has learned from until its tested epoch: windows seen, and the mixes and recordings in them."""
-    plan, seen = read_table(files.train_plan), int(history["windows_seen"][epoch - 1])
-    mixes, recordings = (int(plan[name].nunique()) for name in ("filename", "recording"))
-    return {"windows_seen": seen, "mixes": mixes, "recordings": recordings}
+    seen = int(history["windows_seen"][epoch - 1])
+    mixes = read_table(files.train_windows)["filename"][:seen].unique()  # The first epochs take the first windows.
+    plan = read_table(files.train_plan)
+    recordings = plan["recording"][plan["filename"].isin(mixes)].nunique()
+    return {"windows_seen": seen, "mixes": len(mixes), "recordings": recordings}
+
+
+def beginning():
+    """The commit and the time at which a run begins, for its record: the code may be another when it ends."""
+    return {"commit": commit(), "started": now()}
+
+
+def now():
+    """The time, as ISO 8601 has it."""
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%MZ}"
 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    params = job.params(snakemake)
+    begun, params = beginning(), job.params(snakemake)
     recorded, run = params.pop("recorded"), snakemake.wildcards.run
     train_network(snakemake.input, snakemake.output, run, **params)
-    evaluate_network(snakemake.input, snakemake.output, run, scoring=params["scoring"], recorded=recorded)
+    scored = {"scoring": params["scoring"], "recorded": recorded, "begun": begun}
+    evaluate_network(snakemake.input, snakemake.output, run, **scored)
