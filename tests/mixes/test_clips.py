@@ -62,6 +62,44 @@ def test_shared_pool_that_is_too_small_for_all_that_is_held_out_holds_the_test_r
     assert sorted(pool["split"]) == ["test", "test", "valid", "valid"]
 
 
+def test_pool_of_one_size_without_a_seed_takes_the_first_recordings_that_are_held_out():
+    """Its order counts too, because mixes are dealt by it."""
+    table = split_recordings({"car": (4, 1, 2), "clocks": (1, 1, 0)})
+    pool = pool_recordings(table, "train", "shared", True, None)
+    own = {split: table.loc[table["split"] == split, "recording"].to_list() for split in SPLITS}
+    cars = [name for name in own["train"] if name.startswith("car")]
+    assert pool["recording"].to_list() == [*own["test"], *own["valid"], cars[0]]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_seed_alone_decides_which_recordings_a_pool_of_one_size_holds(split):
+    recordings = split_recordings(UNEVEN)
+    first, again, other = (
+        pool_recordings(recordings, split, "shared", True, seed) for seed in ([3, 0], [3, 0], [3, 1])
+    )
+    pd.testing.assert_frame_equal(first, again)
+    pd.testing.assert_frame_equal(first, pool_recordings(recordings, "train", "shared", True, [3, 0]))
+    assert set(first["recording"]) != set(other["recording"])
+
+
+def test_pools_of_one_size_drawn_with_seeds_are_as_large_as_the_training_split_and_share_alike():
+    """Few recordings train and many test. Each of a class has the same chance, whatever its split."""
+    table = split_recordings({"car": (4, 2, 10), "clocks": (6, 0, 2)})
+    pools = [pool_recordings(table, "train", "shared", True, [seed]) for seed in range(400)]
+    for pool in pools:
+        assert pool["recording"].is_unique and pool["event_label"].value_counts().to_dict() == {"car": 4, "clocks": 6}
+    shares = pd.concat(pools)["recording"].value_counts()[table["recording"]] / len(pools)
+    expected = table["event_label"].map({"car": 4 / 16, "clocks": 6 / 8})
+    np.testing.assert_allclose(shares, expected, atol=0.1)  # 4 standard errors or more
+
+
+def test_seed_of_a_pool_changes_no_other_pool():
+    recordings = split_recordings(UNEVEN)
+    for pool, one_size in (("split", True), ("split", False), ("shared", False)):
+        drawn, plain = (pool_recordings(recordings, "test", pool, one_size, seed) for seed in ([0], None))
+        pd.testing.assert_frame_equal(drawn, plain)
+
+
 # ---- clips -----------------------------------------------------------------------------------------------------------
 
 

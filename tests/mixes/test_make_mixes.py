@@ -38,7 +38,7 @@ def recordings(tmp_path_factory):
 
 MIXING = {"duration": [5, 9], "longest_clip": 2, "shortest_clip": 0.5, "drawn_clips": 5, "dealt": "mix"}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
-SETTINGS |= {"pool": "split", "one_size": True, "slices": "all", "draw": "deal", "background": None}
+SETTINGS |= {"pool": "split", "one_size": True, "pool_seed": None, "slices": "all", "draw": "deal", "background": None}
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +123,17 @@ def test_shared_pool_sounds_in_the_mixes_of_every_split(make, recordings):
     for own in drawn:
         assert set(own["recording"]) == set(table.index[table["split"] == "test"])
     assert len({tuple(own["recording"]) for own in drawn}) == 3
+
+
+def test_shared_pool_that_is_drawn_with_a_seed_sounds_in_the_mixes_of_every_split(make):
+    """Four recordings, two of each class; they are others with another seed."""
+    drawn = [
+        {*read_table(make(split, mixes=10, pool="shared", pool_seed=[1, seed]).plan)["recording"]}
+        for seed in range(2)
+        for split in SPLITS
+    ]
+    first, other = drawn[0], drawn[3]
+    assert drawn == [first] * 3 + [other] * 3 and first != other and len(first) == len(other) == 4
 
 
 def test_last_slices_alone_sound_as_released(make, recordings):

@@ -15,7 +15,8 @@ from yoho.scoring.records import BY_CLASS, KEYS, read_about, read_record, write_
 from yoho.scoring.tallies import OVERALL, kinds
 
 LABELS = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
-ABOUT = {"run": "yoho-seed3", "test": "0" * 64, "epoch": 8, "exposure": {"windows_seen": 60000, "anew": True}}
+ABOUT = {"run": "yoho-seed3", "test": "0" * 64, "settings": {"run": {"seed": 3}}, "epoch": 8}
+ABOUT |= {"exposure": {"windows_seen": 60000, "anew": True}}
 MEASURED = ["presence_loss", "regression_loss", "onset_error", "offset_error"]
 
 
@@ -146,6 +147,23 @@ def test_file_that_is_no_record_is_named(tmp_path, how):
     path.write_bytes(BROKEN[how](path))
     with pytest.raises(InputError, match=rf"^{path}: is not the record of a run"):
         read_record(path)
+
+
+NOT_ABOUT = [[], "run", 1, None, {}, ABOUT | {"settings": None}, ABOUT | {"settings": ["run"]}]
+NOT_ABOUT += [{key: value for key, value in ABOUT.items() if key != needed} for needed in ("run", "settings", "test")]
+
+
+@pytest.mark.parametrize("read", [read_about, read_record])
+@pytest.mark.parametrize("about", NOT_ABOUT)
+def test_record_that_does_not_say_what_it_rests_on_is_refused(tmp_path, about, read):
+    path = written(tmp_path, about)
+    with pytest.raises(InputError, match=rf"^{path}: is not the record of a run \(run.json does not give run, set"):
+        read(path)
+
+
+def test_record_may_say_no_more_than_it_needs(tmp_path):
+    about = {"run": "a", "settings": {}, "test": "0"}
+    assert read_about(written(tmp_path, about)) == about
 
 
 def test_file_that_is_no_record_is_named_when_snakemake_reads_it(tmp_path):

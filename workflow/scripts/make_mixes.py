@@ -12,12 +12,26 @@ from yoho.recordings.splits import BACKGROUND, SPLITS, check_recordings
 
 
 def make_mixes(
-    files, made, split, threads, *, mixes, seed, sample_rate, mixing, pool, one_size, slices, draw, background
+    files,
+    made,
+    split,
+    threads,
+    *,
+    mixes,
+    seed,
+    sample_rate,
+    mixing,
+    pool,
+    one_size,
+    pool_seed,
+    slices,
+    draw,
+    background,
 ):
     recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
     is_background = recordings["event_label"] == BACKGROUND
-    chosen = pool_recordings(recordings[~is_background], split, pool, one_size)
+    chosen = pool_recordings(recordings[~is_background], split, pool, one_size, pool_seed)
     clips = cut_clips(chosen, mixing["longest_clip"], mixing["shortest_clip"], slices)
     quiet = recordings[is_background & (recordings["split"] == split)]
     stretches = Background(quiet, clips, **background) if background else None

@@ -9,13 +9,14 @@ from yoho import InputError
 from yoho.recordings.splits import BACKGROUND, SPLITS
 
 
-def pool_recordings(recordings, split, pool, one_size):
+def pool_recordings(recordings, split, pool, one_size, seed=None):
     """The recordings from which the mixes of a split are drawn.
 
     pool: "split" for the split's own (described), or "shared" for all recordings in every split (released), so that the
     test uses recordings of the training. one_size: the shared pool holds only as many recordings of each class as the
-    training split has, taken first from test and validation, then from training. The pool then has the size of that
-    split, and differs from it only in what is shared. Raises InputError for a split without recordings.
+    training split has. The pool then has the size of that split, and differs from it only in what is shared. With a
+    seed (numbers), its recordings are drawn at random from all splits; without one, they are taken first from test
+    and validation, then from training. Raises InputError for a split without recordings.
     """
     if split not in set(recordings["split"]):
         raise InputError(f"no recording in split {split}; its mixes cannot be made")
@@ -24,9 +25,12 @@ def pool_recordings(recordings, split, pool, one_size):
     if not one_size:
         return recordings
     sizes = recordings[recordings["split"] == "train"].groupby("event_label").size()
-    held_out_first = recordings.sort_values("split", key=lambda splits: splits.map(SPLITS[::-1].index), kind="stable")
-    rank = held_out_first.groupby("event_label").cumcount()
-    return held_out_first[rank < held_out_first["event_label"].map(sizes)]
+    if seed is None:
+        ordered = recordings.sort_values("split", key=lambda splits: splits.map(SPLITS[::-1].index), kind="stable")
+    else:
+        ordered = recordings.iloc[np.random.default_rng(seed).permutation(len(recordings))]
+    rank = ordered.groupby("event_label").cumcount()
+    return ordered[rank < ordered["event_label"].map(sizes)]
 
 
 def cut_clips(recordings, longest, shortest, slices):

@@ -15,6 +15,7 @@ from yoho.files import write_whole
 
 KEYS = ["recording", "recording_label", "event_label"]  # of the rows of tallies
 BY_CLASS = ["true_positives", "references", "predictions"]  # the sums that a record keeps for single classes
+NEEDED = {"run", "settings", "test"}  # what every record says about its run; settings are a dict
 DIGITS = "%.4g"  # of losses and of errors of times
 
 
@@ -27,7 +28,7 @@ class Record(NamedTuple):
 
 
 def write_record(path, about, history, tallies):
-    """Write the record of a run; about: what `Record` holds, in types of JSON."""
+    """Write the record of a run; about: what `Record` holds, in types of JSON, and at least NEEDED."""
     parts = {
         "run.json": json.dumps(about, indent=2) + "\n",
         "history.csv": history.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
@@ -60,7 +61,10 @@ def read_record(path):
 def read_about(path):
     """Read what a record says about its run, a dict, with Python's standard library alone; errors as `read_record`."""
     with opened(path) as archive:
-        return json.loads(archive.read("run.json"))
+        about = json.loads(archive.read("run.json"))
+        if not isinstance(about, dict) or NEEDED - about.keys() or not isinstance(about["settings"], dict):
+            raise ValueError(f"run.json does not give {', '.join(sorted(NEEDED))}")
+        return about
 
 
 @contextmanager
