@@ -28,7 +28,7 @@ figures: $(READY)
 	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
 	  $(SNAKEMAKE) --quiet all --unlock; \
 	fi; \
-	$(SNAKEMAKE) --quiet rules $(if $(MINUTES),|| { test $$? = 124 && echo "No job was started after $(MINUTES) minutes"; })
+	$(SNAKEMAKE) --quiet rules $(if $(MINUTES),|| { test $$? = 124 && echo "No job was started after $(MINUTES) minutes. A job that failed is named above"; })
 	@$(if $(TARGET),,echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv")
 
 environment: $(READY)
