@@ -95,7 +95,8 @@ def make_arm(label="YOHO", f1=0.8, by_seed=STUDENT, by_recording=0.0, draw=0, **
     for collar in COLLARS:
         put(f"hits_{collar:g}", matches * collar * noise / 2)
     curves = others.get("curves", [TRAINED] * seeds)
-    return Arm(label, list(range(seeds)), counts, STRATA, CLASSES, curves, KINDS, EXPOSURE)
+    numbers = list(range(seeds))
+    return Arm(label, numbers, counts, STRATA, CLASSES, curves, KINDS, EXPOSURE, numbers)
 
 
 def nobody(label="VGGish"):
@@ -157,9 +158,9 @@ def tables_of(arm, rng=None):
 
 def about(test="test", **others):
     """What a record says about its run."""
-    exposure = EXPOSURE | {"anew": True}
-    run = {"exposure": exposure, "commit": "e66c201", "processor": "AMD EPYC", "epoch": 20, "test": test}
-    return run | {"finished": "2030-01-02T03:04Z"} | others
+    exposure, settings = EXPOSURE | {"anew": True}, {"run": {"training": {"tested_epoch": "last"}}}
+    run = {"run": "run", "settings": settings, "exposure": exposure, "commit": "e66c201", "processor": "AMD EPYC"}
+    return run | {"epoch": 20, "test": test, "finished": "2030-01-02T03:04Z"} | others
 
 
 def records_of(arm, **others):

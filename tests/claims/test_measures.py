@@ -20,6 +20,7 @@ from arms import (
 from yoho.claims.measures import (
     NOTHING,
     Arm,
+    Joint,
     Measurement,
     aligned,
     areas,
@@ -93,7 +94,9 @@ def test_arm_of_records_has_their_seeds_and_the_least_exposure():
 def test_arm_has_the_seeds_of_which_there_is_a_record():
     first, _, third = records_of(make_arm(by_seed=[0, 0, 0])).values()
     arm = Arm.of_runs({"a": first, "c": third}, "YOHO", {7: "a", 8: "b", 9: "c"})
-    assert arm.seeds == [7, 9] and arm.label == "YOHO"
+    assert arm.seeds == [7, 9] and arm.label == "YOHO" and arm.planned == [7, 8, 9]
+    assert arm.of_seeds([9]).planned == [7, 8, 9]
+    assert Arm.of_runs({}, "YOHO", {7: "a", 8: "b"}).planned == [7, 8]
 
 
 @pytest.fixture
@@ -103,14 +106,21 @@ def written(tmp_path):
     (tmp_path / "b").mkdir()
     paths = [tmp_path / "a.zip", tmp_path / "b" / "record.zip", tmp_path / "c.zip"]
     for path, test, (seed, record) in zip(paths, ("one", "one", "other"), records.items()):
-        write_record(path, about(test=test, place=seed), record.history, record.tallies)
+        write_record(path, about(run=f"{test}-{seed}", test=test, place=seed), record.history, record.tallies)
     return paths
 
 
 @pytest.mark.parametrize(
-    "test, counting, left_out", [("one", ["a", "b"], ["c"]), ("other", ["c"], ["a", "b"]), (None, ["a", "b"], ["c"])]
+    "test, counting, left_out",
+    [
+        ("one", ["one-0", "one-1"], ["other-2"]),
+        ("other", ["other-2"], ["one-0", "one-1"]),
+        (None, ["one-0", "one-1", "other-2"], []),
+    ],
 )
-def test_records_count_if_they_were_tested_on_the_same_data(written, test, counting, left_out):
+def test_records_count_if_they_were_tested_on_the_same_data_whatever_their_files_names(
+    written, test, counting, left_out
+):
     found, others = read_records(written, test)
     assert list(found) == counting and others == left_out
     arm = Arm.of_runs(found, "", dict(enumerate(counting)))
@@ -162,6 +172,7 @@ def test_scores_by_hand():
         "regression_loss": 0.1,
         "onset_error": 80,
         "offset_error": 180,
+        "matches": 5 / 12,
         "hits_0.1": 0.1,
         "hits_1": 0.4,
     }.items():
@@ -262,6 +273,24 @@ def test_quantities_are_measured_jointly_as_alone(claims):
     assert 0.001 < p[0] < p[1] < 1 and joint.p(0.005) == p[1]
 
 
+def joint_of(*columns):
+    """A `Joint` of quantities that are not computed from recordings."""
+    return Joint([Measurement(over_seeds(values), None) for values in columns], [])
+
+
+def test_weakest_quantity_has_the_largest_p_and_need_not_be_the_farthest():
+    far, noisy, far_and_noisy = [0.011, 0.012, 0.013], [0.01, -0.012, 0.005], [0.025, 0.005, 0.015]
+    assert joint_of(far, noisy).weakest(0.03) == 1 and joint_of(noisy, far).weakest(0.03) == 0
+    assert joint_of(far, noisy, far_and_noisy).weakest(0.03) == 2
+    apart = [[0.5, 0.5, 0.5], [0.6, 0.6, 0.6], [0.55, 0.55, 0.55]]  # all p-values are 1
+    assert joint_of(*apart).weakest(0.03) == 1
+
+
+@pytest.mark.parametrize("columns", [([0.0], [-0.2], [0.1]), ([0.1, 0.2], [np.nan, 0.1], [0.3, 0.3])])
+def test_unknown_quantity_is_the_weakest(columns):
+    assert joint_of(*columns).weakest(0.03) == 1
+
+
 # ---- effects ---------------------------------------------------------------------------------------------------------
 
 
@@ -278,9 +307,11 @@ def test_effects_of_pairs_and_their_mean(claims):
         assert mean_effect(name, pairs, claims).seeds.value == pytest.approx(by_seed.mean())
         joint = effects_jointly(name, pairs, claims)
         assert [found.seeds.value for found in joint.measured] == pytest.approx(by_seed.mean(axis=0))
-        centred = effects_jointly(name, pairs, claims, centred=True)
-        half = (by_seed[:, 0] - by_seed[:, 1]).mean() / 2
-        assert [found.seeds.value for found in centred.measured] == pytest.approx([half, -half])
+        (between,) = effects_jointly(name, pairs, claims, centred=True).measured
+        assert between.seeds == pytest.approx(over_seeds(by_seed[:, 0] - by_seed[:, 1]), abs=1e-12)
+        centred = effects_jointly(name, [*pairs, pairs[0]], claims, centred=True)
+        third = (by_seed[:, 0] - by_seed[:, 1]).mean() / 3
+        assert [found.seeds.value for found in centred.measured] == pytest.approx([third, -2 * third, third])
         assert (mean_effect(name, pairs, claims).crossed is None) == (name == "area")
 
 
@@ -300,32 +331,42 @@ def test_area_is_the_mean_f1_over_the_windows_seen():
 # ---- training --------------------------------------------------------------------------------------------------------
 
 
-def test_training_is_judged_by_the_means_over_seeds(claims):
-    curves = [curve(0.5, gain=0.03), curve(0.7, gain=0.01), curve(0.6, gain=0.014)]
+def test_training_is_judged_by_the_interval_of_the_mean_gain(claims):
+    gains = [0.012, 0.008, 0.01]
+    curves = [curve(top, gain=gain) for top, gain in zip((0.5, 0.7, 0.6), gains)]
     row = training_row(make_arm("YOHO", by_seed=[0, 0, 0], curves=curves), claims)
-    assert row["label"] == "YOHO" and row["n_seeds"] == 3 and row["trained"]
-    assert row["last_f1"] == pytest.approx(0.6) and row["gain"] == pytest.approx(0.018)
-    assert (row["low"], row["high"]) == pytest.approx(interval(over_seeds([0.03, 0.01, 0.014]), 0.9))
+    assert row["label"] == "YOHO" and row["n_seeds"] == 3 and row["trained"] == "yes"
+    assert row["last_f1"] == pytest.approx(0.6) and row["gain"] == pytest.approx(0.01)
+    assert (row["low"], row["high"]) == pytest.approx(interval(over_seeds(gains), 0.9))
 
 
-@pytest.mark.parametrize("curves", [[curve(0.4)], [curve(gain=0.03)], [curve(gain=-0.03)], [curve(epochs=6)]])
-def test_network_that_is_low_or_still_changes_or_has_too_few_epochs_is_not_trained(claims, curves):
-    arm = make_arm("YOHO", by_seed=[0], curves=curves)
-    assert not training_row(arm, claims)["trained"]
-    (phrase,) = untrained([arm, arm, make_arm("other")], claims)
-    assert phrase.startswith(f"YOHO (F1 {curves[0]['f1'].iloc[-1]:.3f}, ")
+@pytest.mark.parametrize(
+    "curves, state, words",
+    [
+        ([curve(0.1)] * 3, "yes", []),
+        ([curve(gain=0.03)] * 3, "no", ["not trained: YOHO"]),
+        ([curve(gain=-0.03)] * 3, "no", ["not trained: YOHO"]),
+        ([curve(gain=gain) for gain in (0, 0.03, 0.01)], "unclear", ["unclear whether trained: YOHO"]),
+        ([curve(epochs=6)] * 3, "unclear", ["unclear whether trained: YOHO"]),
+        ([curve()], "unclear", ["unclear whether trained: YOHO"]),
+    ],
+)
+def test_network_that_may_still_change_is_named(claims, curves, state, words):
+    arm = make_arm("YOHO", by_seed=np.zeros(len(curves)), curves=curves)
+    assert training_row(arm, claims)["trained"] == state
+    assert untrained([arm, arm, make_arm("other")], claims) == words
 
 
-def test_phrase_about_an_untrained_network_states_its_gain(claims):
-    assert untrained([make_arm("YOHO", curves=[curve(gain=0.03)] * 5)], claims) == [
-        "YOHO (F1 0.800, +0.030 per doubling of the windows)"
-    ]
-    assert untrained([make_arm("YOHO", curves=[curve(epochs=2)] * 5)], claims) == ["YOHO (F1 0.800, gain unknown)"]
+def test_networks_of_each_state_are_listed_together(claims):
+    late, unknown = [curve(gain=0.05)] * 5, [curve(epochs=2)] * 5
+    arms = [make_arm("a", curves=late), make_arm("b", curves=unknown), make_arm("c"), make_arm("d", curves=late)]
+    assert untrained(arms, claims) == ["not trained: a, d", "unclear whether trained: b"]
 
 
 def test_network_without_a_seed_is_not_trained_but_not_blamed(claims):
     row = training_row(nobody(), claims)
-    assert row["n_seeds"] == 0 and not row["trained"] and np.isnan([row["last_f1"], row["gain"], row["low"]]).all()
+    assert row["n_seeds"] == 0 and row["trained"] == "unclear"
+    assert np.isnan([row["last_f1"], row["gain"], row["low"]]).all()
     assert untrained([nobody(), make_arm()], claims) == []
 
 

@@ -135,19 +135,30 @@ def test_all_are_equal_if_each_is(claims):
     """Intersection-union test: the p-value is the largest, with no correction for the number of quantities."""
     quantities = [[0.004, 0.001], [0.008, 0.0], [-0.003, 0.002], [0.001, 0.001]]
     joint = joint_of(quantities)
-    statement = all_equivalent(untested([0.0]), joint, 0.01, claims)
+    statement = all_equivalent("ab", joint, [], 0.01, claims)
     one_by_one = [over_seeds(values) for values in np.transpose(quantities)]
     assert statement.p == max(p_equivalent(estimate, 0.01) for estimate in one_by_one) < 0.05
     assert statement.smallest_margin == max(smallest_margin(estimate, 0.05) for estimate in one_by_one)
-    assert statement.p_refutation == 1 and joint.widest() == 0
+    assert statement.p_refutation == 1
+    assert statement.statistic == "a" and statement.measured == joint.measured[0]
+
+
+def test_row_of_all_shows_the_quantity_on_which_the_verdict_hangs(claims):
+    """Its interval lies within the margin if and only if p is below the level; the largest estimate's would anyway."""
+    quantities = np.array([[0.006, 0.004], [0.006, -0.006], [0.007, 0.003], [0.0065, 0.007]])
+    for margin, verdict in ((0.008, UNDECIDED), (0.02, SUPPORTED)):
+        (row,) = decide([all_equivalent(["far", "noisy"], joint_of(quantities), [], margin, claims)], claims)
+        assert row["statistic"] == "noisy" and row["verdict"] == verdict
+        assert (max(-row["low"], row["high"]) < margin) == (row["p"] < 0.05) == (verdict == SUPPORTED)
+        assert row["smallest_margin"] == pytest.approx(max(-row["low"], row["high"]))
 
 
 def test_one_that_is_apart_refutes_all(claims):
     quantities = np.array([[0.0, 0.1, 0.0], [0.01, 0.11, 0.0], [0.0, 0.1, 0.01], [0.01, 0.1, 0.0]])
-    statement = all_equivalent(untested([0.0, 0.0]), joint_of(quantities), 0.05, claims)
+    statement = all_equivalent("abc", joint_of(quantities), [], 0.05, claims)
     assert statement.p == pytest.approx(1, abs=0.01) and statement.p_refutation < 0.01
-    assert joint_of(quantities).widest() == 1
-    assert all_equivalent(untested([0.0]), joint_of(quantities), 0.2, claims).p_refutation == 1
+    assert statement.statistic == "b"
+    assert all_equivalent("abc", joint_of(quantities), [], 0.2, claims).p_refutation == 1
 
 
 def test_refutation_must_hold_for_other_recordings_too(claims):
@@ -164,28 +175,30 @@ def test_refutation_must_hold_for_other_recordings_too(claims):
 # ---- what keeps a statement from being decided -----------------------------------------------------------------------
 
 LATE = [curve(gain=0.05)] * 5
-LOW = [curve(top=0.4)] * 5
+SHORT = [curve(epochs=6)] * 5
 
 
-@pytest.mark.parametrize("curves", [LATE, LOW])
+@pytest.mark.parametrize("curves, words", [(LATE, "not trained"), (SHORT, "unclear whether trained")])
 @pytest.mark.parametrize("values", [[0.07, 0.08, 0.06, 0.07, 0.07], [-0.07, -0.08, -0.06, -0.07, -0.07]])
-def test_nothing_is_decided_about_untrained_networks(claims, curves, values):
+def test_nothing_is_decided_about_networks_that_may_not_be_trained(claims, curves, words, values):
     """Neither support nor refutation of any kind of statement."""
     arms = [make_arm("YOHO"), make_arm("EfficientNet", curves=curves)]
     for test in (above, below, lambda statement, margin: equivalent(statement, 0.2, claims)):
         (row,) = decide([test(untested(values, arms), 0)], claims)
         (trained,) = decide([test(untested(values, arms[:1]), 0)], claims)
         assert row["verdict"] == UNDECIDED != trained["verdict"]
-        assert row["reason"].startswith("not trained: EfficientNet (F1 ") and "YOHO" not in row["reason"]
+        assert row["reason"] == f"{words}: EfficientNet"
 
 
-def test_reason_states_the_gain_of_every_untrained_network(claims):
-    arms = [make_arm("YOHO", curves=LOW), make_arm("EfficientNet", curves=LATE)]
+def test_reason_names_every_network_that_may_not_be_trained(claims):
+    arms = [make_arm("YOHO", curves=SHORT), make_arm("EfficientNet", curves=LATE)]
     (row,) = decide([above(untested([0.1, 0.2], arms), 0)], claims)
-    assert row["reason"] == (
-        "not trained: YOHO (F1 0.400, +0.000 per doubling of the windows), "
-        "EfficientNet (F1 0.800, +0.050 per doubling of the windows)"
-    )
+    assert row["reason"] == "not trained: EfficientNet; unclear whether trained: YOHO"
+
+
+def test_flat_networks_with_a_low_score_are_compared(claims):
+    arms = [make_arm("YOHO"), make_arm("VGGish", curves=[curve(top=0.2)] * 5)]
+    assert verdicts(decide([above(untested([0.5, 0.6, 0.55], arms), 0)], claims)) == [SUPPORTED]
 
 
 def test_networks_that_share_no_seed_are_undecided(claims):
@@ -231,6 +244,15 @@ def test_row_states_the_least_that_its_networks_rest_on(claims):
     assert (row["n_seeds"], row["n_recordings"]) == (5, 24)
     rests_on = [row[f"training_{key}"] for key in ("windows_seen", "mixes", "recordings")]
     assert rests_on == [60_000, 500, 500]
+
+
+def test_row_states_the_seeds_that_its_networks_are_to_share(claims):
+    arms = [make_arm()._replace(planned=list(range(12))), make_arm()._replace(planned=[0, 1, 2, 3, 4, 20])]
+    for compared, expected in ((arms, 5), (arms[:1], 12), ([arms[0], nobody()], 0), ([], 0)):
+        assert decide([above(untested([0.1, 0.2], compared), 0)], claims)[0]["n_planned"] == expected
+    waiting = Statement("", NOTHING, [arms[0], nobody()._replace(planned=[0, 1, 2])])
+    (row,) = decide([above(waiting, 0)], claims)
+    assert (row["n_seeds"], row["n_planned"]) == (0, 3)
 
 
 def test_shown_row_has_no_test_and_does_not_count_among_the_refutations(claims):

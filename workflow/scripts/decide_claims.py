@@ -13,26 +13,32 @@ from yoho.figures.tables import markdown_page, write_results
 from yoho.provenance import digest
 
 
-def decide_claims(files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs):
+def decide_claims(
+    files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs, test, grid, head
+):
+    """Decide the claims; `head`, the newest commit, is only there so that Snakemake runs this again after a commit."""
     if not arms or networks["proposed"][1] == "none":
         raise InputError(
             "claims.networks: baseline, vggish and proposed must be labels of studies.networks.runs,"
             " and the proposed network must have a mask"
         )
-    records, left_out = read_records(files.records, digest([files.plan, files.events]))
+    records, left_out = read_records(files.records, test or digest([files.plan, files.events]))
+    entries = [*arms.values(), *(cell[side] for cell in cells for side in ("masked", "plain"))]
+    planned = {run for entry in entries for run in entry["runs"].values()}
     arms = {role: Arm.of_runs(records, **entry) for role, entry in arms.items()}
     cells = [(cell["label"], *(Arm.of_runs(records, **cell[side]) for side in ("masked", "plain"))) for cell in cells]
     sizes = pd.read_csv(files.networks, keep_default_na=False)
     table = claims_table(claims, dataset, Evidence(arms, cells, sizes, networks, source, bins))
-    write_results(made.table, table, "%.6g")
+    write_results(made.table, table, "%.9g")  # enough for the sizes of networks
     compared = {arm.label: arm for arm in [*arms.values(), *(arm for _, *pair in cells for arm in pair)]}
     found = Findings(
         verdicts=table,
         power=pd.read_csv(files.power),
         trainings=pd.DataFrame([training_row(arm, claims) for arm in compared.values()]),
-        runs={run: record.about | {"epochs": len(record.history)} for run, record in records.items()},
+        runs={run: record.about for run, record in records.items() if run in planned},
+        planned=len(planned),
         left_out=left_out,
-        stood=stood_since(claims, configs),
+        stood=stood_since(claims, grid, configs),
         source=source,
         data=data,
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from yoho.claims.statistics import over_seeds
+from yoho.claims.statistics import interval, over_seeds
 
 
 def gain_per_doubling(f1, windows_seen, learning_rates):
@@ -31,16 +31,17 @@ def gain_over_seeds(curves):
     )
 
 
-def is_trained(curves, floor, gain):
-    """Whether networks, one history per seed, have learned, and would not change with more windows: bool.
+def trained(curves, gain, level):
+    """Whether networks, one history per seed, would not change with more windows: yes, no or unclear.
 
-    The mean over seeds of the last epoch's F1 must be at least `floor`, and that of `gain_per_doubling` must not be
-    farther from 0 than `gain`. Where the gain is unknown, the answer is False.
+    It is judged by the interval of `gain_over_seeds` with the coverage 1 - 2 `level`. The answer is yes if the whole
+    interval lies within `gain` of 0, and no if it lies wholly outside. Otherwise, and if the interval is unknown, as
+    with a single seed, it is unclear. A yes is therefore wrong with a probability of `level` at most.
     """
-    if not curves:
-        return False
-    last = np.mean([curve["f1"].iloc[-1] for curve in curves])
-    return bool(last >= floor and abs(gain_over_seeds(curves).value) <= gain)
+    low, high = interval(gain_over_seeds(curves), 1 - 2 * level)
+    if max(-low, high) <= gain:
+        return "yes"
+    return "no" if low > gain or high < -gain else "unclear"
 
 
 def area_under_curve(f1, windows_seen):

@@ -1,4 +1,4 @@
-"""Since when the settings of the claims have stood in the config, by the history of the repository."""
+"""Since when the settings of the claims and of the study have stood in the config, by the repository's history."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -8,7 +8,9 @@ from typing import NamedTuple
 import yaml
 
 # The settings that all claims share.
-SHARED = ("level", "trained", "replicates")
+SHARED = ("level", "trained", "replicates", "networks", "seed")
+
+GRID = "the grid of the study"
 
 
 class Commit(NamedTuple):
@@ -18,12 +20,13 @@ class Commit(NamedTuple):
     time: datetime
 
 
-def stood_since(claims, configs):
-    """The oldest commit since which the settings of each claim have been as they are: {claim: `Commit`}.
+def stood_since(claims, grid, configs):
+    """The oldest commit since which the settings of each claim have been as they are: {claim or GRID: `Commit`}.
 
-    claims: the config's section; configs: paths of the config files, of which each overrides those before it. A claim
-    whose settings the last commit does not have gets None. Without a repository that holds the whole history, the
-    result is None. Merges count as commits of their own time, and files outside the repository as empty.
+    claims: the config's section; grid: other sections of the config, {name: section}, which together are one entry of
+    the result, GRID; configs: paths of the config files, of which each overrides those before it. Settings that the
+    last commit does not have get None. Without a repository that holds the whole history, the result is None. Merges
+    count as commits of their own time, and files outside the repository as empty.
     """
     folder = Path(configs[0]).resolve().parent
     try:
@@ -35,33 +38,39 @@ def stood_since(claims, configs):
         commits = git(root, "log", "--first-parent", "--format=%h %ct", "--", *paths).splitlines()
     except (OSError, subprocess.SubprocessError):  # no git, no repository, or no commit
         return None
-    names = [name for name, entry in claims.items() if isinstance(entry, dict) and "claim" in entry]
-    now = {name: settings_of(claims, name) for name in names}
+    now = settings_of(grid | {"claims": claims}, claims, grid)
     found, waiting = dict.fromkeys(now), list(now)
     for commit in commits:  # newest first
         name, time = commit.split()
-        past = claims_at(root, name, paths)
-        waiting = [claim for claim in waiting if settings_of(past, claim) == now[claim]]
+        past = settings_of(config_at(root, name, paths), claims, grid)
+        waiting = [entry for entry in waiting if past[entry] == now[entry]]
         if not waiting:
             break
         found |= dict.fromkeys(waiting, Commit(name, datetime.fromtimestamp(int(time), UTC)))
     return found
 
 
-def settings_of(claims, name):
-    """The settings by which a claim is decided."""
-    return {key: claims.get(key) for key in (name, *SHARED)}
+def settings_of(config, claims, grid):
+    """The settings in a config by which each of the claims is decided, and the grid: {claim or GRID: settings}.
+
+    Of the section `studies`, the grid has only the studies that `grid` names.
+    """
+    own, sections = config.get("claims") or {}, {key: config.get(key) for key in grid}
+    if "studies" in grid:
+        sections["studies"] = {study: (config.get("studies") or {}).get(study) for study in grid["studies"]}
+    names = [name for name, entry in claims.items() if isinstance(entry, dict) and "claim" in entry]
+    return {name: {key: own.get(key) for key in (name, *SHARED)} for name in names} | {GRID: sections}
 
 
-def claims_at(root, commit, paths):
-    """The section `claims` of the config at a commit, merged as Snakemake merges config files."""
+def config_at(root, commit, paths):
+    """The config at a commit, merged as Snakemake merges config files."""
     config = {}
     for path in paths:
         try:
             merge(config, yaml.safe_load(git(root, "show", f"{commit}:{path}")) or {})
         except (subprocess.CalledProcessError, yaml.YAMLError):  # the file was not there yet, or is no YAML
             continue
-    return config.get("claims") or {}
+    return config
 
 
 def merge(config, overlay):

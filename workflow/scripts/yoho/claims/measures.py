@@ -1,13 +1,11 @@
 """What the claims measure: scores, losses, errors and learning curves of arms, and the differences between arms."""
 
-from collections import Counter
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from yoho.claims.curves import area_under_curve, gain_over_seeds, is_trained
+from yoho.claims.curves import area_under_curve, gain_over_seeds, trained
 from yoho.claims.statistics import (
     Estimate,
     crossed,
@@ -15,6 +13,7 @@ from yoho.claims.statistics import (
     interval,
     over_seeds,
     over_seeds_and_recordings,
+    p_equivalent,
     p_largest_apart,
     seed_deviates,
     smallest_margin,
@@ -29,15 +28,11 @@ from yoho.scoring.tallies import OVERALL
 def read_records(paths, test=None):
     """Read the records of runs that were tested on the same data: ({run: Record}, names of the runs left out).
 
-    A record is named RUN.zip, or record.zip in the folder of its run. test: digest of the plan and events of the test
-    mixes; if it is None, that of most records.
+    test: digest of the plan and events of the test mixes; if it is None, every record counts.
     """
-    found = {}
-    for path in map(Path, paths):
-        found[path.parent.name if path.name == "record.zip" else path.stem] = read_record(path)
-    if test is None and found:
-        test = Counter(record.about["test"] for record in found.values()).most_common(1)[0][0]
-    counting = {run: record for run, record in found.items() if record.about["test"] == test}
+    records = [read_record(path) for path in paths]
+    found = {record.about["run"]: record for record in records}
+    counting = {run: record for run, record in found.items() if test in (None, record.about["test"])}
     return counting, sorted(found.keys() - counting.keys())
 
 
@@ -57,12 +52,14 @@ class Arm(NamedTuple):
     histories: list  # one table per seed, with a row per epoch
     kinds: list  # names of the last axis of the tallies
     exposure: dict  # the windows seen, mixes and recordings of one seed's training: the fewest of all seeds
+    planned: list  # the seeds that are to be trained in the end
 
     @classmethod
     def from_tables(cls, label, tallies, histories):
         """Build an arm from a table of tallies and a history per seed; raises KeyError if their recordings differ.
 
-        Recordings are sorted by name, so that the arms of one test set are aligned. The seeds are numbered from 0.
+        Recordings are sorted by name, so that the arms of one test set are aligned. The seeds are numbered from 0, and
+        no others are planned.
         """
         event_labels = [name for name in tallies[0]["event_label"].unique() if name != OVERALL]
         kinds = tallies[0].columns.drop(KEYS).tolist()
@@ -72,21 +69,23 @@ class Arm(NamedTuple):
         strata = classes.loc[index.levels[0]].to_numpy()
         shape = (len(tallies), len(strata), 1 + len(event_labels), len(kinds))
         seeds = list(range(len(tallies)))
-        return cls(label, seeds, np.stack(counts).reshape(shape), strata, event_labels, histories, kinds, {})
+        return cls(label, seeds, np.stack(counts).reshape(shape), strata, event_labels, histories, kinds, {}, seeds)
 
     @classmethod
     def from_records(cls, label, records):
         """Build an arm from the records of its runs, {seed: `yoho.scoring.records.Record`}. It may have no seed yet."""
         if not records:
-            return cls(label, [], np.empty((0, 0, 1, 0)), np.empty(0), [], [], [], {})
+            return cls(label, [], np.empty((0, 0, 1, 0)), np.empty(0), [], [], [], {}, [])
         about, histories, tallies = (list(part) for part in zip(*records.values()))
         exposure = {key: min(own["exposure"][key] for own in about) for key in EXPOSURE}
-        return cls.from_tables(label, tallies, histories)._replace(seeds=list(records), exposure=exposure)
+        seeds = list(records)
+        return cls.from_tables(label, tallies, histories)._replace(seeds=seeds, exposure=exposure, planned=seeds)
 
     @classmethod
     def of_runs(cls, records, label, runs):
-        """Build an arm from those of its runs, {seed: run}, of which there is a record; records: {run: Record}."""
-        return cls.from_records(label, {seed: records[run] for seed, run in runs.items() if run in records})
+        """Build an arm from those of its planned runs, {seed: run}, that have a record; records: {run: Record}."""
+        there = {seed: records[run] for seed, run in runs.items() if run in records}
+        return cls.from_records(label, there)._replace(planned=list(runs))
 
     def of_seeds(self, seeds):
         """The arm with some of its seeds, in this order."""
@@ -117,9 +116,10 @@ LOSSES = {
 def score_function(name, kinds, bins=1):
     """Function from summed tallies, (..., 1 + classes, kinds), to a score, (..., 1 + classes).
 
-    name: f1, precision, recall or error_rate of segments; a key of LOSSES, per window of `bins` bins; onset_error or
-    offset_error, the mean absolute error of matched events in ms; or hits_COLLAR, the event-based F1 with this collar.
-    An error without any matched event is nan.
+    name: f1, precision, recall or error_rate of segments; a key of LOSSES, per window of `bins` bins; matches, the
+    share of true events that are matched; onset_error or offset_error, the mean distance of a matched event's onset or
+    offset from the nearest that was found, in ms; or hits_COLLAR, the event-based F1 with this collar. An error without
+    any matched event is nan.
     """
 
     def total(sums, *names):
@@ -130,6 +130,8 @@ def score_function(name, kinds, bins=1):
             return bins * share(total(sums, *LOSSES[name]), total(sums, "bins"))
         if name in ("onset_error", "offset_error"):
             return 1000 * share(total(sums, name), total(sums, "matches"))
+        if name == "matches":
+            return share(total(sums, name), total(sums, "event_references"))
         if name.startswith("hits_"):
             return 2 * share(total(sums, name), total(sums, "event_references", "event_predictions"))
         return rates(*(total(sums, kind) for kind in COUNTS))[name]
@@ -198,9 +200,13 @@ class Joint(NamedTuple):
     measured: list
     deviates: list  # of (values, errors, deviates)
 
-    def widest(self):
-        """The place of the quantity that is farthest from 0."""
-        return int(np.argmax([abs(quantity.seeds.value) for quantity in self.measured]))
+    def weakest(self, margin):
+        """The place of the quantity on which "each is within `margin` of 0" hangs: that with the largest p-value.
+
+        Of several, and where no p-value is known, it is the one that is farthest from 0.
+        """
+        p = np.nan_to_num([quantity.p(p_equivalent, margin) for quantity in self.measured], nan=2)
+        return int(np.lexsort(([abs(quantity.seeds.value) for quantity in self.measured], p))[-1])
 
     def p(self, margin):
         """p-value of "all quantities are within `margin` of 0": the larger of the two, because both must pass."""
@@ -299,9 +305,14 @@ def mean_effect(name, pairs, claims):
 
 
 def effects_jointly(name, pairs, claims, centred=False):
-    """Measure the effects in all pairs of arms, which share a seed: a `Joint`; centred: of effects less their mean."""
+    """Measure the effects in all pairs of arms, which share a seed: a `Joint`.
+
+    centred: of the effects less their mean; of two pairs, for which these are one quantity, it is their difference.
+    """
 
     def own(effects):
+        if centred and effects.shape[-1] == 2:
+            return effects[..., :1] - effects[..., 1:]
         return effects - effects.mean(axis=-1, keepdims=True) if centred else effects
 
     if name == "area":
@@ -320,21 +331,20 @@ def training_row(arm, claims):
     """How far an arm is trained: a dictionary.
 
     label; n_seeds; last_f1: validation F1 after the last epoch, the mean over seeds; gain, with its interval low and
-    high: the change of validation F1 if the windows seen were doubled; trained: whether both are within
-    `claims.trained`.
+    high: the change of validation F1 if the windows seen were doubled; trained: yes, no or unclear.
     """
     gain = gain_over_seeds(arm.histories)
     low, high = interval(gain, 1 - 2 * claims["level"])
     last = float(np.mean([history["f1"].iloc[-1] for history in arm.histories])) if arm.histories else np.nan
     row = {"label": arm.label, "n_seeds": len(arm.seeds), "last_f1": last, "gain": gain.value, "low": low, "high": high}
-    return row | {"trained": is_trained(arm.histories, **claims["trained"])}
+    return row | {"trained": trained(arm.histories, claims["trained"]["gain"], claims["level"])}
 
 
 def untrained(arms, claims):
-    """A phrase for each arm that is not trained: its label, its last validation F1 and its gain per doubling."""
+    """A phrase with the labels of the arms that are not trained, and one with those for which this is unclear."""
+    states = {arm.label: training_row(arm, claims)["trained"] for arm in arms if arm.seeds}
     phrases = []
-    for arm in {arm.label: arm for arm in arms if arm.seeds}.values():
-        row = training_row(arm, claims)
-        gain = "gain unknown" if np.isnan(row["gain"]) else f"{row['gain']:+z.3f} per doubling of the windows"
-        phrases += [] if row["trained"] else [f"{arm.label} (F1 {row['last_f1']:.3f}, {gain})"]
+    for answer, words in (("no", "not trained"), ("unclear", "unclear whether trained")):
+        labels = [label for label, state in states.items() if state == answer]
+        phrases += [f"{words}: {', '.join(labels)}"] if labels else []
     return phrases

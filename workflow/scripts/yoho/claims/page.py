@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from yoho.claims.history import SHARED
 from yoho.claims.power import PILOT_COVERAGE
-from yoho.claims.statements import SHOWN
+from yoho.claims.statements import CONTRADICTED, SHOWN, UNDECIDED
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -18,7 +19,18 @@ were trained and tested on these data, with the exposure that stands beside it. 
 little about networks that have seen many more windows.
 
 **The networks.** {anew} {epochs}
+
+**The runs.** {runs}
 """
+
+NO_RUN = "No run counts yet."
+
+ALL_RUNS = "All {planned} runs are there."
+
+SOME_RUNS = """\
+{count} of {planned} runs are there. The verdicts are computed again with each run that is added. Until all runs are
+there, a verdict that lacks some of its seeds is *interim*: a verdict that is looked at again and again is due to chance
+more often than the level says."""
 
 ANEW = """\
 Every training seed has drawn its own training {drawn}, its own initial weights and its own order of training. An
@@ -29,10 +41,19 @@ All training seeds share the training recordings and mixes. They differ in initi
 alone, so that an interval over seeds says nothing about other training data. All networks were tested on the same
 recordings."""
 
+UNLIKE = """\
+The runs differ in the training data that each seed has drawn anew: {counts}. All seeds have drawn their own initial
+weights and their own order of training. All networks were tested on the same recordings."""
+
+DRAWN = {True: "recordings and mixes", "mixes": "mixes", False: "neither recordings nor mixes"}
+
 LAST = "The weights of the last epoch were tested, so no choice among epochs has favoured a network."
 
-CHOSEN = """\
-The weights of the epoch with the best validation F1 were tested, which in {count} of {runs} runs was not the last."""
+BEST = "The weights of the epoch with the best validation F1 were tested."
+
+EITHER = """\
+In {count} of {runs} runs the weights of the last epoch were tested, and in the others those of the epoch with the best
+validation F1."""
 
 DECISIONS = """\
 Each claim of the paper is decided by a statistic and, if it needs one, a margin, which the config states. A claim is
@@ -40,7 +61,7 @@ Each claim of the paper is decided by a statistic and, if it needs one, a margin
 - **supported** if all its tests are significant;
 - **contradicted** if the contrary of one of its statements is significant;
 - **not testable here** if it is not contradicted and one of its statements is about recordings of another source;
-- **undecided** otherwise, and always where one of the compared networks is not trained, or has fewer than two seeds.
+- **undecided** otherwise, and always where a compared network is not known to be trained, or has fewer than two seeds.
 
 A test must be significant both over training seeds alone and over seeds and recordings together, so *p* is the larger
 of the two p-values. All tests are one-sided at the level {level:g}; "equal within" a margin needs two of them. The
@@ -50,41 +71,51 @@ contradiction needs more, because it is tested on both sides and adjusted for th
 seed, the interval covers other recordings only. *Smallest margin* is the margin from which on a test of equality would
 be significant. "A less B" means A minus B. A row that is *shown* has no part in the verdict.
 
-The last columns are what a row rests on: the number of seeds; the windows that each network has seen in training, and
-the mixes and recordings that they come from (the fewest of the compared networks); and the number of test recordings.
-An interval without test recordings covers other seeds alone.
+A row about *all* pairs of classes or cells of the mask study shows the one with the largest p-value, on which its
+verdict hangs. Its contradiction is tested on all of them jointly.
+
+The last columns are what a row rests on: the numbers of seeds that are there and that are planned; the windows that
+each network has seen in training, and the mixes and recordings that they come from (the fewest of the compared
+networks); and the number of test recordings. An interval without test recordings covers other seeds alone.
 """
 
 TRAINED = """\
-Networks are compared only if both are trained. A network is trained if its validation F1 after the last epoch is at
-least {floor:g}, and if twice as many training windows would change it by at most {gain:g}. This gain is the slope of
-F1 against the logarithm of the windows seen, over the last half of the windows that were seen at the highest learning
-rate, because a lower rate makes every curve flat. Both numbers are means over the seeds.
+Networks are compared only if all of them are trained, which means that twice as many training windows would change
+their validation F1 by at most {gain:g}. The gain per doubling is the slope of F1 against the logarithm of the windows
+seen, over the last half of the windows that were seen at the highest learning rate, because a lower rate makes every
+curve flat. A network is trained (*yes*) if the whole interval of its mean gain over the seeds lies within {gain:g} of
+0, and it is not (*no*) if the whole interval lies outside. Otherwise, and with fewer than two seeds, this is *unclear*.
+No comparison is decided unless the answer is *yes*. The interval has a coverage of {coverage:.0%}. A network may be
+trained and yet bad: the answer is about more windows alone.
 """
 
 POWER = """\
 The power of a test is the probability that it is significant if the two networks truly are equal. It depends on the
 margin, on the number of seeds, and on the standard deviation of the difference between seeds, for which the config
 states an expected value. The power is an upper limit, because a claim needs several tests to be significant at once,
-over recordings as well as over seeds. The pilot's deviations are those that the first {pilot} seeds have shown, with
-intervals of {coverage:.0%}. The pilot gives deviations alone, without the means of the differences, and its seeds are
-part of the evidence.
+over recordings as well as over seeds. It is that of all planned seeds. The pilot's deviations are those of the first
+{pilot} planned seeds, as far as they are there, with intervals of {coverage:.0%}. The pilot gives deviations alone,
+without the means of the differences, and its seeds are part of the evidence.
 """
 
 NO_HISTORY = """\
-The history of the repository is not available here, so this page cannot say whether the settings of the claims stood in
-the config before the first run.
+The history of the repository is not available here, so this page cannot say whether the settings of the claims and the
+grid of the study stood in the config before the first run.
 """
 
 HISTORY = """\
-By the history of the repository, the settings of each claim, with its words and with those that all claims share
-(`level`, `trained`, `replicates`), have been as they are since the following commits. {first}
+By the history of the repository, the following settings have been as they are since these commits: those of each claim,
+with its words and with the settings that all claims share ({shared}); and the grid of the study, which is
+made of the settings of data, windows, training, scoring and runs. {first}
 """
 
+
+MEASURES = {"f1": "F1", "data_loss": "data loss as a share", "area": "area under the validation curve"}
 
 # What a row of the table of claims rests on: the headings of its columns.
 EXPOSURE = {
     "seeds": "n_seeds",
+    "planned": "n_planned",
     "windows seen": "training_windows_seen",
     "mixes": "training_mixes",
     "recordings": "training_recordings",
@@ -96,15 +127,16 @@ class Findings(NamedTuple):
     """What the page shows.
 
     verdicts: the table of claims; power: the table of power; trainings: a table of `yoho.claims.measures.training_row`;
-    runs: {run: what its record says about it}, of all runs that count; left_out: names of runs whose records do not;
-    stood: from `yoho.claims.history.stood_since`; source: the source of the dataset; data: what its recordings are, in
-    words.
+    runs: {run: what its record says about it}, of all runs that count; planned: the number of runs that there will be;
+    left_out: names of runs whose records do not count; stood: from `yoho.claims.history.stood_since`; source: the
+    source of the dataset; data: what its recordings are, in words.
     """
 
     verdicts: pd.DataFrame
     power: pd.DataFrame
     trainings: pd.DataFrame
     runs: dict
+    planned: int
     left_out: list
     stood: dict | None
     source: str
@@ -115,13 +147,16 @@ def claims_page(found, claims):
     """The page `claims.md`, from `Findings` and the config's claims."""
     dataset, by_claim = found.verdicts["dataset"].iloc[0], found.verdicts.groupby("claim", sort=False)
     lines = [f"# The claims of the paper, tested on the dataset `{dataset}`", "", *head(found, dataset)]
-    lines += header("claim", "what the paper says", f"verdict on `{dataset}`", "what the verdict rests on")
+    lines += header(
+        "claim", "what the paper says", f"verdict on `{dataset}`", "why undecided", "what the verdict rests on"
+    )
     for claim, rows in by_claim:
-        verdict, basis = rows["claim_verdict"].iloc[0], resting(rows[rows["verdict"] != SHOWN])
-        lines.append(f"| {claim} | {claims[claim]['claim']} | **{verdict}** | {basis} |")
-    level = claims["level"]
-    lines += ["", "## How a claim is decided", "", DECISIONS.format(level=level, coverage=1 - 2 * level)]
-    lines += ["## Which networks are trained", "", TRAINED.format(**claims["trained"]), *training_lines(found)]
+        verdict, basis = f"**{rows['claim_verdict'].iloc[0]}**{interim(rows)}", resting(rows)
+        lines.append(f"| {claim} | {claims[claim]['claim']} | {verdict} | {obstacle(rows)} | {basis} |")
+    level, coverage = claims["level"], 1 - 2 * claims["level"]
+    lines += ["", "## How a claim is decided", "", DECISIONS.format(level=level, coverage=coverage)]
+    trained = TRAINED.format(gain=claims["trained"]["gain"], coverage=coverage)
+    lines += ["## Which networks are trained", "", trained, *training_lines(found)]
     lines += ["", "## The margins, and what this number of seeds can show", "", claims["changed"], ""]
     lines += [
         *history_lines(found),
@@ -130,7 +165,8 @@ def claims_page(found, claims):
         *power_lines(found, claims["power"]),
     ]
     for claim, rows in by_claim:
-        lines += ["", f"## {claim}: {rows['claim_verdict'].iloc[0]}", "", claims[claim]["statistic"] + ".", ""]
+        verdict = rows["claim_verdict"].iloc[0] + interim(rows)
+        lines += ["", f"## {claim}: {verdict}", "", claims[claim]["statistic"] + ".", ""]
         lines += statistic_lines(rows)
     return "\n".join([*lines, "", "## The runs", "", *run_lines(found)]) + "\n"
 
@@ -139,20 +175,30 @@ def claims_page(found, claims):
 
 
 def head(found, dataset):
-    """What the data and the networks are, and which records do not count."""
-    runs = list(found.runs.values())
-    drawn = {own["exposure"]["anew"] for own in runs}
-    words = "recordings and mixes" if drawn == {True} else next(iter(drawn), False)
-    anew = ANEW.format(drawn=words) if len(drawn) == 1 and words else WEIGHTS_ALONE
-    chosen = sum(own["epoch"] < own["epochs"] for own in runs)
-    epochs = CHOSEN.format(count=chosen, runs=len(runs)) if chosen else LAST
-    if not runs:
-        anew, epochs = "No run counts yet.", ""
-    lines = [HEAD.format(dataset=dataset, source=found.source, data=found.data, anew=anew, epochs=epochs)]
+    """What the data, the networks and the runs are, and which records do not count."""
+    runs, words = list(found.runs.values()), {"dataset": dataset, "source": found.source, "data": found.data}
+    count = (SOME_RUNS if len(runs) < found.planned else ALL_RUNS).format(count=len(runs), planned=found.planned)
+    lines = [HEAD.format(**words, anew=anew(runs) if runs else NO_RUN, epochs=tested(runs) if runs else "", runs=count)]
     if found.left_out:
         names = ", ".join(f"`{name}`" for name in found.left_out)
         lines.append(f"**Left out**, because they were tested on other mixes: {names}.\n")
     return lines
+
+
+def anew(runs):
+    """What the training seeds of some runs have drawn anew."""
+    drawn = [own["exposure"]["anew"] for own in runs]
+    if len(set(drawn)) == 1:
+        return ANEW.format(drawn=DRAWN[drawn[0]]) if drawn[0] else WEIGHTS_ALONE
+    counts = (f"in {drawn.count(what)} of {len(runs)} runs {words}" for what, words in DRAWN.items() if what in drawn)
+    return UNLIKE.format(counts=", ".join(counts))
+
+
+def tested(runs):
+    """Which epoch's weights of some runs were tested."""
+    epochs = [own["settings"]["run"]["training"]["tested_epoch"] for own in runs]
+    words = {"last": LAST, "best": BEST}[epochs[0]] if len(set(epochs)) == 1 else EITHER
+    return words.format(count=epochs.count("last"), runs=len(runs))
 
 
 def training_lines(found):
@@ -160,35 +206,42 @@ def training_lines(found):
     yield from header("network", "seeds", "validation F1 at the end", "gain per doubling", "interval", "trained")
     for row in found.trainings.itertuples():
         numbers = f"{number(row.last_f1, '.3f')} | {number(row.gain, '+z.3f')} | {span(row.low, row.high, '+z.3f')}"
-        yield f"| {literal(row.label)} | {row.n_seeds} | {numbers} | {'yes' if row.trained else 'no'} |"
+        yield f"| {literal(row.label)} | {row.n_seeds} | {numbers} | {row.trained} |"
 
 
 def history_lines(found):
-    """Since when the settings of each claim have stood in the config, and whether any run is older."""
+    """Since when the settings of each claim and the grid have stood in the config, and whether any run is older."""
     if found.stood is None:
         return [NO_HISTORY]
-    finished = [datetime.fromisoformat(own["finished"]) for own in found.runs.values()]
-    first = f"The first run that counts was finished at {clock(min(finished))}." if finished else "No run counts yet."
-    lines = [HISTORY.format(first=first), *header("claim", "its settings since", "before the first run")]
-    for claim, commit in found.stood.items():
+    times = [(own.get("started", own["finished"]), "started" in own) for own in found.runs.values()]
+    began = [(datetime.fromisoformat(time), known) for time, known in times]
+    first = NO_RUN
+    if began:
+        time, known = min(began)
+        first = f"The first run that counts was {'started' if known else 'finished'} at {clock(time)}."
+    lines = [HISTORY.format(shared=", ".join(f"`{key}`" for key in SHARED), first=first)]
+    lines += header("settings", "as they are since", "before the first run")
+    for name, commit in found.stood.items():
         if commit is None:
-            lines.append(f"| {claim} | not committed as they are | no |")
+            lines.append(f"| {name} | not committed as they are | no |")
             continue
-        before = "yes" if all(commit.time < time for time in finished) else "no"
-        lines.append(f"| {claim} | {clock(commit.time)}, commit `{commit.name}` | {before} |")
+        before = "yes" if all(commit.time < time for time, _ in began) else "no"
+        lines.append(f"| {name} | {clock(commit.time)}, commit `{commit.name}` | {before} |")
     return lines
 
 
 def power_lines(found, enough):
     """The table of power; enough: the power that a test should have."""
     names = "claim", "measure", "margin", "expected deviation", "pilot's deviation", "interval", "pilot's seeds"
-    yield from header(*names, "seeds", "power", f"seeds needed for a power of {enough:g}")
+    yield from header(*names, "seeds", "planned", "power", f"seeds needed for a power of {enough:g}")
+    deciding = found.verdicts[(found.verdicts["verdict"] != SHOWN) & (found.verdicts["n_planned"] > 0)]
+    there = deciding.groupby("claim")["n_seeds"].min()
     for row in found.power.itertuples():
         needed = "over 1000" if np.isnan(row.seeds_needed) else f"{row.seeds_needed:.0f}"
         pilot = f"{number(row.pilot_deviation, '.3g')} | {span(row.pilot_low, row.pilot_high, '.3g')}"
         yield (
-            f"| {row.claim} | {row.measure} | {row.margin:g} | {row.expected_deviation:g} | {pilot} "
-            f"| {row.pilot_seeds or ''} | {row.n_seeds} | {row.power:.2f} | {needed} |"
+            f"| {row.claim} | {MEASURES[row.measure]} | {row.margin:g} | {row.expected_deviation:g} | {pilot} "
+            f"| {row.pilot_seeds or ''} | {there.get(row.claim, 0)} | {row.n_seeds} | {row.power:.2f} | {needed} |"
         )
 
 
@@ -199,7 +252,7 @@ def statistic_lines(rows):
     for row in rows.itertuples():
         cells = [
             literal(row.statistic),
-            number(row.estimate, "+.3g"),
+            number(row.estimate, "+,.0f" if abs(row.estimate) >= 1000 else "+.3g"),
             span(row.low, row.high, "+.3g"),
             "" if row.test == "none" else row.test.replace(" ", NO_BREAK),
             f"<{NO_BREAK}0.0001" if row.p < 0.0001 else number(row.p, ".2g"),
@@ -211,11 +264,37 @@ def statistic_lines(rows):
         yield f"| {' | '.join(cells)} |"
 
 
-def resting(rows):
-    """What some rows of the table of claims rest on, in words; empty if they rest on no training."""
-    rows = rows[rows["n_seeds"] > 0]
-    if not len(rows):
+def interim(rows):
+    """What is added to the verdict on a claim that rests on fewer seeds than planned; rows: of the table of claims.
+
+    A contradiction by a row that lacks no seed is final, because one contradiction is enough.
+    """
+    deciding = rows[rows["verdict"] != SHOWN]
+    missing = deciding["n_planned"] - deciding["n_seeds"]
+    final = (rows["claim_verdict"] == CONTRADICTED) & (deciding["verdict"] == CONTRADICTED) & (missing == 0)
+    if not missing.any() or final.any():
         return ""
+    fewest = deciding.loc[missing.idxmax()]
+    return f", interim: {fewest['n_seeds']} of {fewest['n_planned']} seeds"
+
+
+def obstacle(rows):
+    """A short reason why the claim of some rows is undecided; empty if it is not."""
+    undecided = rows[(rows["verdict"] == UNDECIDED) & (rows["claim_verdict"] == UNDECIDED)]
+    return re.split("[;:]", undecided["reason"].iloc[0])[0] if len(undecided) else ""
+
+
+def resting(rows):
+    """What the verdict on the claim of some rows rests on, in words: arithmetic, trained networks or both."""
+    rows = rows[rows["verdict"] != SHOWN]
+    arithmetic = (rows["test"] == "arithmetic").any()
+    rows = rows[rows["n_seeds"] > 0]
+    training = exposure(rows) if len(rows) else ""
+    return f"arithmetic; the rows of F1: {training or 'no seed'}" if arithmetic else training
+
+
+def exposure(rows):
+    """The seeds, the training and the test recordings of some rows, in words."""
 
     def reach(column):
         low, high = rows[column].min(), rows[column].max()
@@ -229,10 +308,10 @@ def resting(rows):
 
 def run_lines(found):
     """The table of the runs, in the order in which they were finished."""
-    yield from header("run", "commit", "processor", "finished")
+    yield from header("run", "commit", "processor", "precision", "finished")
     for run, own in sorted(found.runs.items(), key=lambda item: item[1]["finished"]):
-        finished = clock(datetime.fromisoformat(own["finished"]))
-        yield f"| {literal(run)} | `{own['commit']}` | {literal(own['processor'])} | {finished} |"
+        place = f"{literal(own['processor'])} | {own.get('precision', '')}"
+        yield f"| {literal(run)} | `{own['commit']}` | {place} | {clock(datetime.fromisoformat(own['finished']))} |"
 
 
 # ---- words and signs -------------------------------------------------------------------------------------------------

@@ -67,16 +67,18 @@ def equivalent(untested, margin, claims, measure_name="f1"):
     return statement._replace(smallest_margin=measured.smallest_margin(claims["level"]), undecided=undecided)
 
 
-def all_equivalent(untested, joint, margin, claims):
+def all_equivalent(names, joint, arms, margin, claims):
     """The statement that each of several quantities, a `Joint`, is equal to 0 within `margin`.
 
-    It holds if the test of each is significant (an intersection-union test). That not all are within the margin, by
-    their joint distribution, refutes it.
+    names: the statistics in words. The statement shows the quantity with the largest p-value, because it holds if the
+    test of each is significant (an intersection-union test). That not all are within the margin, by their joint
+    distribution, refutes it.
     """
-    p = float(np.max([quantity.p(p_equivalent, margin) for quantity in joint.measured]))
+    place = joint.weakest(margin)
     smallest = float(np.max([quantity.smallest_margin(claims["level"]) for quantity in joint.measured]))
-    statement = untested._replace(test=f"equal within {margin:g}", p=p, p_refutation=joint.p(margin))
-    return statement._replace(smallest_margin=smallest)
+    statement = Statement(names[place], joint.measured[place], arms, f"equal within {margin:g}")
+    p = statement.measured.p(p_equivalent, margin)
+    return statement._replace(p=p, p_refutation=joint.p(margin), smallest_margin=smallest)
 
 
 def p_apart(measured, margin):
@@ -118,11 +120,17 @@ def table_row(statement, p_refutation, claims):
         "p_refutation": p_refutation,
         "smallest_margin": statement.smallest_margin,
         "n_seeds": seeds.seeds,
+        "n_planned": planned(statement.arms),
         "n_recordings": crossed.recordings if crossed else 0,
         **{f"training_{key}": min((arm.exposure.get(key, 0) for arm in arms), default=0) for key in EXPOSURE},
         "verdict": verdict,
         "reason": "; ".join(filter(None, [reason, statement.note])),
     }
+
+
+def planned(arms):
+    """The number of seeds that all arms are to have in the end; 0 without any arm."""
+    return len(set.intersection(*(set(arm.planned) for arm in arms))) if arms else 0
 
 
 def obstacles(statement, claims):
@@ -131,12 +139,11 @@ def obstacles(statement, claims):
     if seeds == 0:
         return ["no seed has trained " + {1: "it", 2: "both"}.get(len(statement.arms), "all")]
     found = ["one seed: the variation between seeds is unknown"] if seeds == 1 else []
-    poor = untrained(statement.arms, claims)
-    return found + ([f"not trained: {', '.join(poor)}"] if poor else [])
+    return found + untrained(statement.arms, claims)
 
 
 def verdict_on(statement, p_refutation, claims):
-    """The verdict and its reason. A comparison of networks of which one is not trained stays undecided."""
+    """The verdict and its reason. A comparison stays undecided unless all of its networks are known to be trained."""
     if found := obstacles(statement, claims):
         return UNDECIDED, "; ".join(found)
     if np.isnan(statement.p):

@@ -92,6 +92,7 @@ def claim_2(evidence, claims):
         return Statement(f"{words}, {names}", score_difference(score, *pair, claims, evidence.bins), pair)
 
     shown = [difference("presence_loss", "data loss due to presence, per window")]
+    shown.append(difference("matches", "share of true events that are matched"))
     for kind in pair[0].kinds:
         if kind.startswith("hits_"):
             shown.append(difference(kind, f"event-based F1 with a collar of {kind.removeprefix('hits_')} s"))
@@ -151,9 +152,9 @@ def balanced(arm, claims):
         return np.stack([f1(sums)[..., first] - f1(sums)[..., second] for first, second in pairs], axis=-1)
 
     joint = measure_jointly(differences, [segment_counts(arm)], claims)
-    first, second = (arm.event_labels[index] for index in pairs[joint.widest()])
-    statistic = f"F1 of {first} less {second}, the farthest apart of all classes, {arm.label}"
-    return all_equivalent(Statement(statistic, joint.measured[joint.widest()], [arm]), joint, margin, claims)
+    labels = [[arm.event_labels[index] for index in pair] for pair in pairs]
+    names = [f"F1 of {one} less {other}, of all pairs the one with the largest p, {arm.label}" for one, other in labels]
+    return all_equivalent(names, joint, [arm], margin, claims)
 
 
 def about_single_classes(arm, claims):
@@ -191,7 +192,7 @@ def claim_5(evidence, claims):
 def mask_effects(name, words, cells, claims):
     """The statements about an effect of the mask: on the mean over cells and, if there are several, on every cell.
 
-    The row of the latter shows the cell with the largest effect.
+    The row of the latter shows the cell with the largest p-value.
     """
     if not cells:
         return []
@@ -201,8 +202,8 @@ def mask_effects(name, words, cells, claims):
     statements = [equivalent(mean, margin, claims, name)]
     if len(cells) > 1 and mean.measured.seeds.seeds:
         joint, p_same = effects_jointly(name, pairs, claims), effects_jointly(name, pairs, claims, centred=True).p(0)
-        statistic = f"{words}, {cells[joint.widest()][0]} less none, the largest effect of all cells"
-        statement = all_equivalent(Statement(statistic, joint.measured[joint.widest()], arms), joint, margin, claims)
+        names = [f"{words}, {label} less none, of all cells the one with the largest p" for label, *_ in cells]
+        statement = all_equivalent(names, joint, arms, margin, claims)
         note = "" if np.isnan(p_same) else f"equal effects in all cells: p = {p_same:.2g}"
         statements.append(statement._replace(note=note))
     return statements
