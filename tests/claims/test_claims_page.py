@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from arms import NETWORKS, about, cell, curve, evidence, given, make_arm, nobody, verdict_of_each
+from arms import NETWORKS, STUDENT, about, cell, curve, evidence, given, make_arm, nobody, verdict_of_each
 
-from yoho.claims.history import Commit
+from yoho.claims.history import GRID, Commit
 from yoho.claims.measures import training_row
 from yoho.claims.page import NO_BREAK, Findings, claims_page
 from yoho.claims.power import power_table, seeds_needed
@@ -18,15 +18,17 @@ from yoho.claims.statements import SHOWN
 from yoho.claims.verdicts import claims_table
 from yoho.figures.tables import markdown_page
 
-RUNS = {"mobilenet-seed_0": about(epochs=20), "vggish-seed_0": about(epochs=20, finished="2030-01-01T10:00Z")}
-STOOD = {f"C{number}": Commit("abc1234", datetime(2029, 12, 31, 23, 59, tzinfo=UTC)) for number in range(1, 8)}
+LAST = about(precision="bfloat16", started="2030-01-01T09:59Z")
+RUNS = {"mobilenet-seed_0": LAST, "vggish-seed_0": about(finished="2030-01-01T10:00Z")}
+NAMES = [f"C{number}" for number in range(1, 8)]
+STOOD = dict.fromkeys([*NAMES, GRID], Commit("abc1234", datetime(2029, 12, 31, 23, 59, tzinfo=UTC)))
 
 
 def findings(claims, power, shown, **others):
     """What a page shows about some evidence."""
     trainings = pd.DataFrame([training_row(arm, claims) for arm in shown.arms.values()])
     table = claims_table(claims, "archive", shown)
-    found = Findings(table, power, trainings, RUNS, [], STOOD, "bbc", "recordings of the field")
+    found = Findings(table, power, trainings, RUNS, len(RUNS), [], STOOD, "bbc", "recordings of the field")
     return found._replace(**others)
 
 
@@ -58,12 +60,13 @@ def test_page_holds_every_claim_its_statistic_its_verdict_and_its_numbers(claims
     for row in table.itertuples():
         text = section(page, f"{row.claim}: {row.claim_verdict}").replace(NO_BREAK, " ")
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {row.statistic} |")]
-        assert f"| {row.estimate:+.3g} |" in line and f"| {row.verdict} | {row.reason} |" in line
+        assert f"| {row.estimate:+.3g} |" in line or f"| {row.estimate:+,.0f} |" in line
+        assert f"| {row.verdict} | {row.reason} |" in line
         assert np.isnan(row.low) or f"| {row.low:+.3g} to {row.high:+.3g} |" in line
         assert np.isnan(row.smallest_margin) or f"| {row.smallest_margin:.3g} | {row.verdict} |" in line
         assert (f"| {row.test} |" in line) == (row.test != "none")
         assert line.endswith(
-            f"| {seeds} | 60,000 | 680 | 600 | {row.n_recordings or ''} |" if row.n_seeds else "|" + "  |" * 5
+            f"| {seeds} | {seeds} | 60,000 | 680 | 600 | {row.n_recordings or ''} |" if row.n_seeds else "|" + "  |" * 6
         )
     assert page.endswith("|\n") and not re.search(r"\bnan\b", page)
 
@@ -75,10 +78,88 @@ def test_page_says_how_a_test_is_decided(claims, found):
 
 def test_verdict_stands_beside_what_it_rests_on(claims, found):
     lines = claims_page(found[5], claims).splitlines()
-    for claim in STOOD:
+    for claim in NAMES:
         (line,) = [line for line in lines if line.startswith(f"| {claim} | {claims[claim]['claim']}")]
         exposure = "5 seeds, each with 60,000 windows (680 mixes, 600 recordings); 24 test recordings"
-        assert line.endswith(f"| {exposure} |")
+        arithmetic = "arithmetic; the rows of F1: " if claim == "C7" else ""
+        assert line.endswith(f"| {arithmetic}{exposure} |")
+
+
+def test_sizes_of_networks_are_printed_whole(claims, found):
+    lines = section(claims_page(found[5], claims), "C7: contradicted").splitlines()
+    assert [line.split(" | ")[1] for line in lines if "| parameters, " in line] == [
+        "+1,050,240",
+        "-9,015,470",
+        "-10,287,040",
+    ]
+
+
+# ---- interim and undecided -------------------------------------------------------------------------------------------
+
+
+def planned(shown, seeds):
+    """The evidence with more seeds planned than there are."""
+    seeds = list(range(seeds))
+    arms = {role: arm._replace(planned=seeds) for role, arm in shown.arms.items()}
+    cells = [(label, *(arm._replace(planned=seeds) for arm in pair)) for label, *pair in shown.cells]
+    return replace(shown, arms=arms, cells=cells)
+
+
+def top_rows(page):
+    """{claim: its row in the table of verdicts, without its last column}."""
+    table = page.partition("| what the verdict rests on |")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line[:3] == "| C"]
+    return {row[0]: row[2:4] for row in rows}
+
+
+def test_verdict_on_fewer_seeds_than_planned_is_interim(claims, power):
+    """A contradiction by arithmetic is final."""
+    shown = planned(evidence(), 12)
+    page = claims_page(findings(claims, power, shown, planned=120), claims)
+    assert "2 of 120 runs are there. The verdicts are computed again with each run" in plain(page)
+    assert "due to chance more often than the level says" in plain(page)
+    interim = dict.fromkeys(NAMES[:6], ["**supported**, interim: 5 of 12 seeds", ""])
+    assert top_rows(page) == interim | {"C7": ["**contradicted**", ""]}
+    assert "\n## C1: supported, interim: 5 of 12 seeds\n" in page and "\n## C7: contradicted\n" in page
+    assert "| 5 | 12 | 60,000 |" in section(page, "C1: supported, interim: 5 of 12 seeds")
+
+
+def test_contradiction_that_lacks_seeds_is_interim(claims, power):
+    shown = planned(evidence(), 12)
+    shown = replace(shown, arms=shown.arms | {"proposed": planned(given({"": make_arm(f1=0.5)}), 12).arms[""]})
+    assert top_rows(claims_page(findings(claims, power, shown), claims))["C1"] == [
+        "**contradicted**, interim: 5 of 12 seeds",
+        "",
+    ]
+
+
+def test_verdict_lacks_the_seeds_of_its_network_with_the_fewest(claims, power):
+    shown = evidence()
+    fewer = shown.arms["vggish"].of_seeds([0, 1])  # of five planned ones
+    page = claims_page(findings(claims, power, replace(shown, arms=shown.arms | {"vggish": fewer})), claims)
+    marked = {claim: cells[0] for claim, cells in top_rows(page).items() if "interim" in cells[0]}
+    assert {claim: words.partition(", ")[2] for claim, words in marked.items()} == dict.fromkeys(
+        ["C3", "C4"], "interim: 2 of 5 seeds"
+    )
+
+
+def test_complete_study_is_not_interim(claims, found):
+    page = claims_page(found[5], claims)
+    assert "All 2 runs are there." in page and "interim: " not in page
+
+
+def test_undecided_claim_has_one_short_reason(claims, power):
+    shown = evidence()
+    late = shown.arms["baseline"]._replace(histories=[curve(gain=0.05)] * 5)
+    noisy = [cell("a", make_arm("a", by_seed=20 * STUDENT)), cell("b", make_arm("b"))]
+    page = claims_page(
+        findings(claims, power, replace(shown, arms=shown.arms | {"baseline": late}, cells=noisy)), claims
+    )
+    reasons = {claim: cells[1] for claim, cells in top_rows(page).items()}
+    assert reasons == dict.fromkeys(["C1", "C2", "C3", "C4", "C6"], "not trained") | {
+        "C5": "neither equality nor a larger difference is significant",
+        "C7": "",
+    }
 
 
 def test_seeds_and_exposures_that_differ_are_given_as_ranges(claims, power):
@@ -116,11 +197,29 @@ def test_head_says_what_the_data_are_and_how_seeds_vary(claims, found, anew, wor
     assert "The dataset `archive` is of the source `bbc`: recordings of the field." in head and words in head
 
 
-def test_head_says_which_weights_were_tested(claims, found):
-    assert "weights of the last epoch were tested" in plain(claims_page(found[5], claims))
-    runs = RUNS | {"vggish-seed_0": RUNS["vggish-seed_0"] | {"epoch": 7}}
-    page = plain(claims_page(found[5]._replace(runs=runs), claims))
-    assert "best validation F1 were tested, which in 1 of 2 runs was not the last." in page
+@pytest.mark.parametrize(
+    "epochs, words",
+    [
+        (("last", "last"), "The weights of the last epoch were tested, so"),
+        (("best", "best"), "The weights of the epoch with the best validation F1 were tested."),
+        (("last", "best"), "In 1 of 2 runs the weights of the last epoch were tested, and in the others"),
+    ],
+)
+def test_head_says_which_weights_were_tested_by_the_settings(claims, found, epochs, words):
+    """The best epoch may be the last."""
+    settings = [{"run": {"training": {"tested_epoch": epoch}}} for epoch in epochs]
+    runs = {run: own | {"settings": each} for (run, own), each in zip(RUNS.items(), settings)}
+    assert words in plain(claims_page(found[5]._replace(runs=runs), claims))
+
+
+def test_head_says_that_runs_have_drawn_different_things_anew(claims, found):
+    drawn = {run: about()["exposure"] | {"anew": own} for run, own in zip("abcd", (True, False, "mixes", False))}
+    page = plain(claims_page(found[5]._replace(runs={run: about(exposure=own) for run, own in drawn.items()}), claims))
+    assert (
+        "drawn anew: in 1 of 4 runs recordings and mixes, in 1 of 4 runs mixes, "
+        "in 2 of 4 runs neither recordings nor mixes." in page
+    )
+    assert "All training seeds share" not in page and "Every training seed has drawn" not in page
 
 
 def test_records_of_another_test_set_are_named(claims, found):
@@ -132,8 +231,8 @@ def test_records_of_another_test_set_are_named(claims, found):
 def test_runs_stand_in_the_order_in_which_they_were_finished(claims, found):
     rows = section(claims_page(found[5], claims), "The runs").strip().splitlines()[2:]
     assert rows == [
-        "| vggish-seed\\_0 | `e66c201` | AMD EPYC | 2030-01-01 10:00 UTC |",
-        "| mobilenet-seed\\_0 | `e66c201` | AMD EPYC | 2030-01-02 03:04 UTC |",
+        "| vggish-seed\\_0 | `e66c201` | AMD EPYC |  | 2030-01-01 10:00 UTC |",
+        "| mobilenet-seed\\_0 | `e66c201` | AMD EPYC | bfloat16 | 2030-01-02 03:04 UTC |",
     ]
 
 
@@ -164,19 +263,28 @@ def test_page_says_how_the_margins_were_changed(claims, found):
 
 
 def test_settings_that_stood_before_the_first_run_are_told_from_others(claims, found):
-    """The first run was finished on January 1st at 10:00."""
-    late = Commit("fed4321", datetime(2030, 1, 1, 10, 0, tzinfo=UTC))
-    page = claims_page(found[5]._replace(stood=STOOD | {"C2": late, "C3": None}), claims)
+    """The first run was started on January 1st at 9:59, before another one was finished."""
+    late = Commit("fed4321", datetime(2030, 1, 1, 9, 59, tzinfo=UTC))
+    page = claims_page(found[5]._replace(stood=STOOD | {"C2": late, "C3": None, GRID: late}), claims)
     margins = section(page, MARGINS)
     assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes |" in margins
-    assert "| C2 | 2030-01-01 10:00 UTC, commit `fed4321` | no |" in margins
+    assert "| C2 | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
+    assert "| the grid of the study | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
     assert "| C3 | not committed as they are | no |" in margins
+    assert "The first run that counts was started at 2030-01-01 09:59 UTC." in plain(margins)
+
+
+def test_run_that_does_not_say_when_it_was_started_counts_from_its_end(claims, found):
+    early = Commit("fed4321", datetime(2030, 1, 1, 9, 58, tzinfo=UTC))
+    runs = {"vggish-seed_0": RUNS["vggish-seed_0"]}
+    margins = section(claims_page(found[5]._replace(runs=runs, stood=STOOD | {"C2": early}), claims), MARGINS)
     assert "The first run that counts was finished at 2030-01-01 10:00 UTC." in plain(margins)
+    assert "| C2 | 2030-01-01 09:58 UTC, commit `fed4321` | yes |" in margins
 
 
 def test_page_without_a_history_claims_nothing_about_it(claims, found):
     margins = plain(section(claims_page(found[5]._replace(stood=None), claims), MARGINS))
-    assert "this page cannot say whether the settings of the claims stood in the config before the first run" in margins
+    assert "this page cannot say whether the settings of the claims and the grid of the study stood in" in margins
     assert "commit `" not in margins
 
 
@@ -189,15 +297,22 @@ def test_page_holds_the_power_of_every_test(claims, found, power):
     rows = power_rows(claims_page(found[5], claims))
     assert len(rows) == len(power) == 7
     chance, needed = power.loc[2, ["power", "seeds_needed"]]
-    assert f"| C5 | data_loss | 0.05 | 0.05 |  |  |  | 5 | {chance:.2f} | {needed:.0f} |" in rows
+    assert f"| C5 | data loss as a share | 0.05 | 0.05 |  |  |  | 5 | 5 | {chance:.2f} | {needed:.0f} |" in rows
+
+
+def test_power_stands_with_the_seeds_that_are_there_and_those_that_are_planned(claims, found, power):
+    few = findings(claims, power.assign(n_seeds=12), planned(evidence(3), 12))
+    assert {
+        row.split(" | ")[7:9][0] + " of " + row.split(" | ")[8] for row in power_rows(claims_page(few, claims))
+    } == {"3 of 12"}
 
 
 def test_page_holds_the_deviations_of_the_pilot(claims, found):
     table = power_table(claims, dict.fromkeys(["C1", "C5", "C6", "C7"], 5), {("C1", "f1"): [0.0, 0.02, -0.02, 0.01]})
     row = table.loc[0]
-    deviation = f"{row['pilot_deviation']:.3g} | {row['pilot_low']:.3g} to {row['pilot_high']:.3g} | 4 | 5"
+    deviation = f"{row['pilot_deviation']:.3g} | {row['pilot_low']:.3g} to {row['pilot_high']:.3g} | 4 | 5 | 5"
     assert (
-        f"| C1 | f1 | 0.01 | 0.02 | {deviation} |" in power_rows(claims_page(found[5]._replace(power=table), claims))[0]
+        f"| C1 | F1 | 0.01 | 0.02 | {deviation} |" in power_rows(claims_page(found[5]._replace(power=table), claims))[0]
     )
 
 
@@ -242,5 +357,5 @@ def test_page_becomes_tables_of_html(claims, found):
 
 def test_shown_rows_have_no_test(found):
     table = found[5].verdicts
-    assert (table["verdict"] == SHOWN).sum() == 6 + 2 + 6
+    assert (table["verdict"] == SHOWN).sum() == 7 + 2 + 6
     assert (table.loc[table["verdict"] == SHOWN, "test"] == "none").all()

@@ -41,19 +41,20 @@ class Study:
         """Write the records of an arm; returns its entry in the params."""
         runs = {seed: f"{name}-seed_{seed}" for seed in arm.seeds}
         for seed, record in records_of(arm, **({"test": self.test} | about)).items():
-            write_record(self.folder / f"{runs[seed]}.zip", record.about, record.history, record.tallies)
+            own = record.about | {"run": runs[seed]}
+            write_record(self.folder / f"{runs[seed]}.zip", own, record.history, record.tallies)
         return {"label": arm.label, "runs": runs}
 
     @property
     def records(self):
         return sorted(self.folder.glob("*.zip"))
 
-    def decide(self, claims):
+    def decide(self, claims, test=None):
         """Run the script; returns the table of claims and the page."""
         SIZES.to_csv(self.folder / "networks.csv", index=False)
         self.power(claims).to_csv(self.folder / "power.csv", index=False)
         files = {name: self.folder / f"{name}.csv" for name in ("networks", "power")}
-        files |= {name: self.folder / f"{name}.tsv" for name in ("plan", "events")}
+        files |= {name: [] if test else self.folder / f"{name}.tsv" for name in ("plan", "events")}
         made = {"table": self.folder / "claims.csv", "page": self.folder / "claims.md"}
         made = SimpleNamespace(**made, html=self.folder / "claims.html")
         params = {"arms": self.arms, "cells": self.cells, "networks": NETWORKS, "claims": claims, "dataset": "archive"}
@@ -62,6 +63,9 @@ class Study:
             "bins": BINS,
             "data": "recordings of the field",
             "configs": [self.folder / "x.yaml"],
+            "test": test,
+            "grid": {"dataset": "archive"},
+            "head": "e66c201",
         }
         decide_claims(SimpleNamespace(**files, records=self.records), made, **params)
         assert made.html.read_text().startswith("<!doctype html>")
@@ -99,8 +103,21 @@ def test_record_of_another_test_set_does_not_count(study, claims):
     study.keep("baseline", make_arm("YOHO").of_seeds([2]), test="other")
     (study.folder / "baseline-seed_0.zip").unlink()
     found, page = study.decide(claims)
-    assert found.loc[found["claim"] == "C1", "n_seeds"].tolist() == [1]
+    assert found.loc[found["claim"] == "C1", ["n_seeds", "n_planned"]].to_numpy().tolist() == [[1, 3]]
+    assert "25 of 27 runs are there" in page and "**undecided**, interim: 1 of 3 seeds" in page
     assert "**Left out**, because they were tested on other mixes: `baseline-seed_2`." in page
+
+
+def test_test_set_may_be_named_without_its_files(study, claims):
+    found, page = study.decide(claims, study.test)
+    assert found["n_seeds"].max() == 3 and "Left out" not in page and "All 27 runs are there." in page
+    found, page = study.decide(claims, "other")
+    assert found["n_seeds"].max() == 0 and page.count("-seed_") == 27
+
+
+def test_sizes_keep_all_their_digits(study, claims):
+    found, _ = study.decide(claims)
+    assert found.loc[found["test"] == "arithmetic", "estimate"].tolist()[:2] == [1_050_240, -9_015_470]
 
 
 def test_nothing_is_decided_without_a_record(study, claims):
@@ -119,7 +136,8 @@ def test_nothing_is_decided_without_a_record(study, claims):
 )
 def test_networks_that_the_claims_cannot_compare_are_refused(arms, mask):
     networks = {"proposed": ["efficientnet", mask, "multiply"]} if arms else {}
-    settings = dict.fromkeys(["cells", "claims", "dataset", "source", "bins", "data", "configs"])
+    keys = ["cells", "claims", "dataset", "source", "bins", "data", "configs", "test", "grid", "head"]
+    settings = dict.fromkeys(keys)
     with pytest.raises(InputError, match="claims.networks: .* must be labels of studies.networks.runs"):
         decide_claims(None, None, arms=arms, networks=networks, **settings)
 

@@ -94,8 +94,8 @@ The power of a test is the probability that it is significant if the two network
 margin, on the number of seeds, and on the standard deviation of the difference between seeds, for which the config
 states an expected value. The power is an upper limit, because a claim needs several tests to be significant at once,
 over recordings as well as over seeds. It is that of all planned seeds. The pilot's deviations are those of the first
-{pilot} planned seeds, as far as they are there, with intervals of {coverage:.0%}. The pilot gives deviations alone,
-without the means of the differences, and its seeds are part of the evidence.
+{pilot} planned seeds, or of as many of them as are there, with intervals of {coverage:.0%}. The pilot gives deviations
+alone, without the means of the differences, and its seeds are part of the evidence.
 """
 
 NO_HISTORY = """\
@@ -104,9 +104,9 @@ grid of the study stood in the config before the first run.
 """
 
 HISTORY = """\
-By the history of the repository, the following settings have been as they are since these commits: those of each claim,
-with its words and with the settings that all claims share ({shared}); and the grid of the study, which is
-made of the settings of data, windows, training, scoring and runs. {first}
+By the history of the repository, the following settings have been as they are since these commits: those of each
+claim, with its words and with the settings that all claims share ({shared}); and the grid of the study, which is made
+of the settings of data, windows, training, scoring and runs. {first}
 """
 
 

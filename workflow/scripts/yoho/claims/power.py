@@ -99,8 +99,8 @@ def tests_of(claims):
 def power_table(claims, seeds, pilots):
     """Table of the power of every test of a margin, and of the deviations that the pilot found.
 
-    seeds: {claim: number of seeds}. pilots: {(claim, measure): paired differences of the pilot's seeds, (seeds,)}; one
-    that is missing or empty is nan in the table.
+    seeds: {claim: number of planned seeds}. pilots: {(claim, measure): paired differences of the pilot's seeds,
+    (seeds,)}; one that is missing or empty is nan in the table.
     """
     rows = []
     for claim, measure, margin, power_of in tests_of(claims):
