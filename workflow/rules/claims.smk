@@ -43,7 +43,7 @@ rule search:
 
 
 rule keep_record:
-    """Keep the record of a finished run in the folder of records."""
+    """Keep the record of a finished run in the folder of records, before another training starts."""
     input:
         f"results/{DATASET}/runs/{{run}}/record.zip",
     output:
@@ -52,6 +52,7 @@ rule keep_record:
         "results/tables/logs/keep_record_{run}.log",
     wildcard_constraints:
         run="|".join(re.escape(run) for run in runs.named if run not in runs.kept) if RECORDS else "(?!)",
+    priority: 1
     localrule: True
     conda:
         "../../envs/plot.yaml"
