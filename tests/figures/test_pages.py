@@ -86,8 +86,21 @@ def counted(path, monkeypatch, **networks):
     """The table of the networks of a config and of VGGish, on windows of 96 frames."""
     monkeypatch.setattr(counting, "BACKBONES", {"vggish": BACKBONES["vggish"]})
     settings = {"classes": 2, "windows": {"length": 0.95, "bins": 3}, "front_end": LOG_MEL}
+    settings |= {"released_l2": {"first": 0.001, "pointwise": 0.01}, "seed": 0}
     counting.count_networks(path, networks=networks, **settings)
     return pd.read_csv(path, keep_default_na=False)
+
+
+def test_released_penalty_is_that_of_the_kernels_that_the_released_code_penalises(tmp_path, monkeypatch):
+    """VGGish has none of them; ResNet-18 has the neck's."""
+    own = {"pretrained": False, "front_end": LOG_MEL}
+    found = counted(tmp_path / "n.csv", monkeypatch, resnet18=own).set_index(["backbone", "mask"])["released_penalty"]
+    assert (found["vggish"] == 0).all()
+    # Glorot's variance is 2 / (inputs + outputs), so a kernel's squares have the mean sum 2 * inputs * outputs / (...).
+    sizes = [(512, 512), (512, 256), (256, 128)]
+    expected = 0.01 * sum(2 * first * second / (first + second) for first, second in sizes)
+    assert found["resnet18", "none"] == pytest.approx(expected, rel=0.01)
+    assert found["resnet18"].nunique() == 1  # the mask's kernels are not penalised, and the others are the same
 
 
 def test_networks_of_the_config_are_counted_on_their_own_images_without_a_download(tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def test_a_run_of_a_study_leaves_its_record(env, tmp_path):
     """Its data, which its seed draws anew, are jobs too, and are deleted after it."""
     (folder := tmp_path / "study").mkdir()
     record = folder / "kept" / "mobilenet-seed_0.zip"
-    configs = ["--configfile", TINY, TINY.with_name("study.yaml")]
+    configs = ["--configfile", TINY, TINY.with_name("on_tiny") / "study.yaml"]
     study = [*snakemake(folder, record.relative_to(folder)), "--profile", edited(folder), *configs]
     assert start(env, study).wait(600) == 0
     assert read_about(record)["run"] == "mobilenet-seed_0"

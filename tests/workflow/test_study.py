@@ -15,7 +15,7 @@ import yaml
 from places import ROOT
 from yoho.scoring.records import read_record
 
-CONFIGS = [ROOT / "tests" / "config" / name for name in ("tiny.yaml", "study.yaml")]
+CONFIGS = [ROOT / "tests" / "config" / name for name in ("tiny.yaml", "on_tiny/study.yaml")]
 RUNS = {
     "mobilenet-seed_0",
     "vggish-lr_0.0001-schedule_constant-seed_0",
