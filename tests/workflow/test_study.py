@@ -114,7 +114,7 @@ def test_a_study_grows_through_a_time_box_a_kill_and_on_another_machine(tmp_path
     assert jobs(text)["train_network"] == len(RUNS - second)
     code, text = run(there, "study", "search")
     assert code == 0, text
-    assert kept(there) == RUNS
+    assert kept(there) > RUNS  # and those of the search
     assert not list(there.glob("results/tiny-seed_0/**/features.npy")), "space for the next seed"
     # A reader decides the claims from the records, without any training; two machines make the same test set.
     shutil.copytree(there / "kept", reader / "kept")
