@@ -1,6 +1,7 @@
 # Makes results/tables/{audit,mask_study,search,power,claims}.csv, results/figures/{audit,mask_study}.* and
 # results/claims.md from the runs of the audit, the mask study, the search and the claims, and keeps records of finished
 # runs. None of these is part of `all`.
+from yoho.provenance import commit
 
 
 rule audit:
@@ -229,7 +230,7 @@ rule decide_claims:
         configs=[str(Path(path).resolve()) for path in [workflow.configfiles[-1], *workflow.overwrite_configfiles]],
         test=config["claims"]["test"],
         grid=study_grid(),
-        head=head(),
+        head=commit(),  # The page shows the history, so it is made again after each commit.
         code=code_digest("decide_claims"),
     script:
         "../scripts/decide_claims.py"

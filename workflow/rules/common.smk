@@ -1,6 +1,5 @@
 # The checked config, the runs of its studies, and functions that the other rule files share.
 import re
-import subprocess
 import sys
 from itertools import product
 from pathlib import Path
@@ -241,12 +240,6 @@ def study_grid():
     return {key: config[key] for key in keys} | {
         "studies": {study: config["studies"][study] for study in ("networks", "mask_study")}
     }
-
-
-def head():
-    """The commit of the workflow's code, so that the page of verdicts, which shows the history, is made again after it."""
-    command = ["git", "-C", workflow.basedir, "rev-parse", "HEAD"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
 
 
 def of_runs(file, *studies):
