@@ -1,5 +1,6 @@
 """A study that grows: records of finished runs are kept, count elsewhere, and decide claims without any training."""
 
+import os
 import re
 import shutil
 import signal
@@ -151,7 +152,8 @@ def test_a_gpu_trains_many_runs_in_one_process_with_the_same_result(tmp_path):
     work.mkdir()
     configs = overlay(tmp_path, claims={"records": str(slow / "kept")})  # the records that a checkout keeps
     call = [sys.executable, "tests/gpu/study.py", "600", str(work), str(made), *map(str, configs)]
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True)
+    env = os.environ | {"OMP_NUM_THREADS": "1"}  # as many as a job of the workflow has, for the same bytes
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {path.stem for path in made.glob("*.zip")} == {first, "vggish-lr_0.0001-schedule_constant-seed_0"}
     other = read_record(made / f"{first}.zip")
