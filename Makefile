@@ -1,6 +1,6 @@
 # `make` installs the environment and makes Figures 4-6 of the default config. `make test` runs the tests.
 # `make CONFIG=config/esc10.yaml` uses another config, and `make TARGET=claims` makes another target.
-# `make PROFILE=workflow/profiles/slurm` runs the jobs on a Slurm cluster. `make MINUTES=60` starts no more jobs after an hour.
+# `make PROFILE=workflow/profiles/slurm` runs the jobs on a Slurm cluster. `make MINUTES=60` starts no job after an hour.
 PYTHON ?= python3
 CONFIG ?=
 PROFILE :=
@@ -9,8 +9,8 @@ MINUTES :=
 BIN := .venv/bin
 READY := .venv/installed.txt
 # A SIGTERM to Snakemake alone makes it wait for the running jobs and start no others.
-SNAKEMAKE := $(if $(MINUTES),timeout --foreground $(MINUTES)m) $(BIN)/snakemake $(TARGET) $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete \
-  $(if $(CONFIG),--configfile $(CONFIG))
+SNAKEMAKE := $(if $(MINUTES),timeout --foreground $(MINUTES)m) $(BIN)/snakemake $(TARGET) \
+  $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
 # Lists the jobs that Snakemake submitted to Slurm from this folder. Their comments begin with rule_.
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 

@@ -65,7 +65,6 @@ class Study:
             "configs": [self.folder / "x.yaml"],
             "test": test,
             "grid": {"dataset": "archive"},
-            "head": "e66c201",
         }
         decide_claims(SimpleNamespace(**files, records=self.records), made, **params)
         assert made.html.read_text().startswith("<!doctype html>")
@@ -136,7 +135,7 @@ def test_nothing_is_decided_without_a_record(study, claims):
 )
 def test_networks_that_the_claims_cannot_compare_are_refused(arms, mask):
     networks = {"proposed": ["efficientnet", mask, "multiply"]} if arms else {}
-    keys = ["cells", "claims", "dataset", "source", "bins", "data", "configs", "test", "grid", "head"]
+    keys = ["cells", "claims", "dataset", "source", "bins", "data", "configs", "test", "grid"]
     settings = dict.fromkeys(keys)
     with pytest.raises(InputError, match="claims.networks: .* must be labels of studies.networks.runs"):
         decide_claims(None, None, arms=arms, networks=networks, **settings)

@@ -8,7 +8,8 @@ from frequency import assert_rate, band
 from scipy import stats
 
 from yoho.claims.statistics import (
-    joint_deviates,
+    crossed,
+    deviates_of,
     over_seeds,
     over_seeds_and_recordings,
     p_above,
@@ -24,6 +25,11 @@ REPLICATES = 199  # so that a p-value of 0.05 is possible
 def differences(scores):
     """Differences between all pairs of classes: (..., classes) to (..., pairs)."""
     return scores[..., PAIRS[0]] - scores[..., PAIRS[1]]
+
+
+def joint_deviates(counts, score, strata, rng, replicates):
+    """Values, errors and deviates of a score of crossed seeds and recordings."""
+    return deviates_of(crossed(counts, score, strata, rng, replicates), rng)
 
 
 def departures(scores):

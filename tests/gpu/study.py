@@ -54,7 +54,7 @@ def main(seconds, work, records, *configs):
     seeds = [list(jobs) for _, jobs in groupby(missing_runs(work, configs), key=lambda job: job.priority)]
     data = [making(seeds[0], work, configs)] if seeds else []
     sys.path.append(str(ROOT / "workflow" / "scripts"))
-    import train_network
+    from train_network import train_and_evaluate
 
     os.chdir(work)
     for number, jobs in enumerate(seeds):
@@ -66,7 +66,7 @@ def main(seconds, work, records, *configs):
             data.append(making(seeds[number + 1], work, configs))
         for job in jobs:
             if time.monotonic() < end:
-                failed += not trained(job, train_network)
+                failed += not trained(job, train_and_evaluate)
                 if Path(job.output.record).exists():
                     shutil.copy(job.output.record, records / f"{job.wildcards.run}.zip")
         shutil.rmtree(Path(jobs[0].input.train_features).parent)  # gigabytes, which no other seed needs
@@ -83,16 +83,13 @@ def copy_kept(work, configs):
         shutil.copytree(ROOT / kept, Path(work, kept), dirs_exist_ok=True)
 
 
-def trained(job, script):
-    """Train and score one run with the functions of its script; returns whether this worked, and prints the time."""
-    begun, start, run = script.beginning(), time.monotonic(), job.wildcards.run
+def trained(job, train_and_evaluate):
+    """Train and score one run; returns whether this worked, and prints how long it took."""
+    start, run = time.monotonic(), job.wildcards.run
     params = {name: value for name, value in job.params.items() if name != "code"}
-    recorded = params.pop("recorded")
     Path(job.output.record).parent.mkdir(parents=True, exist_ok=True)
     try:
-        script.train_network(job.input, job.output, run, **params)
-        scored = {"scoring": params["scoring"], "recorded": recorded, "begun": begun}
-        script.evaluate_network(job.input, job.output, run, **scored)
+        train_and_evaluate(job.input, job.output, run, params)
     except Exception as error:  # The next run may work.
         print(f"{run}: {error!r}", flush=True)
         return False

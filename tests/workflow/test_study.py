@@ -100,7 +100,7 @@ def test_a_study_grows_through_a_time_box_a_kill_and_on_another_machine(tmp_path
     process.send_signal(signal.SIGTERM)
     process.wait(timeout=200)
     first = kept(here)
-    assert 1 <= len(first) < 5 and not list(here.glob("results/tiny/runs/*/record.zip.*"))
+    assert 1 <= len(first) < 5
     # Everything is killed, in the middle of a training.
     process = started(here, len(first) + 1)
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
@@ -137,7 +137,8 @@ def test_a_study_grows_through_a_time_box_a_kill_and_on_another_machine(tmp_path
     code, text = run(reader, "claims", configs=leave_out)
     assert code == 0, text
     without = pd.read_csv(reader / "results/tables/claims.csv")
-    assert set(without.loc[without["claim"] == "C1", "verdict"]) == {"undecided"}
+    (row,) = without[without["claim"] == "C1"].itertuples()
+    assert row.verdict == "undecided" and "no seed has trained both" in row.reason
 
 
 @pytest.mark.slow

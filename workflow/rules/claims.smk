@@ -230,8 +230,8 @@ rule decide_claims:
         configs=[str(Path(path).resolve()) for path in [workflow.configfiles[-1], *workflow.overwrite_configfiles]],
         test=config["claims"]["test"],
         grid=study_grid(),
-        head=commit(),  # The page shows the history, so it is made again after each commit.
-        code=code_digest("decide_claims"),
+        # The page shows the history of the repository, so it is made again after each commit.
+        code=f"{code_digest('decide_claims')} {commit()}",
     script:
         "../scripts/decide_claims.py"
 

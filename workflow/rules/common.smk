@@ -41,8 +41,9 @@ BASES = "|".join(map(re.escape, config["datasets"]))
 
 # The report plays the first test mixes, with the events that the first seed of each network found there.
 EXAMPLES = min(config["figures"]["examples"], config["datasets"][DATASET]["mixes"]["test"])
-SHOWN = dict(reversed(runs.studies["networks"]))
-SHOWN = {label: SHOWN[label] for label in dict(runs.studies["networks"])}
+SHOWN = {}
+for label, name in runs.studies["networks"]:
+    SHOWN.setdefault(label, name)
 
 FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
 

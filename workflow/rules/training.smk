@@ -28,7 +28,7 @@ rule make_maps:
 
 
 rule train_network:
-    """Train one network, keep its curve and its best weights, and score them on the test split (Figures 4-6).
+    """Train one network, keep its curve and its weights, and score them on the test split (Figures 4-6).
 
     The checkpoint lies beside the outputs. It is not declared as an output, because Snakemake deletes outputs when a
     job starts.

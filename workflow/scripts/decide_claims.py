@@ -13,10 +13,7 @@ from yoho.figures.tables import markdown_page, write_results
 from yoho.provenance import digest
 
 
-def decide_claims(
-    files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs, test, grid, head
-):
-    """Decide the claims; `head`, the newest commit, is only there so that Snakemake runs this again after a commit."""
+def decide_claims(files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs, test, grid):
     if not arms or networks["proposed"][1] == "none":
         raise InputError(
             "claims.networks: baseline, vggish and proposed must be labels of studies.networks.runs,"

@@ -1,4 +1,4 @@
-"""Train one network, write its curves and best weights, and score it on the test split (Figures 4-6)."""
+"""Train one network, write its curves and weights, and score it on the test split (Figures 4-6)."""
 
 import json
 from datetime import UTC, datetime
@@ -145,9 +145,12 @@ def exposure(files, history, epoch):
     return {"windows_seen": seen, "mixes": len(mixes), "recordings": recordings}
 
 
-def beginning():
-    """The commit and the time at which a run begins, for its record: the code may be another when it ends."""
-    return {"commit": commit(), "started": now()}
+def train_and_evaluate(files, made, run, params):
+    """The whole job of a run. Its record gets the commit of its beginning: the code may be another when it ends."""
+    begun = {"commit": commit(), "started": now()}
+    recorded = params["recorded"]
+    train_network(files, made, run, **{name: value for name, value in params.items() if name != "recorded"})
+    evaluate_network(files, made, run, scoring=params["scoring"], recorded=recorded, begun=begun)
 
 
 def now():
@@ -157,8 +160,4 @@ def now():
 
 if __name__ == "__main__":
     job.start(snakemake)
-    begun, params = beginning(), job.params(snakemake)
-    recorded, run = params.pop("recorded"), snakemake.wildcards.run
-    train_network(snakemake.input, snakemake.output, run, **params)
-    scored = {"scoring": params["scoring"], "recorded": recorded, "begun": begun}
-    evaluate_network(snakemake.input, snakemake.output, run, **scored)
+    train_and_evaluate(snakemake.input, snakemake.output, snakemake.wildcards.run, job.params(snakemake))

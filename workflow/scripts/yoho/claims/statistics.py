@@ -20,7 +20,7 @@ same seeds and recordings.
 
 Of several quantities, such as the differences between all pairs of classes, the largest is large by chance. The
 question whether all of them are near 0 is therefore answered by `p_largest_apart`, from deviates that all quantities
-draw jointly (`joint_deviates`, or `seed_deviates` if the recordings are held fixed).
+draw jointly (`deviates_of`, or `seed_deviates` if the recordings are held fixed).
 """
 
 from typing import NamedTuple
@@ -160,18 +160,8 @@ def joint_freedom(parts, freedoms):
 # ---- several quantities at once --------------------------------------------------------------------------------------
 
 
-def joint_deviates(counts, score, strata, rng, replicates):
-    """How far several quantities may be from the truth by chance: values, errors (quantities,) and their deviates.
-
-    As `over_seeds_and_recordings`, but the score maps summed counts, (..., kinds), to (..., quantities). A deviate is
-    the distance of an estimate from the truth in units of its error; deviates: (replicates, quantities). They share
-    the resampled recordings and the weights of the seeds, so that they are correlated as the estimates are.
-    """
-    return deviates_of(crossed(counts, score, strata, rng, replicates), rng)
-
-
 def seed_deviates(scores, rng, replicates):
-    """As `joint_deviates`, on fixed recordings, from the scores of the seeds: (seeds, quantities)."""
+    """As `deviates_of`, on fixed recordings, from the scores of the seeds: (seeds, quantities)."""
     scores = np.asarray(scores, float)
     seeds, quantities = scores.shape
     of_seeds = scores.var(axis=0, ddof=1) / seeds if seeds > 1 else np.full(quantities, np.nan)
@@ -181,9 +171,11 @@ def seed_deviates(scores, rng, replicates):
 
 
 def deviates_of(both, rng):
-    """Values, errors and deviates of `Crossed` scores: see `joint_deviates`.
+    """How far the quantities of `Crossed` scores may be from the truth by chance: values, errors and their deviates.
 
-    A deviate is the sum of a part due to seeds and a part due to recordings, which have the variances `both.parts`,
+    values, errors: (quantities,). A deviate is the distance of an estimate from the truth in units of its error;
+    deviates: (replicates, quantities). They share the resampled recordings and the weights of the seeds, so that they
+    are correlated as the estimates are. A deviate is the sum of a part due to seeds and a part due to recordings, which have the variances `both.parts`,
     in units of the error. The part due to seeds gives each seed a normal weight, because few seeds that are drawn with
     replacement have only few different means. Dividing by the root of a chi-square variate per degree of freedom
     gives each deviate Student's distribution.
@@ -212,7 +204,7 @@ def ratio(values, units):
 
 
 def p_largest_apart(values, errors, deviates, margin):
-    """p-value of "all true values are within `margin` of 0", from `joint_deviates`; nan if an error is unknown.
+    """p-value of "all true values are within `margin` of 0", from `deviates_of`; nan if an error is unknown.
 
     It is the share of replicates in which the largest deviate, of either sign, reaches the largest distance of a value
     from the margin, in units of its error. The data count as a replicate (Phipson and Smyth, Statistical Applications
