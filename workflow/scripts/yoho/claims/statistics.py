@@ -175,10 +175,10 @@ def deviates_of(both, rng):
 
     values, errors: (quantities,). A deviate is the distance of an estimate from the truth in units of its error;
     deviates: (replicates, quantities). They share the resampled recordings and the weights of the seeds, so that they
-    are correlated as the estimates are. A deviate is the sum of a part due to seeds and a part due to recordings, which have the variances `both.parts`,
-    in units of the error. The part due to seeds gives each seed a normal weight, because few seeds that are drawn with
-    replacement have only few different means. Dividing by the root of a chi-square variate per degree of freedom
-    gives each deviate Student's distribution.
+    are correlated as the estimates are. A deviate is the sum of a part due to seeds and a part due to recordings, which
+    have the variances `both.parts`, in units of the error. The part due to seeds gives each seed a normal weight,
+    because few seeds that are drawn with replacement have only few different means. Dividing by the root of a chi-
+    square variate per degree of freedom gives each deviate Student's distribution.
 
     Each quantity has a chi-square variate of its own, because its error is estimated from its own scores. A common
     variate, as in the multivariate t distribution, stands for a pooled error: with three seeds, it would find classes
