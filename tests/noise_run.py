@@ -16,7 +16,7 @@ from yoho.windows.targets import encode_events
 LABELS = ["rainforest", "car"]
 RUN = "mobilenet-seed_0"
 WINDOWS = 6
-SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2, 0.5, 1.0]}
+SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2, 0.5, 1.0], "coverage": 0.5}
 SEGMENTING = {"decoding": "averaged", "silence": -80, "high_pass": 2}
 CANDIDATES = [0.01 * number for number in range(1, 100)]
 DATA = {"dataset": "builtin", "trained_on": "builtin-pool_released", "source": "synthetic"}

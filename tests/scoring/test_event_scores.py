@@ -47,10 +47,11 @@ def test_unknown_label_is_refused():
 # ---- true and found events -------------------------------------------------------------------------------------------
 
 
-def matched(reference, estimated, collars=(1.0,), collar_share=0.5):
+def matched(reference, estimated, collars=(1.0,), collar_share=0.5, coverage=0.5):
     """`match_events` of lists of (onset, offset), as a list."""
     pair = (np.array(events, float).reshape(-1, 2) for events in (reference, estimated))
-    return match_events(*pair, collars, collar_share).round(9).tolist()
+    tolerances = {"collars": collars, "collar_share": collar_share, "coverage": coverage}
+    return match_events(*pair, tolerances).round(9).tolist()
 
 
 def errors(reference, estimated):
@@ -58,10 +59,10 @@ def errors(reference, estimated):
     return [row[:3] for row in matched(reference, estimated)]
 
 
-def test_errors_are_the_distances_to_the_nearest_found_onset_and_offset():
+def test_errors_are_the_distances_to_the_ends_of_what_was_found():
     """The second true event is missed, and the last found event is false."""
-    reference, estimated = [(1, 4), (5, 6), (8, 9)], [(8.25, 8.5), (0.5, 4.125), (20, 21)]
-    assert errors(reference, estimated) == [[1, 0.5, 0.125], [0, 0, 0], [1, 0.25, 0.5]]
+    reference, estimated = [(1, 4), (5, 6), (8, 9)], [(8.25, 8.75), (0.5, 4.125), (20, 21)]
+    assert errors(reference, estimated) == [[1, 0.5, 0.125], [0, 0, 0], [1, 0.25, 0.25]]
 
 
 def test_gap_within_a_found_event_moves_neither_end():
@@ -73,8 +74,21 @@ def test_true_events_may_share_a_found_one():
     assert errors([(0, 4), (6, 10)], [(0.125, 9.75)]) == [[1, 0.125, 1], [1, 1, 0.25]]
 
 
-def test_nearest_found_end_may_be_that_of_an_event_that_does_not_overlap():
-    assert errors([(2, 8)], [(0, 1.75), (2.5, 4), (8.125, 8.25)]) == [[1, 0.5, 0.25]]
+def test_found_events_that_do_not_overlap_a_true_one_have_no_part_in_its_errors():
+    """An onset at 2 and an offset at 8.25 would be nearer than those found, at 2.5 and at 7.5."""
+    assert errors([(2, 8)], [(0, 1), (2.5, 7.5), (8.125, 8.25)]) == [[1, 0.5, 0.5]]
+
+
+def test_fragments_at_the_ends_of_a_true_event_do_not_match_it():
+    """They are nearer to its ends than an event that covers it all, but leave 94 % of it unfound."""
+    assert errors([(10, 20)], [(9.9, 10.1), (14, 14.2), (19.7, 20.1)]) == [[0, 0, 0]]
+    assert errors([(10, 20)], [(9.5, 20.25)]) == [[1, 0.5, 0.25]]
+
+
+@pytest.mark.parametrize("coverage, match", [(0.25, 1), (0.5, 1), (0.625, 0)])
+def test_found_events_together_must_cover_a_share_of_the_true_one(coverage, match):
+    """They cover 2 s and 3 s of 10 s."""
+    assert matched([(0, 10)], [(-1, 2), (7, 11)], coverage=coverage)[0][0] == match
 
 
 @pytest.mark.parametrize("collars, largest", [([0.2, 0.5], 0.5), ([2.0, 0.1], 2.0), ([9.0], 3.0)])

@@ -11,7 +11,7 @@ from yoho.events import write_table
 
 LABELS = ["dog", "rain"]
 CLAIMS = {"level": 0.05, "replicates": 200, "seed": 0}
-SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2, 0.5, 1.0]}
+SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2, 0.5, 1.0], "coverage": 0.5}
 
 
 def events(*rows):

@@ -16,7 +16,7 @@ from yoho.windows.targets import Decoder, encode_events
 
 LABELS = ["clocks", "car", "aircraft"]  # not in the order of the alphabet
 LENGTH, BINS, HOP = 2.56, 9, 1.96
-TOLERANCES = {"collars": [0.1, 0.2, 0.5, 1.0], "collar_share": 0.5}
+TOLERANCES = {"collars": [0.1, 0.2, 0.5, 1.0], "collar_share": 0.5, "coverage": 0.5}
 KINDS = kinds(TOLERANCES["collars"])
 PARTS = ["presence_loss", "regression_loss"]
 

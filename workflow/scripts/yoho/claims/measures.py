@@ -118,7 +118,7 @@ def score_function(name, kinds, bins=1):
 
     name: f1, precision, recall or error_rate of segments; a key of LOSSES, per window of `bins` bins; matches, the
     share of true events that are matched; onset_error or offset_error, the mean distance of a matched event's onset or
-    offset from the nearest that was found, in ms; or hits_COLLAR, the event-based F1 with this collar. An error without
+    offset from that of what was found, in ms; or hits_COLLAR, the event-based F1 with this collar. An error without
     any matched event is nan.
     """
 

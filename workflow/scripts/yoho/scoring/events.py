@@ -46,24 +46,32 @@ def sed_eval_scores(reference, estimated, durations, event_labels, scoring):
     return pd.DataFrame(rows)
 
 
-def match_events(reference, estimated, collars, collar_share):
+def match_events(reference, estimated, tolerances):
     """Compare the true events of one file and class with the events found there.
 
-    reference, estimated: onsets and offsets, (events, 2), s. Returns a row for every true event, with columns
-    - 1 if it is matched, that is, if any found event overlaps it, else 0;
-    - the distance from its onset to the nearest found onset, and from its offset to the nearest found offset, s, each
-      at most the largest collar; 0 if it is not matched. A gap within a found event thus moves neither of its ends;
-    - for each of the collars, s, 1 if it is a hit, else 0. A hit is off by at most the collar at its onset, and by at
-      most the collar or its own length times `collar_share` at its offset. Events are paired so that the hits are as
-      many as possible, as in sed_eval's EventBasedMetrics with optimal matching.
+    reference, estimated: onsets and offsets, (events, 2), s; the events of one side do not overlap. tolerances:
+    `collars`, s, `collar_share` and `coverage`. Returns a row for every true event, with columns
+    - 1 if it is matched, else 0. It is matched if found events cover at least the share `coverage` of it, as in the
+      ground truth intersection criterion of PSDS (Bilen et al., ICASSP 2020, doi 10.1109/ICASSP40776.2020.9052995);
+    - the distance from its onset to that of the first found event that overlaps it, and from its offset to that of the
+      last one, s, each at most the largest collar; 0 if it is not matched. A gap between found events thus moves
+      neither of its ends;
+    - for each of the collars, 1 if it is a hit, else 0. A hit is off by at most the collar at its onset, and by at most
+      the collar or its own length times `collar_share` at its offset. Events are paired so that the hits are as many as
+      possible, as in sed_eval's EventBasedMetrics with optimal matching.
     """
+    collars, lengths, pairs = tolerances["collars"], np.diff(reference), (len(reference), len(estimated))
+    starts, ends = np.moveaxis(np.broadcast_to(estimated, (*pairs, 2)), -1, 0)
+    overlaps = np.minimum(ends, reference[:, 1:]) - np.maximum(starts, reference[:, :1])
+    matched = np.maximum(overlaps, 0).sum(axis=1, keepdims=True) >= tolerances["coverage"] * lengths
+    first = np.min(starts, axis=1, where=overlaps > 0, initial=np.inf)
+    last = np.max(ends, axis=1, where=overlaps > 0, initial=-np.inf)
+    errors = np.minimum(np.abs(np.stack([first, last], axis=1) - reference), max(collars))
     apart = np.abs(reference[:, None] - estimated)  # (reference, estimated, 2): of the onsets and of the offsets
-    overlap = np.minimum(reference[:, None, 1], estimated[:, 1]) > np.maximum(reference[:, None, 0], estimated[:, 0])
-    matched = overlap.any(axis=1, keepdims=True)
     hits = np.zeros((len(reference), len(collars)))
     for number, collar in enumerate(collars):
-        tolerance = np.maximum(collar, collar_share * np.diff(reference))
+        tolerance = np.maximum(collar, tolerances["collar_share"] * lengths)
         near = (apart[..., 0] <= collar) & (apart[..., 1] <= tolerance)
         rows, columns = linear_sum_assignment(near, maximize=True)
         hits[rows, number] = near[rows, columns]
-    return np.hstack([matched, matched * apart.min(axis=1, initial=max(collars)), hits])
+    return np.hstack([matched, matched * errors, hits])

@@ -32,9 +32,8 @@ def recording_tallies(scorer, outputs, targets, estimated, plan, *, tolerances):
     """Table of the sums from which a network's scores and losses are computed, by recording.
 
     scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which the LOSSES are
-    missing; estimated: table of the events found; plan: from `field_recordings`; tolerances: `collars`, s, and
-    `collar_share`, for `match_events`. A recording has a row for all classes together, and one for each class.
-    Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
+    missing; estimated: table of the events found; plan: from `field_recordings`; tolerances: those of `match_events`.
+    A recording has a row for all classes together, and one for each class. Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
     Sums over recordings give `segment_scores`, sed_eval's event-based counts, and the losses of all bins within a mix.
     Errors of onsets and offsets are sums over the true events that are matched, s.
     """
@@ -79,12 +78,12 @@ def event_tallies(scorer, estimated, plan, tolerances):
     Matches, their errors and hits belong to the recording of the true event.
     """
     tables = merge_events(scorer.reference), merge_events(estimated)
-    collars, collar_share = tolerances["collars"], tolerances["collar_share"]
+    collars = tolerances["collars"]
     times = [table[["onset", "offset"]].to_numpy(float) for table in tables]
     true, found = (table.groupby(["filename", "event_label"]).indices for table in tables)
     results = np.zeros((len(times[0]), 3 + len(collars)))
     for lane in true.keys() & found.keys():
-        results[true[lane]] = match_events(times[0][true[lane]], times[1][found[lane]], collars, collar_share)
+        results[true[lane]] = match_events(times[0][true[lane]], times[1][found[lane]], tolerances)
     references, predictions, *others = names = kinds(collars)[len(COUNTS + LOSSES) :]
     reference = tables[0].assign(**{references: 1.0} | dict(zip(others, results.T)))
     events = pd.concat([reference, tables[1].assign(**{predictions: 1.0})])
