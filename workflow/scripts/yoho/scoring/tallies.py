@@ -33,7 +33,8 @@ def recording_tallies(scorer, outputs, targets, estimated, plan, *, tolerances):
 
     scorer: a `segments.Scorer`; outputs, targets: (windows, bins, 3 * classes), or None, without which the LOSSES are
     missing; estimated: table of the events found; plan: from `field_recordings`; tolerances: those of `match_events`.
-    A recording has a row for all classes together, and one for each class. Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
+    A recording has a row for all classes together, and one for each class.
+    Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
     Sums over recordings give `segment_scores`, sed_eval's event-based counts, and the losses of all bins within a mix.
     Errors of onsets and offsets are sums over the true events that are matched, s.
     """
