@@ -80,7 +80,7 @@ def said(monkeypatch):
     return lines
 
 
-RECORDED = {"settings": {"run": {"seed": 0}}, "anew": True}  # what the rules add to the record of the run
+RECORDED = {"settings": {"run": {"seed": 0}}, "anew": True, "test": None}  # what the rules add to the record of the run
 
 
 def evaluate(files, made, scoring=SCORING):
@@ -97,21 +97,23 @@ def train(
 
     on: its backbone and front end.
     """
+    train_network(files, made, RUN, **params(code, candidates, segmenting, on, changes))
+    return pd.read_csv(made.history)
+
+
+def params(code="0123", candidates=CANDIDATES, segmenting=SEGMENTING, on=("mobilenet", FRONT_END), changes=()):
+    """The params of the run's job; see `train`."""
     settings = json.loads(json.dumps(SETTINGS))
     settings["network"]["backbone"], front_end = on
-    settings["training"] |= changes
-    train_network(
-        files,
-        made,
-        RUN,
-        event_labels=LABELS,
-        settings=settings,
-        front_end={"name": front_end["kind"]} | front_end,
-        windows={"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
-        scoring=SCORING,
-        candidates=candidates,
-        segmenting=segmenting,
-        data=DATA | SOURCE_TEXTS,
-        training_code=code,
-    )
-    return pd.read_csv(made.history)
+    settings["training"] |= dict(changes)
+    return {
+        "event_labels": LABELS,
+        "settings": settings,
+        "front_end": {"name": front_end["kind"]} | front_end,
+        "windows": {"length": 2.56, "bins": 9, "hop": {"train": 1.0, "score": 1.96, "averaged": 0.64}},
+        "scoring": SCORING,
+        "candidates": candidates,
+        "segmenting": segmenting,
+        "data": DATA | SOURCE_TEXTS,
+        "training_code": code,
+    }

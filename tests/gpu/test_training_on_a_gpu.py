@@ -251,7 +251,7 @@ def one_of_two(number, device, queue):
     """Train in this process, and put the results into the queue."""
     torch.set_num_threads(1)
     chosen = choose_device(device, deterministic=True)
-    history, _, weights, _ = train(chosen)
+    history, _, weights, _ = train(chosen)[:4]
     queue.put((number, history.to_csv(), {name: tensor.numpy() for name, tensor in weights.items()}))
 
 
@@ -264,7 +264,7 @@ def test_trainings_at_once_do_not_affect_each_other(deterministic):
     found = [queue.get(timeout=90) for _ in processes]
     for process in processes:
         process.join()
-    history, _, weights, _ = train(deterministic)
+    history, _, weights, _ = train(deterministic)[:4]
     for _, own, tensors in found:
         assert own == history.to_csv()
         assert all(np.array_equal(tensors[name], weights[name].numpy()) for name in weights)

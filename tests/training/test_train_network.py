@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from train_network import train_and_evaluate
 
 from noise_run import (
     AUGMENTATION,
@@ -13,17 +14,22 @@ from noise_run import (
     DATA,
     FRONT_END,
     LABELS,
+    RECORDED,
+    RUN,
     SCORING,
     SEGMENTING,
     SOURCE_TEXTS,
     WINDOWS,
     evaluate,
+    params,
     train,
 )
 from places import ROOT
 from yoho import InputError
 from yoho.networks.backbones import BACKBONES, Backbone
 from yoho.networks.saving import load_network
+from yoho.provenance import digest
+from yoho.scoring.records import read_about
 from yoho.scoring.segments import Scorer
 from yoho.scoring.thresholds import tune_thresholds
 
@@ -92,6 +98,36 @@ def test_what_weights_do_not_depend_on_refuses_nothing(files, made, said):
     assert json.loads(Path(made.description).read_text())["thresholds"] == dict.fromkeys(LABELS, 0.25)
     evaluate(files, made, SCORING | {"collar": 0.5})
     assert said == []
+
+
+# ---- the whole job ---------------------------------------------------------------------------------------------------
+
+
+def run(files, made, test=None):
+    """Train and evaluate the run; returns what its record says about it."""
+    train_and_evaluate(files, made, RUN, params() | {"recorded": RECORDED | {"test": test}})
+    return read_about(made.record)
+
+
+def test_a_record_says_when_and_at_which_commit_its_training_was_begun(files, made, said, monkeypatch):
+    """Not when it went on, and not at which commit: here the training is done, and the run is scored again."""
+    monkeypatch.setattr("train_network.commit", lambda: "a1")
+    monkeypatch.setattr("train_network.now", lambda: "2030-01-01T10:00Z")
+    first = run(files, made)
+    monkeypatch.setattr("train_network.commit", lambda: "b2")
+    monkeypatch.setattr("train_network.now", lambda: "2030-01-01T12:00Z")
+    again = run(files, made)
+    assert first["started"] == again["started"] == "2030-01-01T10:00Z" and again["commit"] == "a1"
+    assert [first["finished"], again["finished"]] == ["2030-01-01T10:00Z", "2030-01-01T12:00Z"]
+
+
+def test_a_run_that_would_be_tested_on_other_mixes_is_not_trained(files, made, said):
+    expected = digest([files.test_plan, files.test_events])
+    assert run(files, made, expected)["test"] == expected
+    Path(made.history).unlink()
+    with pytest.raises(InputError, match="claims.test"):
+        run(files, made, expected[::-1])
+    assert not Path(made.history).exists()
 
 
 # ---- what model.json says --------------------------------------------------------------------------------------------

@@ -53,13 +53,13 @@ HISTORY = ["epoch", "windows_seen", "learning_rate", "train_data_loss", "train_p
 HISTORY += ["valid_data_loss", "valid_penalty", "valid_loss"]
 
 
-def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, **changes):
+def train(seed=0, network=None, score=None, bar=Bar, data=None, held_out=None, checkpoint=None, begun=None, **changes):
     """Train a small network; returns `Fitted`."""
     torch.manual_seed(seed)
     network = network or Small()
     training, valid = data or (made_up(30, 1), made_up(20, 2))
     settings, score = SETTINGS | changes, score or bin_scores(valid[1])
-    run = {"score": score, "progress": bar, "settings": settings, "seed": seed, "device": CPU}
+    run = {"score": score, "progress": bar, "settings": settings, "seed": seed, "device": CPU, "begun": begun}
     return fit(network, training, valid, checkpoint or NothingKept(), held_out=held_out, **run)
 
 
@@ -92,8 +92,8 @@ def test_loss_falls_and_f1_rises():
 
 
 def test_same_seed_same_history_and_weights():
-    history, classwise, weights, best = train(seed=3)
-    again, classwise_again, weights_again, best_again = train(seed=3)
+    history, classwise, weights, best = train(seed=3)[:4]
+    again, classwise_again, weights_again, best_again = train(seed=3)[:4]
     pd.testing.assert_frame_equal(history, again, check_exact=True)
     pd.testing.assert_frame_equal(classwise, classwise_again, check_exact=True)
     assert best == best_again and weights.keys() == weights_again.keys()
@@ -215,7 +215,7 @@ def test_weights_move_with_every_batch_of_an_epoch():
 
 
 def test_history_has_a_row_an_epoch_and_no_clock():
-    history, classwise, _, _ = train()
+    history, classwise, _, _ = train()[:4]
     assert list(history.columns) == [*HISTORY, *SCORES]
     assert history["epoch"].to_list() == [1, 2, 3, 4]
     assert history.notna().all(axis=None)
@@ -240,14 +240,14 @@ def scripted(f1s):
     [([0.1, 0.6, 0.5, 0.2], 2), ([0.9, 0.6, 0.5, 0.2], 1), ([0.1, 0.2, 0.3, 0.4], 4), ([0.3, 0.1, 0.31, 0.2], 3)],
 )
 def test_best_epoch_is_the_best_by_validation_f1(f1s, best):
-    history, _, _, found = train(score=scripted(f1s))
+    history, _, _, found = train(score=scripted(f1s))[:4]
     assert found == best == history["f1"].idxmax() + 1
 
 
 def test_of_epochs_with_one_f1_the_lowest_validation_loss_wins():
     """The learning rate rises a hundredfold after three epochs, and so does the loss."""
     settings = {"epochs": 6, "learning_rate": 0.003, "schedule": "step", "step_every": 3, "step_factor": 100.0}
-    history, _, _, best = train(score=scripted([0.0] * 6), **settings)
+    history, _, _, best = train(score=scripted([0.0] * 6), **settings)[:4]
     assert best == history["valid_data_loss"].idxmin() + 1
     assert 1 < best < 6
 
@@ -267,7 +267,9 @@ def test_weights_returned_are_those_of_the_best_or_the_last_epoch(tested, best, 
     f1s = [0.5] * 6
     f1s[best - 1] = 0.9
     valid = made_up(20, 2)
-    history, _, weights, found = train(score=scripted(f1s), epochs=6, tested_epoch=tested, data=(made_up(30, 1), valid))
+    history, _, weights, found = train(
+        score=scripted(f1s), epochs=6, tested_epoch=tested, data=(made_up(30, 1), valid)
+    )[:4]
     network = Small()
     network.load_state_dict(weights)
     loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
@@ -348,8 +350,8 @@ def test_validation_loss_alone_differs_with_what_it_is_computed_on(changes):
     torch.manual_seed(0)
     network, other = Small(), Small()
     other.load_state_dict(network.state_dict())
-    history, classwise, weights, best = train(network=network)
-    other_history, other_classwise, other_weights, other_best = train(network=other, **changes)
+    history, classwise, weights, best = train(network=network)[:4]
+    other_history, other_classwise, other_weights, other_best = train(network=other, **changes)[:4]
     assert best == other_best
     for one, again in ((network.state_dict(), other.state_dict()), (weights, other_weights)):
         assert all(torch.equal(one[name], again[name]) for name in one)
@@ -605,6 +607,15 @@ def test_a_finished_training_is_not_repeated_and_a_longer_one_goes_on_from_it(tm
     assert same(train(epochs=6), train(epochs=6, checkpoint=Checkpoint(path, {}, pytest.fail)))
 
 
+def test_a_training_that_goes_on_says_when_it_was_begun(tmp_path):
+    def begun(epochs, day, said):
+        checkpoint = Checkpoint(tmp_path / "checkpoint.pt", {}, said)
+        return train(epochs=epochs, checkpoint=checkpoint, begun={"day": day}).begun["day"]
+
+    assert [begun(epochs, day, pytest.fail) for epochs, day in ((2, 1), (2, 2), (3, 3))] == [1, 1, 1]
+    assert begun(1, 4, lambda line: None) == 4  # It starts afresh, because the checkpoint holds three epochs.
+
+
 def test_a_longer_training_is_refused_and_a_shorter_one_starts_afresh(tmp_path):
     path, said = tmp_path / "checkpoint.pt", []
     train(epochs=5, checkpoint=Checkpoint(path, {}, pytest.fail))
@@ -774,7 +785,7 @@ def test_scores_are_computed_in_float32_whatever_is_trained_in():
 
 
 def test_bfloat16_trains_too():
-    history, _, weights, _ = train(precision="bfloat16", epochs=8)
+    history, _, weights, _ = train(precision="bfloat16", epochs=8)[:4]
     assert history["valid_data_loss"].iloc[-1] < history["valid_data_loss"].iloc[0]
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in weights.values())
 

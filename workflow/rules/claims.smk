@@ -58,7 +58,7 @@ rule keep_record:
     conda:
         "../../envs/plot.yaml"
     shell:
-        "cp {input} {output} 2> {log}"
+        "cp {input} {output}.part 2> {log} && mv {output}.part {output}"
 
 
 rule tabulate_audit:

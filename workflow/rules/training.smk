@@ -89,6 +89,7 @@ rule train_network:
         recorded=lambda wildcards: {
             "settings": runs.recorded(wildcards.run),
             "anew": runs.drawn_anew(wildcards.dataset),
+            "test": config["claims"]["test"] if wildcards.dataset == DATASET else None,
         },
         code=code_digest("train_network"),
         training_code=code_digest(*WEIGHTS),

@@ -10,7 +10,7 @@ import pandas as pd
 import timm
 import torch
 
-from yoho import job
+from yoho import InputError, job
 from yoho.events import read_table, write_table
 from yoho.networks.backbones import check_front_end
 from yoho.networks.card import made_with, model_card
@@ -67,7 +67,7 @@ def train_network(
     print(f"{run}: {len(train[0])} windows, {device.type}, {training['precision']}, {torch.get_num_threads()} threads")
     held_out = None if files.held_out_features == files.valid_features else held_out
     how = {"held_out": held_out, "score": scorer, "progress": partial(job.progress, desc=run)}
-    how |= {"settings": training, "seed": seed, "device": device}
+    how |= {"settings": training, "seed": seed, "device": device, "begun": {"commit": commit(), "started": now()}}
     # A job whose Snakemake was killed frees its lock within two seconds.
     with checkpoint.locked(patience=10):
         fitted = fit(learner, train, valid, checkpoint, **how)
@@ -91,6 +91,7 @@ def train_network(
         "made_with": made_with(device, np, timm, torch),
     }
     save_network(copied(model.state_dict()), description, Path(made.weights).parent)
+    return fitted.begun
 
 
 def fingerprint(files, scorer, settings):
@@ -146,10 +147,16 @@ def exposure(files, history, epoch):
 
 
 def train_and_evaluate(files, made, run, params):
-    """The whole job of a run. Its record gets the commit of its beginning: the code may be another when it ends."""
-    begun = {"commit": commit(), "started": now()}
+    """The whole job of a run; InputError before the training if the record of the run would rest on other test mixes.
+
+    The record gets the commit and the time at which the training was begun: the code may be another when it ends.
+    """
     recorded = params["recorded"]
-    train_network(files, made, run, **{name: value for name, value in params.items() if name != "recorded"})
+    if recorded["test"] not in (None, digest([files.test_plan, files.test_events])):
+        raise InputError(
+            f"{files.test_plan}: is not the plan of claims.test, so no record of a run that is tested on it would count"
+        )
+    begun = train_network(files, made, run, **{name: value for name, value in params.items() if name != "recorded"})
     evaluate_network(files, made, run, scoring=params["scoring"], recorded=recorded, begun=begun)
 
 

@@ -27,13 +27,15 @@ class Fitted(NamedTuple):
     """The result of a training.
 
     history: a row for each epoch; classwise: a row for each epoch and class; weights: those that are kept, by name,
-    on the CPU; epoch: the one that ended with these weights, counted from 1.
+    on the CPU; epoch: the one that ended with these weights, counted from 1; begun: as `fit` got it when the training
+    was begun, before any resumption.
     """
 
     history: pd.DataFrame
     classwise: pd.DataFrame
     weights: dict
     epoch: int
+    begun: dict | None
 
 
 def prepare(network, training, seed, device, start=None):
@@ -61,7 +63,7 @@ def learns_on_maps(network, frozen):
     return frozen == "backbone" and network["pretrained"] and find_backbone(network["backbone"]).from_ear
 
 
-def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device):
+def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, settings, seed, device, begun=None):
     """Train a network; returns `Fitted`. Training continues from the checkpoint if there is one.
 
     network: a `Network`, or an `OnMaps` that learns from feature maps instead of features.
@@ -71,7 +73,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     last epoch or of the epoch with the best validation F1, as `settings["tested_epoch"]` says.
     checkpoint: a `Checkpoint`, saved after each epoch; score: maps the outputs for `valid` to (overall, class-wise)
     scores as in `segment_scores`; progress: `tqdm` or similar; settings: a run's training settings with its
-    precision chosen.
+    precision chosen; begun: a dict that describes the beginning.
     The history's `windows_seen` counts the training windows of all epochs so far, with repetitions. Its losses are
     means per window: the training loss and penalty over the epoch's batches, the validation loss and penalty with the
     weights at its end.
@@ -85,7 +87,7 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
         network.standardise(*(scales | {"unchanged": (0.0, 1.0)})[settings["input"]])
         augmentation = augmentation_arguments(settings["augmentation"], mean)
     optimiser = adam(network, settings, device)
-    done = resume(checkpoint, network, optimiser, settings["epochs"], device)
+    done = resume(checkpoint, network, optimiser, settings["epochs"], device, begun)
     train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
     step = Step(network, optimiser, augmentation, settings, device)
@@ -119,13 +121,15 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             bar.set_postfix(epoch=epoch, loss=f"{row['train_data_loss']:.2f}", F1=f"{overall['f1']:.3f}")
             print(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
     best = done["best"]
-    return Fitted(pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"]), best["weights"], best["epoch"])
+    tables = pd.DataFrame(done["history"]), pd.DataFrame(done["classwise"])
+    return Fitted(*tables, best["weights"], best["epoch"], done["begun"])
 
 
-def resume(checkpoint, network, optimiser, epochs, device):
+def resume(checkpoint, network, optimiser, epochs, device, begun):
     """Load a checkpoint's state into network and optimiser; refuse it if it holds more than `epochs` epochs.
 
-    Returns the record so far: {"history": rows, "classwise": rows, "best": {"rank", "epoch", "weights"} or None}.
+    Returns the record so far: {"history": rows, "classwise": rows, "best": {"rank", "epoch", "weights"} or None,
+    "begun"}; without a checkpoint it has begun as `begun` says.
     """
     state = checkpoint.restore(device)
     if state and len(state["done"]["history"]) > epochs:
@@ -136,7 +140,7 @@ def resume(checkpoint, network, optimiser, epochs, device):
         done = copied(state["done"])  # The best weights belong on the CPU.
         print(f"{checkpoint.path}: goes on after epoch {len(done['history'])}")
         return done
-    return {"history": [], "classwise": [], "best": None}
+    return {"history": [], "classwise": [], "best": None, "begun": begun}
 
 
 def train_epoch(step, train, seed, bar, epoch):
