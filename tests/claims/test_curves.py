@@ -99,11 +99,11 @@ def test_intervals_of_the_gain_hold():
 
 
 def answer(gains, last=0.8):
-    """Whether networks with these gains are trained, if the limit is 0.02 at the level 0.05."""
-    return trained([history(steady(gain, last)) for gain in gains], 0.02, 0.05)
+    """Whether networks with these gains are trained, if the limits are 0.3 and 0.02 at the level 0.05."""
+    return trained([history(steady(gain, last)) for gain in gains], 0.3, 0.02, 0.05)
 
 
-@pytest.mark.parametrize("last", [0.8, 0.05])  # a bad network may have nothing more to learn
+@pytest.mark.parametrize("last", [0.8, 0.3])  # a bad network may have nothing more to learn
 @pytest.mark.parametrize(
     "gains, expected",
     [
@@ -124,24 +124,35 @@ def test_trained_by_the_interval_of_the_gain(gains, last, expected):
     assert answer(gains, last) == expected
 
 
+@pytest.mark.parametrize("last", [0.29, 0.0])
+@pytest.mark.parametrize("gains", [[0.0], [0.0, 0.0, 0.0]])
+def test_networks_that_have_learned_nothing_are_not_trained(gains, last):
+    assert answer(gains, last) == "no"
+
+
+def test_one_seed_that_has_learned_nothing_is_enough():
+    curves = [history(steady(0.01)), history(steady(0.01)), history(steady(0.0, 0.18))]
+    assert trained(curves, 0.3, 0.02, 0.05) == "no" and trained(curves[:2], 0.3, 0.02, 0.05) == "yes"
+
+
 def test_answer_turns_where_an_end_of_the_interval_reaches_the_limit():
     gains = [0.01, 0.015, 0.02]
     low, high = interval(over_seeds(gains), 0.9)
     curves = [history(steady(gain)) for gain in gains]
     expected = {high + 1e-6: "yes", high - 1e-6: "unclear", low + 1e-6: "unclear", low - 1e-6: "no"}
-    assert {limit: trained(curves, limit, 0.05) for limit in expected} == expected
-    assert trained(curves, high + 1e-6, 0.01) == "unclear"  # a stricter level has a wider interval
+    assert {limit: trained(curves, 0.3, limit, 0.05) for limit in expected} == expected
+    assert trained(curves, 0.3, high + 1e-6, 0.01) == "unclear"  # a stricter level has a wider interval
 
 
 def test_a_curve_that_is_flat_after_a_drop_alone_is_not_trained():
     f1 = np.where(RATES == 1e-3, steady(0.1), 0.85)
-    assert trained([history(f1), history(f1 + 0.01)], 0.02, 0.05) == "no"
+    assert trained([history(f1), history(f1 + 0.01)], 0.3, 0.02, 0.05) == "no"
 
 
 def test_too_few_epochs_leave_it_unclear():
     curves = [history(steady(0)), history(steady(0.001))]
-    assert trained([curve.head(6) for curve in curves], 0.02, 0.05) == "unclear"
-    assert trained([curve.head(7) for curve in curves], 0.02, 0.05) == "yes"
+    assert trained([curve.head(6) for curve in curves], 0.3, 0.02, 0.05) == "unclear"
+    assert trained([curve.head(7) for curve in curves], 0.3, 0.02, 0.05) == "yes"
 
 
 def simulated(gain, seeds, noise, runs=500):
@@ -149,8 +160,8 @@ def simulated(gain, seeds, noise, runs=500):
     rng, windows = np.random.default_rng([seeds, int(1000 * noise)]), 2500.0 * np.arange(1, 9)
     for _ in range(runs):
         f1 = 0.7 + gain * np.log2(windows / windows[-1]) + rng.normal(0, noise, (seeds, 8))
-        curves = [{"f1": own, "windows_seen": windows, "learning_rate": np.ones(8)} for own in f1]
-        yield trained(curves, 0.02, 0.05)
+        curves = [pd.DataFrame({"f1": own, "windows_seen": windows, "learning_rate": 1.0}) for own in f1]
+        yield trained(curves, 0.3, 0.02, 0.05)
 
 
 @pytest.mark.parametrize("gain", [0.02, 0.04, -0.04])  # once and twice the limit

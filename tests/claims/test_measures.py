@@ -343,7 +343,8 @@ def test_training_is_judged_by_the_interval_of_the_mean_gain(claims):
 @pytest.mark.parametrize(
     "curves, state, words",
     [
-        ([curve(0.1)] * 3, "yes", []),
+        ([curve(0.31)] * 3, "yes", []),
+        ([curve(0.29)] * 3, "no", ["not trained: YOHO"]),
         ([curve(gain=0.03)] * 3, "no", ["not trained: YOHO"]),
         ([curve(gain=-0.03)] * 3, "no", ["not trained: YOHO"]),
         ([curve(gain=gain) for gain in (0, 0.03, 0.01)], "unclear", ["unclear whether trained: YOHO"]),

@@ -238,7 +238,12 @@ def test_equal_losses_decide_nothing(claims):
 
 def test_flat_network_with_a_low_score_is_clearly_worse(claims):
     """It has learned what it can, and this is little."""
-    assert verdicts(claim_3(vggish_arms(0.1, curves=[curve(top=0.1)] * 5), claims)) == [SUPPORTED] * 2
+    assert verdicts(claim_3(vggish_arms(0.35, curves=[curve(top=0.35)] * 5), claims)) == [SUPPORTED] * 2
+
+
+def test_network_that_has_learned_nothing_shows_nothing(claims):
+    """Its curve is flat at 0, but this says nothing about what it could learn."""
+    assert verdicts(claim_3(vggish_arms(0.01, curves=[curve(top=0.0)] * 5), claims)) == [UNDECIDED] * 2
 
 
 def vggish_arms(vggish, released=0.9, **others):

@@ -650,3 +650,6 @@ def test_seeds_behind_each_equivalence(studied):
     assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2, "C7": 2}
     studied["studies"]["networks"]["runs"][0]["seeds"] = [5, 6]  # YOHO's
     assert Runs(studied).claim_seeds() == {"C1": 1, "C5": 3, "C6": 2, "C7": 1}
+    studied["studies"]["networks"]["runs"][0]["seeds"] = [0, 5]
+    studied["studies"]["networks"]["runs"][1]["seeds"] = [5]  # those of both readings of VGGish
+    assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2, "C7": 1}

@@ -132,14 +132,18 @@ class Runs:
         return cells
 
     def claim_seeds(self):
-        """Number of seeds behind each claim that tests an equivalence."""
+        """Number of seeds behind each claim whose power is computed: of several pairs, those that all of them have."""
         arms, cells = self.arms(), self.mask_cells()
 
         def shared(*compared):
             return len(set.intersection(*(set(arm["runs"]) for arm in compared)))
 
-        pairs = {"C1": ("proposed", "baseline"), "C6": ("proposed", "unmasked"), "C7": ("proposed", "baseline")}
-        found = {claim: shared(*(arms[role] for role in pair)) if arms else 0 for claim, pair in pairs.items()}
+        compared = {
+            "C1": ("proposed", "baseline"),
+            "C6": ("proposed", "unmasked"),
+            "C7": ("proposed", "baseline", "vggish", "vggish_released"),
+        }
+        found = {claim: shared(*(arms[role] for role in roles)) if arms else 0 for claim, roles in compared.items()}
         return found | {"C5": shared(*(cell[side] for cell in cells for side in ("masked", "plain")))}
 
     # ---- records -----------------------------------------------------------------------------------------------------
@@ -156,6 +160,13 @@ class Runs:
         return {name: path for name, path in paths.items() if Path(path).exists() and not self.objection(name, path)}
 
     @cached_property
+    def refused(self):
+        """The kept records of the claims' runs that do not count, {name of the run: why}."""
+        folder = self.config["claims"]["records"]
+        paths = {name: f"{folder}/{name}.zip" for name in self.study() if name not in self.kept} if folder else {}
+        return {name: self.objection(name, path) for name, path in paths.items() if Path(path).exists()}
+
+    @cached_property
     def test(self):
         """The sha256 of the test mixes' plan and true events on which records must rest; None if it is unknown yet."""
         mixes = Path("results", self.config["dataset"], "mixes", "test")
@@ -164,13 +175,14 @@ class Runs:
         return self.config["claims"]["test"] or (digest(files) if there else None)
 
     def objection(self, name, path):
-        """Why the record of a run does not count: the settings that are others in the config; empty if it counts."""
+        """Why the record of a run does not count: what is not as the config has it; empty if it counts."""
         try:
             about = read_about(path)
         except InputError as error:
             return str(error)
-        own = differences(about["settings"], self.recorded(name))
-        return ", ".join(own + (["test mixes"] if self.test not in (None, about["test"]) else []))
+        found = differences(about["settings"], self.recorded(name))
+        others = {"name of the run": about["run"] != name, "test mixes": self.test not in (None, about["test"])}
+        return ", ".join(found + [what for what, other in others.items() if other])
 
     def recorded(self, name):
         """The settings by which the record of a run counts: all that shape its scores, except code and machine."""

@@ -21,20 +21,21 @@ def tabulate_power(records, table, *, arms, cells, claims, seeds):
 def pilot_differences(arms, cells):
     """Paired differences of the pilot's seeds, {(claim, measure): (seeds,)}, without their mean, which stays unknown.
 
-    C5 is about the mean effect over the cells. C7 has several pairs, of which that with the largest deviation counts.
+    C5 and C7 are about several pairs of networks, of which the one with the largest deviation counts.
     """
 
     def differences(measure, *pairs):
-        by_seed = effects_by_seed(measure, pairs).mean(axis=1)
-        return by_seed - by_seed.mean() if len(by_seed) else by_seed
+        of_pairs = [effects_by_seed(measure, [pair])[:, 0] for pair in pairs]
+        centred = [values - values.mean() if len(values) else values for values in of_pairs]
+        return max(centred, key=lambda values: (values**2).sum() / max(len(values) - 1, 1))
 
     found = {("C5", measure): differences(measure, *cells) for measure in ("f1", "data_loss", "area") if cells}
     if arms:
         baseline, unmasked, proposed = (arms[role] for role in ("baseline", "unmasked", "proposed"))
         found["C1", "f1"] = differences("f1", (proposed, baseline))
         found |= {("C6", measure): differences(measure, (proposed, unmasked)) for measure in ("f1", "data_loss")}
-        others = [differences("f1", (proposed, arms[role])) for role in ("baseline", "vggish", "vggish_released")]
-        found["C7", "f1"] = max(others, key=lambda values: (values**2).sum() / max(len(values) - 1, 1))
+        others = [(proposed, arms[role]) for role in ("baseline", "vggish", "vggish_released")]
+        found["C7", "f1"] = differences("f1", *others)
     return found
 
 

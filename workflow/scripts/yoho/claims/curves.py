@@ -31,13 +31,16 @@ def gain_over_seeds(curves):
     )
 
 
-def trained(curves, gain, level):
-    """Whether networks, one history per seed, would not change with more windows: yes, no or unclear.
+def trained(curves, floor, gain, level):
+    """Whether networks, one history per seed, have learned, and would not change with more windows: yes, no or unclear.
 
-    It is judged by the interval of `gain_over_seeds` with the coverage 1 - 2 `level`. The answer is yes if the whole
-    interval lies within `gain` of 0, and no if it lies wholly outside. Otherwise, and if the interval is unknown, as
-    with a single seed, it is unclear. A yes is therefore wrong with a probability of `level` at most.
+    The answer is no if F1 ends below `floor` with any seed: such a network has learned nothing, and its curve is flat.
+    Otherwise it is judged by the interval of `gain_over_seeds` with the coverage 1 - 2 `level`. The answer is yes if
+    the whole interval lies within `gain` of 0, and no if it lies wholly outside. Otherwise, and if the interval is
+    unknown, as with a single seed, it is unclear. A yes is therefore wrong with a probability of `level` at most.
     """
+    if any(curve["f1"].iloc[-1] < floor for curve in curves):
+        return "no"
     low, high = interval(gain_over_seeds(curves), 1 - 2 * level)
     if max(-low, high) <= gain:
         return "yes"

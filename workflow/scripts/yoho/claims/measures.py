@@ -337,7 +337,7 @@ def training_row(arm, claims):
     low, high = interval(gain, 1 - 2 * claims["level"])
     last = float(np.mean([history["f1"].iloc[-1] for history in arm.histories])) if arm.histories else np.nan
     row = {"label": arm.label, "n_seeds": len(arm.seeds), "last_f1": last, "gain": gain.value, "low": low, "high": high}
-    return row | {"trained": trained(arm.histories, claims["trained"]["gain"], claims["level"])}
+    return row | {"trained": trained(arm.histories, **claims["trained"], level=claims["level"])}
 
 
 def untrained(arms, claims):

@@ -80,13 +80,13 @@ networks); and the number of test recordings. An interval without test recording
 """
 
 TRAINED = """\
-Networks are compared only if all of them are trained, which means that twice as many training windows would change
-their validation F1 by at most {gain:g}. The gain per doubling is the slope of F1 against the logarithm of the windows
+Networks are compared only if all of them are trained, which means that every seed has reached a validation F1 of
+{floor:g} at the end, and that twice as many training windows would change it by at most {gain:g}. The gain per doubling is the slope of F1 against the logarithm of the windows
 seen, over the last half of the windows that were seen at the highest learning rate, because a lower rate makes every
 curve flat. A network is trained (*yes*) if the whole interval of its mean gain over the seeds lies within {gain:g} of
-0, and it is not (*no*) if the whole interval lies outside. Otherwise, and with fewer than two seeds, this is *unclear*.
-No comparison is decided unless the answer is *yes*. The interval has a coverage of {coverage:.0%}. A network may be
-trained and yet bad: the answer is about more windows alone.
+0, and it is not (*no*) if the whole interval lies outside or a seed stays below {floor:g}. Otherwise, and with fewer
+than two seeds, this is *unclear*. No comparison is decided unless the answer is *yes*. The interval has a coverage of
+{coverage:.0%}. A network may be trained and yet bad: the answer is about more windows alone.
 """
 
 POWER = """\
@@ -155,7 +155,7 @@ def claims_page(found, claims):
         lines.append(f"| {claim} | {claims[claim]['claim']} | {verdict} | {obstacle(rows)} | {basis} |")
     level, coverage = claims["level"], 1 - 2 * claims["level"]
     lines += ["", "## How a claim is decided", "", DECISIONS.format(level=level, coverage=coverage)]
-    trained = TRAINED.format(gain=claims["trained"]["gain"], coverage=coverage)
+    trained = TRAINED.format(**claims["trained"], coverage=coverage)
     lines += ["## Which networks are trained", "", trained, *training_lines(found)]
     lines += ["", "## The margins, and what this number of seeds can show", "", claims["changed"], ""]
     lines += [

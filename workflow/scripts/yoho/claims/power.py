@@ -88,7 +88,10 @@ def deviation_between(differences):
 
 
 def tests_of(claims):
-    """Yield every test of a margin: claim, measure, margin and the function that gives its power."""
+    """Yield the tests that hold if networks are equal: claim, measure, margin and the function that gives the power.
+
+    C3 and C4 have margins too, but what they state depends on how far networks or classes truly are apart.
+    """
     yield "C1", "f1", claims["C1"]["margin"], equivalence_power
     for claim in ("C5", "C6"):
         for measure, margin in claims[claim]["margin"].items():
@@ -97,7 +100,7 @@ def tests_of(claims):
 
 
 def power_table(claims, seeds, pilots):
-    """Table of the power of every test of a margin, and of the deviations that the pilot found.
+    """Table of the power of `tests_of` the claims, and of the deviations that the pilot found.
 
     seeds: {claim: number of planned seeds}. pilots: {(claim, measure): paired differences of the pilot's seeds,
     (seeds,)}; one that is missing or empty is nan in the table.
