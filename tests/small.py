@@ -19,6 +19,7 @@ NO_PENALTY = {"first": 0.0, "pointwise": 0.0}
 SETTINGS = {
     "epochs": 4,
     "epoch_share": 1,
+    "ema_decay": 0,
     "tested_epoch": "best",
     "batch_size": 8,
     "learning_rate": 0.01,

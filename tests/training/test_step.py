@@ -1,4 +1,4 @@
-"""The optimiser, and the released L2 penalty: which kernels it pulls at, and how hard."""
+"""The optimiser, averages of weights, and the released L2 penalty: which kernels it pulls at, and how hard."""
 
 import pytest
 import torch
@@ -7,7 +7,8 @@ from torch import nn
 from small import CPU, SETTINGS, paper_network
 from yoho.networks.backbones import penalised
 from yoho.networks.network import Network
-from yoho.training.step import adam, penalty
+from yoho.training.batches import copied
+from yoho.training.step import Averaged, adam, penalty
 
 RELEASED = {"first": 0.001, "pointwise": 0.01}
 
@@ -73,6 +74,53 @@ def test_released_penalty_pulls_at_the_kernels_of_the_released_networks(backbone
     assert {name for name, weight in weights.items() if weight.grad is not None} == set(pulls)
     for name, pull in pulls.items():
         torch.testing.assert_close(weights[name].grad, pull * weights[name].detach())
+
+
+# ---- averages --------------------------------------------------------------------------------------------------------
+
+
+class Scale(nn.Module):
+    """A network of one weight and one buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([8.0]))
+        self.register_buffer("mean", torch.tensor([8.0]))
+
+    def set(self, value):
+        with torch.no_grad():
+            self.weight.fill_(value)
+            self.mean.fill_(10 * value)
+
+
+def test_averages_begin_with_the_weights_of_the_first_step_and_decay_in_each():
+    network = Scale()
+    averaged, found = Averaged(network, 0.75), []
+    for value in (4, 0, 8):
+        network.set(value)
+        averaged.update()
+        found.append((averaged.network.weight.item(), averaged.network.mean.item()))
+    assert found == [(4, 40), (3, 30), (4.25, 42.5)]
+    assert network.weight.item() == 8
+
+
+def test_averages_go_on_from_their_state():
+    network = Scale()
+    first, second = Averaged(network, 0.75), Averaged(network, 0.75)
+    for value, averages in ((4, [first]), (0, [first]), (8, [first, second])):
+        if len(averages) == 2:
+            second.load(copied(first.state()))
+        network.set(value)
+        for averaged in averages:
+            averaged.update()
+    assert second.network.weight.item() == first.network.weight.item() == 4.25
+
+
+def test_averages_that_do_not_decay_are_the_network_itself():
+    network = Scale()
+    averaged = Averaged(network, 0)
+    averaged.update()
+    assert averaged.network is network and averaged.state() == {}
 
 
 # ---- the optimiser ---------------------------------------------------------------------------------------------------

@@ -285,6 +285,18 @@ def test_weights_returned_carry_the_mean_and_deviation_of_the_training_features(
     assert weights["deviation"].item() == pytest.approx(training[0].std().item(), rel=1e-5)
 
 
+def test_averages_of_the_weights_are_validated_and_kept_and_the_weights_learn_as_without_them():
+    valid = made_up(20, 2)
+    plain, averaged = (train(tested_epoch="last", data=(made_up(30, 1), valid), ema_decay=ema) for ema in (0, 0.9))
+    learned = ["train_data_loss", "train_penalty", "learning_rate"]
+    assert averaged.history[learned].equals(plain.history[learned])
+    network = Small()
+    network.load_state_dict(averaged.weights)
+    loss = data_loss(outputs_of(network, valid[0]), valid[1]).mean().item()
+    assert loss == pytest.approx(averaged.history["valid_data_loss"].iloc[-1], rel=1e-5)
+    assert not np.isclose(loss, plain.history["valid_data_loss"].iloc[-1], rtol=1e-3)
+
+
 @pytest.mark.parametrize("backbone, deviation", [("mobilenet", 1), ("vggish_linear", 1), ("efficientnet", 255)])
 def test_decibels_enter_as_they_are_or_by_255_as_released(backbone, deviation):
     network = Small()
@@ -561,7 +573,7 @@ def test_a_training_killed_around_its_checkpoint_goes_on_to_the_same_bits(tmp_pa
 
 @pytest.mark.parametrize("share, batches, batch", [(1, 4, 0), (1, 4, 1), (1, 4, 3), (0.3, 2, 1)])
 def test_a_training_killed_within_an_epoch_goes_on_to_the_same_bits(tmp_path, share, batches, batch):
-    settings = {"epochs": 4, "epoch_share": share, "tested_epoch": "last"}
+    settings = {"epochs": 4, "epoch_share": share, "tested_epoch": "last", "ema_decay": 0.9}
     whole = train(**settings)
 
     class Killing(Bar):

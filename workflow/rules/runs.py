@@ -17,7 +17,7 @@ UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
 PLACEBO = 1000
 
 # Short names of settings in the names of runs.
-SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay"}
+SHORT = {"learning_rate": "lr", "batch_size": "batch", "weight_decay": "decay", "ema_decay": "ema"}
 
 
 class Run(NamedTuple):

@@ -14,7 +14,7 @@ MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
 
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
-ADDED = {}
+ADDED = {"run.training.ema_decay": 0}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")

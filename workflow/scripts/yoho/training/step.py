@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
@@ -81,6 +82,33 @@ class Step:
         (loss + extra).backward()
         self.optimiser.step()
         return torch.stack([loss.detach(), extra.detach()])
+
+
+class Averaged:
+    """A network whose weights and buffers are exponential moving averages of those of a network in training.
+
+    decay: that of the averages in each step of the optimiser. With 0, this is the network in training itself.
+    """
+
+    def __init__(self, network, decay):
+        average = get_ema_multi_avg_fn(decay)
+        self.trained = network
+        self.model = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if decay else None
+        self.network = self.model.module if decay else network
+
+    def update(self):
+        """Take the weights after a step into account."""
+        if self.model:
+            self.model.update_parameters(self.trained)
+
+    def state(self):
+        """The state of the averages, by name; empty if there are none."""
+        return self.model.state_dict() if self.model else {}
+
+    def load(self, state):
+        """Go on from the `state` of averages with the same decay."""
+        if self.model:
+            self.model.load_state_dict(state)
 
 
 def penalty(network, l2):
