@@ -156,14 +156,16 @@ def tables_of(arm, rng=None):
         yield table if rng is None else table.iloc[rng.permutation(len(table))].reset_index(drop=True)
 
 
-def about(test="test", **others):
+def about(test="test", seed=0, **others):
     """What a record says about its run."""
-    exposure, settings = EXPOSURE | {"anew": True}, {"run": {"training": {"tested_epoch": "last"}}}
+    exposure = EXPOSURE | {"anew": True}
+    settings = {"run": {"training": {"tested_epoch": "last"}, "seed": seed}}
     run = {"run": "run", "settings": settings, "exposure": exposure, "commit": "e66c201", "processor": "AMD EPYC"}
-    return run | {"epoch": 20, "test": test, "finished": "2030-01-02T03:04Z"} | others
+    times = {"started": "2030-01-01T20:00Z", "finished": "2030-01-02T03:04Z"}
+    return run | {"epoch": 20, "test": test} | times | others
 
 
 def records_of(arm, **others):
     """The records of an arm, {seed: Record}."""
     tables = zip(arm.seeds, arm.histories, tables_of(arm))
-    return {seed: Record(about(**others), history, table) for seed, history, table in tables}
+    return {seed: Record(about(seed=seed, **others), history, table) for seed, history, table in tables}

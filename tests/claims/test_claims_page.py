@@ -28,7 +28,7 @@ def findings(claims, power, shown, **others):
     """What a page shows about some evidence."""
     trainings = pd.DataFrame([training_row(arm, claims) for arm in shown.arms.values()])
     table = claims_table(claims, "archive", shown)
-    found = Findings(table, power, trainings, RUNS, len(RUNS), [], STOOD, "bbc", "recordings of the field")
+    found = Findings(table, power, trainings, RUNS, len(RUNS), [0], {}, STOOD, "bbc", "recordings of the field")
     return found._replace(**others)
 
 
@@ -207,7 +207,7 @@ def test_head_says_what_the_data_are_and_how_seeds_vary(claims, found, anew, wor
 )
 def test_head_says_which_weights_were_tested_by_the_settings(claims, found, epochs, words):
     """The best epoch may be the last."""
-    settings = [{"run": {"training": {"tested_epoch": epoch}}} for epoch in epochs]
+    settings = [{"run": {"training": {"tested_epoch": epoch}, "seed": 0}} for epoch in epochs]
     runs = {run: own | {"settings": each} for (run, own), each in zip(RUNS.items(), settings)}
     assert words in plain(claims_page(found[5]._replace(runs=runs), claims))
 
@@ -222,10 +222,11 @@ def test_head_says_that_runs_have_drawn_different_things_anew(claims, found):
     assert "All training seeds share" not in page and "Every training seed has drawn" not in page
 
 
-def test_records_of_another_test_set_are_named(claims, found):
+def test_records_that_do_not_count_are_named_with_the_reason(claims, found):
     assert "Left out" not in claims_page(found[5], claims)
-    page = claims_page(found[5]._replace(left_out=["old-seed_0", "old-seed_1"]), claims)
-    assert "**Left out**, because they were tested on other mixes: `old-seed_0`, `old-seed_1`." in page
+    left_out = {"old-seed_0": "test mixes", "old-seed_1": "run.training.epochs, mixes"}
+    page = plain(claims_page(found[5]._replace(left_out=left_out), claims))
+    assert "differ from this config: `old-seed_0` (test mixes); `old-seed_1` (run.training.epochs, mixes)." in page
 
 
 def test_runs_stand_in_the_order_in_which_they_were_finished(claims, found):
@@ -263,23 +264,18 @@ def test_page_says_how_the_margins_were_changed(claims, found):
 
 
 def test_settings_that_stood_before_the_first_run_are_told_from_others(claims, found):
-    """The first run was started on January 1st at 9:59, before another one was finished."""
-    late = Commit("fed4321", datetime(2030, 1, 1, 9, 59, tzinfo=UTC))
-    page = claims_page(found[5]._replace(stood=STOOD | {"C2": late, "C3": None, GRID: late}), claims)
-    margins = section(page, MARGINS)
-    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes |" in margins
-    assert "| C2 | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
-    assert "| the grid of the study | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
-    assert "| C3 | not committed as they are | no |" in margins
+    """The first run was started on January 1st at 9:59, before another one was finished; the pilot has seed 0."""
+    after = about(seed=1, started="2030-01-03T00:00Z", finished="2030-01-03T01:00Z")
+    runs = RUNS | {"mobilenet-seed_1": after}
+    late, later = (Commit("fed4321", datetime(2030, 1, day, 9, 59, tzinfo=UTC)) for day in (1, 3))
+    stood = STOOD | {"C2": late, "C3": None, "C4": later, GRID: late}
+    margins = section(claims_page(found[5]._replace(runs=runs, stood=stood), claims), MARGINS)
+    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes | yes |" in margins
+    assert "| C2 | 2030-01-01 09:59 UTC, commit `fed4321` | no | yes |" in margins
+    assert "| C3 | not committed as they are | no | no |" in margins
+    assert "| C4 | 2030-01-03 09:59 UTC, commit `fed4321` | no | no |" in margins
+    assert "| the grid of the study | 2030-01-01 09:59 UTC, commit `fed4321` | no | yes |" in margins
     assert "The first run that counts was started at 2030-01-01 09:59 UTC." in plain(margins)
-
-
-def test_run_that_does_not_say_when_it_was_started_counts_from_its_end(claims, found):
-    early = Commit("fed4321", datetime(2030, 1, 1, 9, 58, tzinfo=UTC))
-    runs = {"vggish-seed_0": RUNS["vggish-seed_0"]}
-    margins = section(claims_page(found[5]._replace(runs=runs, stood=STOOD | {"C2": early}), claims), MARGINS)
-    assert "The first run that counts was finished at 2030-01-01 10:00 UTC." in plain(margins)
-    assert "| C2 | 2030-01-01 09:58 UTC, commit `fed4321` | yes |" in margins
 
 
 def test_page_without_a_history_claims_nothing_about_it(claims, found):

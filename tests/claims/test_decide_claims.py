@@ -49,7 +49,7 @@ class Study:
     def records(self):
         return sorted(self.folder.glob("*.zip"))
 
-    def decide(self, claims, test=None):
+    def decide(self, claims, test=None, refused=()):
         """Run the script; returns the table of claims and the page."""
         SIZES.to_csv(self.folder / "networks.csv", index=False)
         self.power(claims).to_csv(self.folder / "power.csv", index=False)
@@ -65,6 +65,7 @@ class Study:
             "configs": [self.folder / "x.yaml"],
             "test": test,
             "grid": {"dataset": "archive"},
+            "refused": dict(refused),
         }
         decide_claims(SimpleNamespace(**files, records=self.records), made, **params)
         assert made.html.read_text().startswith("<!doctype html>")
@@ -104,7 +105,12 @@ def test_record_of_another_test_set_does_not_count(study, claims):
     found, page = study.decide(claims)
     assert found.loc[found["claim"] == "C1", ["n_seeds", "n_planned"]].to_numpy().tolist() == [[1, 3]]
     assert "25 of 27 runs are there" in page and "**undecided**, interim: 1 of 3 seeds" in page
-    assert "**Left out**, because they were tested on other mixes: `baseline-seed_2`." in page
+    assert "differ from this config: `baseline-seed_2` (test mixes)." in page
+
+
+def test_records_that_were_refused_before_are_named_too(study, claims):
+    _, page = study.decide(claims, refused={"baseline-seed_9": "run.training.epochs"})
+    assert "differ from this config: `baseline-seed_9` (run.training.epochs)." in page
 
 
 def test_test_set_may_be_named_without_its_files(study, claims):
@@ -135,7 +141,7 @@ def test_nothing_is_decided_without_a_record(study, claims):
 )
 def test_networks_that_the_claims_cannot_compare_are_refused(arms, mask):
     networks = {"proposed": ["efficientnet", mask, "multiply"]} if arms else {}
-    keys = ["cells", "claims", "dataset", "source", "bins", "data", "configs", "test", "grid"]
+    keys = ["cells", "claims", "dataset", "source", "bins", "data", "configs", "test", "grid", "refused"]
     settings = dict.fromkeys(keys)
     with pytest.raises(InputError, match="claims.networks: .* must be labels of studies.networks.runs"):
         decide_claims(None, None, arms=arms, networks=networks, **settings)

@@ -13,8 +13,8 @@ BASE = {"level": 0.05, "trained": {"gain": 0.02}, "replicates": 100, "seed": 0, 
 BASE |= {"power": 0.8, "C1": {"claim": "equal", "margin": 0.01}, "C2": {"claim": "less", "statistic": "loss"}}
 STUDIES = {"networks": {"seeds": [0, 1]}, "mask": {"seeds": [0]}}
 SECTIONS = {"dataset": "builtin", "training": {"epochs": 6, "batch_size": 16}, "studies": STUDIES, "figures": {"a": 1}}
-# What a study is made of: not the figures, and not the study of the mask.
-STUDY = {"dataset": "builtin", "training": SECTIONS["training"], "studies": {"networks": STUDIES["networks"]}}
+# What a study is made of: not the figures, the study of the mask, or the batch size.
+STUDY = {"dataset": "builtin", "training/epochs": 6, "studies/networks": STUDIES["networks"]}
 DAY = 86_400  # s
 
 
@@ -127,7 +127,7 @@ def test_overlay_is_merged_into_the_config_at_every_commit(repository):
     [
         {"dataset": "esc50"},
         {"training": {"epochs": 5, "batch_size": 16}},
-        {"training": {"epochs": 6, "batch_size": 16, "dropout": 0}},  # one setting more
+        {"training": {"batch_size": 16}},
         {"studies": STUDIES | {"networks": {"seeds": [0]}}},
         {"studies": {"mask": {"seeds": [0]}}},
         {"studies": None},
@@ -140,8 +140,9 @@ def test_grid_has_stood_since_the_last_change_of_any_of_its_settings(repository,
     assert day_of_grid(found) == 2 and days(found) == {"C1": 1, "C2": 1}
 
 
-def test_grid_does_not_hold_other_sections_studies_or_the_claims(repository):
-    repository.commit(1, BASE | {"level": 0.01}, figures={"a": 2}, studies=STUDIES | {"mask": {"seeds": [5]}})
+def test_grid_does_not_hold_other_settings_or_the_claims(repository):
+    others = {"figures": {"a": 2}, "studies": STUDIES | {"mask": {"seeds": [5]}}}
+    repository.commit(1, BASE | {"level": 0.01}, training={"epochs": 6, "batch_size": 32}, **others)
     repository.commit(2, BASE)
     assert day_of_grid(stood_since(BASE, STUDY, [repository.config])) == 1
 
@@ -149,8 +150,8 @@ def test_grid_does_not_hold_other_sections_studies_or_the_claims(repository):
 def test_grid_may_come_from_an_overlay_and_may_not_be_committed(repository):
     repository.commit(1, BASE)
     repository.commit(2, BASE, {"training": {"epochs": 20}})
-    configs, longer = [repository.config, repository.overlay], {"training": SECTIONS["training"] | {"epochs": 20}}
-    assert day_of_grid(stood_since(BASE, STUDY | longer, configs)) == 2
+    configs = [repository.config, repository.overlay]
+    assert day_of_grid(stood_since(BASE, STUDY | {"training/epochs": 20}, configs)) == 2
     assert stood_since(BASE, STUDY, configs)[GRID] is None
 
 

@@ -627,6 +627,24 @@ def test_test_mixes_of_this_folder_decide_if_the_config_names_none(recorded, stu
     assert Runs(studied).kept == {}
 
 
+def test_record_under_the_name_of_another_run_does_not_count(recorded, studied, tmp_path):
+    """A learning rate that moves from a run to the whole config changes the names of runs, but not their settings."""
+    recorded()
+    (tmp_path / "mobilenet-seed_1.zip").rename(tmp_path / "mobilenet-lr_0.5-seed_1.zip")
+    rate = studied["training"]["learning_rate"]
+    studied["training"]["learning_rate"] = 0.25
+    studied["studies"]["networks"]["runs"][0]["learning_rate"] = rate
+    name = f"mobilenet-lr_{rate}-seed_1"
+    (tmp_path / "mobilenet-lr_0.5-seed_1.zip").rename(tmp_path / f"{name}.zip")
+    runs = Runs(studied)
+    assert name in runs.named and runs.kept == {} and runs.refused == {name: "name of the run"}
+
+
+def test_records_that_do_not_count_are_known_with_the_reason(recorded):
+    assert recorded().refused == {}
+    assert recorded(lambda settings: settings["run"].update(seed=9)).refused == {"mobilenet-seed_1": "run.seed"}
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip"])
 def test_broken_record_does_not_count(recorded, tmp_path, content):
     runs = recorded()
@@ -642,6 +660,45 @@ def test_sizes_of_the_networks_that_the_claims_compare_are_looked_up_by_what_the
     assert sizes["baseline"] == ["mobilenet", "none", "multiply"]
     assert sizes["vggish"] == ["vggish_linear", "none", "multiply"]
     assert sizes["proposed"] == ["efficientnet", "backbone", "multiply"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *(
+            ["training", "epochs"],
+            ["mixes", "longest_clip"],
+            ["decoding", "threshold"],
+            ["studies", "networks", "seeds"],
+        ),
+        *(["windows", "front_ends", "log_mel", "n_mels"], ["readings", "described", "slices"], ["scoring", "coverage"]),
+    ],
+)
+def test_grid_holds_what_scores_depend_on(studied, keys):
+    before = json.dumps(Runs(studied).grid())
+    put(studied, keys, 7) if keys[0] != "studies" else put(studied, keys, [7])
+    assert json.dumps(Runs(studied).grid()) != before
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        *(["training", "compile"], ["training", "device"], ["datasets", "bbc"], ["claims", "level"], ["segmenting"]),
+        *(["windows", "front_ends", "other"], ["studies", "search"], ["scoring", "pooled"], ["figures"]),
+    ],
+)
+def test_grid_does_not_hold_the_machine_and_what_belongs_to_others(studied, keys):
+    runs = Runs(studied)
+    before = json.dumps(runs.grid())
+    put(studied, keys, "another")
+    assert json.dumps(runs.grid()) == before
+
+
+def put(config, keys, value):
+    """Set the entry of a config at a path of keys."""
+    for key in keys[:-1]:
+        config = config[key]
+    config[keys[-1]] = value
 
 
 def test_seeds_behind_each_equivalence(studied):

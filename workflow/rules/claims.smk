@@ -229,7 +229,8 @@ rule decide_claims:
         # In the order in which Snakemake merges them: its own list begins with the last.
         configs=[str(Path(path).resolve()) for path in [workflow.configfiles[-1], *workflow.overwrite_configfiles]],
         test=config["claims"]["test"],
-        grid=study_grid(),
+        grid=runs.grid(),
+        refused=runs.refused,
         # The page shows the history of the repository, so it is made again after each commit.
         code=f"{code_digest('decide_claims')} {commit()}",
     script:

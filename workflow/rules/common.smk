@@ -235,14 +235,6 @@ def listed(target, names):
     return [record_of(run) for run in names]
 
 
-def study_grid():
-    """The settings of the study, with the claims' own left out."""
-    keys = ("dataset", "datasets", "mixes", "windows", "training", "readings", "scoring")
-    return {key: config[key] for key in keys} | {
-        "studies": {study: config["studies"][study] for study in ("networks", "mask_study")}
-    }
-
-
 def of_runs(file, *studies):
     """One file of every run that some studies of the configured dataset need."""
     return expand("results/{dataset}/runs/{run}/{file}", dataset=DATASET, run=runs.of(*studies), file=file)

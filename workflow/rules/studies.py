@@ -6,6 +6,7 @@ from pathlib import Path
 from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
 from runs import AFTER_TRAINING, EAR_BACKBONES, audit_sides, decoding_settings, make_run, run_columns, study_runs
 from yoho import InputError
+from yoho.claims.history import value_at
 from yoho.provenance import digest
 from yoho.scoring.records import read_about
 
@@ -199,6 +200,19 @@ class Runs:
             "front_end": self.front_end(name),
             "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
         }
+
+    def grid(self):
+        """The settings that the scores of the claims' runs depend on: {keys of the config, joined by slashes: value}.
+
+        Settings of other datasets, front ends and studies, and those of the machine, are left out.
+        """
+        config, front_end = self.config, self.config["windows"]["front_end"]
+        paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
+        paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
+        paths += [f"studies/{study}" for study in ("networks", "mask_study")]
+        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", ("pooled",))):
+            paths += [f"{section}/{key}" for key in config[section] if key not in others]
+        return {path: value_at(config, path) for path in paths}
 
     # ---- one run -----------------------------------------------------------------------------------------------------
 

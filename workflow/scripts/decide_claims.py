@@ -13,15 +13,17 @@ from yoho.figures.tables import markdown_page, write_results
 from yoho.provenance import digest
 
 
-def decide_claims(files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs, test, grid):
+def decide_claims(
+    files, made, *, arms, cells, networks, claims, dataset, source, bins, data, configs, test, grid, refused
+):
     if not arms or networks["proposed"][1] == "none":
         raise InputError(
             "claims.networks: baseline, vggish and proposed must be labels of studies.networks.runs,"
             " and the proposed network must have a mask"
         )
-    records, left_out = read_records(files.records, test or digest([files.plan, files.events]))
+    records, elsewhere = read_records(files.records, test or digest([files.plan, files.events]))
     entries = [*arms.values(), *(cell[side] for cell in cells for side in ("masked", "plain"))]
-    planned = {run for entry in entries for run in entry["runs"].values()}
+    planned = {run: seed for entry in entries for seed, run in entry["runs"].items()}
     arms = {role: Arm.of_runs(records, **entry) for role, entry in arms.items()}
     cells = [(cell["label"], *(Arm.of_runs(records, **cell[side]) for side in ("masked", "plain"))) for cell in cells]
     sizes = pd.read_csv(files.networks, keep_default_na=False)
@@ -34,7 +36,8 @@ def decide_claims(files, made, *, arms, cells, networks, claims, dataset, source
         trainings=pd.DataFrame([training_row(arm, claims) for arm in compared.values()]),
         runs={run: record.about for run, record in records.items() if run in planned},
         planned=len(planned),
-        left_out=left_out,
+        pilot=sorted(set(planned.values()))[: claims["pilot"]],
+        left_out=refused | dict.fromkeys(elsewhere, "test mixes"),
         stood=stood_since(claims, grid, configs),
         source=source,
         data=data,

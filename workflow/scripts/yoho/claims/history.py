@@ -23,10 +23,10 @@ class Commit(NamedTuple):
 def stood_since(claims, grid, configs):
     """The oldest commit since which the settings of each claim have been as they are: {claim or GRID: `Commit`}.
 
-    claims: the config's section; grid: other sections of the config, {name: section}, which together are one entry of
-    the result, GRID; configs: paths of the config files, of which each overrides those before it. Settings that the
-    last commit does not have get None. Without a repository that holds the whole history, the result is None. Merges
-    count as commits of their own time, and files outside the repository as empty.
+    claims: the config's section; grid: other settings of the config, {keys joined by slashes: value}, which together
+    are one entry of the result, GRID; configs: paths of the config files, of which each overrides those before it.
+    Settings that the last commit does not have get None. Without a repository that holds the whole history, the result
+    is None. Merges count as commits of their own time, and files outside the repository as empty.
     """
     folder = Path(configs[0]).resolve().parent
     try:
@@ -38,7 +38,7 @@ def stood_since(claims, grid, configs):
         commits = git(root, "log", "--first-parent", "--format=%h %ct", "--", *paths).splitlines()
     except (OSError, subprocess.SubprocessError):  # no git, no repository, or no commit
         return None
-    now = settings_of(grid | {"claims": claims}, claims, grid)
+    now = settings_of({"claims": claims}, claims, grid) | {GRID: grid}
     found, waiting = dict.fromkeys(now), list(now)
     for commit in commits:  # newest first
         name, time = commit.split()
@@ -51,15 +51,17 @@ def stood_since(claims, grid, configs):
 
 
 def settings_of(config, claims, grid):
-    """The settings in a config by which each of the claims is decided, and the grid: {claim or GRID: settings}.
-
-    Of the section `studies`, the grid has only the studies that `grid` names.
-    """
-    own, sections = config.get("claims") or {}, {key: config.get(key) for key in grid}
-    if "studies" in grid:
-        sections["studies"] = {study: (config.get("studies") or {}).get(study) for study in grid["studies"]}
+    """The settings in a config by which each of the claims is decided, and the grid: {claim or GRID: settings}."""
     names = [name for name, entry in claims.items() if isinstance(entry, dict) and "claim" in entry]
-    return {name: {key: own.get(key) for key in (name, *SHARED)} for name in names} | {GRID: sections}
+    own = {name: {key: value_at(config, f"claims/{key}") for key in (name, *SHARED)} for name in names}
+    return own | {GRID: {path: value_at(config, path) for path in grid}}
+
+
+def value_at(config, path):
+    """The value in a config at keys that are joined by slashes; None if there is none."""
+    for key in path.split("/"):
+        config = config.get(key) if isinstance(config, dict) else None
+    return config
 
 
 def config_at(root, commit, paths):

@@ -107,7 +107,8 @@ grid of the study stood in the config before the first run.
 HISTORY = """\
 By the history of the repository, the following settings have been as they are since these commits: those of each
 claim, with its words and with the settings that all claims share ({shared}); and the grid of the study, which is made
-of the settings of data, windows, training, scoring and runs. {first}
+of the settings of data, windows, training, scoring and runs. The pilot, which is made of the first seeds, may change
+all of these. {first}
 """
 
 
@@ -129,8 +130,8 @@ class Findings(NamedTuple):
 
     verdicts: the table of claims; power: the table of power; trainings: a table of `yoho.claims.measures.training_row`;
     runs: {run: what its record says about it}, of all runs that count; planned: the number of runs that there will be;
-    left_out: names of runs whose records do not count; stood: from `yoho.claims.history.stood_since`; source: the
-    source of the dataset; data: what its recordings are, in words.
+    pilot: the seeds of the pilot; left_out: {run: why its record does not count}; stood: from
+    `yoho.claims.history.stood_since`; source: the source of the dataset; data: what its recordings are, in words.
     """
 
     verdicts: pd.DataFrame
@@ -138,7 +139,8 @@ class Findings(NamedTuple):
     trainings: pd.DataFrame
     runs: dict
     planned: int
-    left_out: list
+    pilot: list
+    left_out: dict
     stood: dict | None
     source: str
     data: str
@@ -181,8 +183,8 @@ def head(found, dataset):
     count = (SOME_RUNS if len(runs) < found.planned else ALL_RUNS).format(count=len(runs), planned=found.planned)
     lines = [HEAD.format(**words, anew=anew(runs) if runs else NO_RUN, epochs=tested(runs) if runs else "", runs=count)]
     if found.left_out:
-        names = ", ".join(f"`{name}`" for name in found.left_out)
-        lines.append(f"**Left out**, because they were tested on other mixes: {names}.\n")
+        names = "; ".join(f"`{name}` ({why})" for name, why in found.left_out.items())
+        lines.append(f"**Left out**, because these records differ from this config: {names}.\n")
     return lines
 
 
@@ -214,20 +216,16 @@ def history_lines(found):
     """Since when the settings of each claim and the grid have stood in the config, and whether any run is older."""
     if found.stood is None:
         return [NO_HISTORY]
-    times = [(own.get("started", own["finished"]), "started" in own) for own in found.runs.values()]
-    began = [(datetime.fromisoformat(time), known) for time, known in times]
-    first = NO_RUN
-    if began:
-        time, known = min(began)
-        first = f"The first run that counts was {'started' if known else 'finished'} at {clock(time)}."
+    seeds = [own["settings"]["run"]["seed"] for own in found.runs.values()]
+    began = [datetime.fromisoformat(own["started"]) for own in found.runs.values()]
+    later = [time for time, seed in zip(began, seeds) if seed not in found.pilot]
+    first = f"The first run that counts was started at {clock(min(began))}." if began else NO_RUN
     lines = [HISTORY.format(shared=", ".join(f"`{key}`" for key in SHARED), first=first)]
-    lines += header("settings", "as they are since", "before the first run")
+    lines += header("settings", "as they are since", "before the first run", "before the first run after the pilot")
     for name, commit in found.stood.items():
-        if commit is None:
-            lines.append(f"| {name} | not committed as they are | no |")
-            continue
-        before = "yes" if all(commit.time < time for time, _ in began) else "no"
-        lines.append(f"| {name} | {clock(commit.time)}, commit `{commit.name}` | {before} |")
+        since = f"{clock(commit.time)}, commit `{commit.name}`" if commit else "not committed as they are"
+        before = ["yes" if commit and all(commit.time < time for time in times) else "no" for times in (began, later)]
+        lines.append(f"| {name} | {since} | {' | '.join(before)} |")
     return lines
 
 
