@@ -17,7 +17,7 @@ from yoho.networks.network import Network
 from yoho.training.batches import to_device
 from yoho.training.checkpoint import Checkpoint
 from yoho.training.fit import fit, train_epoch
-from yoho.training.step import Averaged, Step, adam, augmentation_arguments, choose_precision
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision
 
 pytestmark = pytest.mark.gpu
 
@@ -179,9 +179,8 @@ def test_an_epoch_of_each_network_gives_the_same_bytes_again_and_without_a_graph
 
     def epoch(graph):
         step = step_of(network, deterministic, precision="bfloat16", graph=graph)
-        averaged = Averaged(step.network, 0.9)
-        found = train_epoch(step, averaged, to_device(data, deterministic), 0, small.Bar(0, 0, ""), 1)
-        return found, {name: tensor.cpu() for name, tensor in averaged.network.state_dict().items()}
+        found = train_epoch(step, to_device(data, deterministic), 0, small.Bar(0, 0, ""), 1)
+        return found, {name: tensor.cpu() for name, tensor in step.averaged.network.state_dict().items()}
 
     one, weights = epoch("step")
     for graph in ("step", "none"):

@@ -109,7 +109,7 @@ def test_averages_go_on_from_their_state():
     first, second = Averaged(network, 0.75), Averaged(network, 0.75)
     for value, averages in ((4, [first]), (0, [first]), (8, [first, second])):
         if len(averages) == 2:
-            second.load(copied(first.state()))
+            second.load_state_dict(copied(first.state_dict()))
         network.set(value)
         for averaged in averages:
             averaged.update()
@@ -120,7 +120,7 @@ def test_averages_that_do_not_decay_are_the_network_itself():
     network = Scale()
     averaged = Averaged(network, 0)
     averaged.update()
-    assert averaged.network is network and averaged.state() == {}
+    assert averaged.network is network and averaged.state_dict() == {}
 
 
 # ---- the optimiser ---------------------------------------------------------------------------------------------------

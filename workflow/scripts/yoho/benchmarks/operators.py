@@ -94,7 +94,7 @@ def step_operators(arguments, settings):
         for kernel in (parameter for parameter in network.parameters() if parameter.ndim == 4):
             kernel.data = kernel.data.contiguous(memory_format=torch.channels_last)
         optimiser = adam(network, settings, cpu)
-        step = Step(network, optimiser, None, settings | {"compile": False}, cpu)
+        step = Step(network, optimiser, None, settings | {"compile": False, "ema_decay": 0}, cpu)
         batch = [torch.zeros(settings["batch_size"], *shape) for shape in shapes]
         step.learn(*batch)  # Adam allocates its moments in the first step.
         optimiser.register_step_pre_hook(lambda *_: setattr(operators, "part", "optimiser"))

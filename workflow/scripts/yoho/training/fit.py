@@ -20,7 +20,7 @@ from yoho.networks.device import predict
 from yoho.networks.network import Network, OnMaps
 from yoho.networks.pretrained import freeze, load_backbone
 from yoho.training.batches import batches, copied, mean_and_deviation, to_device
-from yoho.training.step import Averaged, Step, adam, augmentation_arguments, choose_precision, penalty
+from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
@@ -88,11 +88,10 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
         scales = {"standardised": (mean, deviation), "decibels": (0.0, network.divisor)}  # as described, as released
         network.standardise(*(scales | {"unchanged": (0.0, 1.0)})[settings["input"]])
         augmentation = augmentation_arguments(settings["augmentation"], mean)
-    optimiser, averaged = adam(network, settings, device), Averaged(network, settings["ema_decay"])
-    done = resume(checkpoint, network, averaged, optimiser, settings["epochs"], device, begun)
+    step = Step(network, adam(network, settings, device), augmentation, settings, device)
+    done = resume(checkpoint, step, settings["epochs"], begun)
     train, valid = to_device(train, device, settings["kept"]), to_device(valid, device)
     held_out = valid if held_out is None else to_device(held_out, device)
-    step = Step(network, optimiser, augmentation, settings, device)
     epochs, finished = range(1, settings["epochs"] + 1), len(done["history"])
     sizes = [len(rows_of(epoch, len(train[0]), settings["epoch_share"])) for epoch in epochs]
     steps = [-(-size // settings["batch_size"]) for size in sizes]
@@ -100,16 +99,16 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     with bar, checkpoint.in_background() as save:
         for epoch in epochs[finished:]:
             rate, draws = learning_rate(epoch, settings), seed_of(seed, epoch)
-            for group in optimiser.param_groups:
+            for group in step.optimiser.param_groups:
                 group["lr"].fill_(rate)
-            train_losses = train_epoch(step, averaged, train, draws, bar, epoch)
-            outputs, scored_loss, valid_loss = validate(step, averaged.network, valid, held_out, draws)
+            train_losses = train_epoch(step, train, draws, bar, epoch)
+            outputs, scored_loss, valid_loss = validate(step, valid, held_out, draws)
             if not np.isfinite(scored_loss + valid_loss):
                 raise FloatingPointError(
                     f"epoch {epoch} at learning rate {rate:g}: the validation loss is {valid_loss:g}"
                 )
             losses = loss_columns("train", *train_losses)
-            losses |= loss_columns("valid", valid_loss, penalty(averaged.network, settings["l2"]).item())
+            losses |= loss_columns("valid", valid_loss, penalty(step.averaged.network, settings["l2"]).item())
             overall, per_class = score(outputs.numpy())
             overall = {name: float(value) for name, value in overall.items()}
             row = {"epoch": epoch, "windows_seen": sum(sizes[:epoch]), "learning_rate": rate} | losses | overall
@@ -118,9 +117,8 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
             # Of two epochs with the same F1, for example 0, the one with the lower loss on scored windows is better.
             rank = {"best": [overall["f1"], -scored_loss], "last": [epoch]}[settings["tested_epoch"]]
             if done["best"] is None or rank > done["best"]["rank"]:
-                done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(averaged.network.state_dict())}
-            state = {"network": network.state_dict(), "averaged": averaged.state(), "optimiser": optimiser.state_dict()}
-            save(state | {"done": done})
+                done["best"] = {"rank": rank, "epoch": epoch, "weights": copied(step.averaged.network.state_dict())}
+            save(step.state() | {"done": done})
             bar.set_postfix(epoch=epoch, loss=f"{row['train_data_loss']:.2f}", F1=f"{overall['f1']:.3f}")
             print(", ".join(f"{name} {value:.6g}" for name, value in row.items()))
     best = done["best"]
@@ -128,26 +126,24 @@ def fit(network, train, valid, checkpoint, *, held_out=None, score, progress, se
     return Fitted(*tables, best["weights"], best["epoch"], done["begun"])
 
 
-def resume(checkpoint, network, averaged, optimiser, epochs, device, begun):
-    """Load a checkpoint's state into network, averages and optimiser; refuse it if it holds more than `epochs` epochs.
+def resume(checkpoint, step, epochs, begun):
+    """Load a checkpoint's state into a step; refuse it if it holds more than `epochs` epochs.
 
     Returns the record so far: {"history": rows, "classwise": rows, "best": {"rank", "epoch", "weights"} or None,
     "begun"}; without a checkpoint it has begun as `begun` says.
     """
-    state = checkpoint.restore(device)
+    state = checkpoint.restore(step.device)
     if state and len(state["done"]["history"]) > epochs:
         checkpoint.refuse(f"holds more than {epochs} epochs")
     elif state:
-        network.load_state_dict(state["network"])
-        averaged.load(state["averaged"])
-        optimiser.load_state_dict(state["optimiser"])
+        step.load(state)
         done = copied(state["done"])  # The best weights belong on the CPU.
         print(f"{checkpoint.path}: goes on after epoch {len(done['history'])}")
         return done
     return {"history": [], "classwise": [], "best": None, "begun": begun}
 
 
-def train_epoch(step, averaged, train, seed, bar, epoch):
+def train_epoch(step, train, seed, bar, epoch):
     """Train on an epoch's windows once in random order; returns the means per window of (data loss, penalty).
 
     epoch: its number, from 1. The loop never waits for the device before the end of the epoch.
@@ -162,7 +158,7 @@ def train_epoch(step, averaged, train, seed, bar, epoch):
     for number, (features, targets) in enumerate(batches(train, parts, step.device)):
         torch.manual_seed(seed_of(seed, number))
         losses[number] = step(features, targets)
-        averaged.update()
+        step.averaged.update()
         bar.update()
     losses = losses.cpu()
     broken = (~losses.isfinite().all(dim=1)).nonzero()
@@ -186,12 +182,12 @@ def rows_of(epoch, count, share):
     return range(part * count // parts, (part + 1) * count // parts)
 
 
-def validate(step, network, valid, held_out, seed):
+def validate(step, valid, held_out, seed):
     """Outputs for the scored windows, and the mean data losses on the scored and on the held-out windows.
 
     As released, SpecAugment masks the held-out windows; as described, it does not.
     """
-    apply = partial(predict, network, device=step.device)
+    apply = partial(predict, step.averaged.network, device=step.device)
     outputs = apply(valid[0])
     loss = data_loss(outputs, valid[1][:].cpu()).mean().item()
     masked = step.augmentation and step.settings["augmentation"]["validation"]

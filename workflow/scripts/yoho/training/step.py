@@ -9,6 +9,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
+STATE = ("network", "optimiser", "averaged")  # attributes of a step that change with each
+
 
 class Step:
     """One step of the optimiser on a batch; returns (data loss, penalty), means per window, as a tensor on the device.
@@ -18,7 +20,7 @@ class Step:
     `settings["graph"]`: "step", the graph contains everything; "network", everything but SpecAugment; "none", there is
     no graph.
     augmentation: arguments of `spec_augment`, or None for no stripes; generator: draws the order of the windows and
-    SpecAugment's stripes.
+    SpecAugment's stripes; averaged: the network's `Averaged`, which the caller updates after each step.
     """
 
     warm_up = 3  # steps before the capture; PyTorch's documentation asks for some on a side stream
@@ -26,6 +28,7 @@ class Step:
     def __init__(self, network, optimiser, augmentation, settings, device):
         self.network, self.optimiser, self.settings, self.device = network, optimiser, settings, device
         self.generator, self.augmentation = torch.Generator(device), augmentation
+        self.averaged = Averaged(network, settings["ema_decay"])
         self.augment = (
             partial(spec_augment, generator=self.generator, **augmentation) if augmentation else nn.Identity()
         )
@@ -41,6 +44,15 @@ class Step:
         if self.settings["graph"] == "network":
             return self.captured(self.learn, self.augment(features.float()), targets)
         return self.captured(self.run, features, targets)
+
+    def state(self):
+        """All that later steps depend on, in dictionaries of tensors and numbers."""
+        return {name: getattr(self, name).state_dict() for name in STATE}
+
+    def load(self, state):
+        """Go on from the `state` of another step."""
+        for name in STATE:
+            getattr(self, name).load_state_dict(state[name])
 
     def captured(self, action, features, targets):
         """Run an action, the same in every call, on a batch: kernel by kernel at first, then as a CUDA graph."""
@@ -101,12 +113,12 @@ class Averaged:
         if self.model:
             self.model.update_parameters(self.trained)
 
-    def state(self):
+    def state_dict(self):
         """The state of the averages, by name; empty if there are none."""
         return self.model.state_dict() if self.model else {}
 
-    def load(self, state):
-        """Go on from the `state` of averages with the same decay."""
+    def load_state_dict(self, state):
+        """Go on from the `state_dict` of averages with the same decay."""
         if self.model:
             self.model.load_state_dict(state)
 
