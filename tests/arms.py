@@ -162,7 +162,7 @@ def about(test="test", seed=0, **others):
     settings = {"run": {"training": {"tested_epoch": "last"}, "seed": seed}}
     run = {"run": "run", "settings": settings, "exposure": exposure, "commit": "e66c201", "processor": "AMD EPYC"}
     times = {"started": "2030-01-01T20:00Z", "finished": "2030-01-02T03:04Z"}
-    return run | {"epoch": 20, "test": test} | times | others
+    return run | {"epoch": 20, "precision": "float32", "test": test} | times | others
 
 
 def records_of(arm, **others):

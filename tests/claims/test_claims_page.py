@@ -232,7 +232,7 @@ def test_records_that_do_not_count_are_named_with_the_reason(claims, found):
 def test_runs_stand_in_the_order_in_which_they_were_finished(claims, found):
     rows = section(claims_page(found[5], claims), "The runs").strip().splitlines()[2:]
     assert rows == [
-        "| vggish-seed\\_0 | `e66c201` | AMD EPYC |  | 2030-01-01 10:00 UTC |",
+        "| vggish-seed\\_0 | `e66c201` | AMD EPYC | float32 | 2030-01-01 10:00 UTC |",
         "| mobilenet-seed\\_0 | `e66c201` | AMD EPYC | bfloat16 | 2030-01-02 03:04 UTC |",
     ]
 

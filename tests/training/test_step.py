@@ -87,6 +87,9 @@ class Scale(nn.Module):
         self.weight = nn.Parameter(torch.tensor([8.0]))
         self.register_buffer("mean", torch.tensor([8.0]))
 
+    def forward(self, values):
+        return self.weight * values
+
     def set(self, value):
         with torch.no_grad():
             self.weight.fill_(value)
@@ -100,8 +103,20 @@ def test_averages_begin_with_the_weights_of_the_first_step_and_decay_in_each():
         network.set(value)
         averaged.update()
         found.append((averaged.network.weight.item(), averaged.network.mean.item()))
-    assert found == [(4, 40), (3, 30), (4.25, 42.5)]
+    assert found == [(4, 40), (3, 0), (4.25, 80)]  # a buffer is that of the last step
     assert network.weight.item() == 8
+
+
+def test_averages_are_calibrated_on_the_batches_that_they_are_given():
+    """The batch norm's input is the weight times the batch: 4 times 1 and 3, then 4 times 5 and 7."""
+    network = nn.Sequential(Scale(), nn.BatchNorm1d(1))
+    averaged = Averaged(network, 0.75)
+    network[0].set(4)
+    averaged.update()
+    averaged.calibrate([torch.tensor([[1.0], [3.0]]), torch.tensor([[5.0], [7.0]])])
+    norm = averaged.network[1]
+    assert norm.running_mean.item() == 16 and norm.running_var.item() == pytest.approx(32) and norm.momentum == 0.1
+    assert network[1].running_mean.item() == 0  # that in training is left alone
 
 
 def test_averages_go_on_from_their_state():

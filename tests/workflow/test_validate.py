@@ -176,6 +176,7 @@ MISTAKES = [
     ("training.epoch_share", 0.3, r"training\.epoch_share: epoch_share 0\.3 is not 1, 1/2"),
     ("studies.networks.runs.0.epoch_share", 0.3, r"studies\.networks: YOHO: epoch_share 0\.3 is not 1, 1/2"),
     ("training.epoch_share", 2, r"training\.epoch_share: 2 .*maximum"),
+    ("training.ema_decay", 1, r"training\.ema_decay: 1 .*maximum"),
     ("training.tested_epoch", "first", r"training\.tested_epoch: 'first'.*'last'"),
     ("mixes.dealt", "deck", r"mixes\.dealt: 'deck'.*'split'"),
     # the claims

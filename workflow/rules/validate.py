@@ -253,6 +253,8 @@ def check_frozen(key, made):
     if training["frozen"] != "none" and (backbone in UNTRAINED_BACKBONES or not training["pretrained"]):
         why = f"{backbone} starts from random weights, which frozen: {training['frozen']} would freeze"
         yield f"{key}: {why}; add frozen: none"
+    if training["frozen"] != "none" and training["ema_decay"]:
+        yield f"{key}: averages of weights need statistics of their own in batch norms; set ema_decay: 0 or frozen: none"
 
 
 def check_effect(key, run, made):

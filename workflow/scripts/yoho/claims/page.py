@@ -9,7 +9,7 @@ import pandas as pd
 
 from yoho.claims.history import SHARED
 from yoho.claims.power import PILOT_COVERAGE
-from yoho.claims.statements import CONTRADICTED, SHOWN, UNDECIDED
+from yoho.claims.statements import CONTRADICTED, EFFECTS, SHOWN, UNDECIDED
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -67,9 +67,10 @@ A test must be significant both over training seeds alone and over seeds and rec
 of the two p-values. All tests are one-sided at the level {level:g}; "equal within" a margin needs two of them. The
 interval is the one that such a test uses: it has a coverage of {coverage:.0%}, it holds the interval over seeds and the
 interval over seeds and recordings, and a statement is significant if the interval lies wholly within what it states. A
-contradiction needs more, because it is tested on both sides and adjusted for the number of statements (Holm). With one
-seed, the interval covers other recordings only. *Smallest margin* is the margin from which on a test of equality would
-be significant. "A less B" means A minus B. A row that is *shown* has no part in the verdict.
+contradiction needs more: its p-value is adjusted for the number of statements (Holm), and where two sides can
+contradict a statement, both are tested. With one seed, the interval covers other recordings only. *Smallest margin* is
+the margin from which on a test of equality would be significant. "A less B" means A minus B. A row that is *shown* has
+no part in the verdict.
 
 A row about *all* pairs of classes or cells of the mask study shows the one with the largest p-value, on which its
 verdict hangs. Its contradiction is tested on all of them jointly.
@@ -111,8 +112,6 @@ of the settings of data, windows, training, scoring and runs. The pilot, which i
 all of these. {first}
 """
 
-
-MEASURES = {"f1": "F1", "data_loss": "data loss as a share", "area": "area under the validation curve"}
 
 # What a row of the table of claims rests on: the headings of its columns.
 EXPOSURE = {
@@ -239,7 +238,7 @@ def power_lines(found, enough):
         needed = "over 1000" if np.isnan(row.seeds_needed) else f"{row.seeds_needed:.0f}"
         pilot = f"{number(row.pilot_deviation, '.3g')} | {span(row.pilot_low, row.pilot_high, '.3g')}"
         yield (
-            f"| {row.claim} | {MEASURES[row.measure]} | {row.margin:g} | {row.expected_deviation:g} | {pilot} "
+            f"| {row.claim} | {EFFECTS[row.measure]} | {row.margin:g} | {row.expected_deviation:g} | {pilot} "
             f"| {row.pilot_seeds or ''} | {there.get(row.claim, 0)} | {row.n_seeds} | {row.power:.2f} | {needed} |"
         )
 
@@ -309,7 +308,7 @@ def run_lines(found):
     """The table of the runs, in the order in which they were finished."""
     yield from header("run", "commit", "processor", "precision", "finished")
     for run, own in sorted(found.runs.items(), key=lambda item: item[1]["finished"]):
-        place = f"{literal(own['processor'])} | {own.get('precision', '')}"
+        place = f"{literal(own['processor'])} | {own['precision']}"
         yield f"| {literal(run)} | `{own['commit']}` | {place} | {clock(datetime.fromisoformat(own['finished']))} |"
 
 

@@ -14,6 +14,7 @@ from yoho.claims.statistics import holm, interval, over_seeds, p_above, p_equiva
 
 SUPPORTED, CONTRADICTED, UNDECIDED, UNTESTABLE = "supported", "contradicted", "undecided", "not testable here"
 SHOWN = "shown"  # the verdict of a row that only informs
+EFFECTS = {"f1": "F1", "data_loss": "data loss as a share", "area": "area under the validation curve of F1"}  # in words
 NEITHER = "neither the statement nor its contrary is significant"
 
 # ---- statements ------------------------------------------------------------------------------------------------------

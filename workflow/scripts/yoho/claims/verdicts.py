@@ -21,6 +21,7 @@ from yoho.claims.measures import (
 )
 from yoho.claims.statements import (
     CONTRADICTED,
+    EFFECTS,
     SHOWN,
     SUPPORTED,
     UNDECIDED,
@@ -35,13 +36,6 @@ from yoho.claims.statements import (
     untested_row,
 )
 from yoho.scoring.segments import COUNTS
-
-# The measures of an effect, in words.
-EFFECTS = {
-    "f1": "F1",
-    "data_loss": "data loss as a share",
-    "area": "area under the validation curve of F1",
-}
 
 # The scores on which claim C2 is decided, in words.
 BETTER = {
@@ -212,7 +206,7 @@ def mask_effects(name, words, cells, claims):
 def claim_6(evidence, claims):
     """The improvement is due to EfficientNet, not to the mask: both differences, in F1 and in data loss."""
     baseline, plain, masked = (evidence.arms[role] for role in ("baseline", "unmasked", "proposed"))
-    margins, statements = claims["C6"]["margin"], []
+    margins = claims["C6"]["margin"]
     loss = score_difference("data_loss", plain, baseline, claims, evidence.bins)
     of_backbone = Statement(f"data loss per window, {plain.label} less {baseline.label}", loss, [plain, baseline])
     statements = [above(f1_difference(plain, baseline, claims), 0), below(of_backbone, 0)]

@@ -24,6 +24,8 @@ from yoho.training.step import Step, adam, augmentation_arguments, choose_precis
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
 
+CALIBRATION = 16  # batches on which the batch norms of averaged weights are calibrated
+
 
 class Fitted(NamedTuple):
     """The result of a training.
@@ -160,6 +162,7 @@ def train_epoch(step, train, seed, bar, epoch):
         losses[number] = step(features, targets)
         step.averaged.update()
         bar.update()
+    step.averaged.calibrate(features.float() for features, _ in batches(train, parts[:CALIBRATION], step.device))
     losses = losses.cpu()
     broken = (~losses.isfinite().all(dim=1)).nonzero()
     if len(broken):

@@ -4,7 +4,7 @@ from functools import partial
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from yoho.windows.augment import spec_augment
 from yoho.windows.loss import data_loss
@@ -97,21 +97,27 @@ class Step:
 
 
 class Averaged:
-    """A network whose weights and buffers are exponential moving averages of those of a network in training.
+    """A network whose weights are exponential moving averages of those of a network in training.
 
     decay: that of the averages in each step of the optimiser. With 0, this is the network in training itself.
+    The averages need statistics of their batch norms, which are not the averages of the statistics: see `calibrate`.
     """
 
     def __init__(self, network, decay):
         average = get_ema_multi_avg_fn(decay)
         self.trained = network
-        self.model = AveragedModel(network, multi_avg_fn=average, use_buffers=True) if decay else None
+        self.model = AveragedModel(network, multi_avg_fn=average) if decay else None
         self.network = self.model.module if decay else network
 
     def update(self):
         """Take the weights after a step into account."""
         if self.model:
             self.model.update_parameters(self.trained)
+
+    def calibrate(self, windows):
+        """Compute the statistics of the batch norms on some batches of training windows."""
+        if self.model:
+            update_bn(windows, self.model)
 
     def state_dict(self):
         """The state of the averages, by name; empty if there are none."""
