@@ -495,6 +495,14 @@ def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_sec
     assert len(mistakes(config)) == len(runs) - len(without) + len(config["studies"]["mask_study"]["cells"])
 
 
+def test_frozen_weights_are_not_averaged(config):
+    config["studies"]["networks"]["runs"][2] |= {"pretrained": True, "frozen": 3, "ema_decay": 0.99}
+    (line,) = mistakes(config)
+    assert "networks.runs[2]: ema_decay needs batch norms with statistics of its own; add ema_decay: 0 or" in line
+    config["studies"]["networks"]["runs"][2]["ema_decay"] = 0
+    check_config(config)
+
+
 YAMNET = {"label": "ear", "backbone": "yamnet", "mask": "none", "front_end": "yamnet"}
 
 

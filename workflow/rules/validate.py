@@ -254,7 +254,7 @@ def check_frozen(key, made):
         why = f"{backbone} starts from random weights, which frozen: {training['frozen']} would freeze"
         yield f"{key}: {why}; add frozen: none"
     if training["frozen"] != "none" and training["ema_decay"]:
-        yield f"{key}: averages of weights need statistics of their own in batch norms; set ema_decay: 0 or frozen: none"
+        yield f"{key}: ema_decay needs batch norms with statistics of its own; add ema_decay: 0 or frozen: none"
 
 
 def check_effect(key, run, made):
