@@ -212,6 +212,16 @@ def test_head_says_which_weights_were_tested_by_the_settings(claims, found, epoc
     assert words in plain(claims_page(found[5]._replace(runs=runs), claims))
 
 
+def test_head_says_how_many_runs_tested_averages(claims, found):
+    assert "moving averages" not in claims_page(found[5], claims)
+    averaged = {"run": {"training": {"tested_epoch": "last", "ema_decay": 0.99}, "seed": 0}}
+    runs = RUNS | {"mobilenet-seed_0": LAST | {"settings": averaged}}
+    page = plain(claims_page(found[5]._replace(runs=runs), claims))
+    assert (
+        "favoured a network. In 1 of 2 runs, these weights are moving averages over the steps of the training." in page
+    )
+
+
 def test_head_says_that_runs_have_drawn_different_things_anew(claims, found):
     drawn = {run: about()["exposure"] | {"anew": own} for run, own in zip("abcd", (True, False, "mixes", False))}
     page = plain(claims_page(found[5]._replace(runs={run: about(exposure=own) for run, own in drawn.items()}), claims))

@@ -55,6 +55,8 @@ EITHER = """\
 In {count} of {runs} runs the weights of the last epoch were tested, and in the others those of the epoch with the best
 validation F1."""
 
+AVERAGES = " In {averaged} of {runs} runs, these weights are moving averages over the steps of the training."
+
 DECISIONS = """\
 Each claim of the paper is decided by a statistic and, if it needs one, a margin, which the config states. A claim is
 
@@ -198,9 +200,11 @@ def anew(runs):
 
 def tested(runs):
     """Which epoch's weights of some runs were tested."""
-    epochs = [own["settings"]["run"]["training"]["tested_epoch"] for own in runs]
+    training = [own["settings"]["run"]["training"] for own in runs]
+    epochs, averaged = [own["tested_epoch"] for own in training], sum(own.get("ema_decay", 0) > 0 for own in training)
     words = {"last": LAST, "best": BEST}[epochs[0]] if len(set(epochs)) == 1 else EITHER
-    return words.format(count=epochs.count("last"), runs=len(runs))
+    words += AVERAGES if averaged else ""
+    return words.format(count=epochs.count("last"), averaged=averaged, runs=len(runs))
 
 
 def training_lines(found):
