@@ -288,6 +288,12 @@ def test_settings_that_stood_before_the_first_run_are_told_from_others(claims, f
     assert "The first run that counts was started at 2030-01-01 09:59 UTC." in plain(margins)
 
 
+def test_settings_stood_before_no_run_that_is_not_there(claims, found):
+    """All runs are of the pilot's seed."""
+    margins = section(claims_page(found[5], claims), MARGINS)
+    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes | no run yet |" in margins
+
+
 def test_page_without_a_history_claims_nothing_about_it(claims, found):
     margins = plain(section(claims_page(found[5]._replace(stood=None), claims), MARGINS))
     assert "this page cannot say whether the settings of the claims and the grid of the study stood in" in margins
