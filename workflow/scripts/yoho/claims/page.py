@@ -227,16 +227,12 @@ def history_lines(found):
     lines += header("settings", "as they are since", "before the first run", "before the first run after the pilot")
     for name, commit in found.stood.items():
         since = f"{clock(commit.time)}, commit `{commit.name}`" if commit else "not committed as they are"
-        before = [stood_before(commit, times) for times in (began, later)]
+        before = [
+            ("yes" if commit and commit.time < min(times) else "no") if times else "no run yet"
+            for times in (began, later)
+        ]
         lines.append(f"| {name} | {since} | {' | '.join(before)} |")
     return lines
-
-
-def stood_before(commit, times):
-    """Whether settings stood in a commit, or None, before runs that began at some times, in words."""
-    if not times:
-        return "no run yet"
-    return "yes" if commit and commit.time < min(times) else "no"
 
 
 def power_lines(found, enough):
