@@ -57,9 +57,9 @@ def test_gain_of_windows_that_are_not_seen_in_equal_parts():
 
 def bent(before, last):
     """F1 that changes by `before` with a doubling up to half the windows at the highest rate, and then by `last`."""
-    half = WINDOWS[FULL // 2 - 1]
-    doublings = np.log2(WINDOWS / half)
-    return 0.8 + np.where(WINDOWS <= half, before, last) * doublings
+    middle = FULL // 2
+    doublings = np.log2(WINDOWS / WINDOWS[middle - 1])
+    return 0.8 + np.where(np.arange(EPOCHS) < middle, before, last) * doublings
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import numpy as np
 
 from yoho.claims.statistics import interval, over_seeds
 
-
 # Limits of the ratio between the gains of two doublings that follow each other. The ratio of two slopes is noisy.
 RATIOS = (1 / 2, 3 / 2)
 
