@@ -37,11 +37,11 @@ def test_gain_ignores_what_follows_a_drop_of_the_rate():
     assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(0.05)
 
 
-def test_gain_ignores_the_first_quarter_of_the_windows_at_the_highest_rate():
-    f1 = np.where(np.arange(1, EPOCHS + 1) <= FULL / 4, 0.1, steady(0.02))
+def test_gain_ignores_the_first_half_of_the_windows_at_the_highest_rate():
+    f1 = np.where(np.arange(1, EPOCHS + 1) <= FULL / 2, 0.1, steady(0.02))
     assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(0.02)
-    f1[FULL // 4] -= 0.1  # the first epoch of the quarter before the last half makes the earlier gain larger
-    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(0.01)
+    f1[FULL // 2] -= 0.1  # the first epoch of the last half
+    assert gain_per_doubling(f1, WINDOWS, RATES) > 0.03
 
 
 def test_gain_ignores_a_low_rate_before_the_highest():
@@ -55,66 +55,25 @@ def test_gain_of_windows_that_are_not_seen_in_equal_parts():
     assert gain_per_doubling(f1, windows, np.ones(10)) == pytest.approx(0.04)
 
 
-def bent(before, last):
-    """F1 that changes by `before` with a doubling up to half the windows at the highest rate, and then by `last`."""
-    middle = FULL // 2
-    doublings = np.log2(WINDOWS / WINDOWS[middle - 1])
-    return 0.8 + np.where(np.arange(EPOCHS) < middle, before, last) * doublings
+def test_gain_is_that_of_least_squares():
+    f1 = 0.8 + np.random.default_rng(0).normal(0, 0.05, EPOCHS)
+    last = slice(FULL // 2, FULL)
+    expected = np.polyfit(np.log2(WINDOWS[last]), f1[last], 1)[0]
+    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    "before, last, expected",
-    [
-        (0.05, 0.04, 0.032),  # the gain falls by a fifth with every doubling
-        (0.04, 0.05, 0.0625),
-        (-0.05, -0.04, -0.032),
-        (0.08, 0.02, 0.01),  # a quarter, kept at a half
-        (0.01, 0.04, 0.06),  # four times as much, kept at one and a half
-        (-0.01, -0.04, -0.06),
-        (-0.02, 0.04, 0.04),  # no ratio
-        (0.02, -0.04, -0.04),
-        (0.02, 0.0, 0.0),
-    ],
-)
-def test_gain_follows_from_two_doublings(before, last, expected):
-    assert gain_per_doubling(bent(before, last), WINDOWS, RATES) == pytest.approx(expected)
+def test_gain_of_a_curve_that_levels_off_is_at_least_what_a_doubling_brings():
+    def f1(windows):
+        return 0.9 - 4000 / windows
 
-
-def test_gains_are_those_of_least_squares():
-    f1 = steady(0.05) + np.random.default_rng(0).normal(0, 0.005, EPOCHS)
-    last, before = (
-        np.polyfit(np.log2(WINDOWS[part]), f1[part], 1)[0]
-        for part in (slice(FULL // 2, FULL), slice(FULL // 4, FULL // 2))
-    )
-    assert 0.5 < last / before < 1.5
-    assert gain_per_doubling(f1, WINDOWS, RATES) == pytest.approx(last**2 / before)
-
-
-def levelling(exponent, next_gain):
-    """F1 that nears 0.9 by a power of the windows, and gains `next_gain` with the doubling after the highest rate."""
-    windows = WINDOWS / WINDOWS[FULL - 1]
-    return 0.9 - next_gain / (1 - 2**-exponent) * windows**-exponent
-
-
-@pytest.mark.parametrize("exponent", [0.1, 0.5, 0.8, 1.0])
-def test_gain_of_a_curve_that_levels_off_is_that_of_the_next_doubling(exponent):
-    assert gain_per_doubling(levelling(exponent, 0.03), WINDOWS, RATES) == pytest.approx(0.03, rel=0.04)
-
-
-@pytest.mark.parametrize("exponent", [1.2, 1.5, 2.0])
-def test_gain_of_a_curve_that_levels_off_sooner_is_no_less_than_that_of_the_next_doubling(exponent):
-    assert 0.03 < gain_per_doubling(levelling(exponent, 0.03), WINDOWS, RATES) < 0.06
+    brought = f1(2 * WINDOWS[FULL - 1]) - f1(WINDOWS[FULL - 1])
+    assert brought < gain_per_doubling(f1(WINDOWS), WINDOWS, RATES) < 4 * brought
 
 
 @pytest.mark.parametrize("epochs, known", [(6, False), (7, True)])
-def test_gain_needs_four_epochs_in_the_last_half(epochs, known):
+def test_gain_needs_four_epochs(epochs, known):
     gain = gain_per_doubling(steady(0.05)[:epochs], WINDOWS[:epochs], np.ones(epochs))
     assert gain == pytest.approx(0.05 if known else np.nan, nan_ok=True)
-
-
-def test_gain_needs_two_epochs_before_the_last_half():
-    windows = np.array([100, 550, 700, 850, 1000])
-    assert np.isnan(gain_per_doubling(np.linspace(0.5, 0.6, 5), windows, np.ones(5)))
 
 
 def test_gain_is_unknown_if_the_rate_falls_in_every_epoch():
@@ -196,13 +155,12 @@ def test_too_few_epochs_leave_it_unclear():
     assert trained([curve.head(7) for curve in curves], 0.3, 0.02, 0.05) == "yes"
 
 
-def simulated(f1, seeds, noise, runs=500):
-    """Answers about networks with this learning curve and noise in each epoch, if the limit is 0.02: (runs,)."""
-    rng = np.random.default_rng([seeds, int(1000 * noise)])
-    windows = 2500.0 * np.arange(1, len(f1) + 1)
+def simulated(gain, seeds, noise, runs=500):
+    """Answers about networks of 8 epochs with this gain, a limit of 0.02, and noise of F1 in each epoch: (runs,)."""
+    rng, windows = np.random.default_rng([seeds, int(1000 * noise)]), 2500.0 * np.arange(1, 9)
     for _ in range(runs):
-        noisy = f1 + rng.normal(0, noise, (seeds, len(f1)))
-        curves = [pd.DataFrame({"f1": own, "windows_seen": windows, "learning_rate": 1.0}) for own in noisy]
+        f1 = 0.7 + gain * np.log2(windows / windows[-1]) + rng.normal(0, noise, (seeds, 8))
+        curves = [pd.DataFrame({"f1": own, "windows_seen": windows, "learning_rate": 1.0}) for own in f1]
         yield trained(curves, 0.3, 0.02, 0.05)
 
 
@@ -210,22 +168,14 @@ def simulated(f1, seeds, noise, runs=500):
 @pytest.mark.parametrize("noise", [0.02, 0.04])
 @pytest.mark.parametrize("seeds", [4, 12])
 def test_network_that_still_gains_is_rarely_called_trained(gain, noise, seeds):
-    assert list(simulated(steady(gain)[:8], seeds, noise)).count("yes") <= band(500, 0.05)[1]
+    assert list(simulated(gain, seeds, noise)).count("yes") <= band(500, 0.05)[1]
 
 
-@pytest.mark.parametrize("exponent", [0.5, 1.0])
-@pytest.mark.parametrize("noise", [0.003, 0.02])
-@pytest.mark.parametrize("seeds", [4, 12])
-def test_network_that_levels_off_is_rarely_called_trained_too_soon(exponent, noise, seeds):
-    f1 = levelling(exponent, 0.022)[:FULL]
-    assert list(simulated(f1, seeds, noise)).count("yes") <= band(500, 0.05)[1]
-
-
-@pytest.mark.parametrize("noise, least", [(0.005, 490), (0.01, 350), (0.02, 50)])
-def test_network_that_gains_nothing_is_rarely_called_untrained(noise, least):
-    found = list(simulated(np.full(8, 0.7), 12, noise))
+@pytest.mark.parametrize("noise", [0.01, 0.02])
+def test_network_that_gains_nothing_is_rarely_called_untrained(noise):
+    found = list(simulated(0.0, 12, noise))
     assert found.count("no") <= band(500, 0.05)[1]
-    assert found.count("yes") >= least
+    assert found.count("yes") > {0.01: 400, 0.02: 50}[noise]
 
 
 # ---- area ------------------------------------------------------------------------------------------------------------

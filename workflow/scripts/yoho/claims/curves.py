@@ -4,37 +4,24 @@ import numpy as np
 
 from yoho.claims.statistics import interval, over_seeds
 
-# Limits of the ratio between the gains of two doublings that follow each other. The ratio of two slopes is noisy.
-RATIOS = (1 / 2, 3 / 2)
-
 
 def gain_per_doubling(f1, windows_seen, learning_rates):
-    """Change of F1 if the number of windows seen is doubled, foreseen from the end of a learning curve.
+    """Change of F1 if the number of windows seen is doubled, estimated from the end of a learning curve.
 
     All three arguments have one value per epoch. A lower learning rate makes any curve flat, so only epochs at the
-    highest rate count. Two doublings are read from them, each as the slope of the straight line that is fitted to F1
-    against log2(windows seen): the last one, which is the last half of the windows seen at that rate, and the one
-    before, which is the quarter before that half. Most curves gain less with every doubling. The next doubling is
-    therefore taken to bring the gain of the last, times the ratio of the last to the one before, kept within `RATIOS`;
-    and the gain of the last itself if F1 rose in one of the two alone. The gain is nan if fewer than 4 epochs lie in
-    the last half or fewer than 2 in the quarter before it, as under a rate that falls in every epoch.
+    highest rate count, and of these the ones in the last half of the windows that were seen at it. The gain is the
+    slope of the straight line that is fitted to F1 against log2(windows seen). Where a curve gains less with every
+    doubling, as most do, the slope of the last doubling is more than the next one would bring. With fewer than 4 such
+    epochs, as under a rate that falls in every epoch, the gain is nan.
     """
     f1, windows_seen, rates = (np.asarray(values, float) for values in (f1, windows_seen, learning_rates))
     at_full_rate = rates == rates.max()
-    whole = windows_seen[at_full_rate].max()
-    last, before = (
-        at_full_rate & (windows_seen > share * whole / 2) & (windows_seen <= share * whole) for share in (1, 1 / 2)
-    )
-    if last.sum() < 4 or before.sum() < 2:
+    last = at_full_rate & (windows_seen > windows_seen[at_full_rate].max() / 2)
+    if last.sum() < 4:
         return np.nan
-    gain, earlier = (slope(np.log2(windows_seen[part]), f1[part]) for part in (last, before))
-    return gain * float(np.clip(gain / earlier, *RATIOS)) if gain * earlier > 0 else gain
-
-
-def slope(x, y):
-    """The slope of the straight line that least squares fit to the points (x, y)."""
-    x = x - x.mean()
-    return float(x @ y / (x @ x))
+    doublings = np.log2(windows_seen[last])
+    doublings -= doublings.mean()
+    return float(doublings @ f1[last] / (doublings @ doublings))
 
 
 def gain_over_seeds(curves):
@@ -50,7 +37,7 @@ def trained(curves, floor, gain, level):
     The answer is no if F1 ends below `floor` with any seed: such a network has learned nothing, and its curve is flat.
     Otherwise it is judged by the interval of `gain_over_seeds` with the coverage 1 - 2 `level`. The answer is yes if
     the whole interval lies within `gain` of 0, and no if it lies wholly outside. Otherwise, and if the interval is
-    unknown, as with a single seed, it is unclear. A yes is therefore wrong with a probability of about `level` at most.
+    unknown, as with a single seed, it is unclear. A yes is therefore wrong with a probability of `level` at most.
     """
     if any(curve["f1"].iloc[-1] < floor for curve in curves):
         return "no"

@@ -84,13 +84,13 @@ networks); and the number of test recordings. An interval without test recording
 
 TRAINED = """\
 Networks are compared only if all of them are trained, which means that every seed has reached a validation F1 of
-{floor:g} at the end, and that twice as many training windows would change it by at most {gain:g}. This gain is foreseen
-from two doublings of the windows seen at the highest learning rate, because a lower rate makes every curve flat. The
-next doubling is taken to bring the gain of the last, times the ratio of the last to the one before, which is kept
-between 1/2 and 3/2. A network is trained (*yes*) if the whole interval of its mean gain over the seeds lies within
-{gain:g} of 0, and it is not (*no*) if the whole interval lies outside or a seed stays below {floor:g}. Otherwise, and
-with fewer than two seeds, this is *unclear*. No comparison is decided unless the answer is *yes*. The interval has a
-coverage of {coverage:.0%}. A network may be trained and yet bad: the answer is about more windows alone.
+{floor:g} at the end, and that twice as many training windows would change it by at most {gain:g}. The gain per doubling
+is the slope of F1 against the logarithm of the windows seen, over the last half of the windows that were seen at the
+highest learning rate, because a lower rate makes every curve flat. A network is trained (*yes*) if the whole interval
+of its mean gain over the seeds lies within {gain:g} of 0, and it is not (*no*) if the whole interval lies outside or a
+seed stays below {floor:g}. Otherwise, and with fewer than two seeds, this is *unclear*. No comparison is decided unless
+the answer is *yes*. The interval has a coverage of {coverage:.0%}. A network may be trained and yet bad: the answer is
+about more windows alone.
 """
 
 POWER = """\
