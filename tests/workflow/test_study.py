@@ -60,11 +60,12 @@ def test_missing_runs_are_listed_and_trained(tmp_path):
     assert jobs(text)["train_network"] == jobs(text)["keep_record"] == 5
 
 
-def test_record_that_does_not_count_must_be_removed_first(tmp_path):
+@pytest.mark.parametrize("target", ["study", "claims"])
+def test_record_that_does_not_count_must_be_removed_first(tmp_path, target):
     """Snakemake would take it for the finished one."""
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "mobilenet-seed_0.zip").write_bytes(b"no record")
-    code, text = run(tmp_path, "study", "--dry-run")
+    code, text = run(tmp_path, target, "--dry-run")
     assert code != 0 and "these records do not count; remove them, and their runs are trained" in text
     assert "kept/mobilenet-seed_0.zip: is not the record of a run" in text
 

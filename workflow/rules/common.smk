@@ -213,11 +213,20 @@ def record_of(run):
     return runs.kept.get(run) or (f"{RECORDS}/{run}.zip" if RECORDS else f"results/{DATASET}/runs/{run}/record.zip")
 
 
+def records_of(names):
+    """The records of these runs. Raises if one is there that does not count: Snakemake would take it for a new one."""
+    paths = {run: record_of(run) for run in names}
+    stale = {run: path for run, path in paths.items() if run not in runs.kept and RECORDS and Path(path).exists()}
+    if stale:
+        reasons = "\n".join(f"  {path}: {runs.objection(run, path)}" for run, path in stale.items())
+        raise WorkflowError(f"these records do not count; remove them, and their runs are trained:\n{reasons}")
+    return list(paths.values())
+
+
 def records(*studies):
-    """The records on which the verdicts of some studies rest: of all runs, or of those that have one."""
-    names = runs.of(*studies)
+    """The records on which the tables of some studies rest: of all runs, or of those that have one."""
     leave_out = config["claims"]["missing"] == "leave_out"
-    return [record_of(run) for run in names if run in runs.kept or not leave_out]
+    return lambda wildcards: records_of([run for run in runs.of(*studies) if run in runs.kept or not leave_out])
 
 
 def listed(target, names):
@@ -225,14 +234,10 @@ def listed(target, names):
     if not RECORDS:
         raise WorkflowError("claims.records: null; name the folder that keeps the records of finished runs")
     missing = [run for run in names if run not in runs.kept]
-    stale = [record_of(run) for run in missing if Path(record_of(run)).exists()]
     print(f"{target}: {len(names) - len(missing)} of {len(names)} runs have a record that counts", file=sys.stderr)
     for run in missing:
         print(f"  missing: {run}", file=sys.stderr)
-    if stale:
-        reasons = "\n".join(f"  {path}: {runs.objection(Path(path).stem, path)}" for path in stale)
-        raise WorkflowError(f"these records do not count; remove them, and their runs are trained:\n{reasons}")
-    return [record_of(run) for run in names]
+    return records_of(names)
 
 
 def of_runs(file, *studies):
