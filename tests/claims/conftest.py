@@ -22,7 +22,7 @@ def frozen():
 def fixed_claims():
     """The config's claims, with margins and levels that do not change with the config."""
     section = copy.deepcopy(yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["claims"])
-    section |= {"level": 0.05, "power": 0.8, "pilot": 4, "replicates": 200, "seed": 0}
+    section |= {"level": 0.05, "power": 0.8, "replicates": 200, "seed": 0}
     section |= {"trained": {"floor": 0.3, "gain": 0.02}}
     section["expected_deviation"] = {"f1": 0.02, "data_loss": 0.05, "area": 0.03}
     for claim, margin in {"C1": 0.01, "C3": 0.05, "C4": 0.2, "C7": 0.02}.items():

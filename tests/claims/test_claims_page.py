@@ -28,7 +28,7 @@ def findings(claims, power, shown, **others):
     """What a page shows about some evidence."""
     trainings = pd.DataFrame([training_row(arm, claims) for arm in shown.arms.values()])
     table = claims_table(claims, "archive", shown)
-    found = Findings(table, power, trainings, RUNS, len(RUNS), [0], {}, STOOD, "bbc", "recordings of the field")
+    found = Findings(table, power, trainings, RUNS, len(RUNS), {}, STOOD, "bbc", "recordings of the field")
     return found._replace(**others)
 
 
@@ -274,24 +274,20 @@ def test_page_says_how_the_margins_were_changed(claims, found):
 
 
 def test_settings_that_stood_before_the_first_run_are_told_from_others(claims, found):
-    """The first run was started on January 1st at 9:59, before another one was finished; the pilot has seed 0."""
-    after = about(seed=1, started="2030-01-03T00:00Z", finished="2030-01-03T01:00Z")
-    runs = RUNS | {"mobilenet-seed_1": after}
-    late, later = (Commit("fed4321", datetime(2030, 1, day, 9, 59, tzinfo=UTC)) for day in (1, 3))
-    stood = STOOD | {"C2": late, "C3": None, "C4": later, GRID: late}
-    margins = section(claims_page(found[5]._replace(runs=runs, stood=stood), claims), MARGINS)
-    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes | yes |" in margins
-    assert "| C2 | 2030-01-01 09:59 UTC, commit `fed4321` | no | yes |" in margins
-    assert "| C3 | not committed as they are | no | no |" in margins
-    assert "| C4 | 2030-01-03 09:59 UTC, commit `fed4321` | no | no |" in margins
-    assert "| the grid of the study | 2030-01-01 09:59 UTC, commit `fed4321` | no | yes |" in margins
+    """The first run was started on January 1st at 9:59, before another one was finished."""
+    late = Commit("fed4321", datetime(2030, 1, 1, 9, 59, tzinfo=UTC))
+    stood = STOOD | {"C2": late, "C3": None, GRID: late}
+    margins = section(claims_page(found[5]._replace(stood=stood), claims), MARGINS)
+    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes |" in margins
+    assert "| C2 | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
+    assert "| C3 | not committed as they are | no |" in margins
+    assert "| the grid of the study | 2030-01-01 09:59 UTC, commit `fed4321` | no |" in margins
     assert "The first run that counts was started at 2030-01-01 09:59 UTC." in plain(margins)
 
 
 def test_settings_stood_before_no_run_that_is_not_there(claims, found):
-    """All runs are of the pilot's seed."""
-    margins = section(claims_page(found[5], claims), MARGINS)
-    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | yes | no run yet |" in margins
+    margins = section(claims_page(found[5]._replace(runs={}), claims), MARGINS)
+    assert "| C1 | 2029-12-31 23:59 UTC, commit `abc1234` | no run yet |" in margins
 
 
 def test_page_without_a_history_claims_nothing_about_it(claims, found):
@@ -309,20 +305,13 @@ def test_page_holds_the_power_of_every_test(claims, found, power):
     rows = power_rows(claims_page(found[5], claims))
     assert len(rows) == len(power) == 7
     chance, needed = power.loc[2, ["power", "seeds_needed"]]
-    assert f"| C5 | data loss as a share | 0.05 | 0.05 |  |  |  | 5 | 5 | {chance:.2f} | {needed:.0f} |" in rows
+    assert f"| C5 | data loss as a share | 0.05 | 0.05 |  |  | 0 | 5 | {chance:.2f} | {needed:.0f} |" in rows
 
 
-def test_power_stands_with_the_seeds_that_are_there_and_those_that_are_planned(claims, found, power):
-    few = findings(claims, power.assign(n_seeds=12), planned(evidence(3), 12))
-    assert {
-        row.split(" | ")[7:9][0] + " of " + row.split(" | ")[8] for row in power_rows(claims_page(few, claims))
-    } == {"3 of 12"}
-
-
-def test_page_holds_the_deviations_of_the_pilot(claims, found):
+def test_page_holds_the_deviations_so_far(claims, found):
     table = power_table(claims, dict.fromkeys(["C1", "C5", "C6", "C7"], 5), {("C1", "f1"): [0.0, 0.02, -0.02, 0.01]})
     row = table.loc[0]
-    deviation = f"{row['pilot_deviation']:.3g} | {row['pilot_low']:.3g} to {row['pilot_high']:.3g} | 4 | 5 | 5"
+    deviation = f"{row['deviation']:.3g} | {row['low']:.3g} to {row['high']:.3g} | 4 | 5"
     assert (
         f"| C1 | F1 | 0.01 | 0.02 | {deviation} |" in power_rows(claims_page(found[5]._replace(power=table), claims))[0]
     )

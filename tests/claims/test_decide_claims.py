@@ -156,22 +156,21 @@ def test_power_without_records_is_that_of_the_config(study, claims):
     found = study.power(claims)
     expected = power_table(claims, SEEDS, {})
     np.testing.assert_allclose(found["power"], expected["power"], rtol=1e-3)
-    assert found["pilot_deviation"].isna().all() and (found["pilot_seeds"] == 0).all()
+    assert found["deviation"].isna().all() and (found["seeds_there"] == 0).all()
 
 
-def test_deviations_are_those_of_the_first_seeds_whatever_their_mean(tmp_path, claims):
-    """Only the pilot's four seeds count, and a mean that is far from 0 changes nothing."""
-    own = np.array([0.03, -0.02, 0.01, 0.04, 9])
+def test_deviations_are_those_of_all_seeds_whatever_their_mean(tmp_path, claims):
+    own = np.array([0.03, -0.02, 0.01, 0.04, 0.3])
     made = evidence()
-    proposed = make_arm("EfficientNet + mask", f1=0.5, by_seed=0.2 * own.clip(max=1))
+    proposed = make_arm("EfficientNet + mask", f1=0.5, by_seed=0.2 * own)
     made.arms["proposed"], made.arms["baseline"] = proposed, make_arm("YOHO", by_seed=np.zeros(5))
-    noisy = [curve(0.5 + shift) for shift in own.clip(max=0.3)]
+    noisy = [curve(0.5 + shift) for shift in own]
     made.cells[:] = [cell("a", make_arm("a", curves=noisy), make_arm("none"))]
     found = Study(tmp_path, made).power(claims).set_index(["claim", "measure"])
-    assert (found["pilot_seeds"] == 4).all()
-    assert found.loc[("C1", "f1"), "pilot_deviation"] == pytest.approx(np.std(0.2 * own[:4], ddof=1), rel=0.01)
-    assert found.loc[("C5", "area"), "pilot_deviation"] == pytest.approx(np.std(own[:4], ddof=1), rel=0.01)
-    assert found.loc[("C5", "f1"), "pilot_deviation"] < 1e-6
+    assert (found["seeds_there"] == 5).all()
+    assert found.loc[("C1", "f1"), "deviation"] == pytest.approx(np.std(0.2 * own, ddof=1), rel=0.01)
+    assert found.loc[("C5", "area"), "deviation"] == pytest.approx(np.std(own, ddof=1), rel=0.01)
+    assert found.loc[("C5", "f1"), "deviation"] < 1e-6
     assert not any("mean" in column for column in found.columns)
 
 
@@ -179,8 +178,8 @@ def test_deviation_of_c7_is_that_of_its_noisiest_pair(tmp_path, claims):
     made = evidence()
     noise = np.array([0.05, -0.05, 0.02, -0.02, 0])
     made.arms["vggish_released"] = make_arm("VGGish as released", f1=0.5, by_seed=noise)
-    found = Study(tmp_path, made).power(claims).set_index(["claim", "measure"])["pilot_deviation"]
-    assert found["C7", "f1"] == pytest.approx(np.std(noise[:4], ddof=1), rel=0.1) and found["C1", "f1"] < 0.01
+    found = Study(tmp_path, made).power(claims).set_index(["claim", "measure"])["deviation"]
+    assert found["C7", "f1"] == pytest.approx(np.std(noise, ddof=1), rel=0.1) and found["C1", "f1"] < 0.01
 
 
 # ---- mask study ------------------------------------------------------------------------------------------------------

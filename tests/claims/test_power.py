@@ -1,4 +1,4 @@
-"""Power of the claims' tests: it is that of simulated tests; a pilot's intervals hold the true deviation."""
+"""Power of the claims' tests: it is that of simulated tests; intervals of a deviation hold the true one."""
 
 import numpy as np
 import pytest
@@ -80,7 +80,7 @@ def test_seeds_needed_are_at_least_two_and_at_most_many():
     assert np.isnan(seeds_needed(1, 1, 0.05, 0.8, most=10))
 
 
-# ---- pilot -----------------------------------------------------------------------------------------------------------
+# ---- deviations ------------------------------------------------------------------------------------------------------
 
 
 def test_deviation_by_hand():
@@ -124,8 +124,8 @@ def test_every_test_of_a_margin_has_its_power():
         assert test.seeds_needed == seeds_needed(test.margin, test.expected_deviation, 0.05, 0.8, power_of)
         assert test.enough == (test.seeds_needed <= test.n_seeds)
     assert table["enough"].tolist() == [False, False, False, False, False, False, True]
-    assert (table["pilot_seeds"] == 0).all()
-    assert table[["pilot_deviation", "pilot_low", "pilot_high"]].isna().all(axis=None)
+    assert (table["seeds_there"] == 0).all()
+    assert table[["deviation", "low", "high"]].isna().all(axis=None)
 
 
 def test_power_is_enough_from_the_seeds_needed_on():
@@ -137,14 +137,15 @@ def test_power_is_enough_from_the_seeds_needed_on():
     assert not fewer["enough"][0] and 0.7 < fewer["power"][0] < 0.8
 
 
-def test_pilots_stand_beside_the_deviations_that_they_test():
-    pilots = {("C5", "area"): np.array([0.01, 0.02, 0.06]), ("C1", "f1"): np.array([]), ("C7", "f1"): np.array([0.1])}
-    table = power_table(CLAIMS, dict.fromkeys(["C1", "C5", "C6", "C7"], 4), pilots)
-    assert table["pilot_seeds"].tolist() == [0, 0, 0, 3, 0, 0, 1]
-    assert (
-        tuple(table.loc[3, ["pilot_deviation", "pilot_low", "pilot_high"]])
-        == deviation_between(pilots["C5", "area"])[1:]
-    )
-    assert table["pilot_deviation"].isna().tolist() == [True, True, True, False, True, True, True]
+def test_deviations_so_far_stand_beside_those_that_are_expected():
+    differences = {
+        ("C5", "area"): np.array([0.01, 0.02, 0.06]),
+        ("C1", "f1"): np.array([]),
+        ("C7", "f1"): np.array([0.1]),
+    }
+    table = power_table(CLAIMS, dict.fromkeys(["C1", "C5", "C6", "C7"], 4), differences)
+    assert table["seeds_there"].tolist() == [0, 0, 0, 3, 0, 0, 1]
+    assert tuple(table.loc[3, ["deviation", "low", "high"]]) == deviation_between(differences["C5", "area"])[1:]
+    assert table["deviation"].isna().tolist() == [True, True, True, False, True, True, True]
     without = power_table(CLAIMS, dict.fromkeys(["C1", "C5", "C6", "C7"], 4), {})
     assert table["power"].equals(without["power"])  # the margins' power rests on the deviations of the config

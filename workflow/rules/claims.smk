@@ -168,7 +168,7 @@ rule draw_mask_study:
 
 
 rule tabulate_power:
-    """Compute the power of the configured seeds, and the deviations of the pilot, as far as its records are kept.
+    """Compute the power of the configured seeds, and the deviations between those that have a kept record.
 
     The power depends on the config alone and can be read before any result.
     """

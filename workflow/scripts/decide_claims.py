@@ -36,7 +36,6 @@ def decide_claims(
         trainings=pd.DataFrame([training_row(arm, claims) for arm in compared.values()]),
         runs={run: record.about for run, record in records.items() if run in planned},
         planned=len(planned),
-        pilot=sorted(set(planned.values()))[: claims["pilot"]],
         left_out=refused | dict.fromkeys(elsewhere, "test mixes"),
         stood=stood_since(claims, grid, configs),
         source=source,

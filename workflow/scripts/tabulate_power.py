@@ -1,4 +1,4 @@
-"""Tabulate the power of every test with a margin, by the config alone, and the deviations that the pilot found."""
+"""Tabulate the power of every test with a margin, by the config alone, and the deviations between finished seeds."""
 
 from yoho import job
 from yoho.claims.measures import Arm, effects_by_seed, read_records
@@ -9,17 +9,14 @@ from yoho.figures.tables import write_results
 def tabulate_power(records, table, *, arms, cells, claims, seeds):
     found, _ = read_records(records)
 
-    def pilot_of(entry):
-        return Arm.of_runs(found, entry["label"], dict(list(entry["runs"].items())[: claims["pilot"]]))
-
-    arms = {role: pilot_of(entry) for role, entry in arms.items()}
-    cells = [(pilot_of(cell["masked"]), pilot_of(cell["plain"])) for cell in cells]
-    rows = power_table(claims, seeds, pilot_differences(arms, cells))
+    arms = {role: Arm.of_runs(found, **entry) for role, entry in arms.items()}
+    cells = [[Arm.of_runs(found, **cell[side]) for side in ("masked", "plain")] for cell in cells]
+    rows = power_table(claims, seeds, centred_differences(arms, cells))
     write_results(table, rows, "%.4g", title="What the seeds can decide")
 
 
-def pilot_differences(arms, cells):
-    """Paired differences of the pilot's seeds, {(claim, measure): (seeds,)}, without their mean, which stays unknown.
+def centred_differences(arms, cells):
+    """Paired differences of all seeds, {(claim, measure): (seeds,)}, without their mean, which stays unknown.
 
     C5 and C7 are about several pairs of networks, of which the one with the largest deviation counts.
     """

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from yoho.claims.history import SHARED
-from yoho.claims.power import PILOT_COVERAGE
+from yoho.claims.power import COVERAGE
 from yoho.claims.statements import CONTRADICTED, EFFECTS, SHOWN, UNDECIDED
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -97,9 +97,9 @@ POWER = """\
 The power of a test is the probability that it is significant if the two networks truly are equal. It depends on the
 margin, on the number of seeds, and on the standard deviation of the difference between seeds, for which the config
 states an expected value. The power is an upper limit, because a claim needs several tests to be significant at once,
-over recordings as well as over seeds. It is that of all planned seeds. The pilot's deviations are those of the first
-{pilot} planned seeds, or of as many of them as are there, with intervals of {coverage:.0%}. The pilot gives deviations
-alone, without the means of the differences, and its seeds are part of the evidence.
+over recordings as well as over seeds. It is that of all planned seeds. *Deviation so far* is the deviation between the
+seeds that are there, and its interval has a coverage of {coverage:.0%}. Where a claim compares several pairs of
+networks, it is that of the pair with the largest deviation.
 """
 
 NO_HISTORY = """\
@@ -110,8 +110,7 @@ grid of the study stood in the config before the first run.
 HISTORY = """\
 By the history of the repository, the following settings have been as they are since these commits: those of each
 claim, with its words and with the settings that all claims share ({shared}); and the grid of the study, which is made
-of the settings of data, windows, training, scoring and runs. The pilot, which is made of the first seeds, may change
-all of these. {first}
+of the settings of data, windows, training, scoring and runs. {first}
 """
 
 
@@ -131,8 +130,8 @@ class Findings(NamedTuple):
 
     verdicts: the table of claims; power: the table of power; trainings: a table of `yoho.claims.measures.training_row`;
     runs: {run: what its record says about it}, of all runs that count; planned: the number of runs that there will be;
-    pilot: the seeds of the pilot; left_out: {run: why its record does not count}; stood: from
-    `yoho.claims.history.stood_since`; source: the source of the dataset; data: what its recordings are, in words.
+    left_out: {run: why its record does not count}; stood: from `yoho.claims.history.stood_since`; source: the source of
+    the dataset; data: what its recordings are, in words.
     """
 
     verdicts: pd.DataFrame
@@ -140,7 +139,6 @@ class Findings(NamedTuple):
     trainings: pd.DataFrame
     runs: dict
     planned: int
-    pilot: list
     left_out: dict
     stood: dict | None
     source: str
@@ -165,7 +163,7 @@ def claims_page(found, claims):
     lines += [
         *history_lines(found),
         "",
-        POWER.format(pilot=claims["pilot"], coverage=PILOT_COVERAGE),
+        POWER.format(coverage=COVERAGE),
         *power_lines(found, claims["power"]),
     ]
     for claim, rows in by_claim:
@@ -219,34 +217,27 @@ def history_lines(found):
     """Since when the settings of each claim and the grid have stood in the config, and whether any run is older."""
     if found.stood is None:
         return [NO_HISTORY]
-    seeds = [own["settings"]["run"]["seed"] for own in found.runs.values()]
     began = [datetime.fromisoformat(own["started"]) for own in found.runs.values()]
-    later = [time for time, seed in zip(began, seeds) if seed not in found.pilot]
     first = f"The first run that counts was started at {clock(min(began))}." if began else NO_RUN
     lines = [HISTORY.format(shared=", ".join(f"`{key}`" for key in SHARED), first=first)]
-    lines += header("settings", "as they are since", "before the first run", "before the first run after the pilot")
+    lines += header("settings", "as they are since", "before the first run")
     for name, commit in found.stood.items():
         since = f"{clock(commit.time)}, commit `{commit.name}`" if commit else "not committed as they are"
-        before = [
-            ("yes" if commit and commit.time < min(times) else "no") if times else "no run yet"
-            for times in (began, later)
-        ]
-        lines.append(f"| {name} | {since} | {' | '.join(before)} |")
+        before = ("yes" if commit and commit.time < min(began) else "no") if began else "no run yet"
+        lines.append(f"| {name} | {since} | {before} |")
     return lines
 
 
 def power_lines(found, enough):
     """The table of power; enough: the power that a test should have."""
-    names = "claim", "measure", "margin", "expected deviation", "pilot's deviation", "interval", "pilot's seeds"
-    yield from header(*names, "seeds", "planned", "power", f"seeds needed for a power of {enough:g}")
-    deciding = found.verdicts[(found.verdicts["verdict"] != SHOWN) & (found.verdicts["n_planned"] > 0)]
-    there = deciding.groupby("claim")["n_seeds"].min()
+    names = "claim", "measure", "margin", "expected deviation", "deviation so far", "interval", "seeds"
+    yield from header(*names, "planned", "power", f"seeds needed for a power of {enough:g}")
     for row in found.power.itertuples():
         needed = "over 1000" if np.isnan(row.seeds_needed) else f"{row.seeds_needed:.0f}"
-        pilot = f"{number(row.pilot_deviation, '.3g')} | {span(row.pilot_low, row.pilot_high, '.3g')}"
+        so_far = f"{number(row.deviation, '.3g')} | {span(row.low, row.high, '.3g')} | {row.seeds_there}"
         yield (
-            f"| {row.claim} | {EFFECTS[row.measure]} | {row.margin:g} | {row.expected_deviation:g} | {pilot} "
-            f"| {row.pilot_seeds or ''} | {there.get(row.claim, 0)} | {row.n_seeds} | {row.power:.2f} | {needed} |"
+            f"| {row.claim} | {EFFECTS[row.measure]} | {row.margin:g} | {row.expected_deviation:g} | {so_far} "
+            f"| {row.n_seeds} | {row.power:.2f} | {needed} |"
         )
 
 

@@ -1,4 +1,4 @@
-"""Power of the claims' tests: what a number of seeds can show, and how a pilot's deviations compare with assumed ones.
+"""Power of the claims' tests: what a number of seeds can show, and deviations between finished seeds.
 
 The power is that of a single test over seeds alone, for networks that are trained to the end. For a claim it is an
 upper bound, because several tests must be significant at once, over recordings as well.
@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 from scipy.integrate import quad
 
-PILOT_COVERAGE = 0.8  # of the interval of a deviation
+COVERAGE = 0.8  # of the interval of a deviation
 
 # ---- power -----------------------------------------------------------------------------------------------------------
 
@@ -58,11 +58,11 @@ def seeds_needed(margin, deviation, level, power, power_of=equivalence_power, *,
     return numbers[place] if place < len(numbers) else np.nan
 
 
-# ---- pilot -----------------------------------------------------------------------------------------------------------
+# ---- deviations ------------------------------------------------------------------------------------------------------
 
 
 class Deviation(NamedTuple):
-    """A standard deviation between seeds and its interval with confidence `PILOT_COVERAGE`; nan with too few seeds."""
+    """A standard deviation between seeds and its interval with confidence `COVERAGE`; nan with too few seeds."""
 
     seeds: int
     value: float
@@ -79,7 +79,7 @@ def deviation_between(differences):
     seeds = len(differences)
     if seeds < 2:
         return Deviation(seeds, np.nan, np.nan, np.nan)
-    value, tail = differences.std(ddof=1), (1 - PILOT_COVERAGE) / 2
+    value, tail = differences.std(ddof=1), (1 - COVERAGE) / 2
     low, high = value * np.sqrt((seeds - 1) / stats.chi2.isf([tail, 1 - tail], seeds - 1))
     return Deviation(seeds, float(value), float(low), float(high))
 
@@ -99,11 +99,11 @@ def tests_of(claims):
     yield "C7", "f1", claims["C7"]["margin"], noninferiority_power
 
 
-def power_table(claims, seeds, pilots):
-    """Table of the power of `tests_of` the claims, and of the deviations that the pilot found.
+def power_table(claims, seeds, differences):
+    """Table of the power of `tests_of` the claims, and of the deviations between the seeds that are there.
 
-    seeds: {claim: number of planned seeds}. pilots: {(claim, measure): paired differences of the pilot's seeds,
-    (seeds,)}; one that is missing or empty is nan in the table.
+    seeds: {claim: number of planned seeds}. differences: {(claim, measure): paired differences of the
+    seeds, (seeds,)}; the deviation of one that is missing or empty is nan.
     """
     rows = []
     for claim, measure, margin, power_of in tests_of(claims):
@@ -111,6 +111,6 @@ def power_table(claims, seeds, pilots):
         power = power_of(margin, deviation, seeds[claim], level)
         needed = seeds_needed(margin, deviation, level, claims["power"], power_of)
         row = [claim, measure, margin, deviation, seeds[claim], power, needed, power >= claims["power"]]
-        rows.append([*row, *deviation_between(pilots.get((claim, measure), []))])
+        rows.append([*row, *deviation_between(differences.get((claim, measure), []))])
     columns = ["claim", "measure", "margin", "expected_deviation", "n_seeds", "power", "seeds_needed", "enough"]
-    return pd.DataFrame(rows, columns=[*columns, "pilot_seeds", "pilot_deviation", "pilot_low", "pilot_high"])
+    return pd.DataFrame(rows, columns=[*columns, "seeds_there", "deviation", "low", "high"])
