@@ -15,7 +15,7 @@
 #   CONFIG   overlays after config/gpu-minutes.yaml, such as tests/config/rehearsal.yaml for a machine without a GPU ()
 #   WHEELS   folder of wheels from tests/gpu/collect_wheels.sh, which are installed if Snakemake is missing (.whl)
 #   PYTHON   a Python with PyTorch (python3)
-#   TMPDIR   folder for temporary audio and windows (/tmp): 4 GB, and for the step study 15 GB
+#   TMPDIR   folder for temporary audio and windows (/tmp): 4 GB, and for the step study 40 GB
 #
 # OUT then holds steps.tsv (exit code and seconds of each step), run.log, ceilings.json, tests.xml, throughput.csv,
 # compiled.csv, curves.csv (each epoch of each training), study/ (a record of each run, for results/reference/study/runs)

@@ -12,6 +12,8 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from snakemake.utils import update_config
+from studies import Runs
 
 from places import ROOT
 from yoho.scoring.records import read_record
@@ -68,6 +70,15 @@ def test_record_that_does_not_count_must_be_removed_first(tmp_path, target):
     code, text = run(tmp_path, target, "--dry-run")
     assert code != 0 and "these records do not count; remove them, and their runs are trained" in text
     assert "kept/mobilenet-seed_0.zip: is not the record of a run" in text
+
+
+@pytest.mark.parametrize("overlays", [["study"], ["study", "pilot"]], ids="-".join)
+def test_every_record_that_the_repository_keeps_counts(config, monkeypatch, overlays):
+    monkeypatch.chdir(ROOT)
+    for name in overlays:
+        update_config(config, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
+    there = {path.stem for path in ROOT.glob(f"{config['claims']['records']}/*.zip")}
+    assert set(Runs(config).kept) == there
 
 
 def test_study_without_a_place_for_records_says_which_key_is_missing(tmp_path):
