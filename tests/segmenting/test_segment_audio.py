@@ -331,8 +331,9 @@ def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypa
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
-    assert main(["all", "all/locked", "--weights", str(run)]) == 2
+    with monkeypatch.context() as only_here:
+        only_here.setattr(os, "scandir", refuse)
+        assert main(["all", "all/locked", "--weights", str(run)]) == 2
     out, err = capsys.readouterr()
     assert out.splitlines() == lines(wanted)
     assert err == "error: all/locked: Permission denied\n" * 2 + "1 segmented, 2 failed\n"
