@@ -9,6 +9,7 @@ from arms import BINS, NETWORKS, SIZES, cell, curve, evidence, make_arm, records
 from decide_claims import decide_claims
 from tabulate_mask_study import tabulate_mask_study
 from tabulate_power import tabulate_power
+from tabulate_search import tabulate_search
 
 from yoho import InputError
 from yoho.claims.power import power_table
@@ -204,3 +205,24 @@ def test_mask_study_has_a_row_for_every_run(study, tmp_path):
 def test_mask_study_without_a_record_lists_its_runs(tmp_path):
     tabulate_mask_study([], tmp_path / "mask_study.csv", runs=[{"run": "a", "seed": 0}], bins=BINS)
     assert pd.read_csv(tmp_path / "mask_study.csv").to_dict("records") == [{"run": "a", "seed": 0}]
+
+
+# ---- search ----------------------------------------------------------------------------------------------------------
+
+
+def test_search_has_a_row_for_every_run_and_marks_the_best_rate_of_each_network(tmp_path, claims):
+    """The second seed of "b" is not trained yet, and "c" not at all."""
+    study = Study(tmp_path, evidence())
+    f1 = {("a", 0.01): 0.6, ("a", 0.1): 0.7, ("b", 0.01): 0.5, ("b", 0.1): 0.4}
+    runs = []
+    for (label, rate), value in f1.items():
+        arm = make_arm(label, by_seed=[0.0], curves=[curve(value).assign(valid_data_loss=1 - value)])
+        name = study.keep(f"{label}-{rate}", arm)["runs"][0]
+        runs.append({"label": label, "run": name, "learning_rate": rate, "seed": 0})
+    runs += [{"label": label, "run": f"{label}-none", "learning_rate": 0.01, "seed": 1} for label in "bc"]
+    tabulate_search(study.records, tmp_path / "search.csv", runs=runs)
+    table = pd.read_csv(tmp_path / "search.csv")
+    assert table["run"].tolist() == [run["run"] for run in runs]
+    assert table["f1"].tolist()[:4] == list(f1.values()) and table.loc[4:, ["f1", "data_loss"]].isna().all(axis=None)
+    assert table.loc[0, ["windows_seen", "data_loss"]].tolist() == pytest.approx([60_000, 0.4])
+    assert table["best"].tolist() == [False, True, True, False, True, False]

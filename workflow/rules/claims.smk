@@ -240,7 +240,7 @@ rule decide_claims:
 rule tabulate_search:
     """Tabulate the validation scores of the search's runs after their last epoch."""
     input:
-        lambda wildcards: records_of(runs.of("search")),
+        records("search"),
     output:
         table="results/tables/search.csv",
         page=report(

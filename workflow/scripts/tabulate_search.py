@@ -1,5 +1,6 @@
 """Tabulate the search: the validation scores of each network at each learning rate, after the last epoch."""
 
+import numpy as np
 import pandas as pd
 
 from yoho import job
@@ -7,17 +8,18 @@ from yoho.figures.tables import write_results
 from yoho.scoring.records import read_record
 
 
-def tabulate_search(files, table, *, runs):
-    rows = []
-    for run, file in zip(runs, files):
-        last = read_record(file).history.iloc[-1]
-        rows.append(
-            run | {"windows_seen": int(last["windows_seen"]), "f1": last["f1"], "data_loss": last["valid_data_loss"]}
-        )
-    rows = pd.DataFrame(rows)
+def tabulate_search(records, table, *, runs):
+    ends = {record.about["run"]: record.history.iloc[-1] for record in map(read_record, records)}
+    rows = pd.DataFrame([run | scores(ends.get(run["run"], {})) for run in runs])
     mean = rows.groupby(["label", "learning_rate"], sort=False)["f1"].transform("mean")
     best = mean == mean.groupby(rows["label"]).transform("max")
     write_results(table, rows.assign(best=best), "%.6g", title="The search of learning rates")
+
+
+def scores(end):
+    """What the table shows of the last row of a curve; nan for a run without a record."""
+    columns = {"windows_seen": "windows_seen", "f1": "f1", "data_loss": "valid_data_loss"}
+    return {name: end.get(column, np.nan) for name, column in columns.items()}
 
 
 if __name__ == "__main__":
