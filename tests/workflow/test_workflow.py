@@ -85,6 +85,34 @@ def test_the_dataset_is_a_table_and_a_figure(finished):
     assert code == 0 and "Nothing to be done" in text
 
 
+INTERRUPTED = """
+import os, signal, sys
+from snakemake.cli import main
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+finish = JobScheduler._finish_jobs
+
+
+def interrupted(self):
+    if self._tofinish:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finish(self)
+
+
+JobScheduler._finish_jobs = interrupted
+main(sys.argv[1:])
+"""
+
+
+def test_a_time_box_that_ends_while_a_job_is_noted_down_stops_the_run(tmp_path):
+    """Snakemake notes a finished job under a lock that its own signal handler waits for, in the same thread."""
+    driver = tmp_path / "driver.py"
+    driver.write_text(INTERRUPTED)
+    snakemake = [sys.executable, driver, *command(tmp_path, "results/tiny/mixes/test/plan.tsv")[3:]]
+    done = subprocess.run(snakemake, capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0 and "Will exit after finishing currently running jobs" in done.stdout + done.stderr
+
+
 def test_a_second_call_finds_nothing_to_do(finished):
     code, text = run(finished, "all", "--dry-run")
     assert code == 0
