@@ -62,11 +62,12 @@ NAMES = {
     "mask": ["efficientnet-mask_backbone-lr_0.0001-seed_0", "efficientnet-lr_0.0001-seed_0"],
     "mask_study": ["efficientnet-lr_0.0001-seed_0", "efficientnet-mask_head-lr_0.0001-seed_0"],
     "claims": [
-        *("mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0", "efficientnet-seed_0"),
-        "vggish-vggish_released-seed_0",
+        *("mobilenet-seed_0", "efficientnet-mask_backbone-seed_0", "efficientnet-seed_0"),
+        *("vggish-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "search": [
-        *("mobilenet-seed_0", "vggish-seed_0", "efficientnet-mask_backbone-seed_0", "vggish-vggish_released-seed_0"),
+        *("mobilenet-seed_0", "efficientnet-mask_backbone-seed_0"),
+        *("vggish-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
 }
@@ -517,12 +518,16 @@ def test_placebo_differs_from_its_run_in_nothing_but_chance(studied):
     assert released.settings | {"seed": 3} == described.settings and released.columns == described.columns
 
 
-def test_study_grows_seed_by_seed(studied):
+def test_study_grows_seed_by_seed_and_begins_with_the_networks_on_which_most_claims_rest(studied):
     studied["studies"]["networks"]["seeds"] = [0, 1]
     studied["studies"]["mask_study"]["seeds"] = [2, 0]
     runs = Runs(studied)
     seeds = [runs.named[name].seed for name in runs.study()]
     assert seeds == sorted(seeds) and set(runs.study()) == set(runs.of("claims", "mask_study"))
+    first = ["mobilenet-seed_0", "efficientnet-mask_backbone-seed_0", "efficientnet-seed_0"]
+    vggish = ["vggish-seed_0", "vggish-vggish_released-seed_0"]
+    masks = ["efficientnet-lr_0.0001-seed_0", "efficientnet-mask_head-lr_0.0001-seed_0"]
+    assert runs.study()[:7] == [*first, *vggish, *masks]
 
 
 def test_seed_that_draws_its_data_anew_trains_on_a_variant_of_the_dataset(studied):

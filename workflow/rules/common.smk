@@ -65,8 +65,9 @@ VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
 OF_SEED = r"-seed_\d+"
 DATA, DATA_OF_SEED = f"(?:{BASES}){VARIANT}", f"(?:{BASES}){OF_SEED}{VARIANT}"
 
-# The folder that keeps records of finished runs, or None.
+# The folder that keeps records of finished runs, or None; and the places of its runs in the order of the study.
 RECORDS = config["claims"]["records"]
+PLACES = {run: place for place, run in enumerate(runs.study())} if RECORDS else {}
 
 
 wildcard_constraints:
@@ -140,10 +141,11 @@ def card_data(wildcards):
 
 
 def in_order(wildcards):
-    """Priority of a job: data and trainings of lower seeds come first, so that a study grows seed by seed."""
+    """Priority of a job: data and trainings of lower seeds come first, and those of a growing study in its order."""
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
-    return -(run.seed if run else seed_of(name) or 0)
+    seed = run.seed if run else seed_of(name) or 0
+    return -(seed * len(runs.named) + (PLACES.get(run.name, 0) if run else 0))
 
 
 def windows_of(use, file):

@@ -66,7 +66,7 @@ class Runs:
         return [(row["label"], row["described"]), (row["label"], row["released"])]
 
     def claimed(self):
-        """The networks that the claims compare: {role: entry}; empty if a label is unknown.
+        """The networks that the claims compare: {role: entry}, empty if a label is unknown; the first have most claims.
 
         The roles are those of `claims.networks`. If no run has the label of a derived one, its entry is that of the
         network from which it differs in a single setting.
@@ -80,7 +80,8 @@ class Runs:
             "unmasked": entries["proposed"] | {"mask": "none"},
             "vggish_released": entries["vggish"] | {"vggish": "released"},
         }
-        return entries | {role: labelled.get(labels[role], entry) for role, entry in derived.items()}
+        entries |= {role: labelled.get(labels[role], entry) for role, entry in derived.items()}
+        return {role: entries[role] for role in ("baseline", "proposed", "unmasked", "vggish", "vggish_released")}
 
     def add_search(self):
         """Add the claims' networks with every learning rate of the search: pairs (label, name).
@@ -150,7 +151,7 @@ class Runs:
     # ---- records -----------------------------------------------------------------------------------------------------
 
     def study(self):
-        """Names of the runs behind the claims, seed by seed, so that the evidence grows evenly."""
+        """Names of the runs behind the claims, seed by seed; of a seed, those first on which most claims rest."""
         return sorted(self.of("claims", "mask_study"), key=lambda name: self.named[name].seed)
 
     @cached_property
