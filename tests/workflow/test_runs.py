@@ -575,6 +575,7 @@ def test_record_of_another_machine_counts(recorded, studied, key):
     [
         *(["run", "training", "epochs"], ["run", "seed"], ["readings", "slices"], ["dataset", "mixes", "train"]),
         *(["mixes", "longest_clip"], ["windows", "hop", "train"], ["front_end", "n_mels"], ["scoring", "collar"]),
+        ["tallies"],
     ],
 )
 def test_record_of_other_settings_does_not_count_and_the_objection_names_them(recorded, tmp_path, keys):

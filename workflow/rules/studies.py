@@ -8,14 +8,14 @@ from runs import AFTER_TRAINING, EAR_BACKBONES, audit_sides, decoding_settings, 
 from yoho import InputError
 from yoho.claims.history import value_at
 from yoho.provenance import digest
-from yoho.scoring.records import read_about
+from yoho.scoring.records import TALLIES, read_about
 
 # Settings of training that depend on the machine. A record counts whatever they were.
 MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
 
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
-ADDED = {"run.training.ema_decay": 0}
+ADDED = {"run.training.ema_decay": 0, "tallies": 1}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")
@@ -200,6 +200,7 @@ class Runs:
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
             "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
+            "tallies": TALLIES,
         }
 
     def grid(self):
