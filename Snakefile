@@ -1,7 +1,4 @@
 # Audio segmentation with YOHO networks: from recordings to Figures 4-6. See README.md.
-import signal
-from threading import Thread
-
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -27,9 +24,7 @@ include: "workflow/rules/benchmarks.smk"
 
 
 onstart:
-    # A SIGTERM stops Snakemake after the running jobs. Snakemake's own handler waits for a lock that the interrupted code
-    # may hold, and then waits for ever; in a thread of its own, it waits until that code has gone on.
-    signal.signal(signal.SIGTERM, lambda *_: Thread(target=workflow.scheduler.exit_gracefully).start())
+    stop_at_sigterm(workflow.scheduler)
 
 
 rule all:

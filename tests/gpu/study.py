@@ -23,7 +23,7 @@ OF_SEED = ("collect_recordings_of_seed", "make_mixes_of_seed", "make_features_of
 
 
 def missing_runs(work, configs):
-    """Snakemake's jobs of the trainings that the study lacks, in the order of their seeds."""
+    """Snakemake's jobs of the trainings that the study lacks, in the order of the study."""
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
 
@@ -51,7 +51,8 @@ def main(seconds, work, records, *configs):
     records = Path(records).resolve()
     records.mkdir(parents=True, exist_ok=True)
     copy_kept(work, configs)
-    seeds = [list(jobs) for _, jobs in groupby(missing_runs(work, configs), key=lambda job: job.priority)]
+    missing = missing_runs(work, configs)
+    seeds = [list(jobs) for _, jobs in groupby(missing, key=lambda job: job.params["settings"]["seed"])]
     data = [making(seeds[0], work, configs)] if seeds else []
     sys.path.append(str(ROOT / "workflow" / "scripts"))
     from train_network import train_and_evaluate

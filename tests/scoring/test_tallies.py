@@ -9,6 +9,7 @@ import sed_eval
 import torch
 
 from yoho.events import COLUMNS, merge_events, read_table, write_table
+from yoho.scoring.records import TALLIES
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
 from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, recording_tallies, recordings_at
 from yoho.windows.loss import bin_losses
@@ -118,6 +119,39 @@ def test_losses_sum_to_those_of_the_bins_within_the_mixes(seed):
         assert sums(tallies)[kind] == pytest.approx(losses.sum(), rel=1e-5)
         assert [sums(tallies, label)[kind] for label in LABELS] == pytest.approx(losses.sum(axis=0), rel=1e-5)
     assert [sums(tallies, name)["bins"] for name in (OVERALL, *LABELS)] == [inside.sum()] * 4
+
+
+# The sums over the recordings of one example, and the sums in which each recording is weighted by its place.
+DEFINED = {
+    "true_positives": (41, 205),
+    "references": (102, 492),
+    "predictions": (97, 455),
+    "errors": (84, 381),
+    "presence_loss": (388.847, 1886.45),
+    "regression_loss": (262.876, 1226.15),
+    "bins": (393, 1877),
+    "event_references": (18, 82),
+    "event_predictions": (35, 169),
+    "matches": (4, 21),
+    "onset_error": (2.42675, 16.5959),
+    "offset_error": (2.9023, 12.3326),
+    "hits_0.1": (1, 1),
+    "hits_0.2": (1, 1),
+    "hits_0.5": (1, 1),
+    "hits_1": (2, 8),
+}
+
+
+def test_sums_are_those_of_the_definition_that_records_name():
+    """If the sums have to change, raise TALLIES, so that records of before and after are not compared."""
+    assert TALLIES == 1
+    tallies = tallies_of(*made_up(0))
+    overall = tallies.loc[tallies["event_label"] == OVERALL, KINDS].to_numpy()
+    places = np.arange(1, len(overall) + 1)
+    found = dict(zip(KINDS, zip(overall.sum(axis=0), places @ overall)))
+    assert found.keys() == DEFINED.keys()
+    for kind, expected in DEFINED.items():
+        assert found[kind] == pytest.approx(expected, rel=1e-5), kind
 
 
 def test_network_that_is_right_has_no_errors_and_no_loss():

@@ -94,9 +94,13 @@ finish = JobScheduler._finish_jobs
 
 
 def interrupted(self):
-    if self._tofinish:
+    if self._tofinish and not interrupted.once:
+        interrupted.once = True
         os.kill(os.getpid(), signal.SIGTERM)
     finish(self)
+
+
+interrupted.once = False
 
 
 JobScheduler._finish_jobs = interrupted
@@ -111,6 +115,7 @@ def test_a_time_box_that_ends_while_a_job_is_noted_down_stops_the_run(tmp_path):
     snakemake = [sys.executable, driver, *command(tmp_path, "results/tiny/mixes/test/plan.tsv")[3:]]
     done = subprocess.run(snakemake, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0 and "Will exit after finishing currently running jobs" in done.stdout + done.stderr
+    assert not (tmp_path / "results/tiny/mixes/test/plan.tsv").exists(), "a job started after the signal"
 
 
 def test_a_second_call_finds_nothing_to_do(finished):

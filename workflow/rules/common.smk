@@ -27,6 +27,7 @@ from datasets import (
     without_seed,
 )
 from runs import EAR_BACKBONES
+from stopping import stop_at_sigterm
 from studies import Runs
 from validate import check_config
 from yoho.segmenting.choice import choose_network
@@ -65,7 +66,7 @@ VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
 OF_SEED = r"-seed_\d+"
 DATA, DATA_OF_SEED = f"(?:{BASES}){VARIANT}", f"(?:{BASES}){OF_SEED}{VARIANT}"
 
-# The folder that keeps records of finished runs, or None; and the places of its runs in the order of the study.
+# The folder that keeps records of finished runs, or None; and the place of each run in the order of the study.
 RECORDS = config["claims"]["records"]
 PLACES = {run: place for place, run in enumerate(runs.study())} if RECORDS else {}
 
@@ -141,7 +142,7 @@ def card_data(wildcards):
 
 
 def in_order(wildcards):
-    """Priority of a job: data and trainings of lower seeds come first, and those of a growing study in its order."""
+    """Priority of a job: data and trainings of lower seeds come first; of a seed, those of a growing study in its order."""
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
     seed = run.seed if run else seed_of(name) or 0

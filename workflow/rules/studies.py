@@ -15,7 +15,7 @@ MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
 
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
-ADDED = {"run.training.ema_decay": 0, "tallies": 1}
+ADDED = {"run.training.ema_decay": 0}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")
@@ -66,7 +66,7 @@ class Runs:
         return [(row["label"], row["described"]), (row["label"], row["released"])]
 
     def claimed(self):
-        """The networks that the claims compare: {role: entry}, empty if a label is unknown; the first have most claims.
+        """The networks that the claims compare: {role: entry}, in the order of training; empty if a label is unknown.
 
         The roles are those of `claims.networks`. If no run has the label of a derived one, its entry is that of the
         network from which it differs in a single setting.
@@ -151,7 +151,7 @@ class Runs:
     # ---- records -----------------------------------------------------------------------------------------------------
 
     def study(self):
-        """Names of the runs behind the claims, seed by seed; of a seed, those first on which most claims rest."""
+        """Names of the runs behind the claims, seed by seed; in each seed, first those of C1, C2 and C6."""
         return sorted(self.of("claims", "mask_study"), key=lambda name: self.named[name].seed)
 
     @cached_property
@@ -184,6 +184,7 @@ class Runs:
             return str(error)
         found = differences(about["settings"], self.recorded(name))
         others = {"name of the run": about["run"] != name, "test mixes": self.test not in (None, about["test"])}
+        others["definition of the tallies"] = about.get("tallies", 1) != TALLIES
         return ", ".join(found + [what for what, other in others.items() if other])
 
     def recorded(self, name):
@@ -200,7 +201,6 @@ class Runs:
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
             "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
-            "tallies": TALLIES,
         }
 
     def grid(self):

@@ -20,7 +20,7 @@ from yoho.networks.saving import load_network, save_network, write_description
 from yoho.networks.sizes import window_sizes
 from yoho.provenance import commit, device_name, digest
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.records import write_record
+from yoho.scoring.records import TALLIES, write_record
 from yoho.scoring.segments import Scorer
 from yoho.scoring.tallies import field_recordings, recording_tallies
 from yoho.scoring.thresholds import tune_thresholds
@@ -131,7 +131,7 @@ def evaluate_network(files, made, run, *, scoring, recorded, begun):
     write_description(description | {"test": f1}, Path(made.description))
     history = pd.read_csv(made.history)
     about = {"run": run, "settings": recorded["settings"], "test": digest([files.test_plan, files.test_events])}
-    about |= {"epoch": description["best_epoch"], "precision": training["precision"]}
+    about |= {"tallies": TALLIES, "epoch": description["best_epoch"], "precision": training["precision"]}
     about |= {"exposure": exposure(files, history, about["epoch"]) | {"anew": recorded["anew"]}}
     about |= {"processor": device_name(device), "finished": now()} | begun
     write_record(made.record, about, history, tallies)

@@ -16,7 +16,9 @@ from yoho.files import write_whole
 KEYS = ["recording", "recording_label", "event_label"]  # of the rows of tallies
 BY_CLASS = ["true_positives", "references", "predictions"]  # the sums that a record keeps for single classes
 NEEDED = {"run", "settings", "test"}  # what every record says about its run; settings are a dict
-TALLIES = 1  # the definition of tallies: raise it when the same outputs give other sums; older records count no longer
+# The definition of the tallies and of the scores in the history. Raise it when the same outputs give others: then the
+# records that were made before do not count any more.
+TALLIES = 1
 DIGITS = "%.4g"  # of losses and of errors of times
 
 

@@ -36,7 +36,8 @@ def recording_tallies(scorer, outputs, targets, estimated, plan, *, tolerances):
     A recording has a row for all classes together, and one for each class.
     Columns: recording, recording_label (the class that it holds), event_label (the class that is scored), and `kinds`.
     Sums over recordings give `segment_scores`, sed_eval's event-based counts, and the losses of all bins within a mix.
-    Errors of onsets and offsets are sums over the true events that are matched, s.
+    Errors of onsets and offsets are sums over the true events that are matched, s. A change of these sums needs another
+    `yoho.scoring.records.TALLIES`.
     """
     names = [OVERALL, *scorer.decoder.event_labels]
     tables = [segment_tallies(scorer, estimated, plan, names), event_tallies(scorer, estimated, plan, tolerances)]
