@@ -101,8 +101,6 @@ def interrupted(self):
 
 
 interrupted.once = False
-
-
 JobScheduler._finish_jobs = interrupted
 main(sys.argv[1:])
 """
