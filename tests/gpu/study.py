@@ -35,6 +35,11 @@ def missing_runs(work, configs):
         return sorted((job for job in jobs if job.rule.name == "train_network"), key=lambda job: -job.priority)
 
 
+def by_seed(jobs):
+    """Lists of the jobs that share a seed, and so the data that it draws."""
+    return [list(group) for _, group in groupby(jobs, key=lambda job: job.params["settings"]["seed"])]
+
+
 def making(jobs, work, configs):
     """Start Snakemake on the inputs of some trainings."""
     files = sorted({str(file) for job in jobs for file in job.input})
@@ -51,8 +56,7 @@ def main(seconds, work, records, *configs):
     records = Path(records).resolve()
     records.mkdir(parents=True, exist_ok=True)
     copy_kept(work, configs)
-    missing = missing_runs(work, configs)
-    seeds = [list(jobs) for _, jobs in groupby(missing, key=lambda job: job.params["settings"]["seed"])]
+    seeds = by_seed(missing_runs(work, configs))
     data = [making(seeds[0], work, configs)] if seeds else []
     sys.path.append(str(ROOT / "workflow" / "scripts"))
     from train_network import train_and_evaluate

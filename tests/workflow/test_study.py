@@ -156,6 +156,16 @@ def test_a_study_grows_through_a_time_box_a_kill_and_on_another_machine(tmp_path
     assert row.verdict == "undecided" and "no seed has trained both" in row.reason
 
 
+def test_a_gpu_trains_all_networks_of_a_seed_before_it_deletes_the_data_of_that_seed(tmp_path):
+    configs = overlay(tmp_path, studies={"networks": {"seeds": [0, 1]}})
+    text = "import sys, study; jobs = study.missing_runs(*sys.argv[1:2], sys.argv[2:]); "
+    text += "print([{str(job.input.train_features) for job in jobs} for jobs in study.by_seed(jobs)])"
+    call = [sys.executable, "-c", text, str(tmp_path), *map(str, configs)]
+    done = subprocess.run(call, cwd=ROOT / "tests" / "gpu", capture_output=True, text=True)
+    features = [{f"results/tiny-seed_{seed}/windows/train/train/log_mel/features.npy"} for seed in (0, 1)]
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == str(features), done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_a_gpu_trains_many_runs_in_one_process_with_the_same_result(tmp_path):
     """On a CPU here: the records of tests/gpu/study.py hold what those of the workflow hold."""

@@ -142,7 +142,7 @@ def card_data(wildcards):
 
 
 def in_order(wildcards):
-    """Priority of a job: data and trainings of lower seeds come first; of a seed, those of a growing study in its order."""
+    """Priority of a job: data and trainings of lower seeds come first, and within a seed, the order is the study's."""
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
     seed = run.seed if run else seed_of(name) or 0
