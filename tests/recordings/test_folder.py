@@ -1,6 +1,7 @@
 """The user's folder of classes as a source: its groups and its bad files."""
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,6 +62,64 @@ def test_broken_link_is_a_bad_recording(tmp_path, own, spread):
     (tmp_path / "own" / "dog" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
     with pytest.raises(InputError, match=r"gone\.wav: cannot be read as audio"):
         examine_recordings(own(tmp_path / "own", "dog"), spread, **LISTENING)
+
+
+def test_linked_subfolders_are_groups_and_circles_end(tmp_path, own, monkeypatch):
+    monkeypatch.setattr(job, "TERMINAL", terminal := io.StringIO())
+    for name in ("own/dog/a.wav", "own/dog/garden/b.wav", "elsewhere/c.wav", "elsewhere/deep/d.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "own/dog/yard").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "own/dog/circle").symlink_to(tmp_path / "own")
+    (tmp_path / "own/cat").symlink_to(tmp_path / "elsewhere")
+    table = own(tmp_path / "own", "dog", "cat")
+    found = ["dog/a.wav", "dog/garden/b.wav", "dog/yard/c.wav", "dog/yard/deep/d.wav", "cat/c.wav", "cat/deep/d.wav"]
+    assert table["recording"].to_list() == found
+    assert table["group"].to_list()[2:4] == ["dog/yard", "dog/yard"]
+    said = "passed over: links to folders that contain this one or are searched already (1)"
+    assert terminal.getvalue() == f"{tmp_path}/own/dog: {said}\n"
+    assert folder.event_labels({"path": str(tmp_path / "own")}) == ["cat", "dog"]
+    assert sorted(folder.files({"path": str(tmp_path / "own")})) == sorted(table["path"])
+
+
+def test_files_of_the_operating_system_are_passed_over_and_counted(tmp_path, own, monkeypatch):
+    monkeypatch.setattr(job, "TERMINAL", terminal := io.StringIO())
+    names = ["dog/a.wav", "dog/Thumbs.db", "dog/deep/desktop.ini", "dog/.DS_Store", "__MACOSX/dog/a.wav", "note.txt"]
+    root = tmp_path / "own"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    assert own(root, "dog")["recording"].to_list() == ["dog/a.wav"]
+    assert terminal.getvalue().splitlines() == [
+        f"{root}: passed over: files in no folder of a class (1)",
+        f"{root}/dog: passed over: hidden (1), put there by the operating system, such as Thumbs.db (2)",
+    ]
+    assert folder.event_labels({"path": str(root)}) == ["dog"]
+    assert folder.files({"path": str(root)}) == [str(root / "dog/a.wav")]
+
+
+def test_a_folder_that_cannot_be_read_is_a_bad_recording(tmp_path, own, spread, monkeypatch):
+    (tmp_path / "own/dog/locked").mkdir(parents=True)
+    scandir = os.scandir
+
+    def refuse(path):
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    with monkeypatch.context() as only_here:
+        only_here.setattr(os, "scandir", refuse)
+        with pytest.raises(InputError, match="locked: cannot be read as audio"):
+            examine_recordings(own(tmp_path / "own", "dog"), spread, **LISTENING)
+        with pytest.raises(InputError, match=r"locked: cannot be read \(Permission denied\)"):
+            own(tmp_path / "own/dog", "locked")
+
+
+def test_a_class_that_is_a_broken_link_is_a_mistake(tmp_path):
+    (tmp_path / "own/dog").mkdir(parents=True)
+    (tmp_path / "own/cat").symlink_to(tmp_path / "nowhere")
+    (line,) = folder.mistakes("here", {"path": str(tmp_path / "own")}, None)
+    assert line == f"here.path: {tmp_path}/own/cat is a broken link; mend or remove it"
 
 
 @pytest.fixture

@@ -242,7 +242,7 @@ def test_the_page_shows_the_classes_that_sound_longest_first(street):
 
 def test_the_rule_uses_the_ear_if_no_network_is_trained(street, here, monkeypatch):
     assert main(["street.wav"]) == 0  # makes the ear, as the rule make_ear does
-    segment_audio.segment_audio(["street.wav"], "segments", 1, weights=None, form="text", page=False)
+    segment_audio.segment_audio("street.wav", "segments", 1, weights=None, form="text", page=False)
     assert set(labels(Path("segments/street.wav.csv").read_text())) == {"Car", "Rain"}
 
 

@@ -134,7 +134,8 @@ def test_several_files_and_folders_name_each(song, run, capsys, here, wanted):
     assert out.splitlines()[0] == "# song.wav"
     assert out.splitlines()[1 : 1 + len(wanted)] == lines(wanted)
     assert out.splitlines()[1 + len(wanted)] == "# more/deep/b.FLAC"
-    assert err == "2 segmented, 0 failed\n"
+    note = "note: more: passed over: hidden (1), not audio by their names, such as .txt (1)\n"
+    assert err == note + "2 segmented, 0 failed\n"
     assert main([song, "more", "--weights", str(run), "--format", "dcase"]) == 0
     table = pd.read_csv(io.StringIO(capsys.readouterr().out), sep="\t")
     assert set(table["filename"]) <= {"song.wav", "more/deep/b.FLAC"}
@@ -151,6 +152,31 @@ def test_a_folder_of_results(song, run, capsys, here, wanted, jobs):
     assert capsys.readouterr().out == ""
     assert len(pd.read_csv("out/of/song.wav.tsv", sep="\t")) == len(wanted)
     assert Path("out/of/more/song.wav.tsv").exists()
+
+
+def test_nothing_is_written_outside_the_output(song, run, here):
+    """Not even for a file above the working directory, nor for one whose path leads through a link."""
+    (here / "in/work").mkdir(parents=True)
+    (here / "x/deep").mkdir(parents=True)
+    for name in ("in/work/song.wav", "x/song.wav", "x/deep/song.wav"):
+        shutil.copy(song, name)
+    Path("in/work/link").symlink_to(here / "x/deep")
+    os.chdir("in/work")
+    paths = ["../../x/song.wav", "song.wav", "link/../song.wav", "link/song.wav", "./song.wav"]
+    before = set(here.rglob("*"))
+    assert main([*paths, "--weights", str(run), "--output", "out", "--page"]) == 0
+    made = {str(path.relative_to(here / "in/work/out")) for path in set(here.rglob("*")) - before if path.is_file()}
+    names = {"x/song.wav", "x/deep/song.wav", "in/work/song.wav"}
+    assert made == {f"{name}.{ending}" for name in names for ending in ("csv", "html")}
+
+
+def test_pages_of_files_with_one_name_are_as_many(song, run, here, capsys):
+    for name in ("a/song.wav", "b/song.wav"):
+        Path(name).parent.mkdir()
+        shutil.copy(song, name)
+    assert main(["a/song.wav", "b/song.wav", "--page", "--weights", str(run)]) == 0
+    assert sorted(map(str, Path().rglob("*.html"))) == ["a/song.wav.html", "b/song.wav.html"]
+    assert capsys.readouterr().err == "2 segmented, 0 failed\n"
 
 
 def test_pages(song, run, here):
@@ -224,7 +250,7 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
             assert name[0] > "鳥" or found.encode()  # no character is cut in two
     page = next(here.glob("*.html"))
     assert sum(quote(os.fsencode(found.name)) in page.read_text() for found in here.glob("*.page.flac")) == 1
-    assert find_audio([here])[0] == sorted(here / file for file in (name, twin))
+    assert list(find_audio([here]).files) == sorted(here / file for file in (name, twin))
 
 
 class Terminal(io.TextIOWrapper):
@@ -336,7 +362,8 @@ def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypa
         assert main(["all", "all/locked", "--weights", str(run)]) == 2
     out, err = capsys.readouterr()
     assert out.splitlines() == lines(wanted)
-    assert err == "error: all/locked: Permission denied\n" * 2 + "1 segmented, 2 failed\n"
+    note = "note: all: passed over: hidden (1)\n"
+    assert err == "error: all/locked: Permission denied\n" * 2 + note + "1 segmented, 2 failed\n"
 
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -603,6 +630,38 @@ def test_snakemake_does_the_same(run, song, here):
     assert code == 0, said
     assert main([song, "--weights", str(run), "--output", "own", "--page"]) == 0
     for name in ("song.wav.csv", "song.wav.html"):
-        assert Path("results/segments", name).read_text() == Path("own", name).read_text()
+        assert Path("results/segments/song.wav", name).read_text() == Path("own", name).read_text()
     code, said = snakemake("audio=song.wav", f"weights={run}")
     assert "Nothing to be done" in said
+
+
+@pytest.mark.slow
+def test_snakemake_keeps_the_events_of_other_audio_and_notices_a_new_file(run, song, here):
+    """Files of one name, a folder with a name like a number, and a file whose name is a wildcard for Snakemake."""
+
+    def snakemake(audio):
+        snakefile = str(SCRIPT.parents[2] / "Snakefile")
+        command = [sys.executable, "-m", "snakemake", "segment", "--snakefile", snakefile, "--cores", "1"]
+        command += ["--config", "dataset=builtin", f"weights={run}", f"audio={audio}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    for name in ("a/song.wav", "20240501/b{1}.wav"):
+        Path(name).parent.mkdir()
+        shutil.copy(song, name)
+    snakemake("song.wav")
+    snakemake("[a/song.wav, 20240501]")
+    made = sorted(str(path.relative_to("results/segments")) for path in Path("results/segments").rglob("*.csv"))
+    assert made[0] == "20240501/b{1}.wav.csv" and made[1] == "song.wav/song.wav.csv"
+    assert len(made) == 3 and made[2].startswith("song.wav~") and made[2].endswith("/song.wav.csv")
+    assert "Nothing to be done" in snakemake("20240501")
+    Path("20240501/notes.txt").write_text("no audio")
+    assert "Nothing to be done" in snakemake("20240501")
+    shutil.copy(song, "20240501/new.wav")
+    snakemake("20240501")
+    assert Path("results/segments/20240501/new.wav.csv").exists()
+    Path("20240501/b{1}.wav").unlink()
+    snakemake("20240501")
+    assert not Path("results/segments/20240501/b{1}.wav.csv").exists()
+    assert Path("results/segments/song.wav/song.wav.csv").exists()

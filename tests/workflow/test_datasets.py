@@ -62,7 +62,7 @@ def test_dataset_without_background_has_none(own):
 def test_what_is_fetched_and_what_is_collected_have_settings_of_their_own(library):
     """So that another `trim_db` fetches nothing anew."""
     recordings = library["datasets"]["builtin"]["recordings"]
-    assert recording_files(library, "builtin") == ["results/builtin/manifest.tsv"]
+    assert recording_files(library, "builtin") == []
     fetched, collected = fetch_settings(library, "builtin"), collect_settings(library, "builtin")
     assert collected["settings"] == {"path": "results/builtin/manifest.tsv"}
     assert set(fetched) - {"bad"} == set(recordings) - {"trim_db", "splits", "seed"}
@@ -75,7 +75,7 @@ def test_esc50_by_address_is_read_from_where_it_is_fetched_to(real):
     recordings["address"] = "https://example.org/esc.zip"
     check_config(real)
     assert source_files(real["datasets"]["builtin"]) == []
-    assert recording_files(real, "builtin") == ["results/builtin/manifest.tsv"]
+    assert recording_files(real, "builtin") == []
     fetched, collected = fetch_settings(real, "builtin"), collect_settings(real, "builtin")
     assert fetched == {"address": "https://example.org/esc.zip", "name": fetched["name"]}
     assert collected["settings"]["path"] == f"results/builtin/downloads/{fetched['name']}"

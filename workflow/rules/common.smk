@@ -10,29 +10,28 @@ sys.path.append(str(SCRIPTS))  # The package there holds a record for each sourc
 
 from datasets import (
     DATA_KEYS,
-    NO_INPUT,
     SOURCES,
     dataset_settings,
     ear_names,
     event_labels,
-    is_input,
     nameless,
     portable,
     read_as,
     recordings_of,
     seed_of,
     scored_windows,
-    source_files,
     source_of,
     without_seed,
 )
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
 from studies import Runs
+from user_files import as_text, audio_places
 from validate import check_config
 from yoho.segmenting.choice import choose_network
 
 check_config(config)
+config |= {key: as_text(config[key]) for key in ("audio", "weights") if config.get(key) is not None}
 
 DATASET = config["dataset"]
 runs = Runs(config)
@@ -248,14 +247,12 @@ def of_runs(file, *studies):
     return expand("results/{dataset}/runs/{run}/{file}", dataset=DATASET, run=runs.of(*studies), file=file)
 
 
-def audio_to_segment(wildcards):
-    """The files and folders to be segmented, as the config names them."""
-    if not config.get("audio"):
-        raise WorkflowError("audio: missing; add --config audio=PATH, with a file or a folder to be segmented")
-    paths = [config["audio"]] if isinstance(config["audio"], str) else config["audio"]
-    if refused := [path for path in paths if not is_input(path)]:
-        raise WorkflowError(f"audio: {refused[0]!r}: {NO_INPUT}, or segment it with segment_audio.py")
-    return paths
+def audio_of(wildcards):
+    """The file or folder whose events have the place that a path names."""
+    places = audio_places(config.get("audio"))
+    if wildcards.place not in places:
+        raise WorkflowError(f"results/segments/{wildcards.place}: `audio` names {', '.join(places)}")
+    return places[wildcards.place]
 
 
 def ear_to_segment(wildcards):

@@ -4,8 +4,7 @@ import csv
 import re
 from pathlib import Path
 
-from snakemake.io import contains_wildcard
-
+from yoho.folders import walk
 from yoho.networks.making import AUDIOSET
 from yoho.recordings.sources import SOURCES
 from yoho.segmenting.classes import similar
@@ -17,8 +16,6 @@ DATA_KEYS = ("pool", "slices", "draw", "targets")
 
 # Keys whose values are files or folders of the user: of background, of segmenting, and of the sources.
 PATHS = {"path", "audio", "weights"}.union(*(source.paths for source in SOURCES.values()))
-
-NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a name in braces; rename it"
 
 
 # ---- readings --------------------------------------------------------------------------------------------------------
@@ -90,18 +87,19 @@ def event_labels(dataset):
 
 
 def source_files(dataset):
-    """The user's files from which a dataset is made. If one of them changes, the dataset is made again."""
+    """The user's files from which a dataset's recordings are collected, or which say what to download."""
     return source_of(dataset).files(dataset["recordings"])
 
 
 def recording_files(config, name):
-    """The files from which the recordings of a dataset or variant are collected."""
+    """The user's files from which a dataset or variant is made, its background included.
+
+    If one of them changes, the dataset is made again. Files that say what to download count with the manifest.
+    """
     dataset = dataset_settings(config, name)
-    files = [f"results/{name}/manifest.tsv"] if fetch_settings(config, name) else source_files(dataset)
-    if background := dataset.get("background"):
-        own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
-        files += [str(file) for file in own if file.is_file()]
-    return files
+    background = dataset.get("background") or {"path": None}
+    own = walk(background["path"]).files if background["path"] else []
+    return ([] if fetch_settings(config, name) else source_files(dataset)) + list(map(str, own))
 
 
 def fetch_settings(config, name):
@@ -206,12 +204,6 @@ def trained_networks(weights):
 
 
 # ---- names of files --------------------------------------------------------------------------------------------------
-
-
-def is_input(path):
-    """Whether Snakemake accepts a path as an input. It takes {name} for a wildcard, and writes paths as UTF-8."""
-    is_text = not re.search("[\ud800-\udfff]", path)  # Python reads invalid bytes as surrogates.
-    return is_text and not contains_wildcard(path)
 
 
 def portable(value):

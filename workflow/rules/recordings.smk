@@ -2,7 +2,8 @@
 # results/{base}/downloads/ holds downloaded files; Snakemake never deletes it. results/{base}/manifest.tsv lists these
 # files. Generated or unpacked audio lies in results/{base}/recordings/. Two more rules make a table and a figure of the
 # configured dataset.
-from datasets import collect_settings, fetch_settings, recording_files
+from datasets import collect_settings, fetch_settings, recording_files, source_files
+from user_files import state_of
 
 
 rule dataset:
@@ -14,8 +15,6 @@ rule dataset:
 
 rule fetch_recordings:
     """Download recordings, and list those that arrived in a manifest (paper 4.1)."""
-    input:
-        lambda wildcards: source_files(config["datasets"][wildcards.base]),
     output:
         "results/{base}/manifest.tsv",
     log:
@@ -31,6 +30,7 @@ rule fetch_recordings:
     params:
         source=lambda wildcards: config["datasets"][wildcards.base]["source"],
         settings=lambda wildcards: fetch_settings(config, wildcards.base),
+        files=lambda wildcards: state_of(source_files(config["datasets"][wildcards.base])),
         # These settings do not change the manifest. Snakemake reruns no job for a param that depends on `threads`.
         web=lambda wildcards, threads: {
             key: value for key, value in config["recordings"]["downloads"].items() if key != "unpacked"
@@ -43,7 +43,7 @@ rule fetch_recordings:
 rule collect_recordings:
     """Generate or find the recordings, each with one class, and divide them among the splits (paper 4.1)."""
     input:
-        lambda wildcards: recording_files(config, wildcards.pool),
+        lambda wildcards: f"results/{wildcards.pool}/manifest.tsv" if fetch_settings(config, wildcards.pool) else [],
     output:
         table="results/{pool}/recordings.tsv",
         audio=directory("results/{pool}/recordings"),
@@ -67,6 +67,7 @@ rule collect_recordings:
         splitting=lambda wildcards: collect_settings(config, wildcards.pool)["splitting"],
         background=lambda wildcards: collect_settings(config, wildcards.pool)["background"],
         event_labels=lambda wildcards: event_labels(dataset_settings(config, wildcards.pool)),
+        files=lambda wildcards: state_of(recording_files(config, wildcards.pool)),
         code=lambda wildcards: source_digest("collect_recordings", wildcards.pool),
     script:
         "../scripts/collect_recordings.py"

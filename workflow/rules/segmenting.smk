@@ -2,6 +2,7 @@
 # the audio examples of the report, and results/tables/false_alarms.csv, which counts events that networks find where
 # they do not sound. Only the examples are part of `all`.
 from datasets import trained_networks
+from user_files import state_of_audio
 
 # The datasets whose networks are tested for false alarms, and whether the untrained ear is tested beside them.
 HEARD = POOLED or [DATASET]
@@ -11,12 +12,17 @@ EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values()) and not lis
 rule segment:
     """Segment the user's audio, and write a file of events and a page for each audio file."""
     input:
-        audio=audio_to_segment,
-        ear=ear_to_segment,
+        lambda wildcards: expand("results/segments/{place}", place=audio_places(config.get("audio"))),
+
+
+rule segment_audio:
+    """Segment one of the files or folders that the config names."""
+    input:
+        ear_to_segment,
     output:
-        directory("results/segments"),
+        directory("results/segments/{place}"),
     log:
-        "results/segments.log",
+        "results/logs/segment_audio/{place}.log",
     conda:
         "../../envs/segment.yaml"
     threads: 8
@@ -24,6 +30,8 @@ rule segment:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        audio=audio_of,
+        files=lambda wildcards: state_of_audio(audio_of(wildcards)),
         weights=lambda wildcards: config.get("weights"),
         form=config["segmenting"]["form"],
         page=config["segmenting"]["page"],

@@ -1,5 +1,6 @@
 """Checks of the config before anything else: by its schema, and for mistakes that a schema cannot detect."""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -7,11 +8,9 @@ from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
 
 from datasets import (
-    NO_INPUT,
     SOUNDS,
     event_labels,
-    is_input,
-    source_files,
+    recording_files,
     source_of,
     unknown_sounds,
     window_frames,
@@ -40,7 +39,7 @@ def check_config(config):
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
         checks = check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies
-        checks += check_training, check_claims, check_ear
+        checks += check_training, check_claims, check_ear, check_audio
         for check in checks:
             mistakes += check(config)
     if mistakes:
@@ -70,9 +69,9 @@ def check_dataset(config):
     yield from source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv"))
     for event_label in event_labels(dataset):
         yield from check_label(f"{where}: class", event_label, OVERALL)
-    if refused := [file for file in source_files(dataset) if not is_input(file)]:
-        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
-        yield f"{where}: {refused[0]!r}{more}: {NO_INPUT}"
+    # Python reads invalid bytes of a name as surrogates.
+    if foreign := [file for file in recording_files(config, name) if re.search("[\ud800-\udfff]", file)]:
+        yield f"datasets.{name}: {foreign[0]!r}: this name is not valid text, which tables need; rename it"
 
 
 def check_background(config):
@@ -147,6 +146,14 @@ def check_ear(config):
             for name in unknown_sounds(names):
                 known = "; ".join(similar(name, SOUNDS))
                 yield f"ear.{key}.{label}: {name!r} is no sound of AudioSet; similar names are {known}"
+
+
+def check_audio(config):
+    """Mistakes in `audio`: paths that do not exist."""
+    for given in config["audio"] if isinstance(config.get("audio"), list) else [config.get("audio")]:
+        if given is not None and not Path(str(given)).exists():
+            like = "" if isinstance(given, str) else "; a name that looks like a number needs ./ in front of it"
+            yield f"audio: {given}: no such file or folder{like}"
 
 
 def check_windows(config):

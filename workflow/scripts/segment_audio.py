@@ -14,11 +14,11 @@ from yoho.segmenting.choice import choose_network
 from yoho.segmenting.command import Options, main, segment_files
 
 
-def segment_audio(files, folder, threads, *, weights, form, page):
+def segment_audio(audio, folder, threads, *, weights, form, page):
     run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
     options = Options(str(run), form, output=folder, page=page, jobs=threads)
-    segmented, failed = segment_files(files, options)
+    segmented, failed = segment_files([audio], options)
     if not segmented:
         raise InputError("no file could be segmented")
     job.say(f"{segmented} segmented, {failed} failed: {folder}")
@@ -27,8 +27,8 @@ def segment_audio(files, folder, threads, *, weights, form, page):
 if __name__ == "__main__":
     if "snakemake" in globals():
         job.start(snakemake)
-        params = {name: snakemake.params[name] for name in ("weights", "form", "page")}
-        segment_audio(snakemake.input.audio, snakemake.output[0], snakemake.threads, **params)
+        params = {name: snakemake.params[name] for name in ("audio", "weights", "form", "page")}
+        segment_audio(folder=snakemake.output[0], threads=snakemake.threads, **params)
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.exit(main(sys.argv[1:]))

@@ -127,5 +127,5 @@ def spread(function, calls, threads, description):
 
 
 def params(snakemake):
-    """A job's params by name, without `code`, the digest of its code."""
-    return {name: value for name, value in snakemake.params.items() if name != "code"}
+    """A job's params by name, without `code` and `files`, the digests of its code and of the user's files."""
+    return {name: value for name, value in snakemake.params.items() if name not in ("code", "files")}

@@ -1,16 +1,23 @@
 """The user's own folder as a source: it holds a folder of recordings for each class."""
 
+import os
 from pathlib import Path
 
 from yoho import InputError
+from yoho.folders import is_users, remark, walk
 from yoho.recordings.source import Source, not_found
 
 
+def entries(path):
+    """The user's visible entries in a folder, sorted by name; none if it is no folder or cannot be read."""
+    root = Path(path)
+    found = root.iterdir() if root.is_dir() and os.access(root, os.R_OK | os.X_OK) else ()
+    return sorted(entry for entry in found if is_users(entry.name))
+
+
 def event_labels(recordings):
-    """The names of the folders in `path`, without hidden ones; none if `path` is not a folder."""
-    root = Path(recordings["path"])
-    folders = (entry for entry in root.iterdir() if entry.is_dir()) if root.is_dir() else ()
-    return sorted(entry.name for entry in folders if not entry.name.startswith("."))
+    """The names of the visible folders in `path`; none if `path` is not a folder."""
+    return [entry.name for entry in entries(recordings["path"]) if entry.is_dir()]
 
 
 def mistakes(where, recordings, made):
@@ -18,26 +25,34 @@ def mistakes(where, recordings, made):
     path = Path(recordings["path"])
     if not path.is_dir():
         yield not_found(f"{where}.path", "folder", path)
+    elif not os.access(path, os.R_OK | os.X_OK):
+        yield f"{where}.path: {path.resolve()} cannot be read; change its permissions"
+    elif broken := [entry for entry in entries(path) if not entry.exists()]:
+        yield f"{where}.path: {broken[0]} is a broken link; mend or remove it"
     elif not event_labels(recordings):
         yield f"{where}.path: no folder in {path.resolve()}; each class is a folder of its recordings"
 
 
 def files(recordings):
-    """Every file in a class's folder."""
-    return [str(file) for file in sorted(Path(recordings["path"]).glob("[!.]*/**/*")) if file.is_file()]
+    """Every visible file in a class's folder."""
+    root = Path(recordings["path"])
+    return [str(file) for event_label in event_labels(recordings) for file in walk(root / event_label).files]
 
 
 def collect(folder, spread, *, path, event_labels):
     """List the recordings of `path`/CLASS/...: recording, path, event_label and group.
 
     Each subfolder of a class is one group; each file beside the subfolders is a group of its own. Every file that is
-    not hidden counts as a recording. Raises InputError for a class without a folder.
+    visible counts as a recording; a line says which were passed over. Raises InputError for a class without a folder.
     """
     import pandas as pd
 
+    from yoho import job
     from yoho.recordings.splits import grouped_files
 
     rows = []
+    if beside := [entry for entry in entries(path) if not entry.is_dir()]:
+        job.say(*remark(path, {"files in no folder of a class": len(beside)}))
     for event_label in event_labels:
         root = Path(path, event_label)
         if not root.is_dir():

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from yoho import InputError
+from yoho import InputError, job
+from yoho.folders import remark, walk
 
 RECORDING_COLUMNS = ["recording", "path", "event_label", "group", "split", "duration", "onset", "offset", "silences"]
 SPLITS = ("train", "valid", "test")
@@ -117,9 +118,16 @@ def check_background(recordings):
 
 
 def grouped_files(root):
-    """Yield name, path and group of every file in a folder, except hidden ones; a subfolder is one group."""
-    for entry in sorted(Path(root).iterdir()):
-        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
-            name = file.relative_to(root)
-            if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
-                yield str(name), str(file), entry.name
+    """List the name, path and group of every visible file in a folder; a subfolder is one group.
+
+    Broken links and subfolders that cannot be read are listed too, because they are bad recordings. A line says what is
+    passed over. Raises InputError if the folder itself cannot be read.
+    """
+    root = Path(root)
+    walked = walk(root)
+    if root in walked.faults:
+        raise InputError(f"{root}: cannot be read ({walked.faults[root]})")
+    for line in remark(root, walked.passed_over):
+        job.say(line)
+    named = ((file.relative_to(root), file) for file in sorted([*walked.files, *walked.faults]))
+    return [(str(name), str(file), name.parts[0]) for name, file in named]

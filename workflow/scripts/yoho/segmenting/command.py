@@ -66,16 +66,19 @@ class Outcome(NamedTuple):
 def segment_files(paths, options):
     """Segment audio files and those in folders; returns (number of segmented files, number of failures).
 
-    Every failure and every warning is one line on standard error.
+    Every failure, every warning, and what is passed over in a folder, is one line on standard error.
     Raises InputError if the options do not fit the files or the network.
     """
-    files, problems = find_audio(paths)
-    for problem in problems:
-        print_problem(problem)
+    found = find_audio(paths)
+    files = list(found.files.values())
+    for fault in found.faults:
+        print_problem(fault)
+    for note in found.notes:
+        print_problem(note, "note")
     if not files:
-        return 0, len(problems)
-    root = Path(os.path.commonpath([file.absolute().parent for file in files]))
-    names = [file.absolute().relative_to(root) for file in files]
+        return 0, len(found.faults)
+    root = os.path.commonpath([place.parent for place in found.files])
+    names = [place.relative_to(root) for place in found.files]
     reference = options.reference
     if reference and len(files) > 1 and not names_files(reference):
         raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
@@ -88,7 +91,7 @@ def segment_files(paths, options):
     calls = [(*each, options) for each in zip(files, names, references)]
     outcomes = job.spread(try_file, calls, jobs, "segmenting") if jobs > 1 else (try_file(*call) for call in calls)
     failed = print_outcomes(files, outcomes, options)
-    return len(files) - failed, len(problems) + failed
+    return len(files) - failed, len(found.faults) + failed
 
 
 def print_outcomes(files, outcomes, options):
@@ -131,15 +134,16 @@ def try_file(file, name, reference, options):
 def segment_file(file, name, reference, options):
     """Segment a file and write its events and its page; returns the text for standard output.
 
-    name: the file's name in the output; reference: table of true events for the page, or None.
+    name: the file's path below the folder of the output; reference: table of true events for the page, or None.
     """
     segmenter, form = options.segmenter(), FORMS[options.form]
     duration, events = segmenter.file(file)
     events = events if options.top is None else longest(events, options.top)
     text = form.write(name, duration, events)
-    target = Path(options.output or "", name if options.output else name.name)
-    if options.output is not None:
+    target = Path(options.output or "", name)
+    if options.output is not None or options.page:
         target.parent.mkdir(parents=True, exist_ok=True)
+    if options.output is not None:
         path = named_after(target, f".{form.suffix}")
         path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
         text = ""
@@ -264,7 +268,7 @@ def main(argv):
         if "stdout" in closed and not given["output"]:
             raise InputError("standard output: is closed; name a folder with --output")
         ear = given.pop("ear")
-        if "-" in paths or find_audio(paths)[0]:  # Without audio no network is needed, and none is fetched.
+        if "-" in paths or find_audio(paths).files:  # Without audio no network is needed, and none is fetched.
             given["weights"] = str(find_network(given["weights"], ear))
         options = Options(**given)
         if "-" in paths:

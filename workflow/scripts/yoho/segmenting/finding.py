@@ -1,43 +1,88 @@
-"""Find the audio files that the user's paths name or contain."""
+"""Find the audio files that the user's paths name or contain.
+
+Snakemake reads this module whenever it parses the rules, so it imports only the standard library.
+"""
 
 import os
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
-import soundfile
+from yoho.folders import remark, walk
 
-# Suffixes of audio files in a folder.
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
-SUFFIXES |= {".aif", ".aifc", ".snd", ".opus", ".oga"}  # other names of the same formats
-SUFFIXES |= {".m4a", ".m4b", ".mp4", ".aac", ".wma", ".webm", ".mka", ".mkv", ".mov"}  # for ffmpeg
+# Suffixes of audio files in a folder: of the formats that soundfile reads, except raw PCM, and of those for ffmpeg.
+FOR_SOUNDFILE = """
+    aif aifc aiff au avr caf flac htk ircam mat4 mat5 mp3 mpc2k nist oga ogg opus paf pvf rf64 sd2 sds snd svx voc w64
+    wav wavex wve xi
+"""
+FOR_FFMPEG = """
+    3g2 3gp aac ac3 amr ape asf avi dff dsf dts eac3 flv m2ts m4a m4b m4r m4v mka mkv mov mp2 mp4 mpc mpeg mpg mts mxf
+    ogv ra rm spx tak ts tta vob webm wma wmv wv
+"""
+SUFFIXES = {f".{name}" for name in (FOR_SOUNDFILE + FOR_FFMPEG).split()}
+
+
+class Found(NamedTuple):
+    """Audio files.
+
+    files: {place: the path by which the user named the file}; a place is an absolute path, which differs from file to
+    file. faults and notes: lines about what cannot be read, and about what is passed over.
+    """
+
+    files: dict
+    faults: list
+    notes: list
 
 
 def find_audio(paths):
-    """Find the files among `paths`, and the audio files in its folders; returns (files, error messages)."""
-    files, problems = {}, []
+    """`Found`: the files among `paths`, and the audio files in its folders.
+
+    A file that occurs several times, by whatever spelling or link, is found once.
+    """
+    found, seen = Found({}, [], []), {}
     for path in map(Path, paths):
         try:
-            if path.is_dir():
-                unreadable = []
-                inside = sorted(audio_below(path, unreadable.append))
-                problems += [f"{error.filename}: {error.strerror}" for error in unreadable]
-                if not inside and not unreadable:
-                    problems.append(f"{path}: this folder contains no audio file")
-                files |= {file.absolute(): file for file in inside}
-            else:
-                path.stat()
-                files.setdefault(path.absolute(), path)
+            inside = audio_below(path, found) if path.is_dir() else {place_of(path): path}
+            path.stat()
         except OSError as error:  # for example: no such file, no permission, a name that is too long
-            problems.append(f"{path}: {error.strerror}")
-    return list(files.values()), problems
+            found.faults.append(f"{path}: {error.strerror}")
+            continue
+        for place, file in inside.items():
+            first = seen.setdefault(os.path.realpath(file), place)
+            if first == place:
+                found.files.setdefault(place, file)
+            else:
+                found.notes.append(f"{file}: is the same file as {found.files[first]}, and is segmented once")
+    return found
 
 
-def audio_below(folder, on_error):
-    """Yield the visible audio files in a folder and its subfolders, except those of pages.
+def place_of(path):
+    """The absolute path of a file or folder, which is the same for every spelling of `path`; a link keeps its name."""
+    if path.name in ("", ".."):
+        return Path(os.path.realpath(path))
+    return Path(os.path.realpath(path.parent), path.name)
 
-    on_error: called with the OSError of a folder that cannot be read.
-    """
-    for root, folders, names in os.walk(folder, onerror=on_error):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for path in (Path(root, name) for name in names if not name.startswith(".")):
-            if path.suffix.lower() in SUFFIXES and not path.match("*.page.flac") and path.is_file():
-                yield path
+
+def audio_below(folder, found):
+    """The visible audio files in a folder and its subfolders, {place: path}; adds faults and notes to a `Found`."""
+    walked = walk(folder)
+    kinds, passed_over = Counter(map(kind_of, walked.files)), walked.passed_over
+    if kinds["other"]:
+        others = sorted({path.suffix or path.name for path in walked.files if kind_of(path) == "other"})
+        passed_over[f"not audio by their names, such as {others[0]}"] += kinds["other"]
+    if kinds["page"]:
+        passed_over["the audio of pages"] += kinds["page"]
+    faults = [f"{path}: {why}" for path, why in walked.faults.items() if kind_of(path) == "audio" or not path.suffix]
+    found.faults.extend(faults)
+    found.notes.extend(remark(folder, passed_over))
+    if not kinds["audio"] and not faults:
+        found.faults.append(f"{folder}: this folder contains no audio file")
+    root = Path(os.path.realpath(folder))
+    return {root / file.relative_to(folder): file for file in walked.files if kind_of(file) == "audio"}
+
+
+def kind_of(path):
+    """The kind of a file by its name: audio, the audio of a page, or another."""
+    if path.suffix.lower() not in SUFFIXES:
+        return "other"
+    return "page" if path.match("*.page.flac") else "audio"
