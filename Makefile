@@ -11,6 +11,9 @@ READY := .venv/installed.txt
 # A SIGTERM to Snakemake alone makes it wait for the running jobs and start no others.
 SNAKEMAKE := $(if $(MINUTES),timeout --foreground $(MINUTES)m) $(BIN)/snakemake $(TARGET) \
   $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
+# uv installs packages faster than pip.
+UV := uv==0.13.9
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Lists the jobs that Snakemake submitted to Slurm from this folder. Their comments begin with rule_.
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
@@ -36,8 +39,12 @@ $(READY): requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=...")'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python has no venv module: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	cp requirements.txt $@
+	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}; \
+	export UV_DEFAULT_INDEX=$${index:-https://pypi.org/simple}; \
+	if $(PIP) $(UV) && $(BIN)/uv pip install --quiet --python $(BIN)/python -r $<; then :; else \
+	  echo "uv cannot install the packages here; pip installs them, which takes longer"; $(PIP) -r $<; \
+	fi
+	cp $< $@
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not slurm"

@@ -492,6 +492,46 @@ def test_make_goes_on_where_a_file_system_has_no_locks(tmp_path, code, works, sa
     assert said in done.stdout and ("lock" in done.stdout) == (code == 71)
 
 
+# A Python whose venv module makes a pip and, by `pip install uv==...`, a uv; both note how they are called.
+PYTHON = """#!/bin/sh
+case "$*" in
+  "-m venv"*) mkdir -p .venv/bin; cp "$0" .venv/bin/python;;
+  *"pip config get"*) echo "$MIRROR";;
+  *"pip install"*uv==*) echo "pip uv" >> calls
+    [ "$UV_ENDS" = absent ] && exit 1
+    printf '#!/bin/sh\necho "uv $* from $UV_DEFAULT_INDEX" >> calls\nexit $UV\n' > .venv/bin/uv; chmod +x .venv/bin/uv;;
+  *"pip install"*) echo "pip $*" >> calls; exit "$PIP_ENDS";;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("uv", "pip", "mirror", "called"),
+    [
+        ("0", "1", "", ["pip uv", "uv https://pypi.org/simple"]),
+        ("0", "1", "https://mirror.example/simple", ["pip uv", "uv https://mirror.example/simple"]),
+        ("2", "0", "", ["pip uv", "uv https://pypi.org/simple", "pip"]),
+        ("absent", "0", "", ["pip uv", "pip"]),
+        ("absent", "1", "", ["pip uv", "pip"]),
+    ],
+)
+def test_the_environment_is_installed_by_uv_or_else_by_pip(tmp_path, uv, pip, mirror, called):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    (tmp_path / "python").write_text(PYTHON)
+    (tmp_path / "python").chmod(0o755)
+    environment = {"PATH": os.environ["PATH"], "UV_ENDS": uv, "PIP_ENDS": pip, "MIRROR": mirror}
+    command = ["make", "-C", tmp_path, "environment", f"PYTHON={tmp_path / 'python'}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert [" ".join((line.split()[0], *line.split()[-1:])) for line in calls] == [
+        call if " " in call else f"{call} requirements.txt" for call in called
+    ]
+    works = uv == "0" or pip == "0"
+    assert (done.returncode == 0, (tmp_path / ".venv/installed.txt").exists()) == (works, works)
+    assert ("pip installs them" in done.stdout) == (uv != "0")
+
+
 def epochs_done(folder):
     """Epochs in a run's checkpoint."""
     path = folder / "checkpoint.pt"

@@ -22,7 +22,7 @@ rule segment_audio:
     output:
         directory("results/segments/{place}"),
     log:
-        "results/logs/segment_audio/{place}.log",
+        "results/segments/logs/{place}.log",
     conda:
         "../../envs/segment.yaml"
     threads: 8

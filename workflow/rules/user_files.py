@@ -44,7 +44,7 @@ def audio_places(audio):
     for path in [audio] if isinstance(audio, str) else audio:
         whole = place_of(Path(path))
         name = re.sub(r"[^\w.+-]", "_", whole.name)[:60]
-        if whole != Path.cwd() / name:
+        if whole != Path.cwd() / name or name == "logs":
             name += f"~{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
         places[name] = path
     return places
