@@ -202,6 +202,16 @@ def test_missing_column_is_named(esc, read_collection, column):
         read_collection(esc)
 
 
+def test_another_separator_or_encoding_is_named(esc, read_collection):
+    text = (esc / "meta" / "esc50.csv").read_text()
+    (esc / "meta" / "esc50.csv").write_text(text.replace(",", ";"))
+    with pytest.raises(InputError, match="its first line names filename;fold.*commas must separate"):
+        read_collection(esc)
+    (esc / "meta" / "esc50.csv").write_text(text, encoding="utf-16")
+    with pytest.raises(InputError, match=r"esc50\.csv: .*; save it as UTF-8"):
+        read_collection(esc)
+
+
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"\x89PNG\r\n\x1a\n\x00\xff\xfe", b'a,b\n1,2\n1,2,3,4\n"'])
 def test_meta_that_is_no_table_is_named(esc, read_collection, content):
     (esc / "meta" / "esc50.csv").write_bytes(content)

@@ -197,6 +197,25 @@ def test_true_events_of_several_files_need_their_names(song, run, here, capsys):
     assert "column filename" in capsys.readouterr().err
 
 
+def test_true_events_fit_the_audio(song, run, here, capsys):
+    options = ["--weights", str(run), "--page", "--reference", "true.tsv"]
+    other = "filename\tonset\toffset\tevent_label\nb.wav\t1\t2\train\n"
+    Path("true.tsv").write_text(other)
+    assert main([song, *options]) == 2
+    assert capsys.readouterr().err == "error: true.tsv: does not name song.wav, but b.wav; write the audio's names\n"
+    Path("true.tsv").write_text(f"{other}song.wav\t5\t7\train\nsong.wav\t8\t9\tcar\n")
+    assert main([song, *options]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(
+        "warning: true.tsv: line 3: the event from 5.0 to 7.0 s reaches past the end of song.wav (6.0"
+    )
+    assert "1 true" in Path("song.wav.html").read_text()
+    Path("true.tsv").write_text(f"{other}song.wav\t\t\t\n")
+    assert main([song, *options]) == 0
+    assert capsys.readouterr().err == ""
+    assert "0 true" in Path("song.wav.html").read_text()
+
+
 @pytest.mark.parametrize("content", ["2,1,car\n", "nan,3,car\n", "-5,99,car\n", "hello\n", None])
 def test_true_events_that_are_none_are_said_first(song, run, here, capsys, content):
     if content:

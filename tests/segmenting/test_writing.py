@@ -1,4 +1,4 @@
-"""Events as text: an independent reader, or our own, reads every format."""
+"""Events as text: an independent reader reads every format; test_references.py has our own."""
 
 import csv
 import io
@@ -8,8 +8,7 @@ import jams
 import pandas as pd
 import pytest
 
-from yoho import InputError
-from yoho.segmenting.writing import FORMS, names_files, read_events
+from yoho.segmenting.writing import FORMS
 
 EVENTS = pd.DataFrame(
     [(0.0, 10.0, "aircraft", 0.9), (1.5, 3.25, "clock tick", 0.75)], columns=["onset", "offset", "event_label", "score"]
@@ -28,31 +27,6 @@ def test_text_quotes_what_csv_must():
     label = 'dog, "big"\nbark'
     (row,) = csv.reader(io.StringIO(written("text", EVENTS.iloc[:1].assign(event_label=label))))
     assert row[2] == label
-
-
-@pytest.mark.parametrize("form", ["text", "dcase", "audacity"])
-def test_what_is_written_is_read_again(tmp_path, form):
-    path = tmp_path / "events"
-    path.write_text("\n" * (form == "text") + written(form))
-    found = read_events(path, {"a song.wav"})
-    pd.testing.assert_frame_equal(found, EVENTS.drop(columns="score"))
-    assert names_files(path) is (form == "dcase")
-
-
-def test_a_table_of_several_files_gives_each_its_own(tmp_path):
-    path = tmp_path / "events.tsv"
-    path.write_text(written("dcase") + FORMS["dcase"].write("b.wav", 9.0, EVENTS.iloc[:1]))
-    assert len(read_events(path, {"a song.wav"})) == 2
-    assert len(read_events(path, {"b.wav"})) == 1
-    assert len(read_events(path, {"c.wav"})) == 0
-
-
-@pytest.mark.parametrize("content", ["hello\n", "1.0,b,car\n", "onset\toffset\n1\t2\n", "\ud800"])
-def test_what_holds_no_events_is_refused(tmp_path, content):
-    path = tmp_path / "events"
-    path.write_bytes(content.encode("utf-8", "surrogatepass"))
-    with pytest.raises(InputError, match="start,end,class"):
-        read_events(path, {"a.wav"})
 
 
 def test_audacity_keeps_a_label_on_its_line():

@@ -499,7 +499,8 @@ case "$*" in
   *"pip config get"*) echo "$MIRROR";;
   *"pip install"*uv==*) echo "pip uv" >> calls
     [ "$UV_ENDS" = absent ] && exit 1
-    printf '#!/bin/sh\necho "uv $* from $UV_DEFAULT_INDEX" >> calls\nexit $UV\n' > .venv/bin/uv; chmod +x .venv/bin/uv;;
+    printf '#!/bin/sh\necho "uv $* from $UV_DEFAULT_INDEX" >> calls\nexit $UV_ENDS\n' > .venv/bin/uv
+    chmod +x .venv/bin/uv;;
   *"pip install"*) echo "pip $*" >> calls; exit "$PIP_ENDS";;
 esac
 """

@@ -29,7 +29,13 @@ def read_foreign_table(path, columns, kind, sep=","):
     try:
         table = pd.read_csv(path, sep=sep, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as {kind} ({str(error).strip()})") from error
+        raise InputError(
+            f"{path}: cannot be read as {kind} ({str(error).strip()})"
+            f"{'; save it as UTF-8' if isinstance(error, UnicodeError) else ''}"
+        ) from error
     if missing := set(columns) - set(table.columns):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}, which {kind} must have")
+        raise InputError(
+            f"{path}: no column {', '.join(sorted(missing))}, which {kind} must have; its first line names "
+            f"{', '.join(table.columns[:9])}, and {'commas' if sep == ',' else 'tabs'} must separate its columns"
+        )
     return table

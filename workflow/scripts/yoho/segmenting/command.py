@@ -18,10 +18,11 @@ from yoho.segmenting.choice import EAR, choose_network
 from yoho.segmenting.classes import longest
 from yoho.segmenting.finding import find_audio
 from yoho.segmenting.page import TRUTH, write_page
+from yoho.segmenting.references import read_references, up_to_end
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
 from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
 from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
-from yoho.segmenting.writing import FORMS, named_after, names_files, read_events
+from yoho.segmenting.writing import FORMS, named_after
 
 ROOT = Path(__file__).parents[4]
 RESULTS, CONFIG = ROOT / "results", ROOT / "config" / "config.yaml"
@@ -79,10 +80,7 @@ def segment_files(paths, options):
         return 0, len(found.faults)
     root = os.path.commonpath([place.parent for place in found.files])
     names = [place.relative_to(root) for place in found.files]
-    reference = options.reference
-    if reference and len(files) > 1 and not names_files(reference):
-        raise InputError(f"{reference}: true events of several files must be a DCASE table with a column filename")
-    references = [read_events(reference, {str(name), name.name}) if reference else None for name in names]
+    references = read_references(options.reference, files, names) if options.reference else [None] * len(files)
     cores = os.cpu_count()
     # Starting a process takes as long as segmenting minutes of audio.
     jobs = min(options.jobs or (cores if len(files) >= 4 * cores else 1), len(files))
@@ -148,6 +146,8 @@ def segment_file(file, name, reference, options):
         path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
         text = ""
     if options.page:
+        if reference is not None:
+            reference = up_to_end(reference, duration, options.reference, file)
         if reference is not None and options.classes:
             reference = reference[reference["event_label"].isin(segmenter.classes)]
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
@@ -230,7 +230,7 @@ def command_line():
     add("--format", dest="form", choices=FORMS, default="text", help="format of the events (default: text)")
     add("--output", metavar="FOLDER", help="for each audio file, write a file of events to this folder")
     add("--page", action="store_true", help="for each file, write an HTML page to listen to")
-    add("--reference", metavar="FILE", help="true events to show on the page: lines start,end,class or a table")
+    add("--reference", metavar="FILE", help="true events for the page: lines start,end,class, labels or a table")
     add("--jobs", type=int, default=0, help="number of processes (default: chosen by the number of files)")
     add = parser.add_argument_group("raw PCM on standard input").add_argument
     add("--encoding", choices=ENCODINGS, default="s16le", help="format of the samples (default: s16le)")

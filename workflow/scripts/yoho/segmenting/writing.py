@@ -1,4 +1,4 @@
-"""Write and read the events of an audio file in the paper's format and in those of other tools.
+"""Write the events of an audio file in the paper's format and in those of other tools.
 
 Each writer takes the file's name, its duration (s) and its events (onset, offset, event_label, score) and returns whole
 lines, which can be joined with those of other files.
@@ -11,14 +11,9 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import pandas as pd
-
-from yoho import InputError
-from yoho.events import COLUMNS, read_table, write_table
+from yoho.events import COLUMNS, write_table
 
 DIGITS = 3  # decimal places of times in seconds
 HASH_DIGITS = 8  # length of the hash in a shortened name
@@ -114,42 +109,3 @@ def named_after(path, ending):
     while name[end] & 0b11000000 == 0b10000000:  # in the middle of a character
         end -= 1
     return path.with_name(os.fsdecode(name[:end]) + ending)
-
-
-def names_files(path):
-    """Whether a file of events has a column `filename`, as a DCASE table does. Raises InputError if unreadable."""
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            return "filename" in file.readline().rstrip("\n").split("\t")
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as events ({error})") from error
-
-
-def read_events(path, names):
-    """The events of one audio file (onset, offset, event_label), read from the format `text`, `dcase` or `audacity`.
-
-    names: the audio file's names, by which its rows of a DCASE table are found.
-    Raises InputError if the file has another format, or if an event does not end after its onset.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-        if lines and "onset" in lines[0].split("\t"):
-            events = read_table(path)
-            if "filename" in events:
-                events = events[events["filename"].isin(names)]
-            return with_times(events[COLUMNS[1:]])
-        lines = [line for line in lines if line.strip() and not line.startswith("#")]
-        rows = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
-        return with_times(pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:]))
-    except (OSError, ValueError, KeyError) as error:
-        expected = "expected lines of start,end,class, a DCASE table, or Audacity labels"
-        raise InputError(f"{path}: cannot be read as events ({error}); {expected}") from error
-
-
-def with_times(events):
-    """Events with their times as numbers. Raises ValueError unless 0 <= onset < offset for every event."""
-    events = events.astype({"onset": float, "offset": float}).reset_index(drop=True)
-    wrong = events[~((events["onset"] >= 0) & (events["offset"] > events["onset"]) & np.isfinite(events["offset"]))]
-    if len(wrong):
-        raise ValueError(f"an event from {wrong['onset'].iloc[0]} to {wrong['offset'].iloc[0]} s")
-    return events
