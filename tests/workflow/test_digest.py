@@ -1,5 +1,6 @@
 """When code counts as changed: for a job, and for the weights of a run."""
 
+import ast
 import re
 import runpy
 import shutil
@@ -119,6 +120,50 @@ def test_an_edit_of_a_source_reruns_only_what_depends_on_it(edit, file, old, new
     before = digests()
     edit(f"recordings/{file}", old, new)
     assert {verb for verb, value in digests().items() if value != before[verb]} == changed
+
+
+IN_BLOCKS = """
+from yoho.a import x
+class Class:
+    async def method(self):
+        async with x:
+            from yoho.b import x
+try:
+    from yoho.c import x
+except ImportError:
+    from yoho.d import x
+else:
+    from yoho.e import x
+finally:
+    from yoho.f import x
+try:
+    pass
+except* OSError:
+    from yoho.g import x
+match x:
+    case 1:
+        from yoho.h import x
+for _ in x:
+    pass
+else:
+    while x:
+        if x:
+            pass
+        elif x:
+            from yoho.i import x
+"""
+
+
+def test_imports_in_blocks_of_every_kind_are_followed():
+    found = set(digest.imported(digest.SCRIPTS, ast.parse(IN_BLOCKS)))
+    assert found == {f"yoho.{letter}" for letter in "abcdefghi"}
+
+
+def test_each_module_is_read_once_for_all_digests():
+    digest.read.cache_clear()
+    for name in SCRIPT_NAMES:
+        code_digest(name)
+    assert digest.read.cache_info().misses == len(followed(*SCRIPT_NAMES))
 
 
 @pytest.fixture

@@ -86,11 +86,19 @@ def place(scripts, name):
 
 def imported(scripts, tree):
     """Yield the names of the package's modules that a syntax tree imports, also inside functions."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "yoho":
             yield node.module
             inside = (f"{node.module}.{alias.name}" for alias in node.names)
             yield from (name for name in inside if place(scripts, name).exists())
+
+
+def statements(node):
+    """Yield every statement within a module or a statement, but no expressions, which are most of a syntax tree."""
+    for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+        for part in getattr(node, block, []):
+            yield part
+            yield from statements(part)
 
 
 class Silent(ast.NodeTransformer):
