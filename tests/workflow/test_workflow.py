@@ -55,6 +55,15 @@ def test_it_makes_every_figure_and_table(finished):
     assert (networks["output"] == "9x18").all()
 
 
+def test_the_longest_training_comes_first_and_data_before_any(tmp_path):
+    code, text = run(tmp_path, "all", "--dry-run")
+    assert code == 0, text
+    jobs = re.findall(r"^rule train_network:.*?run=(\w+?)-.*?priority: (-\d+)", text, re.DOTALL | re.MULTILINE)
+    order = [backbone for backbone, _ in sorted(jobs, key=lambda job: -int(job[1]))]
+    assert order == ["vggish", "efficientnet", "efficientnet", "efficientnet", "mobilenet"]
+    assert len(re.findall("priority:", text)) == len(jobs)  # all others have priority 0, which is higher
+
+
 def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
     run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
     assert {file.name for file in run.iterdir()} == {

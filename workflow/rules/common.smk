@@ -65,9 +65,9 @@ VARIANT = f"(?:-(?:{'|'.join(DATA_KEYS)})_(?:described|released))*"
 OF_SEED = r"-seed_\d+"
 DATA, DATA_OF_SEED = f"(?:{BASES}){VARIANT}", f"(?:{BASES}){OF_SEED}{VARIANT}"
 
-# The folder that keeps records of finished runs, or None; and the place of each run in the order of the study.
+# The folder that keeps records of finished runs, or None; and the place of each run in the order of training.
 RECORDS = config["claims"]["records"]
-PLACES = {run: place for place, run in enumerate(runs.study())} if RECORDS else {}
+PLACES = {run: place for place, run in enumerate(runs.study() if RECORDS else runs.longest_first())}
 
 
 wildcard_constraints:
@@ -141,10 +141,13 @@ def card_data(wildcards):
 
 
 def in_order(wildcards):
-    """Priority of a job: data and trainings of lower seeds come first, and within a seed, the order is the study's."""
+    """Priority of a job: data come before trainings, and trainings in the order of `PLACES`.
+
+    Where records are kept, data and trainings of lower seeds come before those of higher ones.
+    """
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
-    seed = run.seed if run else seed_of(name) or 0
+    seed = (run.seed if run else seed_of(name) or 0) if RECORDS else 0
     return -(seed * len(runs.named) + (PLACES.get(run.name, 0) if run else 0))
 
 

@@ -13,6 +13,9 @@ EAR_BACKBONES = ("yamnet",)
 # Backbones without pretrained weights.
 UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
 
+# Backbones by the time that their training takes for a window, see config/README.md, "How long it takes".
+SLOWEST_FIRST = ("vggish_linear", "vggish", "efficientnet", "mobilenet", "yamnet")
+
 # A placebo of the audit is trained with this number added to its seed.
 PLACEBO = 1000
 

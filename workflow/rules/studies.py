@@ -4,7 +4,16 @@ from functools import cached_property
 from pathlib import Path
 
 from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
-from runs import AFTER_TRAINING, EAR_BACKBONES, audit_sides, decoding_settings, make_run, run_columns, study_runs
+from runs import (
+    AFTER_TRAINING,
+    EAR_BACKBONES,
+    SLOWEST_FIRST,
+    audit_sides,
+    decoding_settings,
+    make_run,
+    run_columns,
+    study_runs,
+)
 from yoho import InputError
 from yoho.claims.history import value_at
 from yoho.provenance import digest
@@ -101,6 +110,11 @@ class Runs:
     def of(self, *studies):
         """Names of the runs of one or more studies, each name once."""
         return list(dict.fromkeys(name for study in studies for _, name in self.studies[study]))
+
+    def longest_first(self):
+        """Names of all runs in the order of training: the longest first, so that no core idles while it ends."""
+        order = {backbone: place for place, backbone in enumerate(SLOWEST_FIRST)}
+        return sorted(self.named, key=lambda name: order[self.network(name)["backbone"]])
 
     # ---- claims ------------------------------------------------------------------------------------------------------
 
