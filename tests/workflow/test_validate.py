@@ -606,3 +606,9 @@ def test_mask_study_of_figure_6_may_be_empty(config):
 def test_audit_of_a_run_without_a_released_key_is_a_mistake(config):
     config["studies"]["audit"]["runs"][1] = {"label": "nothing", "backbone": "mobilenet", "mask": "none"}
     assert mistakes(config)[0].startswith("studies.audit.runs[1]: 'nothing' has no released key")
+
+
+@pytest.mark.parametrize("name", ["paper", "bbc", "esc10", "esc50", "folder", "rotations", "study", "gpu-minutes"])
+def test_training_windows_overlap_as_in_the_code_except_in_the_quick_default(config, name):
+    update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    assert config["windows"]["hop"] == {"train": 1.0, "score": 1.96, "averaged": 0.64}

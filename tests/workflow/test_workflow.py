@@ -58,10 +58,12 @@ def test_it_makes_every_figure_and_table(finished):
 def test_the_longest_training_comes_first_and_data_before_any(tmp_path):
     code, text = run(tmp_path, "all", "--dry-run")
     assert code == 0, text
-    jobs = re.findall(r"^rule train_network:.*?run=(\w+?)-.*?priority: (-\d+)", text, re.DOTALL | re.MULTILINE)
+    jobs = re.findall(r"^rule train_network:.*?run=(\w+?)-.*?priority: (\d+)", text, re.DOTALL | re.MULTILINE)
     order = [backbone for backbone, _ in sorted(jobs, key=lambda job: -int(job[1]))]
     assert order == ["vggish", "efficientnet", "efficientnet", "efficientnet", "mobilenet"]
-    assert len(re.findall("priority:", text)) == len(jobs)  # all others have priority 0, which is higher
+    data = re.findall(r"^rule (?:collect|make)_\w+:.*?priority: (\d+)", text, re.DOTALL | re.MULTILINE)
+    assert len(data) == 10 and min(map(int, data)) > max(int(priority) for _, priority in jobs)
+    assert len(re.findall("priority:", text)) == len(jobs) + len(data)  # figures and tables have none
 
 
 def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
