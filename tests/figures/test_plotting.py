@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from yoho.events import read_table
 from yoho.figures.plots import (
     draw_cells,
     draw_classwise,
@@ -14,7 +15,6 @@ from yoho.figures.plots import (
     draw_lines,
     draw_mask,
     draw_training,
-    read_results,
     read_runs,
     save_figure,
 )
@@ -390,7 +390,7 @@ def test_a_class_may_be_called_what_stands_for_no_number(tmp_path):
     assert table["event_label"].tolist() == ["NA", "null", "1"]
     np.testing.assert_equal(table["f1"].to_numpy(), [0.5, np.nan, 1.0])
     pd.DataFrame({"difference": ["nan", "2"]}).to_csv(file, index=False)
-    assert read_results(file)["difference"].tolist() == ["nan", "2"]
+    assert read_table(file, sep=",")["difference"].tolist() == ["nan", "2"]
 
 
 def test_drawing_leaves_the_style_of_others_alone():

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from yoho.events import read_table
 from yoho.palette import COLOURS
 
 matplotlib.use("Agg")
@@ -35,16 +36,10 @@ STYLE = {
 }
 
 
-def read_results(path):
-    """Read a .csv table of results. Labels stay text even if they look like a number or a missing value (NA)."""
-    labels = dict.fromkeys(("event_label", "difference"), str)
-    return pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=[""])
-
-
 def read_runs(files, runs):
     """Join the runs' tables, whose files lie in folders named after their run; runs: list of (label, run)."""
     labels = {run: label for label, run in runs}
-    tables = [read_results(file).assign(run=Path(file).parent.name) for file in files]
+    tables = [read_table(file, sep=",").assign(run=Path(file).parent.name) for file in files]
     return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
 
 
