@@ -39,6 +39,35 @@ def test_what_is_written_is_read_again(tmp_path, form):
     assert names_files(path) is (form == "dcase")
 
 
+NAMES = [
+    "NA",
+    "nan",
+    "1",
+    "007",
+    "true",
+    "dog ",
+    " dog",
+    "a  b",
+    "a,b",
+    'a"b',
+    '"dog"',
+    "#dog",
+    "=1+1",
+    "a\\b",
+    "'",
+    "-",
+    "鳥",
+]
+
+
+@pytest.mark.parametrize("form", ["text", "dcase", "audacity"])
+@pytest.mark.parametrize("name", NAMES)
+def test_class_of_any_name_is_read_as_it_was_written(tmp_path, form, name):
+    path, events = tmp_path / "events", EVENTS.assign(event_label=name)
+    path.write_text(written(form, events), encoding="utf-8")
+    pd.testing.assert_frame_equal(read_events(path, {"a song.wav"}), events.drop(columns="score"))
+
+
 def test_a_table_of_several_files_gives_each_its_own(tmp_path):
     path = tmp_path / "events.tsv"
     path.write_text(written("dcase") + FORMS["dcase"].write("b.wav", 9.0, EVENTS.iloc[:1]))

@@ -8,7 +8,7 @@ from snakemake.io import contains_wildcard
 
 from yoho.networks.making import AUDIOSET
 from yoho.recordings.sources import SOURCES
-from yoho.segmenting.classes import similar
+from yoho.segmenting.classes import composed, similar
 
 SOUNDS = [row["event_label"] for row in csv.DictReader(AUDIOSET.read_text(encoding="utf-8").splitlines())]
 
@@ -18,7 +18,7 @@ DATA_KEYS = ("pool", "slices", "draw", "targets")
 # Keys whose values are files or folders of the user: of background, of segmenting, and of the sources.
 PATHS = {"path", "audio", "weights"}.union(*(source.paths for source in SOURCES.values()))
 
-NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a name in braces; rename it"
+NO_INPUT = "Snakemake cannot read a file whose name is not valid text or contains a word in {} or <>; rename it"
 
 
 # ---- readings --------------------------------------------------------------------------------------------------------
@@ -98,10 +98,14 @@ def recording_files(config, name):
     """The files from which the recordings of a dataset or variant are collected."""
     dataset = dataset_settings(config, name)
     files = [f"results/{name}/manifest.tsv"] if fetch_settings(config, name) else source_files(dataset)
-    if background := dataset.get("background"):
-        own = sorted(Path(background["path"]).rglob("[!.]*")) if background["path"] else []
-        files += [str(file) for file in own if file.is_file()]
-    return files
+    return files + background_files(dataset)
+
+
+def background_files(dataset):
+    """The user's own files of background."""
+    background = dataset.get("background")
+    own = sorted(Path(background["path"]).rglob("[!.]*")) if background and background["path"] else []
+    return [str(file) for file in own if file.is_file()]
 
 
 def fetch_settings(config, name):
@@ -166,8 +170,9 @@ def scored_windows(config):
 
 def ear_names(config, name):
     """{event_label: names of sounds of AudioSet} for the classes of a dataset: of `ear.names`, or else its own name."""
+    given = {composed(label): sounds for label, sounds in config["ear"]["names"].items()}
     labels = event_labels(config["datasets"][name])
-    return {label: config["ear"]["names"].get(label, [label.replace("_", " ")]) for label in labels}
+    return {label: given.get(composed(label), [label.replace("_", " ")]) for label in labels}
 
 
 def nameless(config, name):
@@ -209,9 +214,12 @@ def trained_networks(weights):
 
 
 def is_input(path):
-    """Whether Snakemake accepts a path as an input. It takes {name} for a wildcard, and writes paths as UTF-8."""
-    is_text = not re.search("[\ud800-\udfff]", path)  # Python reads invalid bytes as surrogates.
-    return is_text and not contains_wildcard(path)
+    """Whether Snakemake accepts a path as an input.
+
+    It takes {name} for a wildcard and <name> for a variable (the docs say pathvar), and writes paths as UTF-8.
+    """
+    # Python reads invalid bytes as surrogates.
+    return not (contains_wildcard(path) or re.search("[\ud800-\udfff]|<[a-z][a-z0-9_]*>", path))
 
 
 def portable(value):

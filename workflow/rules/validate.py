@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 from datasets import (
     NO_INPUT,
     SOUNDS,
+    background_files,
     event_labels,
     is_input,
     source_files,
@@ -55,7 +56,10 @@ def explain(error):
         unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
         return f"{prefix}unknown key {', '.join(unknown)}; known keys are {', '.join(error.schema['properties'])}"
     if error.validator == "type":
-        return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
+        wanted, value = error.schema["type"], error.instance
+        # YAML reads 1, yes and null as something else than text.
+        quotes = "; put it in quotes" if wanted == "string" and not isinstance(value, dict | list) else ""
+        return f"{prefix}{value!r} is not of type {wanted}{quotes}"
     return f"{prefix}{error.message}"
 
 
@@ -70,9 +74,7 @@ def check_dataset(config):
     yield from source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv"))
     for event_label in event_labels(dataset):
         yield from check_label(f"{where}: class", event_label, OVERALL)
-    if refused := [file for file in source_files(dataset) if not is_input(file)]:
-        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
-        yield f"{where}: {refused[0]!r}{more}: {NO_INPUT}"
+    yield from check_files(where, source_files(dataset))
 
 
 def check_background(config):
@@ -94,6 +96,15 @@ def check_background(config):
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
     elif "path" in dataset["recordings"] and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
         yield f"{where}.path: {path} lies in the folder of the dataset's recordings; move it elsewhere"
+    else:
+        yield from check_files(f"{where}.path", background_files(dataset))
+
+
+def check_files(where, files):
+    """A line for files that cannot be inputs."""
+    if refused := [file for file in files if not is_input(file)]:
+        more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
+        yield f"{where}: {refused[0]!r}{more}: {NO_INPUT}"
 
 
 def check_range(where, pair, meant):
@@ -108,6 +119,8 @@ def check_label(where, label, taken):
         yield f"{where} {label!r} contains a character that cannot be shown, such as a line break; rename it"
     elif len(label) > LONGEST_LABEL:
         yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
+    elif not label.strip():
+        yield f"{where} {label!r} is blank; rename it"
     elif label == taken:
         yield f"{where} {label!r} has another meaning in tables and pages; rename it"
 

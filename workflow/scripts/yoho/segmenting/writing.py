@@ -43,7 +43,7 @@ def dcase(name, duration, events):
 
 def audacity(name, duration, events):
     """A label track of Audacity: onset, offset, label."""
-    labels = events["event_label"].map(lambda label: " ".join(label.split()))
+    labels = events["event_label"].map(lambda label: re.sub(r"[^\S ]+", " ", label))
     rows = zip(events["onset"], events["offset"], labels)
     return "".join(f"{onset:.6f}\t{offset:.6f}\t{label}\n" for onset, offset, label in rows)
 
@@ -139,7 +139,8 @@ def read_events(path, names):
                 events = events[events["filename"].isin(names)]
             return with_times(events[COLUMNS[1:]])
         lines = [line for line in lines if line.strip() and not line.startswith("#")]
-        rows = csv.reader(lines, delimiter="\t" if lines and "\t" in lines[0] else ",")
+        of_audacity = lines and "\t" in lines[0]  # whose labels stand as they are, without quotes
+        rows = (line.split("\t") for line in lines) if of_audacity else csv.reader(lines)
         return with_times(pd.DataFrame([row[:3] for row in rows], columns=COLUMNS[1:]))
     except (OSError, ValueError, KeyError) as error:
         expected = "expected lines of start,end,class, a DCASE table, or Audacity labels"
