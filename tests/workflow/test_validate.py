@@ -123,6 +123,7 @@ MISTAKES = [
     ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
     ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
     ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*another meaning"),
+    ("studies.networks.runs.1.label", "untrained ear", r"studies\.networks\.runs\[1\]: label .*another meaning"),
     ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
     ("dataset", "nature", "dataset: 'nature'.*builtin"),
     ("dataset", 7, "dataset: 7 is not of type string"),

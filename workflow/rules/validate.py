@@ -22,8 +22,8 @@ from yoho.segmenting.classes import similar
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
-# Names in tables and pages, for all classes together and for the true events.
-OVERALL, TRUE = "overall", "true"
+# Names in tables and pages: of all classes together, of the true events, and of a network that stands beside the runs.
+OVERALL, TRUE, EAR = "overall", "true", "untrained ear"
 
 LONGEST_LABEL = 80  # characters; a figure has no room for more
 
@@ -73,7 +73,7 @@ def check_dataset(config):
     where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
     yield from source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv"))
     for event_label in event_labels(dataset):
-        yield from check_label(f"{where}: class", event_label, OVERALL)
+        yield from check_label(f"{where}: class", event_label, {OVERALL})
     yield from check_files(where, source_files(dataset))
 
 
@@ -114,14 +114,14 @@ def check_range(where, pair, meant):
 
 
 def check_label(where, label, taken):
-    """Mistakes in a label of tables, figures and pages; taken: the label that has another meaning there."""
+    """Mistakes in a label of tables, figures and pages; taken: the labels that have another meaning there."""
     if not label.isprintable():
         yield f"{where} {label!r} contains a character that cannot be shown, such as a line break; rename it"
     elif len(label) > LONGEST_LABEL:
         yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
     elif not label.strip():
         yield f"{where} {label!r} is blank; rename it"
-    elif label == taken:
+    elif label in taken:
         yield f"{where} {label!r} has another meaning in tables and pages; rename it"
 
 
@@ -233,7 +233,7 @@ def check_runs(config, study):
     for number, entry in enumerate(settings[kind]):
         key = f"studies.{study}.{kind}[{number}]"
         for run in study_runs(settings | {kind: [entry]}):
-            found = [*check_label(f"{key}: label", run["label"], TRUE), *check_front_end(config, key, run)]
+            found = [*check_label(f"{key}: label", run["label"], {TRUE, EAR}), *check_front_end(config, key, run)]
             sides = audit_sides(config, run).values() if study == "audit" else [run]
             made = [make_run(config, side, settings["seeds"][0]) for side in sides]
             found += [line for one in made for line in check_frozen(key, one)]
