@@ -93,13 +93,13 @@ def test_a_source_is_added(tmp_path, monkeypatch, config):
     exec(example("Add a source") + example("Add a source", number=1), vars(module))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(sources.SOURCES, "listed", module.SOURCE)
-    listed = [(f"{label}-{number}", label) for label in ("dog", "rain") for number in range(3)]
+    listed = [(f"{label}-{number}", label) for label in ("NA", "rain") for number in range(3)]
     table = pd.DataFrame(listed, columns=["recording", "event_label"])
     table = table.assign(path=[str(tmp_path / f"{name}.wav") for name in table["recording"]], group=table["recording"])
     for seed, path in enumerate(table["path"]):
         write_noise(path, 1.5, seed)
     table.to_csv(tmp_path / "listed.csv", index=False)
-    recordings = {"path": str(tmp_path / "listed.csv"), "event_labels": ["dog", "rain"], "trim_db": 40, "seed": 0}
+    recordings = {"path": str(tmp_path / "listed.csv"), "event_labels": ["NA", "rain"], "trim_db": 40, "seed": 0}
     recordings["splits"] = {"train": 0.6, "valid": 0.2, "test": 0.2}
     config["datasets"]["mine"] = {"source": "listed", "recordings": recordings}
     made = SimpleNamespace(table=tmp_path / "recordings.tsv", audio=tmp_path / "audio")

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from yoho.events import COLUMNS, merge_events, read_table, write_table
+from yoho.figures.tables import write_results
 
 
 def table(*rows):
@@ -104,7 +105,7 @@ def test_other_columns_are_left_out():
     assert list(merge_events(events).columns) == COLUMNS
 
 
-NAMES = ["007", "NA", "1e3", "nan", "None", "", "true", "0.10", "Ärger, spät.wav", "with space"]
+NAMES = ["007", "NA", "1e3", "nan", "None", "", "true", "0.10", "Ärger, spät.wav", "with space", " ", "dog ", '"a"\\,']
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,6 +116,22 @@ def test_names_stay_text_through_a_file(tmp_path, name):
     for column in columns:
         assert read[column].to_list() == [name]
     assert read["onset"].dtype == float
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("column", ["event_label", "label", "network", "difference", "dataset", "most_named"])
+def test_names_in_results_stay_text_through_a_file(tmp_path, column, name):
+    write_results(tmp_path / "table.csv", {column: [name] * 2, "f1": [0.5, np.nan]})
+    read = read_table(tmp_path / "table.csv", sep=",")
+    assert read[column].to_list() == [name] * 2
+    np.testing.assert_array_equal(read["f1"], [0.5, np.nan])
+
+
+def test_only_an_empty_field_is_no_number(tmp_path):
+    (tmp_path / "table.tsv").write_text("onset\tsilences\tmask\tloss\n1\t\tnone\t\n2\t\tNA\t\n")
+    read = read_table(tmp_path / "table.tsv")
+    assert read["silences"].to_list() == ["", ""] and read["mask"].to_list() == ["none", "NA"]
+    assert read["loss"].dtype == float and read["loss"].isna().all() and read["onset"].to_list() == [1, 2]
 
 
 def test_times_survive_to_the_microsecond(tmp_path):

@@ -1,6 +1,7 @@
 """The house as CONTRIBUTING.md draws it: which room knows which, and how large a module and a function may be."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 
 import pytest
@@ -75,6 +76,17 @@ def test_no_module_is_part_of_a_circle():
     graph = {name: {other for other in imports(path) if other in MODULES} for name, path in MODULES.items()}
     order = list(TopologicalSorter(graph).static_order())  # CycleError where there is one
     assert set(MODULES) <= set(order)
+
+
+# The modules that read tables: those of the workflow, and those from outside. What pandas takes for a number or for a
+# missing value may be the name of a class.
+READERS = {"yoho/events.py", "yoho/recordings/manifest.py"}
+
+
+def test_tables_are_read_in_one_way():
+    scripts = ROOT / "workflow" / "scripts"
+    reading = [path for path in scripts.rglob("*.py") if re.search(r"\bpd\.read_", path.read_text())]
+    assert {str(path.relative_to(scripts)) for path in reading} == READERS
 
 
 @pytest.mark.parametrize("room", KNOWS)

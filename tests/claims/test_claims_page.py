@@ -340,7 +340,7 @@ def test_network_that_never_learns_leaves_no_nan_on_the_page(claims, power):
 
 
 def test_label_with_signs_of_markdown_is_shown_as_it_is(claims, found):
-    label = "a|b `c` *d* <b>e</b> _f_ \\g"
+    label = "a|b `c` *d* <b>e</b> _f_ \\g [h](i) j&amp;k ~~l~~ $m$ {n}"
     table = found[5].verdicts.assign(statistic=label, reason=label)
     shown = markdown_page(claims_page(found[5]._replace(verdicts=table), claims))
     cells = [html.unescape(cell) for cell in re.findall("<td>(.*)</td>", shown)]

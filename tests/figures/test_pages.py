@@ -32,6 +32,13 @@ def test_table_page_shows_every_value_and_holds_the_file(tmp_path):
     assert "<h1>Name &amp; more</h1>" in page and 'download="a.csv" href="data:text/csv;base64,' in page
 
 
+def test_table_page_shows_names_as_they_are_written(tmp_path):
+    path = tmp_path / "a.csv"
+    rows = [{"dataset": "007", "difference": name, "f1": 0.5} for name in ("1", "1e5", "0.10", "inf")]
+    write_results(path, rows)
+    assert [row[:2] for row in cells(table_page("a", path))[1:]] == [["007", row["difference"]] for row in rows]
+
+
 def test_markdown_page_has_the_first_line_for_its_title():
     page = markdown_page("# On `x`\n\nSome **text**.\n\n| a | b |\n| --- | --- |\n| 1 | <2 |\n")
     assert "<h1>On x</h1>" in page and "<strong>text</strong>" in page and "<td>&lt;2</td>" in page

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 
+from yoho.events import read_table
 from yoho.figures.plots import (
     draw_cells,
     draw_classwise,
@@ -14,7 +15,6 @@ from yoho.figures.plots import (
     draw_lines,
     draw_mask,
     draw_training,
-    read_results,
     read_runs,
     save_figure,
 )
@@ -382,6 +382,21 @@ def test_a_label_is_shown_as_it_is(tmp_path):
     assert [text.get_text() for text in figures["audit"].axes[0].get_yticklabels()] == ODD
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("length", [10, 20, 30, 79])
+def test_long_names_have_room(length):
+    names = [f"{letter} " + "name " * length for letter in "abcdefgh"]
+    names = [name[:length] for name in names[:7]] + [length * "x"]
+    for figure in (draw_classwise(classwise(names[:3], names, epochs=2), 2), draw_contents(contents(*names))):
+        figure.draw_without_rendering()
+        first = figure.axes[0]
+        texts = [*figure.legends[0].get_texts(), first.yaxis.label, *first.get_yticklabels()]
+        boxes = [text.get_window_extent() for text in texts if text.get_text()]
+        assert all(figure.bbox.contains(*corner) for box in boxes for corner in box.get_points())
+        assert first.bbox.width > 75 and first.bbox.height > 140
+        assert set(names) <= {text.get_text().replace("\n", "") for text in texts}
+
+
 def test_a_class_may_be_called_what_stands_for_no_number(tmp_path):
     (tmp_path / "mobilenet-seed_0").mkdir()
     file = tmp_path / "mobilenet-seed_0" / "classwise.csv"
@@ -390,7 +405,7 @@ def test_a_class_may_be_called_what_stands_for_no_number(tmp_path):
     assert table["event_label"].tolist() == ["NA", "null", "1"]
     np.testing.assert_equal(table["f1"].to_numpy(), [0.5, np.nan, 1.0])
     pd.DataFrame({"difference": ["nan", "2"]}).to_csv(file, index=False)
-    assert read_results(file)["difference"].tolist() == ["nan", "2"]
+    assert read_table(file, sep=",")["difference"].tolist() == ["nan", "2"]
 
 
 def test_drawing_leaves_the_style_of_others_alone():

@@ -44,6 +44,16 @@ def test_unknown_label_is_refused():
         score(table((0, 5, "car")), table((0, 5, "dog")))
 
 
+@pytest.mark.parametrize("name", ["None", "none", "dog ", " dog", "NA", "1", "<", "micro"])
+def test_class_of_any_name_is_scored_as_another_would_be(name):
+    """sed_eval has names of its own for what is no class, and reads names without the spaces at their ends."""
+    reference, estimated = [(0, 5, name), (5, 8, "dog")], [(0, 4.5, name), (5, 6, "dog")]
+    rows = score(table(*reference), table(*estimated), [name, "dog"])
+    plain = score(table((0, 5, "car"), reference[1]), table((0, 4.5, "car"), estimated[1]), ["car", "dog"])
+    assert rows["event_label"].to_list() == ["overall", name, "dog"]
+    pd.testing.assert_frame_equal(rows.drop(columns="event_label"), plain.drop(columns="event_label"))
+
+
 # ---- true and found events -------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """The classes that are reported: by their names, with their kinds, the most specific ones, those that sound longest."""
 
+import unicodedata
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,15 @@ def test_names_are_found_in_any_case_and_once():
     assert known_names(["RAIN", "rain"], FEW) == ["rain"]
     assert known_names(["Car", "car", "CAR"], FEW[1:3]) == ["Car", "car"]  # a name that is written so comes first
     assert known_names(["vehicle HORN, car horn, honking"], FEW) == FEW[3:]
+
+
+def test_names_are_found_however_their_accents_are_written():
+    forms = [unicodedata.normalize(form, "Möwe") for form in ("NFC", "NFD")]
+    assert forms[0] != forms[1]
+    for known in forms:
+        assert [known_names([asked], [known, "rain"]) for asked in forms] == [[known], [known]]
+        assert known_names([forms[0].upper()], [known]) == [known]
+    assert known_names(forms, forms) == forms
 
 
 def test_an_unknown_name_gets_the_known_ones_if_they_are_few():

@@ -10,7 +10,7 @@ from snakemake.utils import update_config
 from studies import Runs
 
 from configs import ESC50, mistakes, put, remove
-from datasets import event_labels, portable, source_files
+from datasets import ear_names, event_labels, portable, source_files
 from places import ROOT
 from validate import check_config
 
@@ -123,6 +123,7 @@ MISTAKES = [
     ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
     ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
     ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*another meaning"),
+    ("studies.networks.runs.1.label", "untrained ear", r"studies\.networks\.runs\[1\]: label .*another meaning"),
     ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
     ("dataset", "nature", "dataset: 'nature'.*builtin"),
     ("dataset", 7, "dataset: 7 is not of type string"),
@@ -198,6 +199,16 @@ MISTAKES = [
     ("claims.C5.margin.area", -1, r"claims\.C5\.margin\.area: -1 .*minimum"),
     ("claims.missing", "leave_out", r"claims\.missing: leave_out needs records; name their folder in claims\.records"),
     ("claims.networks.rival", "YOHO", "claims.networks: unknown key rival"),
+    # texts that YAML reads as something else
+    (
+        "studies.networks.runs.0.label",
+        1,
+        r"studies\.networks\.runs\[0\]\.label: 1 is not of .* string; put it in quotes",
+    ),
+    ("studies.audit.runs.0.label", None, r"studies\.audit\.runs\[0\]\.label: None is not of .*; put it in quotes"),
+    ("studies.networks.runs.0.label", " ", r"studies\.networks\.runs\[0\]: label ' ' is blank; rename it"),
+    ("datasets.builtin.recordings.event_labels", ["car", True], r"recordings\.event_labels\[1\]: True is not one of"),
+    ("dataset", 7, r"dataset: 7 is not of .*; put it in quotes"),
     # false alarms
     ("segmenting.false_alarms.recordings", 0, r"segmenting\.false_alarms\.recordings: 0 .*minimum"),
     ("segmenting.false_alarms.level", [-60, 0], r"segmenting\.false_alarms\.level\[1\]: 0 .*maximum"),
@@ -285,6 +296,15 @@ def test_mistake_about_background_is_one_line_that_names_key_and_value(quiet, ke
     assert re.search(line, found), found
 
 
+def test_file_of_background_whose_name_is_no_text_is_a_line(quiet):
+    for name in ("{a}.wav", "<a>.wav"):
+        Path("quiet", name).touch()
+    check_config(quiet)
+    Path("quiet/\udcff.wav").touch()
+    (found,) = mistakes(quiet)
+    assert re.search(r"datasets\.builtin: 'quiet/\\udcff\.wav': .* not valid text.*rename it", found), found
+
+
 def test_class_that_is_called_background_too_is_named(quiet):
     Path("own/background").mkdir()
     (found,) = mistakes(quiet)
@@ -302,6 +322,7 @@ def test_class_that_is_called_background_too_is_named(quiet):
         ("overall/a.wav", r"recordings: class 'overall' .*another meaning"),
         ("x" * 90 + "/a.wav", r"recordings: class 'x+' has 90 characters; at most 80"),
         ("rain/\udcff.wav", r"builtin: 'own/rain/\\udcff\.wav': .* not valid text.*rename it"),
+        (" /a.wav", r"recordings: class ' ' is blank; rename it"),
     ],
 )
 def test_name_in_a_folder_that_cannot_work_is_a_line(own, file, line):
@@ -313,9 +334,27 @@ def test_name_in_a_folder_that_cannot_work_is_a_line(own, file, line):
     found.encode()
 
 
-@pytest.mark.parametrize(
-    "name", ["~me", "a b", "{", "{}", "{a}", "{a,b+}", "b{1}", "100 %", "'\"", "$x", "_hidden", "鳥", "*?[a]", "NA"]
-)
+NAMES = [
+    "~me",
+    "a b",
+    "{",
+    "{}",
+    "{a}",
+    "{a,b+}",
+    "b{1}",
+    "a&b<c>",
+    "100 %",
+    "'\"",
+    "$x",
+    "_hidden",
+    "鳥",
+    "*?[a]",
+    "NA",
+]
+NAMES += ["dog ", "<NA>", "-", "1e5", "#"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_name_in_a_folder_that_can_work_does(own, name):
     Path("own", name).mkdir()
     Path("own", name, f"{name}.wav").touch()
@@ -461,6 +500,24 @@ def test_any_label_of_one_line_will_do(config, label):
     config["studies"]["networks"]["runs"][1]["label"] = label
     check_config(config)
     assert portable(config)["studies"] == config["studies"]
+
+
+@pytest.mark.parametrize("name", [1, True, None, 0.5])
+def test_class_that_yaml_reads_as_no_text_is_a_line(config, real, name):
+    config["ear"]["names"] = {name: ["Speech"]}
+    assert mistakes(config) == [f"ear.names: {name!r} is not of type string; put it in quotes"]
+    real["ear"]["names"], classes = {}, real["datasets"]["builtin"]["recordings"]["classes"]
+    classes[0]["event_label"] = name
+    (found,) = mistakes(real)
+    assert re.search(rf"classes\[0\]\.event_label: {name!r} is not of type string; put it in quotes", found), found
+
+
+def test_sounds_of_a_class_are_found_however_its_accents_are_written(own):
+    own["ear"]["names"] = {"m\N{LATIN SMALL LETTER O WITH DIAERESIS}we": ["Gull, seagull"], "dog": ["Bark"]}
+    decomposed = "mo\N{COMBINING DIAERESIS}we"
+    Path("own", decomposed).mkdir()
+    found = ear_names(own, "builtin")
+    assert found == {"dog": ["Bark"], decomposed: ["Gull, seagull"], "rain": ["rain"]}
 
 
 def test_unmasked_network_of_the_claims_needs_no_run_of_its_own(config):

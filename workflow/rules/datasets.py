@@ -7,7 +7,7 @@ from pathlib import Path
 from yoho.folders import walk
 from yoho.networks.making import AUDIOSET
 from yoho.recordings.sources import SOURCES
-from yoho.segmenting.classes import similar
+from yoho.segmenting.classes import composed, similar
 
 SOUNDS = [row["event_label"] for row in csv.DictReader(AUDIOSET.read_text(encoding="utf-8").splitlines())]
 
@@ -164,8 +164,9 @@ def scored_windows(config):
 
 def ear_names(config, name):
     """{event_label: names of sounds of AudioSet} for the classes of a dataset: of `ear.names`, or else its own name."""
+    given = {composed(label): sounds for label, sounds in config["ear"]["names"].items()}
     labels = event_labels(config["datasets"][name])
-    return {label: config["ear"]["names"].get(label, [label.replace("_", " ")]) for label in labels}
+    return {label: given.get(composed(label), [label.replace("_", " ")]) for label in labels}
 
 
 def nameless(config, name):

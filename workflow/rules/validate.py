@@ -23,8 +23,8 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 # PyYAML's loader in C takes a tenth of the time of that in Python, but not every build of PyYAML has it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# Names in tables and pages, for all classes together and for the true events.
-OVERALL, TRUE = "overall", "true"
+# Names in tables and pages: of all classes together, of the true events, and of a network that stands beside the runs.
+OVERALL, TRUE, EAR = "overall", "true", "untrained ear"
 
 LONGEST_LABEL = 80  # characters; a figure has no room for more
 
@@ -57,7 +57,10 @@ def explain(error):
         unknown = sorted(str(key) for key in set(error.instance) - set(error.schema["properties"]))
         return f"{prefix}unknown key {', '.join(unknown)}; known keys are {', '.join(error.schema['properties'])}"
     if error.validator == "type":
-        return f"{prefix}{error.instance!r} is not of type {error.schema['type']}"
+        wanted, value = error.schema["type"], error.instance
+        # YAML reads 1, yes and null as something else than text.
+        quotes = "; put it in quotes" if wanted == "string" and not isinstance(value, dict | list) else ""
+        return f"{prefix}{value!r} is not of type {wanted}{quotes}"
     return f"{prefix}{error.message}"
 
 
@@ -71,7 +74,7 @@ def check_dataset(config):
     where, recordings = f"datasets.{name}.recordings", dataset["recordings"]
     yield from source_of(dataset).mistakes(where, recordings, Path(f"results/{name}/manifest.tsv"))
     for event_label in event_labels(dataset):
-        yield from check_label(f"{where}: class", event_label, OVERALL)
+        yield from check_label(f"{where}: class", event_label, {OVERALL})
     # Python reads invalid bytes of a name as surrogates.
     if foreign := [file for file in recording_files(config, name) if re.search("[\ud800-\udfff]", file)]:
         yield f"datasets.{name}: {foreign[0]!r}: this name is not valid text, which tables need; rename it"
@@ -105,12 +108,14 @@ def check_range(where, pair, meant):
 
 
 def check_label(where, label, taken):
-    """Mistakes in a label of tables, figures and pages; taken: the label that has another meaning there."""
+    """Mistakes in a label of tables, figures and pages; taken: the labels that have another meaning there."""
     if not label.isprintable():
         yield f"{where} {label!r} contains a character that cannot be shown, such as a line break; rename it"
     elif len(label) > LONGEST_LABEL:
         yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
-    elif label == taken:
+    elif not label.strip():
+        yield f"{where} {label!r} is blank; rename it"
+    elif label in taken:
         yield f"{where} {label!r} has another meaning in tables and pages; rename it"
 
 
@@ -230,7 +235,7 @@ def check_runs(config, study):
     for number, entry in enumerate(settings[kind]):
         key = f"studies.{study}.{kind}[{number}]"
         for run in study_runs(settings | {kind: [entry]}):
-            found = [*check_label(f"{key}: label", run["label"], TRUE), *check_front_end(config, key, run)]
+            found = [*check_label(f"{key}: label", run["label"], {TRUE, EAR}), *check_front_end(config, key, run)]
             sides = audit_sides(config, run).values() if study == "audit" else [run]
             made = [make_run(config, side, settings["seeds"][0]) for side in sides]
             found += [line for one in made for line in check_frozen(key, one)]

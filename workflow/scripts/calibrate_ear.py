@@ -6,7 +6,6 @@ Negatives are recordings of known classes, in which all unrelated classes of Aud
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from yoho import job
 from yoho.audio import resampled
@@ -19,7 +18,7 @@ from yoho.segmenting.segmenter import AT_ONCE, ear_segmenter
 
 
 def calibrate_ear(files, target, threads, *, names, splits, background, sample_rate, settings):
-    classes = pd.read_csv(AUDIOSET)
+    classes = read_table(AUDIOSET, sep=",")
     # In averaged decoding, no window hides a class where a kind of it sounds.
     segmenter = ear_segmenter(Path(files.ear[0]).parent, np.zeros(len(classes)), decoding="averaged", threads=threads)
     description = segmenter.description

@@ -9,6 +9,7 @@ from yoho.claims.history import stood_since
 from yoho.claims.measures import Arm, read_records, training_row
 from yoho.claims.page import Findings, claims_page
 from yoho.claims.verdicts import Evidence, claims_table
+from yoho.events import read_table
 from yoho.figures.tables import markdown_page, write_results
 from yoho.provenance import digest
 
@@ -26,13 +27,13 @@ def decide_claims(
     planned = {run: seed for entry in entries for seed, run in entry["runs"].items()}
     arms = {role: Arm.of_runs(records, **entry) for role, entry in arms.items()}
     cells = [(cell["label"], *(Arm.of_runs(records, **cell[side]) for side in ("masked", "plain"))) for cell in cells]
-    sizes = pd.read_csv(files.networks, keep_default_na=False)
+    sizes = read_table(files.networks, sep=",")
     table = claims_table(claims, dataset, Evidence(arms, cells, sizes, networks, source, bins))
     write_results(made.table, table, "%.9g")  # enough for the sizes of networks
     compared = {arm.label: arm for arm in [*arms.values(), *(arm for _, *pair in cells for arm in pair)]}
     found = Findings(
         verdicts=table,
-        power=pd.read_csv(files.power),
+        power=read_table(files.power, sep=","),
         trainings=pd.DataFrame([training_row(arm, claims) for arm in compared.values()]),
         runs={run: record.about for run, record in records.items() if run in planned},
         planned=len(planned),

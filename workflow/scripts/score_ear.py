@@ -14,7 +14,7 @@ from yoho.segmenting.segmenter import ear_segmenter
 
 
 def score_ear(files, made, threads, *, names, scoring):
-    thresholds = pd.read_csv(files.classes)["threshold"] if files.classes else None
+    thresholds = read_table(files.classes, sep=",")["threshold"] if files.classes else None
     segmenter = ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
     plan, reference, recordings = (read_table(files[name]) for name in ("plan", "events", "recordings"))
     durations = plan.groupby("filename")["offset"].max().to_dict()

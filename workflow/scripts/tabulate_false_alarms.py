@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from yoho import job
 from yoho.events import read_table
 from yoho.figures.tables import write_results
@@ -18,7 +16,7 @@ def tabulate_false_alarms(files, table, threads, *, labels, names, **background)
     tables = [read_table(path) for path in files.recordings]
     heard = []
     for number, recordings in enumerate(tables if files.ear else ()):
-        thresholds = pd.read_csv(files.classes[number])["threshold"] if files.classes else None
+        thresholds = read_table(files.classes[number], sep=",")["threshold"] if files.classes else None
         segmenter = ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
         heard.append(("untrained ear", segmenter, recordings))
     for number, path in enumerate(files.runs):

@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import timm
 import torch
 
@@ -129,7 +128,7 @@ def evaluate_network(files, made, run, *, scoring, recorded, begun):
     Path(made.test_scores).write_text(json.dumps(result, indent=2) + "\n")
     f1 = scores.set_index("event_label")[["segment_f1", "event_f1"]].to_dict("index")
     write_description(description | {"test": f1}, Path(made.description))
-    history = pd.read_csv(made.history)
+    history = read_table(made.history, sep=",")
     about = {"run": run, "settings": recorded["settings"], "test": digest([files.test_plan, files.test_events])}
     about |= {"tallies": TALLIES, "epoch": description["best_epoch"], "precision": training["precision"]}
     about |= {"exposure": exposure(files, history, about["epoch"]) | {"anew": recorded["anew"]}}

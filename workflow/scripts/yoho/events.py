@@ -8,14 +8,22 @@ import pandas as pd
 
 COLUMNS = ["filename", "onset", "offset", "event_label"]
 
+# Columns of text: names that a user chooses, which may look like a number or a missing value (007, NA, true), and texts
+# that may be empty in every row.
+TEXT = ["filename", "event_label", "recording", "recording_label", "path", "group", "split", "silences"]
+TEXT += ["dataset", "label", "network", "difference", "most_named"]
+
 # s: events with a smaller gap touch, because tables hold times to the microsecond.
 TOUCH = 1.5e-6
 
 
-def read_table(path):
-    """Read a tab-separated table; names and labels stay text, even 007 or NA."""
-    text = ("filename", "event_label", "recording", "recording_label", "path", "group", "split")
-    return pd.read_csv(path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False)
+def read_table(path, sep="\t"):
+    """Read a table of the workflow. Columns of TEXT hold text alone; elsewhere an empty field, and no other, is nan.
+
+    Every table of the workflow is read by this function, so that no name is taken for a number or for a missing value.
+    """
+    table = pd.read_csv(path, sep=sep, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
+    return table.fillna({name: "" for name in TEXT if name in table})
 
 
 def write_table(table, path):

@@ -335,4 +335,4 @@ def clock(time):
 
 def literal(text):
     """Escape the characters that Markdown would interpret, which labels of networks and classes may contain."""
-    return re.sub(r"([\\`*_<|])", r"\\\1", text)
+    return re.sub(r"([\\`*_<|&~$\[\]])", r"\\\1", text)

@@ -4,6 +4,7 @@ Every draw_* function returns a matplotlib figure. `curves` is a table of the ru
 the run in the figure) and `run`.
 """
 
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from yoho.events import read_table
 from yoho.palette import COLOURS
 
 matplotlib.use("Agg")
@@ -35,16 +37,10 @@ STYLE = {
 }
 
 
-def read_results(path):
-    """Read a .csv table of results. Labels stay text even if they look like a number or a missing value (NA)."""
-    labels = dict.fromkeys(("event_label", "difference"), str)
-    return pd.read_csv(path, dtype=labels, keep_default_na=False, na_values=[""])
-
-
 def read_runs(files, runs):
     """Join the runs' tables, whose files lie in folders named after their run; runs: list of (label, run)."""
     labels = {run: label for label, run in runs}
-    tables = [read_results(file).assign(run=Path(file).parent.name) for file in files]
+    tables = [read_table(file, sep=",").assign(run=Path(file).parent.name) for file in files]
     return pd.concat(tables, ignore_index=True).assign(label=lambda table: table["run"].map(labels))
 
 
@@ -69,20 +65,20 @@ def draw_classwise(curves, epochs):
     curves = curves[curves["epoch"] <= epochs]
     labels = curves["label"].unique()
     scores = ("precision", "recall", "f1")
+    names = [broken(name) for name in curves["event_label"].unique()]
+    columns = next(count for count in range(min(len(names), 6), 0, -1) if count == 1 or width(names, count) <= 100)
+    size = 6.9, 1.8 * len(labels) + 0.36 + 0.14 * lines(names) * -(-len(names) // columns)
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            len(labels), 3, figsize=(6.9, 1.8 * len(labels) + 0.5), sharex=True, sharey=True, squeeze=False
-        )
+        figure, axes = plt.subplots(len(labels), 3, figsize=size, sharex=True, sharey=True, squeeze=False)
         for row, label in zip(axes, labels):
             for axis, score in zip(row, scores):
                 chosen = curves[curves["label"] == label]
                 draw_lines(axis, chosen.assign(label=chosen["event_label"]), score)
                 last = label == labels[-1]
-                finish(axis, "epoch" if last else "", label if axis is row[0] else "", unit=True)
+                finish(axis, "epoch" if last else "", broken(label) if axis is row[0] else "", unit=True)
         for axis, score in zip(axes[0], scores):
             axis.set_title({"f1": "F1"}.get(score, score))
-        names = curves["event_label"].nunique()
-        show_legend(figure, axes[0, 0], loc="outside lower center", ncols=min(names, 6))
+        show_legend(figure, axes[0, 0], loc="outside lower center", ncols=columns)
     return figure
 
 
@@ -139,7 +135,7 @@ def draw_effects(effects, level):
         seeds, units = effects["n_seeds"].min(), effects["interval_over"].iloc[0]
         confidence = f"{100 * (1 - level):g} %"
         figure.suptitle(f"{seeds} seed{'s' if seeds > 1 else ''}; {confidence} intervals over {units}", fontsize=8)
-        axes[0].set_yticks(rows, effects["difference"])
+        axes[0].set_yticks(rows, [broken(label, 40) for label in effects["difference"]])
         axes[0].invert_yaxis()
     return figure
 
@@ -152,13 +148,14 @@ def draw_contents(contents):
     total = contents[(contents["event_label"] == "overall") & (contents["split"] == "all")].iloc[0]
     contents = contents[(contents["event_label"] != "overall") & (contents["split"] != "all")]
     classes, splits = contents["event_label"].unique(), contents["split"].unique()
+    names = [broken(name, 40) for name in classes]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.24 * len(classes) + 1.2), sharey=True)
+        figure, axes = plt.subplots(1, 4, figsize=(6.9, (0.11 + 0.13 * lines(names)) * len(classes) + 1.2), sharey=True)
         for axis, count in zip(axes, ("recordings", "groups", "clips", "hours")):
             start = np.zeros(len(classes))
             for split, colour, hatch in zip(splits, COLOURS, ("", "////", "xxxx")):
                 sizes = contents.loc[contents["split"] == split, count].to_numpy()
-                axis.barh(classes, sizes, left=start, label=split, color=colour, hatch=hatch, edgecolor="white")
+                axis.barh(names, sizes, left=start, label=split, color=colour, hatch=hatch, edgecolor="white")
                 start += sizes
             whole = count != "hours"
             axis.set_xlabel(f"{count}\n({total[count]:{',.0f' if whole else '.3g'}} in all)")
@@ -192,7 +189,23 @@ def draw_lines(axis, curves, score, **style):
 def show_legend(place, axis, **style):
     """Add a legend of an axis's lines to a figure or axis; matplotlib's own omits labels that begin with _."""
     lines = axis.get_lines()
-    place.legend(lines, [line.get_label() for line in lines], **style)
+    place.legend(lines, [broken(line.get_label()) for line in lines], **style)
+
+
+def broken(label, width=24):
+    """A label in lines of at most `width` characters."""
+    return "\n".join(textwrap.wrap(label, width, drop_whitespace=False))
+
+
+def width(labels, columns):
+    """The width of a legend in characters; the line before a label takes as much room as eight."""
+    parts = np.array_split(np.array(labels, object), columns)
+    return sum(8 + max(len(line) for label in part for line in label.split("\n")) for part in parts)
+
+
+def lines(labels):
+    """The number of lines of the longest label."""
+    return max(1 + label.count("\n") for label in labels)
 
 
 def finish(axis, xlabel, ylabel, unit=False):

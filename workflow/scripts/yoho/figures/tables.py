@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from yoho.events import read_table
 from yoho.files import data_uri
 
 PAGE = """<!doctype html>
@@ -44,7 +45,7 @@ def write_results(path, rows, float_format=None, *, title=None):
 
 def table_page(title, path):
     """A .csv table as a page, from which the file can be downloaded."""
-    table = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    table = read_table(path, sep=",")
     table = table[sorted(table.columns, key=lambda name: name == "run")]  # long names last
     heads = "".join(f"<th>{html.escape(name.replace('_', ' '))}</th>" for name in table.columns)
     rows = ("".join(cell(value) for value in row) for row in table.itertuples(index=False))

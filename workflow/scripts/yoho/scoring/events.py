@@ -17,16 +17,19 @@ def sed_eval_scores(reference, estimated, durations, event_labels, scoring):
     """
     import sed_eval
 
-    by_segment = sed_eval.sound_event.SegmentBasedMetrics(list(event_labels), time_resolution=scoring["resolution"])
+    # In brackets, because sed_eval reads "None" as no class, and drops spaces at the ends of a name.
+    bracketed = [f"<{label}>" for label in event_labels]
+    by_segment = sed_eval.sound_event.SegmentBasedMetrics(bracketed, time_resolution=scoring["resolution"])
     by_event = sed_eval.sound_event.EventBasedMetrics(
-        list(event_labels),
+        bracketed,
         t_collar=scoring["collar"],
         percentage_of_length=scoring["collar_share"],
         event_matching_type="optimal",
     )
-    reference, estimated = merge_events(reference), merge_events(estimated)
+    tables = [merge_events(events) for events in (reference, estimated)]
+    tables = [table.assign(event_label="<" + table["event_label"] + ">") for table in tables]
     for filename, duration in durations.items():
-        pair = [table[table["filename"] == filename].to_dict("records") for table in (reference, estimated)]
+        pair = [table[table["filename"] == filename].to_dict("records") for table in tables]
         by_segment.evaluate(*pair, evaluated_length_seconds=duration)
         by_event.evaluate(*pair)
     rows = []
@@ -36,7 +39,7 @@ def sed_eval_scores(reference, estimated, durations, event_labels, scoring):
             if name == "overall":
                 found, counts = metrics.results_overall_metrics(), metrics.overall
             else:
-                found = metrics.results_class_wise_metrics()[name]
+                found = metrics.results_class_wise_metrics()[f"<{name}>"]
                 counts = found["count"]
             scores = found["f_measure"] | found["error_rate"] | {"f1": found["f_measure"]["f_measure"]}
             if not counts["Nref"]:  # sed_eval then divides by the machine epsilon

@@ -50,13 +50,12 @@ def read_record(path):
 
     Raises InputError, naming the file, if it is not the record of a run.
     """
-    import pandas as pd
 
     from yoho.events import read_table
 
     about = read_about(path)
     with opened(path) as archive:
-        history = pd.read_csv(io.BytesIO(archive.read("history.csv")))
+        history = read_table(io.BytesIO(archive.read("history.csv")), sep=",")
         tallies = full(read_table(io.BytesIO(archive.read("tallies.tsv"))))
     return Record(about, history, tallies)
 

@@ -1,5 +1,6 @@
 """The classes that are reported: those that are asked for, the most specific ones, or those that sound longest."""
 
+import unicodedata
 from difflib import get_close_matches
 
 from yoho import InputError
@@ -11,18 +12,24 @@ SIMILAR = 5  # classes that a message names otherwise
 
 
 def known_names(asked, known):
-    """The names of the asked classes as a network writes them; upper and lower case do not matter.
+    """The names of the asked classes as a network writes them.
 
+    Upper and lower case do not matter, nor how accents are written (see `composed`).
     Raises InputError for a class that the network does not know, with the names that it knows or the most similar ones.
     """
-    spelled = {name.casefold(): name for name in known} | {name: name for name in known}
-    found = {name: spelled.get(name, spelled.get(name.casefold())) for name in asked}
+    spelled = {composed(name.casefold()): name for name in known} | {name: name for name in known}
+    found = {name: spelled.get(name, spelled.get(composed(name.casefold()))) for name in asked}
     for name, spelling in found.items():
         if spelling is None and len(known) <= LISTED:
             raise InputError(f"class {name}: not known; the network knows {', '.join(known)}")
         if spelling is None:
             raise InputError(f"class {name}: not known; similar classes are {'; '.join(similar(name, known))}")
     return list(dict.fromkeys(found.values()))
+
+
+def composed(name):
+    """The name with every accent as a part of its letter. Some file systems and keyboards separate the two."""
+    return unicodedata.normalize("NFC", name)
 
 
 def similar(name, known):

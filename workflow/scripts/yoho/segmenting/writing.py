@@ -38,7 +38,7 @@ def dcase(name, duration, events):
 
 def audacity(name, duration, events):
     """A label track of Audacity: onset, offset, label."""
-    labels = events["event_label"].map(lambda label: " ".join(label.split()))
+    labels = events["event_label"].map(lambda label: re.sub(r"[^\S ]+", " ", label))
     rows = zip(events["onset"], events["offset"], labels)
     return "".join(f"{onset:.6f}\t{offset:.6f}\t{label}\n" for onset, offset, label in rows)
 
