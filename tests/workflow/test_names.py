@@ -18,7 +18,7 @@ from yoho.events import read_table
 from yoho.scoring.records import read_record
 
 NAMES = ["NA", "None", "nan", "null", "1", "007", "1e5", "true", "inf", "-", "_name", "$5 or $6", "x%y", "a&b<C>"]
-NAMES += ["a,b", 'a"b', "a\\b", "#dog", "=1+1", "dog ", "dog", "Dog", "macro", "all", "\N{DOG}"]
+NAMES += ["a{b}c", "{dog}", "a&b<c>", "a,b", 'a"b', "a\\b", "#dog", "=1+1", "dog ", "dog", "Dog", "macro", "all", "\N{DOG}"]
 NAMES += [unicodedata.normalize(form, "Möwe") for form in ("NFC", "NFD")]
 RUN, CHANGE = "$5 {x} _a", "007"
 
@@ -59,7 +59,7 @@ def results(tmp_path):
     for name in NAMES:
         (tmp_path / "own" / name).mkdir(parents=True)
         for number in range(3):
-            soundfile.write(tmp_path / "own" / name / f"{number}.wav", rng.normal(0, 0.1, 22050), 22050)
+            soundfile.write(tmp_path / "own" / name / f"b{{{number}}}.wav", rng.normal(0, 0.1, 22050), 22050)
     (tmp_path / "names.yaml").write_text(yaml.safe_dump(CONFIG))
     snakemake = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path]
     options = ["--cores", "2", "--configfile", tmp_path / "names.yaml", "--"]
