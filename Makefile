@@ -8,9 +8,11 @@ TARGET :=
 MINUTES :=
 BIN := .venv/bin
 READY := .venv/installed.txt
+# The cores that this process may use. Snakemake's `all` and pytest's `auto` do not know the limit of a container.
+CORES := $$($(BIN)/python -c 'import joblib; print(joblib.cpu_count())')
 # A SIGTERM to Snakemake alone makes it wait for the running jobs and start no others.
 SNAKEMAKE := $(if $(MINUTES),timeout --foreground $(MINUTES)m) $(BIN)/snakemake $(TARGET) \
-  $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
+  $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
 # Lists the jobs that Snakemake submitted to Slurm from this folder. Their comments begin with rule_.
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
@@ -40,7 +42,7 @@ $(READY): requirements.txt
 	cp requirements.txt $@
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not slurm"
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow
