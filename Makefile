@@ -8,9 +8,11 @@ TARGET :=
 MINUTES :=
 BIN := .venv/bin
 READY := .venv/installed.txt
+# The cores that this process may use. Snakemake's `all` and pytest's `auto` do not know the limit of a container.
+CORES := $$($(BIN)/python -c 'import joblib; print(joblib.cpu_count())')
 # A SIGTERM to Snakemake alone makes it wait for the running jobs and start no others.
 SNAKEMAKE := $(if $(MINUTES),timeout --foreground $(MINUTES)m) $(BIN)/snakemake $(TARGET) \
-  $(if $(PROFILE),--profile $(PROFILE),--cores all) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
+  $(if $(PROFILE),--profile $(PROFILE),--cores $(CORES)) --rerun-incomplete $(if $(CONFIG),--configfile $(CONFIG))
 # uv installs packages faster than pip.
 UV := uv==0.13.9
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -18,18 +20,23 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule_/ && $$3 == "$(CURDIR)" {print $$1}'
 
 .PHONY: figures environment test slow slurm lint
-# A killed run leaves Snakemake's lock behind and, on a cluster, jobs that nobody waits for. `make` removes both while it
-# holds a lock of its own. The system releases this lock when its holder ends.
+# A killed run leaves Snakemake's lock behind and, on a cluster, jobs that nobody waits for. `make` removes both, while it
+# holds a lock against other makes and one against any Snakemake at work: see workflow/rules/locking.py. The system
+# releases these locks when their holders end. Without the program flock (exit code 127) it cannot find out who is alive.
 figures: $(READY)
-	@exec 9>.snakemake.lock; \
-	if command -v flock >/dev/null; then flock --nonblock 9; case $$? in \
-	  0) ;; \
+	@exec 9>.snakemake.lock; flock --nonblock 9 2>/dev/null; case $$? in \
+	  0|127) ;; \
 	  1) echo "make is already at work in this folder"; exit 1;; \
 	  *) echo "This file system does not support locks: make sure that only one make runs here at a time";; \
-	esac; fi; \
+	esac; \
 	if ls .snakemake/locks/* >/dev/null 2>&1; then \
-	  if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
-	  $(SNAKEMAKE) --quiet all --unlock; \
+	  exec 8>>.snakemake/at_work.lock; flock --nonblock 8 2>/dev/null; case $$? in \
+	    0) if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
+	      $(SNAKEMAKE) --quiet all --unlock;; \
+	    1) echo "snakemake is already at work in this folder"; exit 1;; \
+	    *) echo "This folder is locked, and it is unknown who holds the lock: if no snakemake is at work here, run $(BIN)/snakemake --unlock"; exit 1;; \
+	  esac; \
+	  exec 8>&-; \
 	fi; \
 	$(SNAKEMAKE) --quiet rules $(if $(MINUTES),|| { test $$? = 124 && echo "No job was started after $(MINUTES) minutes. A job that failed is named above"; })
 	@$(if $(TARGET),,echo "Figures: results/figures/fig4.pdf, fig5.pdf, fig6.pdf (and .png). Scores: results/tables/scores.csv")
@@ -47,7 +54,7 @@ $(READY): requirements.txt
 	cp $< $@
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not slurm"
+	$(BIN)/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not slurm"
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow

@@ -23,6 +23,9 @@ include: "workflow/rules/segmenting.smk"
 include: "workflow/rules/benchmarks.smk"
 
 
+lock_at_work(workflow)
+
+
 onstart:
     stop_at_sigterm(workflow.scheduler)
 

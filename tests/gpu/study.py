@@ -17,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 import yaml
+from joblib import cpu_count
 
 ROOT = Path(__file__).parents[2]
 OF_SEED = ("collect_recordings_of_seed", "make_mixes_of_seed", "make_features_of_seed")  # rules that take one thread
@@ -45,7 +46,7 @@ def making(jobs, work, configs):
     files = sorted({str(file) for job in jobs for file in job.input})
     command = [sys.executable, "-m", "snakemake", *files, "--snakefile", ROOT / "Snakefile", "--directory", work]
     command += ["--cores", "all", "--nolock", "--quiet", "all", "--rerun-incomplete"]
-    command += ["--set-threads", *(f"{rule}={os.cpu_count()}" for rule in OF_SEED), "--configfile", *configs]
+    command += ["--set-threads", *(f"{rule}={cpu_count()}" for rule in OF_SEED), "--configfile", *configs]
     return subprocess.Popen([str(part) for part in command], cwd=ROOT)
 
 

@@ -460,7 +460,7 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
 
 
 def test_other_warnings_are_left_as_they_are(run, song, monkeypatch, capsys):
-    segmenter = cached_segmenter(str(run), None, None, None, None)
+    segmenter = Options(str(run), "text", jobs=1).segmenter()
     decoded = segmenter.decoded
 
     def warn(windows):
@@ -577,6 +577,59 @@ def test_events_of_a_stream_come_while_it_runs(run):
     assert process.returncode == 0
     assert first.count(b",") == 2
     assert rest
+
+
+@pytest.mark.parametrize(
+    ("files", "threads", "processes", "each"), [(1, 1, 1, 1), (1, 3, 1, 3), (2, 8, 2, 4), (3, 8, 3, 2), (3, 2, 2, 1)]
+)
+def test_a_job_uses_as_many_threads_as_it_has(run, here, monkeypatch, files, threads, processes, each):
+    """Its processes together compute with no more threads than Snakemake gives it, whatever the number of files."""
+    started, used = [1], set()
+
+    def spread(function, calls, jobs, description):
+        started.append(jobs)
+        return (function(*call) for call in calls)
+
+    def segmenter(*arguments):
+        made = cached_segmenter(*arguments)
+        used.add(made.predictor.threads)
+        return made
+
+    monkeypatch.setattr(module.job, "spread", spread)
+    monkeypatch.setattr(module, "cached_segmenter", segmenter)
+    paths = [f"{number}.wav" for number in range(files)]
+    for path in paths:
+        soundfile.write(path, noise(1), 44100)
+    segment_audio.segment_audio(paths, "out", threads, weights=run, form="text", page=False)
+    assert (started[-1], used) == (processes, {each})
+
+
+COUNTING = """
+import runpy, sys
+sys.path.insert(0, {folder!r})
+import torch
+from yoho.segmenting import command
+from yoho.segmenting.segmenter import Segmenter
+
+def main(arguments):
+    segmenters = command.Options({run!r}, "text", jobs=1).segmenter(), Segmenter.load({run!r})
+    print(torch.get_num_threads(), *(segmenter.predictor.threads for segmenter in segmenters))
+
+command.main = main
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [["taskset", "-c", "0"], ["env", "LOKY_MAX_CPU_COUNT=1"]], ids=" ".join)
+def test_the_command_uses_the_cores_that_it_may_use(run, limit):
+    """As the system allows its process, or as a container does, for which a variable of joblib stands in."""
+    if not shutil.which(limit[0]):
+        pytest.skip(f"no {limit[0]} here")
+    code = COUNTING.format(folder=str(SCRIPT.parent), run=str(run), script=str(SCRIPT))
+    env = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([*limit, sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout == "1 1 1\n", done.stderr
 
 
 @pytest.mark.slow

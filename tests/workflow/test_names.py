@@ -18,7 +18,22 @@ from yoho.events import read_table
 from yoho.scoring.records import read_record
 
 NAMES = ["NA", "None", "nan", "null", "1", "007", "1e5", "true", "inf", "-", "_name", "$5 or $6", "x%y", "a&b<C>"]
-NAMES += ["a{b}c", "{dog}", "a&b<c>", "a,b", 'a"b', "a\\b", "#dog", "=1+1", "dog ", "dog", "Dog", "macro", "all", "\N{DOG}"]
+NAMES += [
+    "a{b}c",
+    "{dog}",
+    "a&b<c>",
+    "a,b",
+    'a"b',
+    "a\\b",
+    "#dog",
+    "=1+1",
+    "dog ",
+    "dog",
+    "Dog",
+    "macro",
+    "all",
+    "\N{DOG}",
+]
 NAMES += [unicodedata.normalize(form, "Möwe") for form in ("NFC", "NFD")]
 RUN, CHANGE = "$5 {x} _a", "007"
 

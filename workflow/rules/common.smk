@@ -23,6 +23,7 @@ from datasets import (
     source_of,
     without_seed,
 )
+from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
 from studies import Runs

@@ -1,5 +1,6 @@
 """Measure the speed, the stages and the start-up of segmenting, and compare its fast path with the plain one."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,8 +44,8 @@ def measure_segmenting(files, table, *, labels, audio, repeats, threads):
             with threadpool_limits(1):  # In both paths, each thread computes alone.
                 row |= measure_file(fast, whole, plain, part, repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
-            row["start_up_s"] = np.median([clock(run, [blink], "--decoding", decoding) for _ in range(repeats)])
-            took = clock(run, copies, "--decoding", decoding, "--jobs", str(threads))
+            row["start_up_s"] = np.median([clock(run, [blink], decoding, 1, threads) for _ in range(repeats)])
+            took = clock(run, copies, decoding, threads, threads)
             row["files_times_real_time"] = FILES * min(audio, PART) / took
             rows.append(row)
     write_results(table, rows, "%.5g")
@@ -61,11 +62,13 @@ def write_repeated(path, sources, length):
             left -= len(tape[:left])
 
 
-def clock(run, paths, *options):
-    """Seconds that a process takes to start and to segment some files."""
-    command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events", *options]
+def clock(run, paths, decoding, jobs, cores):
+    """Seconds that `jobs` processes on some cores take to start and to segment some files."""
+    command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events"]
+    command += ["--decoding", decoding, "--jobs", str(jobs)]
+    env = os.environ | {"LOKY_MAX_CPU_COUNT": str(cores)}  # the limit that joblib's cpu_count obeys
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=env)
     return time.perf_counter() - start
 
 

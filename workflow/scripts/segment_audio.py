@@ -9,6 +9,9 @@ import sys
 if __name__ == "__main__" and "snakemake" not in globals():
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until packages are loaded, Ctrl-C causes no traceback
 
+import torch
+from joblib import cpu_count
+
 from yoho import InputError, job
 from yoho.segmenting.choice import choose_network
 from yoho.segmenting.command import Options, main, segment_files
@@ -17,7 +20,7 @@ from yoho.segmenting.command import Options, main, segment_files
 def segment_audio(audio, folder, threads, *, weights, form, page):
     run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
-    options = Options(str(run), form, output=folder, page=page, jobs=threads)
+    options = Options(str(run), form, output=folder, page=page, jobs=threads, cores=threads)
     segmented, failed = segment_files([audio], options)
     if not segmented:
         raise InputError("no file could be segmented")
@@ -31,4 +34,5 @@ if __name__ == "__main__":
         segment_audio(folder=snakemake.output[0], threads=snakemake.threads, **params)
     else:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        torch.set_num_threads(cpu_count())  # By itself, torch does not know the limit of a container.
         sys.exit(main(sys.argv[1:]))

@@ -5,11 +5,12 @@ import os
 import sys
 import warnings
 from contextlib import redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import yaml
+from joblib import cpu_count
 
 from yoho import InputError, job
 from yoho.audio import AudioWarning, checked_blocks, resampled
@@ -36,7 +37,7 @@ class Options:
     None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
     reference: a file of true events for the pages; classes, threshold, decoding: see `Segmenter`; top: how many classes
     are reported of each file, those that sound longest, None: all; jobs: number of processes, 0: chosen by the number
-    of files.
+    of files; cores: number of cores that all processes share.
     """
 
     weights: str
@@ -49,10 +50,11 @@ class Options:
     threshold: float | str | None = None
     decoding: str | None = None
     jobs: int = 0
+    cores: int = field(default_factory=cpu_count)
 
     def segmenter(self):
-        """The `Segmenter`, which uses all cores in a single process and one thread in each of several."""
-        classes, threads = self.classes and tuple(self.classes), None if self.jobs == 1 else 1
+        """The `Segmenter` of one process, whose threads use its share of the cores."""
+        classes, threads = self.classes and tuple(self.classes), max(1, self.cores // max(1, self.jobs))
         return cached_segmenter(self.weights, self.threshold, self.decoding, classes, threads)
 
 
@@ -81,7 +83,7 @@ def segment_files(paths, options):
     root = os.path.commonpath([place.parent for place in found.files])
     names = [place.relative_to(root) for place in found.files]
     references = read_references(options.reference, files, names) if options.reference else [None] * len(files)
-    cores = os.cpu_count()
+    cores = options.cores
     # Starting a process takes as long as segmenting minutes of audio.
     jobs = min(options.jobs or (cores if len(files) >= 4 * cores else 1), len(files))
     options = replace(options, jobs=jobs)

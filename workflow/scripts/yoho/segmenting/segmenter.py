@@ -4,7 +4,6 @@
 >>> segmenter(waveform, rate)
 """
 
-import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from joblib import cpu_count
 
 from yoho import InputError, job
 from yoho.audio import checked_blocks, resampled
@@ -108,7 +108,8 @@ class Segmenter:
         """Load the network of a run's folder, from `weights.safetensors` and `model.json`.
 
         classes: the classes to report, None for all; upper and lower case do not matter. A class of the ear stands for
-        its descendants too. device: see `choose_device`; precision: see `Predictor`; threads: None for one per core.
+        its descendants too. device: see `choose_device`; precision: see `Predictor`; threads: None for one per core
+        that this process may use.
         Raises InputError if the folder holds no network, if the network does not know a class, or if the device does
         not exist.
         """
@@ -123,7 +124,7 @@ class Segmenter:
             classes = known_names(classes, labels)
             groups = {label: [label] for label in classes}
             description = regrouped(network, description, groups) if "groups" in arguments else description
-        predictor = Predictor(network, description, chosen, precision, threads or os.cpu_count())
+        predictor = Predictor(network, description, chosen, precision, threads or cpu_count())
         return cls(predictor, description, threshold, decoding, classes)
 
     def __call__(self, waveform, rate):
