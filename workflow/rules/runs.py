@@ -13,6 +13,9 @@ EAR_BACKBONES = ("yamnet",)
 # Backbones without pretrained weights.
 UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
 
+# Backbones that no neck follows, so that a mask has a single place: see `yoho.networks.backbones.Backbone.neck`.
+NECKLESS_BACKBONES = ("vggish", "vggish_linear")
+
 # A placebo of the audit is trained with this number added to its seed.
 PLACEBO = 1000
 
