@@ -1,10 +1,12 @@
-"""The house as CONTRIBUTING.md draws it: which room knows which, and how large a module and a function may be."""
+"""The house as CONTRIBUTING.md draws it: which room knows which, how large its parts are, and where configs point."""
 
 import ast
 import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
+import yaml
 
 from places import ROOT
 
@@ -109,3 +111,36 @@ def test_modules_and_functions_are_small(path):
             if lines > MOST_LINES_OF_A_FUNCTION or len(positional) > MOST_POSITIONAL:
                 large[node.name] = lines, positional
     assert not large
+
+
+# ---- configs ---------------------------------------------------------------------------------------------------------
+
+CONFIGS = sorted((ROOT / "config").glob("*.yaml"))
+PUBLIC = {"github.com", "codeload.github.com", "raw.githubusercontent.com"}
+PUBLIC |= {f"sound-effects{part}.bbcrewind.co.uk" for part in ("", "-api", "-media")}
+ESC_50 = r"https://github\.com/karolpiczak/ESC-50/archive/[0-9a-f]{40}\.zip"
+
+
+def texts(entry):
+    """Yield every text in a config."""
+    if isinstance(entry, str):
+        yield entry
+    elif isinstance(entry, dict | list):
+        for part in entry.values() if isinstance(entry, dict) else entry:
+            yield from texts(part)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_configs_point_to_public_addresses_and_to_the_users_own_folder_alone(path):
+    config = yaml.safe_load(path.read_text())
+    addresses = re.findall(r"(\w*)://([^/\s)]*)", path.read_text())  # those in comments too
+    assert {kind for kind, _ in addresses} <= {"https"} and {host for _, host in addresses} <= PUBLIC
+    assert set(config.get("recordings", {}).get("downloads", {}).get("hosts", [])) <= PUBLIC
+    places = [Path(text) for text in texts(config) if "://" not in text]
+    assert not [place for place in places if place.is_absolute() or {"~", ".."} & set(place.parts)]
+
+
+@pytest.mark.parametrize("name", ["esc10", "esc50"])
+def test_esc_50_comes_from_its_public_address(name):
+    recordings = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())["datasets"][name]["recordings"]
+    assert "path" not in recordings and re.fullmatch(ESC_50, recordings["address"])

@@ -1,14 +1,17 @@
 """Servers that misbehave: faults that pass are overcome, those that stay are named, and an outage ends the work."""
 
 import hashlib
+import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from downloads import HTML, NAME, SOUND, assert_fetched, assert_out, assert_refused, audio
 
 import servers
 from yoho import InputError
-from yoho.downloads.download import File
+from yoho.downloads.download import File, download_files
+from yoho.downloads.web import Adapter, Bounded, HTTPAdapter, Web
 
 # ---- faults that pass ------------------------------------------------------------------------------------------------
 
@@ -358,3 +361,92 @@ def test_failures_that_are_not_in_a_row_are_reported_once_all_others_are_there(s
     ):
         get(*files, connections=1, give_up=3, attempts=1)
     assert [(folder / file.name).exists() for file in files] == [n % 3 == 0 for n in range(9)]
+
+
+# ---- threads ---------------------------------------------------------------------------------------------------------
+
+
+def slow(name):
+    """An attribute whose value is old when it arrives: other threads may have changed it meanwhile."""
+
+    def read(owner):
+        value = vars(owner)[f"own_{name}"]
+        time.sleep(0.02)
+        return value
+
+    return property(read, lambda owner, value: vars(owner).update({f"own_{name}": value}))
+
+
+class SlowBar:
+    """A progress bar whose counts take long to read."""
+
+    total, n = slow("total"), slow("n")
+
+    def __init__(self, total, initial, **_):
+        self.total, self.n = total, initial
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+    def update(self, amount):
+        self.n += amount
+
+
+def test_failures_in_several_threads_all_count(server, folder, get, monkeypatch):
+    monkeypatch.setattr(Web, "misses", slow("misses"), raising=False)
+    files = [File(server.add(f"{n}.wav", SOUND, always=servers.status(503)), f"{n}.wav") for n in range(8)]
+    with pytest.raises(InputError, match="^8 files in a row could not be fetched"):
+        get(*files, connections=8, give_up=8, attempts=1)
+
+
+def test_bytes_that_arrive_in_several_threads_all_count(server, folder):
+    files = [File(server.add(f"{n}.wav", SOUND), f"{n}.wav") for n in range(8)]
+    bars = []
+
+    def progress(**settings):
+        bars.append(SlowBar(**settings))
+        return bars[0]
+
+    with Web(**servers.MANNERS | {"connections": 8}) as web:
+        download_files(web, files, folder, progress, check=lambda path: None)
+    assert bars[0].n == bars[0].total == 8 * len(SOUND)
+
+
+def test_longest_wait_for_which_servers_ask_counts(monkeypatch):
+    monkeypatch.setattr(Web, "quiet", slow("quiet"), raising=False)
+    raw = [SimpleNamespace(headers={"Retry-After": str(seconds)}) for seconds in (5, 1)]
+    busy = [SimpleNamespace(raw=each, url="here", status_code=503) for each in raw]
+    with Web(**servers.MANNERS) as web:
+        threads = [threading.Thread(target=web.hold, args=[response]) for response in busy]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.005)  # The shorter wait is written last.
+        for thread in threads:
+            thread.join()
+        assert web.quiet - time.monotonic() > 4
+
+
+def test_connections_that_two_threads_bound_at_once_are_bounded(monkeypatch):
+    class Connection:
+        pass
+
+    class Pool:
+        """Another thread gives it bounded connections right after it was asked for its kind of connections."""
+
+        kind = Connection
+
+        @property
+        def ConnectionCls(self):  # noqa: N802
+            kind, self.kind = self.kind, type("Bound", (Bounded, Connection), {})
+            return kind
+
+        @ConnectionCls.setter
+        def ConnectionCls(self, kind):  # noqa: N802
+            self.kind = kind
+
+    monkeypatch.setattr(HTTPAdapter, "get_connection_with_tls_context", lambda *_: Pool())
+    kind = Adapter().get_connection_with_tls_context().ConnectionCls
+    assert kind.__mro__[1:] == (Bounded, Connection, object)

@@ -4,8 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from draw_fig6 import draw_fig6
 from matplotlib.colors import to_hex
 
+from yoho import InputError
 from yoho.events import read_table
 from yoho.figures.plots import (
     draw_cells,
@@ -449,3 +451,8 @@ def test_dataset_has_a_panel_per_count_and_a_bar_per_class_of_its_splits():
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["rain", "car", "dog"]
     assert figure.axes[0].yaxis_inverted()
     assert legend_texts(figure.legends[0]) == ["train", "valid", "test"]
+
+
+def test_figure_6_of_a_config_without_its_runs_says_which_key_is_empty(tmp_path):
+    with pytest.raises(InputError, match="^studies.mask.runs: names no run"):
+        draw_fig6([], [tmp_path / "fig6.png"], runs=[])

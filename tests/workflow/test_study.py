@@ -89,6 +89,22 @@ def test_study_without_a_place_for_records_says_which_key_is_missing(tmp_path):
     assert code != 0 and "claims.records: null; name the folder that keeps the records of finished runs" in text
 
 
+@pytest.mark.parametrize(
+    "target", ["claims", "study", "search", "results/tables/power.csv", "results/tables/search.csv"]
+)
+def test_targets_that_need_a_network_of_the_claims_say_that_it_is_not_there(tmp_path, target):
+    configs = overlay(tmp_path, claims={"networks": {"vggish": "vgg"}})
+    code, text = run(tmp_path, target, "--dry-run", configs=configs)
+    assert code != 0 and "train_network" not in text
+    assert "claims.networks.vggish: no run of studies.networks has the label 'vgg'; add this run\n" in text
+
+
+def test_figures_and_the_mask_study_do_not_need_the_networks_of_the_claims(tmp_path):
+    configs = overlay(tmp_path, claims={"networks": {"vggish": "vgg"}})
+    code, text = run(tmp_path, "all", "mask_study", "--dry-run", configs=configs)
+    assert code == 0 and jobs(text)["train_network"] == 4
+
+
 def test_claims_that_leave_out_missing_runs_train_nothing(tmp_path):
     code, text = run(tmp_path, "claims", "--dry-run", configs=overlay(tmp_path, claims={"missing": "leave_out"}))
     assert code == 0 and "train_network" not in jobs(text)

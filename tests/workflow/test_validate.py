@@ -13,6 +13,9 @@ from configs import ESC50, mistakes, put, remove
 from datasets import ear_names, event_labels, portable, source_files
 from places import ROOT
 from validate import check_config
+from yoho.networks.backbones import BACKBONES
+from yoho.networks.masking import POSITIONS
+from yoho.networks.network import mask_positions
 
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
 BELOW = {"pilot.yaml": ROOT / "config" / "study.yaml"}  # overlays whose datasets another one completes
@@ -520,14 +523,102 @@ def test_sounds_of_a_class_are_found_however_its_accents_are_written(own):
     assert found == {"dog": ["Bark"], decomposed: ["Gull, seagull"], "rain": ["rain"]}
 
 
+UNDECIDABLE = [
+    (
+        "claims.networks.vggish",
+        "vgg",
+        "claims.networks.vggish: no run of studies.networks has the label 'vgg'; add this run",
+    ),
+    (
+        "claims.networks.baseline",
+        "VGGish",
+        "claims.networks: baseline and vggish are the same network, 'VGGish'; name another run",
+    ),
+    (
+        "studies.networks.runs.1.backbone",
+        "resnet18",
+        "claims.networks: vggish and vggish_released are the same network, 'VGGish as released'; name another run",
+    ),
+    (
+        "studies.networks.runs.2.mask",
+        "none",
+        "claims.networks.proposed: 'EfficientNet + mask' has no mask; name another run of studies.networks",
+    ),
+    (
+        "claims.networks.unmasked",
+        "EfficientNet + mask",
+        "claims.networks.unmasked: 'EfficientNet + mask' has the mask backbone; name another run of studies.networks",
+    ),
+    (
+        "studies.networks.runs.0.seeds",
+        [5],
+        "studies.networks: the networks that C1 compares share no seed; give them the same seeds",
+    ),
+    (
+        "studies.mask_study.cells.0.seeds",
+        [5],
+        "studies.mask_study: the networks that C5 compares share no seed; give them the same seeds",
+    ),
+]
+
+
+@pytest.mark.parametrize("keys, value, line", UNDECIDABLE)
+def test_config_with_which_no_result_could_decide_the_claims_is_named(config, keys, value, line):
+    """It is no mistake of the config, because its figures do not need the claims."""
+    assert list(Runs(config).undecidable()) == []
+    put(config, keys, value)
+    check_config(config)
+    assert next(Runs(config).undecidable()) == line
+
+
+def test_claims_from_finished_runs_alone_may_lack_common_seeds(config, tmp_path):
+    """Nothing is trained for them: the page shows the runs that are there."""
+    put(config, "studies.networks.runs.0.seeds", [5])
+    config["claims"] |= {"missing": "leave_out", "records": str(tmp_path)}
+    check_config(config)
+    assert list(Runs(config).undecidable()) == []
+
+
+@pytest.mark.parametrize(
+    "records, line", [("kept", "kept is not a folder; name another"), ("{run}", "'{run}': Snakem")]
+)
+def test_records_that_could_not_be_kept_are_a_mistake(config, tmp_path, monkeypatch, records, line):
+    monkeypatch.chdir(tmp_path)
+    config["claims"]["records"] = records
+    Path("kept").mkdir()
+    if records == "kept":
+        check_config(config)
+        Path("kept").rmdir()
+    Path("kept").touch()
+    (found,) = mistakes(config)
+    assert found.startswith(f"claims.records: {line}")
+
+
 def test_unmasked_network_of_the_claims_needs_no_run_of_its_own(config):
     config["claims"]["networks"]["unmasked"] = "plain"
     check_config(config)
 
 
-def test_mask_study_of_vggish_with_a_mask_in_its_neck_is_a_mistake(config):
-    config["studies"]["mask_study"]["backbone"] = "vggish"
-    assert "middle" in mistakes(config)[0]
+@pytest.mark.parametrize("backbone", [name for name, record in BACKBONES.items() if not record.neck])
+def test_mask_study_of_vggish_with_a_mask_in_its_neck_is_a_mistake(config, backbone):
+    config["studies"]["mask_study"]["backbone"] = backbone
+    assert mistakes(config)[0] == "studies.mask_study: VGGish has no neck; remove the masks head, middle"
+    for cell in config["studies"]["mask_study"]["cells"]:
+        cell["masks"] = ["none", "backbone"]
+    check_config(config)
+
+
+@pytest.mark.parametrize("mask", POSITIONS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_run_may_have_the_masks_that_its_network_can_have(config, backbone, mask):
+    config["windows"]["front_end"] = "yamnet" if backbone == "yamnet" else "log_mel"
+    run = {"label": "another", "backbone": backbone, "mask": mask, "epochs": 7}
+    config["studies"]["networks"]["runs"].append(run)
+    if mask in mask_positions(backbone):
+        check_config(config)
+    else:
+        (found,) = mistakes(config)
+        assert found.startswith(f"studies.networks.runs[3].mask: '{mask}'")
 
 
 def test_every_mistake_has_a_line_of_its_own(config):

@@ -32,13 +32,13 @@ rule claims:
 rule study:
     """Train the runs of the claims that have no kept record, seed by seed, and keep a record of each."""
     input:
-        lambda wildcards: listed("study", runs.study()),
+        claimed(lambda wildcards: listed("study", runs.study())),
 
 
 rule search:
     """Train the claims' networks at every learning rate of the search, and tabulate their validation scores."""
     input:
-        lambda wildcards: listed("search", runs.of("search")),
+        claimed(lambda wildcards: listed("search", runs.of("search")), runs.unlabelled),
         "results/tables/search.csv",
         "results/provenance.json",
 
@@ -173,7 +173,7 @@ rule tabulate_power:
     The power depends on the config alone and can be read before any result.
     """
     input:
-        [path for run, path in runs.kept.items() if run in runs.of("claims", "mask_study")],
+        claimed(lambda wildcards: [path for run, path in runs.kept.items() if run in runs.of("claims", "mask_study")]),
     output:
         table="results/tables/power.csv",
         page=report(
@@ -199,7 +199,7 @@ rule tabulate_power:
 rule decide_claims:
     """Decide every claim of the paper on the configured dataset."""
     input:
-        records=records("claims", "mask_study"),
+        records=claimed(records("claims", "mask_study")),
         networks="results/tables/networks.csv",
         power="results/tables/power.csv",
         plan=[] if config["claims"]["test"] else f"results/{DATASET}/mixes/test/plan.tsv",
@@ -240,7 +240,7 @@ rule decide_claims:
 rule tabulate_search:
     """Tabulate the validation scores of the search's runs after their last epoch."""
     input:
-        records("search"),
+        claimed(records("search"), runs.unlabelled),
     output:
         table="results/tables/search.csv",
         page=report(

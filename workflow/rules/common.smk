@@ -231,6 +231,17 @@ def records_of(names):
     return list(paths.values())
 
 
+def claimed(paths, mistakes=runs.undecidable):
+    """A function that returns these paths, and first raises WorkflowError if the claims' networks have mistakes."""
+
+    def of_claims(wildcards):
+        for line in mistakes():
+            raise WorkflowError(line)
+        return paths(wildcards)
+
+    return of_claims
+
+
 def records(*studies):
     """The records on which the tables of some studies rest: of all runs, or of those that have one."""
     leave_out = config["claims"]["missing"] == "leave_out"

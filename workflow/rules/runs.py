@@ -14,7 +14,11 @@ EAR_BACKBONES = ("yamnet",)
 UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
 
 # Backbones by the time that their training takes for a window, see config/README.md, "How long it takes".
+# Any other takes about as long as EfficientNet.
 SLOWEST_FIRST = ("vggish_linear", "vggish", "efficientnet", "mobilenet", "yamnet")
+
+# Backbones that no neck follows, so that a mask has a single place: see `yoho.networks.backbones.Backbone.neck`.
+NECKLESS_BACKBONES = ("vggish", "vggish_linear")
 
 # A placebo of the audit is trained with this number added to its seed.
 PLACEBO = 1000

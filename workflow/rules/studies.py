@@ -114,7 +114,8 @@ class Runs:
     def longest_first(self):
         """Names of all runs in the order of training: the longest first, so that no core idles while it ends."""
         order = {backbone: place for place, backbone in enumerate(SLOWEST_FIRST)}
-        return sorted(self.named, key=lambda name: order[self.network(name)["backbone"]])
+        usual = order["efficientnet"]
+        return sorted(self.named, key=lambda name: order.get(self.network(name)["backbone"], usual))
 
     # ---- claims ------------------------------------------------------------------------------------------------------
 
@@ -128,6 +129,31 @@ class Runs:
         for role, name in self.studies["claims"]:
             runs.setdefault(role, []).append(name)
         return {role: self.arm(labels[role], names) for role, names in runs.items()}
+
+    def unlabelled(self):
+        """Yield a line for each network of the claims whose label no run has."""
+        labels, known = self.config["claims"]["networks"], {label for label, _ in self.studies["networks"]}
+        for role in ROLES:
+            if labels[role] not in known:
+                yield f"claims.networks.{role}: no run of studies.networks has the label {labels[role]!r}; add this run"
+
+    def undecidable(self):
+        """Yield a line for each reason why the runs of this config cannot decide the claims, whatever their scores."""
+        yield from self.unlabelled()
+        arms, networks = self.arms(), {}
+        for role, arm in arms.items():
+            run = self.named[next(iter(arm["runs"].values()))]
+            mask = run.settings["network"]["mask"]
+            if role in ("proposed", "unmasked") and (mask == "none") == (role == "proposed"):
+                wrong = "has no mask" if mask == "none" else f"has the mask {mask}"
+                yield f"claims.networks.{role}: {arm['label']!r} {wrong}; name another run of studies.networks"
+            what = repr((run.settings | {"seed": None}, [run.columns[key] for key in DATA_KEYS]))
+            if (first := networks.setdefault(what, role)) != role:
+                yield f"claims.networks: {first} and {role} are the same network, {arm['label']!r}; name another run"
+        for claim, seeds in self.claim_seeds().items():
+            if arms and not seeds and self.config["claims"]["missing"] == "train":
+                study = "mask_study" if claim == "C5" else "networks"
+                yield f"studies.{study}: the networks that {claim} compares share no seed; give them the same seeds"
 
     def sizes(self):
         """Rows of results/tables/networks.csv that the claims compare: {role: backbone, mask, masking}."""

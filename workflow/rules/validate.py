@@ -15,7 +15,15 @@ from datasets import (
     unknown_sounds,
     window_frames,
 )
-from runs import EAR_BACKBONES, UNTRAINED_BACKBONES, audit_sides, make_run, released_keys, study_runs
+from runs import (
+    EAR_BACKBONES,
+    NECKLESS_BACKBONES,
+    UNTRAINED_BACKBONES,
+    audit_sides,
+    make_run,
+    released_keys,
+    study_runs,
+)
 from yoho.segmenting.classes import similar
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -207,17 +215,22 @@ def check_training(config):
 
 
 def check_claims(config):
-    """Mistakes in `claims`: without a folder of records, no run has one."""
-    claims = config["claims"]
-    if claims["missing"] == "leave_out" and claims["records"] is None:
+    """Mistakes in the folder of records. The networks of the claims are checked when a target needs them."""
+    claims, records = config["claims"], config["claims"]["records"]
+    if claims["missing"] == "leave_out" and records is None:
         yield "claims.missing: leave_out needs records; name their folder in claims.records, or set it to train"
+    # Snakemake takes {name} for a wildcard and <name> for a variable, and writes paths as UTF-8.
+    if records is not None and re.search("[{}<>\ud800-\udfff]", records):
+        yield f"claims.records: {records!r}: Snakemake cannot write to a folder with such a name; name another"
+    elif records is not None and Path(records).exists() and not Path(records).is_dir():
+        yield f"claims.records: {records} is not a folder; name another place for the records"
 
 
 def check_studies(config):
     """Mistakes in `studies`."""
     study = config["studies"]["mask_study"]
     neck = {mask for cell in study["cells"] for mask in cell["masks"]} - {"none", "backbone"}
-    if study["backbone"] == "vggish" and neck:
+    if study["backbone"] in NECKLESS_BACKBONES and neck:
         yield f"studies.mask_study: VGGish has no neck; remove the masks {', '.join(sorted(neck))}"
     for number, run in enumerate(config["studies"]["audit"]["runs"]):
         if not released_keys(config, run) and "placebo" not in run:

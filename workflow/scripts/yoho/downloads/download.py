@@ -143,8 +143,7 @@ def fetch_file(web, file, folder, check, bar):
     except FAILURES as error:
         passing = isinstance(error, PASSING)
         fetched = Fetched(file.name, file.address, error=reason(error), passing=passing)
-    web.misses = web.misses + 1 if fetched.passing else 0
-    if web.misses >= web.give_up:
+    if web.missed(fetched.passing) >= web.give_up:
         raise InputError(f"{web.give_up} files in a row could not be fetched {LATER}. The last: {fetched.fault}")
     return fetched
 
@@ -194,7 +193,7 @@ def receive(web, file, part, tag, bar):
         if (free := shutil.disk_usage(part.parent).free) < (remaining or 0):
             raise OSError(errno.ENOSPC, f"{remaining / 1e9:.1f} GB to come, {free / 1e9:.1f} GB free", str(part))
         if not have:
-            advance(bar, file, -file_size(part))
+            advance(web, bar, file, -file_size(part))
             tag.unlink(missing_ok=True)
         with open(part, "ab" if have else "wb") as out:
             if not have and version(response):
@@ -202,7 +201,7 @@ def receive(web, file, part, tag, bar):
             for piece in web.pieces(response):
                 out.write(piece)
                 have += len(piece)
-                advance(bar, file, len(piece))
+                advance(web, bar, file, len(piece))
                 if file.size and have > file.size:
                     return  # the body may never end
     if not have if whole is None else have != whole:
@@ -220,11 +219,12 @@ def check_head(response, file):
         raise InputError(f"is sent compressed ({response.headers['Content-Encoding']}), which was not requested")
 
 
-def advance(bar, file, amount):
+def advance(web, bar, file, amount):
     """Show that `amount` more bytes of a file are there, and count them in the total if its size is unknown."""
-    if not file.size:
-        bar.total += amount
-    bar.update(amount)
+    with web.counting:
+        if not file.size:
+            bar.total += amount
+        bar.update(amount)
 
 
 def version(response):

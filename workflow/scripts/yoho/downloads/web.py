@@ -60,6 +60,7 @@ class Web:
         self.retry_after = retry_after
         self.gap, self.next, self.quiet, self.lock = 1 / rate, 0.0, 0.0, threading.Lock()
         self.give_up, self.misses = give_up, 0
+        self.counting = threading.Lock()  # for what all threads count; nobody waits while holding it
 
     def __enter__(self):
         """For `with`."""
@@ -82,8 +83,15 @@ class Web:
             seconds = min(Retry().get_retry_after(response.raw) or 0, self.retry_after)
         except (InvalidHeader, ValueError, OverflowError):
             return
-        self.quiet = max(self.quiet, time.monotonic() + seconds)
+        with self.counting:
+            self.quiet = max(self.quiet, time.monotonic() + seconds)
         print(f"{response.url}: answered {response.status_code}; no request for {seconds:.0f} s")
+
+    def missed(self, missed):
+        """Count a file that could not be fetched, or begin anew after another; returns the number of those in a row."""
+        with self.counting:
+            self.misses = self.misses + 1 if missed else 0
+            return self.misses
 
     def open(self, method, address, **content):
         """The response to one request, after any redirects. Its body is not read yet.
@@ -129,8 +137,9 @@ class Adapter(HTTPAdapter):
 
     def get_connection_with_tls_context(self, *args, **settings):
         pool = super().get_connection_with_tls_context(*args, **settings)
-        if not issubclass(pool.ConnectionCls, Bounded):
-            pool.ConnectionCls = type("Connection", (Bounded, pool.ConnectionCls), {})
+        kind = pool.ConnectionCls  # Another thread may replace it at any time.
+        if not issubclass(kind, Bounded):
+            pool.ConnectionCls = type("Connection", (Bounded, kind), {})
         return pool
 
 
