@@ -24,13 +24,13 @@ SUBMITTED = squeue --me --noheader --format='%A|%k|%Z' | awk -F'|' '$$2 ~ /^rule
 # holds a lock against other makes and one against any Snakemake at work: see workflow/rules/locking.py. The system
 # releases these locks when their holders end. Without the program flock (exit code 127) it cannot find out who is alive.
 figures: $(READY)
-	@exec 9>.snakemake.lock; flock --nonblock 9 2>/dev/null; case $$? in \
+	@exec 9>.snakemake.lock; flock -n 9 2>/dev/null; case $$? in \
 	  0|127) ;; \
 	  1) echo "make is already at work in this folder"; exit 1;; \
 	  *) echo "This file system does not support locks: make sure that only one make runs here at a time";; \
 	esac; \
 	if ls .snakemake/locks/* >/dev/null 2>&1; then \
-	  exec 8>>.snakemake/at_work.lock; flock --nonblock 8 2>/dev/null; case $$? in \
+	  exec 8>>.snakemake/at_work.lock; flock -n 8 2>/dev/null; case $$? in \
 	    0) if command -v squeue >/dev/null; then $(SUBMITTED) | xargs --no-run-if-empty scancel; fi; \
 	      $(SNAKEMAKE) --quiet all --unlock;; \
 	    1) echo "snakemake is already at work in this folder"; exit 1;; \
@@ -47,7 +47,7 @@ $(READY): requirements.txt
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "This Python has no venv module: install it (Debian: python3-venv)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}; \
-	export UV_DEFAULT_INDEX=$${index:-https://pypi.org/simple}; \
+	export UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$${index:-https://pypi.org/simple}}; \
 	if $(PIP) $(UV) && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r $<; then :; else \
 	  echo "uv cannot install the packages here; pip installs them, which takes longer"; $(PIP) -r $<; \
 	fi

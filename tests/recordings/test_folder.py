@@ -76,7 +76,7 @@ def test_linked_subfolders_are_groups_and_circles_end(tmp_path, own, monkeypatch
     found = ["dog/a.wav", "dog/garden/b.wav", "dog/yard/c.wav", "dog/yard/deep/d.wav", "cat/c.wav", "cat/deep/d.wav"]
     assert table["recording"].to_list() == found
     assert table["group"].to_list()[2:4] == ["dog/yard", "dog/yard"]
-    said = "passed over: links to folders that contain this one or are searched already (1)"
+    said = "passed over: links to folders that are searched already or contain this one (1)"
     assert terminal.getvalue() == f"{tmp_path}/own/dog: {said}\n"
     assert folder.event_labels({"path": str(tmp_path / "own")}) == ["cat", "dog"]
     assert sorted(folder.files({"path": str(tmp_path / "own")})) == sorted(table["path"])
@@ -91,7 +91,8 @@ def test_files_of_the_operating_system_are_passed_over_and_counted(tmp_path, own
         (root / name).touch()
     assert own(root, "dog")["recording"].to_list() == ["dog/a.wav"]
     assert terminal.getvalue().splitlines() == [
-        f"{root}: passed over: files in no folder of a class (1)",
+        f"{root}: passed over: put there by the operating system, such as Thumbs.db (1), "
+        "files in no folder of a class (1)",
         f"{root}/dog: passed over: hidden (1), put there by the operating system, such as Thumbs.db (2)",
     ]
     assert folder.event_labels({"path": str(root)}) == ["dog"]
@@ -119,7 +120,30 @@ def test_a_class_that_is_a_broken_link_is_a_mistake(tmp_path):
     (tmp_path / "own/dog").mkdir(parents=True)
     (tmp_path / "own/cat").symlink_to(tmp_path / "nowhere")
     (line,) = folder.mistakes("here", {"path": str(tmp_path / "own")}, None)
-    assert line == f"here.path: {tmp_path}/own/cat is a broken link; mend or remove it"
+    assert (
+        line == f"here.path: {tmp_path}/own/cat leads to a place that is missing or cannot be read; mend or remove it"
+    )
+
+
+def test_a_place_that_cannot_be_reached_is_a_mistake_and_no_traceback(tmp_path, monkeypatch):
+    """As for a user who may not look into a folder."""
+    (tmp_path / "own/dog").mkdir(parents=True)
+    (tmp_path / "own/cat").symlink_to(tmp_path / "locked/cat")
+    stat = os.stat
+
+    def refuse(path, **options):
+        if "locked" in str(path) or str(path).endswith("cat"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    with monkeypatch.context() as only_here:
+        only_here.setattr(os, "stat", refuse)
+        assert folder.event_labels({"path": str(tmp_path / "own")}) == ["dog"]
+        (line,) = folder.mistakes("here", {"path": str(tmp_path / "own")}, None)
+        assert "own/cat leads to a place that is missing or cannot be read" in line
+        assert folder.event_labels({"path": str(tmp_path / "locked/own")}) == []
+        (line,) = folder.mistakes("here", {"path": str(tmp_path / "locked/own")}, None)
+        assert "no such folder" in line
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from yoho.folders import walk
 from yoho.segmenting.command import main
 from yoho.segmenting.finding import SUFFIXES, find_audio
 
@@ -60,7 +59,7 @@ def test_linked_folders_are_followed_and_circles_end(here):
         "rec/out/c.wav",
         "rec/out/deep/d.wav",
     ]
-    assert found.notes == ["rec: passed over: links to folders that contain this one or are searched already (4)"]
+    assert found.notes == ["rec: passed over: links to folders that are searched already or contain this one (4)"]
     assert list(found.files)[2] == here / "rec/out/c.wav"
 
 
@@ -74,24 +73,46 @@ def test_a_folder_that_two_links_reach_is_searched_once(here):
 
 def test_broken_links_are_faults(here):
     touch("rec/a.wav")
-    for name in ("gone.wav", "folder", "notes.txt"):
+    for name in ("gone.wav", "folder", "v1.0", "notes.txt"):
         Path("rec", name).symlink_to("nowhere")
     Path("rec/self.flac").symlink_to("self.flac")
-    found = find_audio(["rec", "rec/gone.wav"])
-    assert sorted(found.faults) == [
-        "rec/folder: is a broken link",
-        "rec/gone.wav: No such file or directory",
-        "rec/gone.wav: is a broken link",
-        "rec/self.flac: is a broken link",
-    ]
+    names = ("folder", "gone.wav", "notes.txt", "self.flac", "v1.0")
+    assert sorted(find_audio(["rec"]).faults.values()) == [f"rec/{name}: is a broken link" for name in names]
+    assert list(find_audio(["rec/gone.wav"]).faults.values()) == ["rec/gone.wav: No such file or directory"]
+
+
+def test_faults_and_notes_of_a_folder_that_is_named_twice_are_said_once(here):
+    touch("rec/a.wav", "rec/.hidden", "rec/inner/b.wav")
+    Path("rec/gone.wav").symlink_to("nowhere")
+    Path("link").symlink_to("rec")
+    found = find_audio(["rec", "rec/", here / "rec", "link", "rec/inner"])
+    assert list(map(str, found.files.values())) == ["rec/a.wav", "rec/inner/b.wav"]
+    assert list(found.faults.values()) == ["rec/gone.wav: is a broken link"]
+    assert found.notes == ["rec: passed over: hidden (1)"]
+
+
+def test_a_file_that_a_folder_names_again_by_a_link_is_counted(here):
+    touch("song.wav", "rec/a.wav")
+    Path("rec/b.wav").symlink_to(here / "song.wav")
+    found = find_audio(["song.wav", "rec"])
+    assert list(map(str, found.files.values())) == ["song.wav", "rec/a.wav"]
+    assert found.notes == ["rec: passed over: files that are found by another path too (1)"]
+
+
+def test_an_empty_path_is_a_fault(here):
+    """Otherwise a script with an empty variable would segment the whole current folder."""
+    touch("song.wav")
+    found = find_audio(["", "song.wav"])
+    assert list(found.faults.values()) == ["'': an empty path names no file"]
+    assert list(map(str, found.files.values())) == ["song.wav"]
 
 
 def test_folders_and_files_that_cannot_be_read_are_faults(here, monkeypatch):
-    touch("rec/a.wav", "rec/locked/b.wav", "rec/half/c.wav")
+    touch("rec/a.wav", "rec/locked.2024/b.wav", "rec/half/c.wav")
     scandir, stat = os.scandir, Path.stat
 
     def refuse(path="."):
-        if Path(path).name == "locked":
+        if Path(path).name == "locked.2024":
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
@@ -103,12 +124,10 @@ def test_folders_and_files_that_cannot_be_read_are_faults(here, monkeypatch):
     with monkeypatch.context() as here_only:
         here_only.setattr(os, "scandir", refuse)
         here_only.setattr(Path, "stat", no_stat)
-        walked = walk("rec")
-    assert walked.files == [Path("rec/a.wav")]
-    assert walked.faults == {
-        Path("rec/locked"): "Permission denied",
-        Path("rec/half/c.wav"): "Permission denied",
-    }
+        found = find_audio(["rec"])
+    assert list(map(str, found.files.values())) == ["rec/a.wav"]
+    faults = ["rec/half/c.wav: Permission denied", "rec/locked.2024: Permission denied"]
+    assert sorted(found.faults.values()) == faults
 
 
 def test_what_is_passed_over_is_counted(here):
@@ -134,8 +153,20 @@ def test_what_is_passed_over_is_counted(here):
 def test_a_folder_without_audio_is_a_fault(here):
     touch("rec/notes.txt")
     found = find_audio(["rec"])
-    assert found.faults == ["rec: this folder contains no audio file"]
+    assert list(found.faults.values()) == ["rec: this folder contains no audio file"]
     assert main(["rec"]) == 2
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "locked/a.wav"])
+def test_a_path_that_cannot_be_reached_is_a_fault(here, monkeypatch, name):
+    def refuse(path, **options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as here_only:
+        if "locked" in name:
+            here_only.setattr(Path, "stat", refuse)
+        (fault,) = find_audio([name]).faults.values()
+    assert fault == f"{name}: {'Permission denied' if 'locked' in name else 'File name too long'}"
 
 
 OTHERS = ".3gp .ac3 .avi .flv .m4r .mp2 .spx .ts .tta .wv .wma .3g2 .amr .ape .mpg .m4v .ogv .mts .wmv .caf .opus .WMA"

@@ -170,6 +170,29 @@ def test_nothing_is_written_outside_the_output(song, run, here):
     assert made == {f"{name}.{ending}" for name in names for ending in ("csv", "html")}
 
 
+def test_a_link_in_the_output_leads_nothing_out_of_it(song, run, here, capsys):
+    """Neither a folder, as where the output is the folder of the audio, nor a file."""
+    (here / "in").mkdir()
+    (here / "elsewhere").mkdir()
+    for name in ("in/a.wav", "elsewhere/b.wav"):
+        shutil.copy(song, name)
+    Path("in/link").symlink_to(here / "elsewhere")
+    Path("in/a.wav.csv").symlink_to(here / song)
+    before = Path(song).read_bytes()
+    assert main(["in", "--weights", str(run), "--output", "in"]) == 2
+    assert Path(song).read_bytes() == before and not Path("in/a.wav.csv").is_symlink()
+    assert sorted(path.name for path in Path("elsewhere").iterdir()) == ["b.wav"]
+    assert (
+        "error: in/link: is a link that leads out of in; name another folder with --output" in capsys.readouterr().err
+    )
+
+
+def test_a_page_that_cannot_take_its_place_is_named(song, run, here, capsys):
+    Path("song.wav.html").mkdir()
+    assert main([song, "--page", "--weights", str(run)]) == 2
+    assert capsys.readouterr().err == "error: song.wav.html: Is a directory\n"
+
+
 def test_pages_of_files_with_one_name_are_as_many(song, run, here, capsys):
     for name in ("a/song.wav", "b/song.wav"):
         Path(name).parent.mkdir()
@@ -382,7 +405,7 @@ def test_a_folder_that_cannot_be_read_is_named(run, song, here, capsys, monkeypa
     out, err = capsys.readouterr()
     assert out.splitlines() == lines(wanted)
     note = "note: all: passed over: hidden (1)\n"
-    assert err == "error: all/locked: Permission denied\n" * 2 + note + "1 segmented, 2 failed\n"
+    assert err == "error: all/locked: Permission denied\n" + note + "1 segmented, 1 failed\n"
 
 
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -597,10 +620,10 @@ def test_a_job_uses_as_many_threads_as_it_has(run, here, monkeypatch, files, thr
 
     monkeypatch.setattr(module.job, "spread", spread)
     monkeypatch.setattr(module, "cached_segmenter", segmenter)
-    paths = [f"{number}.wav" for number in range(files)]
-    for path in paths:
-        soundfile.write(path, noise(1), 44100)
-    segment_audio.segment_audio(paths, "out", threads, weights=run, form="text", page=False)
+    Path("audio").mkdir()
+    for number in range(files):
+        soundfile.write(f"audio/{number}.wav", noise(1), 44100)
+    segment_audio.segment_audio("audio", "out", threads, weights=run, form="text", page=False)
     assert (started[-1], used) == (processes, {each})
 
 

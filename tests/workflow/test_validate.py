@@ -756,6 +756,24 @@ def test_audit_of_a_run_without_a_released_key_is_a_mistake(config):
     assert mistakes(config)[0].startswith("studies.audit.runs[1]: 'nothing' has no released key")
 
 
+@pytest.mark.parametrize(
+    "audio, line",
+    [
+        ("x" * 300, f"audio: {'x' * 300}: no such file or folder"),
+        ("", "audio: '': no such file or folder"),
+        (["a.wav", ""], "audio: '': no such file or folder"),
+        (712, "audio: 712: no such file or folder; YAML does not read it as a name: put ./ in front of it"),
+        (True, "audio: True: no such file or folder; YAML does not read it as a name: put ./ in front of it"),
+    ],
+)
+def test_audio_that_is_not_there_is_a_line(config, tmp_path, monkeypatch, audio, line):
+    monkeypatch.chdir(tmp_path)
+    Path("a.wav").touch()
+    assert mistakes(config | {"audio": audio}) == [line]
+    for there in (None, [], "a.wav", ["a.wav", "."]):
+        check_config(config | {"audio": there})
+
+
 @pytest.mark.parametrize("name", ["paper", "bbc", "esc10", "esc50", "folder", "rotations", "study", "gpu-minutes"])
 def test_training_windows_overlap_as_in_the_code_except_in_the_quick_default(config, name):
     update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))

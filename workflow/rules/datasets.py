@@ -1,6 +1,7 @@
 """The slices of the config that the jobs of a dataset get."""
 
 import csv
+import os
 import re
 from pathlib import Path
 
@@ -201,7 +202,7 @@ def trained_networks(weights):
     """
     folders = [Path(weights)] if weights else Path("results").glob("*/runs/*")
     files = [folder / "weights.safetensors" for folder in folders]
-    return {str(file): file.stat().st_mtime_ns for file in sorted(files) if file.is_file()}
+    return {str(file): file.stat().st_mtime_ns for file in sorted(files) if os.path.isfile(file)}
 
 
 # ---- names of files --------------------------------------------------------------------------------------------------

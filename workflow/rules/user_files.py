@@ -7,6 +7,7 @@ takes a name in braces for a wildcard. Rules have the state of the files as a pa
 import hashlib
 import os
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,9 +19,9 @@ from yoho.segmenting.finding import find_audio, place_of
 def state_of(files):
     """A digest of the paths, sizes and times of files; it changes when one is added, removed or written."""
     found = hashlib.sha256()
-    for file in map(Path, files):
-        if file.exists():
-            status = file.stat()
+    for file in files:
+        with suppress(OSError):  # A file that cannot be read has no state; the job says so.
+            status = Path(file).stat()
             found.update(repr((os.fsencode(file), status.st_size, status.st_mtime_ns)).encode())
     return found.hexdigest()[:16]
 

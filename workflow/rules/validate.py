@@ -1,5 +1,6 @@
 """Checks of the config before anything else: by its schema, and for mistakes that a schema cannot detect."""
 
+import os
 import re
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def check_background(config):
     if background["path"] is None:
         return
     path = Path(background["path"]).resolve()
-    if not path.is_dir():
+    if not os.path.isdir(path):
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
     elif "path" in dataset["recordings"] and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
         yield f"{where}.path: {path} lies in the folder of the dataset's recordings; move it elsewhere"
@@ -166,10 +167,11 @@ def check_ear(config):
 
 def check_audio(config):
     """Mistakes in `audio`: paths that do not exist."""
-    for given in config["audio"] if isinstance(config.get("audio"), list) else [config.get("audio")]:
-        if given is not None and not Path(str(given)).exists():
-            like = "" if isinstance(given, str) else "; a name that looks like a number needs ./ in front of it"
-            yield f"audio: {given}: no such file or folder{like}"
+    audio = [] if config.get("audio") is None else config["audio"]
+    for given in audio if isinstance(audio, list) else [audio]:
+        if not os.path.exists(str(given)):
+            like = "" if isinstance(given, str) else "; YAML does not read it as a name: put ./ in front of it"
+            yield f"audio: {given if str(given) else repr(given)}: no such file or folder{like}"
 
 
 def check_windows(config):
@@ -222,7 +224,7 @@ def check_claims(config):
     # Snakemake takes {name} for a wildcard and <name> for a variable, and writes paths as UTF-8.
     if records is not None and re.search("[{}<>\ud800-\udfff]", records):
         yield f"claims.records: {records!r}: Snakemake cannot write to a folder with such a name; name another"
-    elif records is not None and Path(records).exists() and not Path(records).is_dir():
+    elif records is not None and os.path.exists(records) and not os.path.isdir(records):
         yield f"claims.records: {records} is not a folder; name another place for the records"
 
 

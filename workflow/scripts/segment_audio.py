@@ -15,13 +15,14 @@ from joblib import cpu_count
 from yoho import InputError, job
 from yoho.segmenting.choice import choose_network
 from yoho.segmenting.command import Options, main, segment_files
+from yoho.segmenting.finding import find_audio
 
 
 def segment_audio(audio, folder, threads, *, weights, form, page):
     run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
     options = Options(str(run), form, output=folder, page=page, jobs=threads, cores=threads)
-    segmented, failed = segment_files([audio], options)
+    segmented, failed = segment_files(find_audio([audio]), options)
     if not segmented:
         raise InputError("no file could be segmented")
     job.say(f"{segmented} segmented, {failed} failed: {folder}")

@@ -38,13 +38,13 @@ def walk(folder):
         below = os.walk(top, onerror=lambda error: found.faults.update({Path(error.filename): error.strerror}))
         for root, folders, names in below:
             if (real := os.path.realpath(root)) in searched:
-                found.passed_over["links to folders that contain this one or are searched already"] += 1
+                found.passed_over["links to folders that are searched already or contain this one"] += 1
                 folders.clear()
                 continue
             searched.add(real)
             folders[:] = [name for name in sorted(folders) if is_users(name, found.passed_over)]
             links = (Path(root, name) for name in folders)
-            waiting += [link for link in links if os.path.islink(link)]  # noqa: PTH114 (never raises)
+            waiting += [link for link in links if os.path.islink(link)]
             for name in sorted(names):
                 if is_users(name, found.passed_over):
                     add_file(Path(root, name), found)

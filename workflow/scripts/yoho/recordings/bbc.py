@@ -1,5 +1,6 @@
 """The paper's own recordings as a source: six classes of BBC Sound Effects, found by a search and then fetched."""
 
+import os
 import re
 from pathlib import Path
 
@@ -11,7 +12,7 @@ AFTER_FETCHING = ("trim_db", "splits", "seed")  # settings of later steps
 def mistakes(where, recordings, made):
     """See `Source`."""
     for key, kind in (("manifest", "manifest.tsv"), ("catalogue", "table")):
-        if recordings[key] and not Path(recordings[key]).exists():
+        if recordings[key] and not os.path.exists(recordings[key]):
             yield not_found(f"{where}.{key}", kind, recordings[key])
     if recordings["manifest"] and Path(recordings["manifest"]).resolve() == made.resolve():
         yield f"{where}.manifest: {recordings['manifest']} is overwritten by fetching; keep the manifest elsewhere"
@@ -27,7 +28,7 @@ def mistakes(where, recordings, made):
 def files(recordings):
     """The kept manifest and the catalogue of discs, if the settings name them."""
     given = [Path(recordings[key]) for key in SOURCE.paths if recordings[key]]
-    return [str(path) for path in given if path.is_file()]
+    return [str(path) for path in given if os.path.isfile(path)]
 
 
 def fetch_settings(recordings, shared):

@@ -1,6 +1,7 @@
 """ESC-50, and other collections in its layout, as a source: `audio/` and `meta/esc50.csv` in a folder or .zip."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from yoho import InputError
@@ -12,7 +13,7 @@ LICENCE = "CC BY-NC 3.0; each clip has its own, see its attribution"
 
 def mistakes(where, recordings, made):
     """See `Source`."""
-    if "path" in recordings and not Path(recordings["path"]).exists():
+    if "path" in recordings and not os.path.exists(recordings["path"]):
         yield not_found(f"{where}.path", "folder or .zip", recordings["path"])
     if ("path" in recordings) == ("address" in recordings):
         yield f"{where}: give either path, if ESC-50 is on this machine, or address, to fetch it"
@@ -30,7 +31,7 @@ def files(recordings):
         return []
     path = Path(recordings["path"])
     found = [path] if path.suffix == ".zip" else [path / "meta" / "esc50.csv", *sorted(path.glob("audio/*"))]
-    return [str(file) for file in found if file.is_file()]
+    return [str(file) for file in found if os.path.isfile(file)]
 
 
 def archive_name(recordings):

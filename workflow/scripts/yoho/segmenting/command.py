@@ -66,15 +66,14 @@ class Outcome(NamedTuple):
     warnings: list
 
 
-def segment_files(paths, options):
-    """Segment audio files and those in folders; returns (number of segmented files, number of failures).
+def segment_files(found, options):
+    """Segment the files of a `Found`; returns (number of segmented files, number of failures).
 
     Every failure, every warning, and what is passed over in a folder, is one line on standard error.
     Raises InputError if the options do not fit the files or the network.
     """
-    found = find_audio(paths)
     files = list(found.files.values())
-    for fault in found.faults:
+    for fault in found.faults.values():
         print_problem(fault)
     for note in found.notes:
         print_problem(note, "note")
@@ -119,7 +118,7 @@ def try_file(file, name, reference, options):
         except InputError as raised:
             error = str(raised)
         except OSError as raised:
-            error = f"{raised.filename or file}: {raised.strerror or raised}"
+            error = f"{raised.filename2 or raised.filename or file}: {raised.strerror or raised}"
         except Exception as raised:
             raised = job.explained(raised)
             kind = "" if isinstance(raised, InputError) else f"{type(raised).__name__}: "
@@ -142,9 +141,11 @@ def segment_file(file, name, reference, options):
     text = form.write(name, duration, events)
     target = Path(options.output or "", name)
     if options.output is not None or options.page:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent, options.output or ".")
     if options.output is not None:
         path = named_after(target, f".{form.suffix}")
+        if path.is_symlink():
+            path.unlink()  # What the link leads to is not overwritten.
         path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
         text = ""
     if options.page:
@@ -155,6 +156,13 @@ def segment_file(file, name, reference, options):
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
         write_page(named_after(target, ".html"), file, tracks, segmenter.classes, title=file.name)
     return text
+
+
+def make_folder(folder, output):
+    """Make a folder for what is written. Raises InputError if a link leads it out of the folder of the output."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(output)):
+        raise InputError(f"{folder}: is a link that leads out of {output}; name another folder with --output")
 
 
 def segment_stream(stream, options, *, encoding, channels, rate):
@@ -270,15 +278,16 @@ def main(argv):
         if "stdout" in closed and not given["output"]:
             raise InputError("standard output: is closed; name a folder with --output")
         ear = given.pop("ear")
-        if "-" in paths or find_audio(paths).files:  # Without audio no network is needed, and none is fetched.
+        found = None if "-" in paths else find_audio(paths)
+        if found is None or found.files:  # Without audio no network is needed, and none is fetched.
             given["weights"] = str(find_network(given["weights"], ear))
         options = Options(**given)
-        if "-" in paths:
+        if found is None:
             if paths != ["-"] or options.output or options.page or not FORMS[options.form].lines:
                 parser.error("-: must be the only input, with its events on standard output as text, dcase or audacity")
             segment_stream(sys.stdin.buffer, options, **raw)
             return 0
-        segmented, failed = segment_files(paths, options)
+        segmented, failed = segment_files(found, options)
         if segmented + failed > 1:
             print_line(f"{segmented} segmented, {failed} failed")
         return 2 if failed else 0

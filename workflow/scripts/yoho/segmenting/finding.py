@@ -5,6 +5,7 @@ Snakemake reads this module whenever it parses the rules, so it imports only the
 
 import os
 from collections import Counter
+from errno import ENOENT
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,11 +27,11 @@ class Found(NamedTuple):
     """Audio files.
 
     files: {place: the path by which the user named the file}; a place is an absolute path, which differs from file to
-    file. faults and notes: lines about what cannot be read, and about what is passed over.
+    file. faults: {place: a line about what cannot be read}; notes: lines about what is passed over.
     """
 
     files: dict
-    faults: list
+    faults: dict
     notes: list
 
 
@@ -39,20 +40,26 @@ def find_audio(paths):
 
     A file that occurs several times, by whatever spelling or link, is found once.
     """
-    found, seen = Found({}, [], []), {}
-    for path in map(Path, paths):
+    found, first, searched = Found({}, {}, []), {}, set()
+    for path, name in ((Path(name), name) for name in paths):
         try:
-            inside = audio_below(path, found) if path.is_dir() else {place_of(path): path}
+            if not str(name):
+                raise FileNotFoundError(ENOENT, "an empty path names no file")
+            inside = audio_below(path, found, searched) if path.is_dir() else {place_of(path): path}
             path.stat()
         except OSError as error:  # for example: no such file, no permission, a name that is too long
-            found.faults.append(f"{path}: {error.strerror}")
+            found.faults[place_of(path) if str(name) else name] = f"{name or repr(name)}: {error.strerror}"
             continue
+        again = {}
         for place, file in inside.items():
-            first = seen.setdefault(os.path.realpath(file), place)
-            if first == place:
+            if first.setdefault(os.path.realpath(file), place) == place:
                 found.files.setdefault(place, file)
             else:
-                found.notes.append(f"{file}: is the same file as {found.files[first]}, and is segmented once")
+                again[file] = found.files[first[os.path.realpath(file)]]
+        if again.keys() == {path}:
+            found.notes.append(f"{path}: is the same file as {again[path]}, and is segmented once")
+        elif again:
+            found.notes.append(f"{path}: passed over: files that are found by another path too ({len(again)})")
     return found
 
 
@@ -63,8 +70,15 @@ def place_of(path):
     return Path(os.path.realpath(path.parent), path.name)
 
 
-def audio_below(folder, found):
-    """The visible audio files in a folder and its subfolders, {place: path}; adds faults and notes to a `Found`."""
+def audio_below(folder, found, searched):
+    """The visible audio files in a folder and its subfolders, {place: path}; adds faults and notes to a `Found`.
+
+    searched: the real paths of the folders that were searched before, and of this one after.
+    """
+    root = Path(os.path.realpath(folder))
+    if root in searched:
+        return {}
+    searched.add(root)
     walked = walk(folder)
     kinds, passed_over = Counter(map(kind_of, walked.files)), walked.passed_over
     if kinds["other"]:
@@ -72,12 +86,10 @@ def audio_below(folder, found):
         passed_over[f"not audio by their names, such as {others[0]}"] += kinds["other"]
     if kinds["page"]:
         passed_over["the audio of pages"] += kinds["page"]
-    faults = [f"{path}: {why}" for path, why in walked.faults.items() if kind_of(path) == "audio" or not path.suffix]
-    found.faults.extend(faults)
     found.notes.extend(remark(folder, passed_over))
-    if not kinds["audio"] and not faults:
-        found.faults.append(f"{folder}: this folder contains no audio file")
-    root = Path(os.path.realpath(folder))
+    found.faults.update({root / path.relative_to(folder): f"{path}: {why}" for path, why in walked.faults.items()})
+    if not kinds["audio"] and not walked.faults:
+        found.faults[root] = f"{folder}: this folder contains no audio file"
     return {root / file.relative_to(folder): file for file in walked.files if kind_of(file) == "audio"}
 
 
