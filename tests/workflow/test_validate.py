@@ -124,7 +124,7 @@ MISTAKES = [
     ("studies.networks.runs.1.mask", "head", r"studies\.networks\.runs\[1\]\.mask: 'head'.*'none', 'backbone'"),
     ("studies.mask.seeds", [1, 1], r"studies\.mask\.seeds: \[1, 1\]"),
     ("studies.mask.runs.1.label", "with mask", r"studies\.mask\.runs\[1\]: .*label 'with mask'.*twice.*runs\[0\]"),
-    ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' .*line break"),
+    ("studies.mask.runs.1.label", "two\nlines", r"studies\.mask\.runs\[1\]: label 'two\\nlines' contains '\\n'"),
     ("studies.networks.runs.1.label", "true", r"studies\.networks\.runs\[1\]: label 'true' .*another meaning"),
     ("studies.networks.runs.1.label", "untrained ear", r"studies\.networks\.runs\[1\]: label .*another meaning"),
     ("studies.audit.runs.0.label", "x" * 81, r"studies\.audit\.runs\[0\]: label 'x+' has 81 characters; at most 80"),
@@ -321,7 +321,7 @@ def test_class_that_is_called_background_too_is_named(quiet):
 @pytest.mark.parametrize(
     "file, line",
     [
-        ("two\nlines/a.wav", r"recordings: class 'two\\nlines' .*line break"),
+        ("two\nlines/a.wav", r"recordings: class 'two\\nlines' contains '\\n', which cannot be shown; rename it"),
         ("overall/a.wav", r"recordings: class 'overall' .*another meaning"),
         ("x" * 90 + "/a.wav", r"recordings: class 'x+' has 90 characters; at most 80"),
         ("rain/\udcff.wav", r"builtin: 'own/rain/\\udcff\.wav': .* not valid text.*rename it"),

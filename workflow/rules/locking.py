@@ -13,7 +13,8 @@ def lock_at_work(workflow):
 
     Snakemake's own lock consists of files, which stay if Snakemake is killed. The system releases this one in any
     case. It is taken before Snakemake's own, and waits if `make` is just lifting that. Snakemakes of single jobs do not
-    hold it, nor do dry runs, reports and the like. If the file system has no locks, `make` finds that out by itself.
+    hold it, nor do dry runs, reports and the like. If the file system has no locks, `make` finds that out by itself. On
+    one whose locks hold on a single machine, `make` does not see a Snakemake on another machine.
     """
     execute = workflow.execute
 

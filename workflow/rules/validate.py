@@ -118,8 +118,8 @@ def check_range(where, pair, meant):
 
 def check_label(where, label, taken):
     """Mistakes in a label of tables, figures and pages; taken: the labels that have another meaning there."""
-    if not label.isprintable():
-        yield f"{where} {label!r} contains a character that cannot be shown, such as a line break; rename it"
+    if unseen := [sign for sign in label if not sign.isprintable()]:
+        yield f"{where} {label!r} contains {ascii(unseen[0])}, which cannot be shown; rename it"
     elif len(label) > LONGEST_LABEL:
         yield f"{where} {label!r} has {len(label)} characters; at most {LONGEST_LABEL} fit into a figure"
     elif not label.strip():
