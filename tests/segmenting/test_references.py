@@ -87,6 +87,34 @@ def test_events_of_several_files_on_standard_output_are_read_again(read, form):
     assert read(content, "b.wav") == [[DOG]]
 
 
+@pytest.mark.parametrize("name", ["noext", "7", "b.bin", "take.1", "a b", "more/take.1"])
+def test_titles_of_files_with_any_suffix_are_read_again(read, name):
+    content = f"# sounds/song.wav\n{written('text')}# sounds/{name}\n{written('text', EVENTS[:1])}"
+    assert read(content, "song.wav", name) == [[DOG, CAT], [DOG]]
+    assert read.warnings == []
+
+
+def test_a_comment_that_is_no_title_ends_a_title(read, refused):
+    content = f"# song.wav\n{written('text')}# noext\n{written('text', EVENTS[:1])}"
+    for names in (["song.wav"], ["song.wav", "b.wav"]):
+        assert "line 5: names no audio file, but other lines do" in refused(content, *names)
+    assert "line 3: names no audio file" in refused("# b.wav\n# noext\n1,2,dog\n")
+    assert read("# my other.wav\n1,2,cow\n# song.wav\n1.5,2,dog\n# end\n", "song.wav", "b.wav") == [[DOG], None]
+
+
+def test_a_title_may_lack_the_suffix(read):
+    content = "# song\n1.5,2.0,dog\n# b.flac\n3.0,4.25,cat\n"
+    assert read(content, "song.wav", "b.wav") == [[DOG], [CAT]]
+
+
+def test_a_sentence_about_the_audio_is_no_title(read, refused):
+    comment = "# labelled by Ann in song.wav\n"
+    assert read(f"{comment}1.5,2.0,dog\n") == [[DOG]]
+    assert read(f"{comment}# song.wav\n1.5,2.0,dog\n") == [[DOG]]
+    assert read(f"{comment}onset,offset,label\n1.5,2.0,dog\n") == [[DOG]]
+    assert "does not name b.wav, but labelled by Ann" in refused(f"{comment}1,2,dog\n", "b.wav")
+
+
 @pytest.mark.parametrize("name", ["a\nb.wav", "bad\udcff.wav", "#1 song.wav", '"a".wav', "a\\b.wav", " a.wav"])
 def test_any_name_is_found_again(read, name):
     other = FORMS["dcase"].write("b.wav", 12.0, EVENTS[1:])
@@ -148,6 +176,48 @@ def test_quotation_marks_of_a_label_track_are_its_own(read):
     assert [label for *_, label in read(content)[0]] == ['"open', "b", '"all"', '"one" two', 'end"']
 
 
+STRAY = [
+    ("onset|offset|label", ['0|1|"start', "1|2|cat", '2|3|end"'], ['"start', "cat", 'end"']),
+    ("onset|offset|label", ['0|1|"start', '2|3|end"'], ['"start', 'end"']),
+    ("onset|label|offset", ['0|"start|1', '2|end"|3'], ['"start', 'end"']),
+    ("label|onset|offset", ['"start|0|1', "cat|1|2", 'end"|2|3'], ['"start', "cat", 'end"']),
+    ('onset|offset|label|"note', ["0|1|a|", '1|2|b|x"'], ["a", "b"]),
+]
+
+
+@pytest.mark.parametrize("header, rows, labels", STRAY)
+def test_stray_quotation_marks_join_no_rows(read, refused, header, rows, labels):
+    assert [label for *_, label in read(tabs(header, *rows))[0]] == labels
+    for separator in ",;":
+        content = tabs(header, *rows).replace("\t", separator)
+        assert re.search("line [34]: quotation marks join it with line [12]; .* must be doubled", refused(content))
+
+
+def test_stray_quotation_marks_of_lines_join_none(refused):
+    assert "line 3: quotation marks join it with line 1" in refused('0,1,"start\n1,2,cat\n2,3,end"\n')
+    assert "line 2: quotation marks join it with line 1" in refused('"0,5","1,5","start\n2,3,end"\n')
+
+
+def test_texts_of_several_lines_are_read(read):
+    assert read('label,onset,offset\n"a, b\nc",1,2\n') == [[(1, 2, "a, b\nc")]]
+    assert read('onset\tlabel\toffset\tnote\n1\t"a\nb"\t2\t"1\n2"\n') == [[(1, 2, "a\nb")]]
+
+
+@pytest.mark.parametrize("line", ["0,5,1,75", "0,5,1,5,3", "1,1,5,3", "0,5,1,75,0.9", "song.wav,0,5,1,75"])
+def test_decimal_commas_between_commas_are_refused(refused, line):
+    assert re.search(
+        r"line 1: \d columns instead of [34]; text and decimals with a comma must be", refused(f"{line}\n")
+    )
+    first = "song.wav,1.5,2.0,dog" if line.startswith("song") else "1.5,2.0,dog"
+    assert "line 2: " in refused(f"{first}\n{line}\n")
+
+
+def test_a_class_may_be_a_number(read):
+    for content in ("0,5,1\n", "0,5,1,\n", "0,5,1,0.9\n", "0.0,5,1,1\n", "0;5;1;1\n", tabs("0|5|1|1")):
+        assert read(content) == [[(0, 5, "1")]]
+    assert read("onset,offset,label,score\n0,5,1,1\n") == [[(0, 5, "1")]]
+
+
 def test_the_first_line_of_a_label_track_may_open_a_quotation(read):
     assert read(tabs('1|2|"open', '3|4|"open')) == [[(1, 2, '"open'), (3, 4, '"open')]]
 
@@ -177,7 +247,10 @@ def test_the_first_line_of_a_label_track_may_open_a_quotation(read):
         ('1,2,"dog\n3,4,cat\n', "line 2: unexpected end of data"),
         ('1,2,"dog" x\n', "line 1: .*quotation mark"),
         ("1,2,caf\udce9\n", "line 1: the label is not in UTF-8; save the file"),
-        ("RIFF\0\0\0", "is not a text in UTF-8"),
+        ("onset,offset,label\n1_0,20,dog\n", "line 2: '1_0' is not a number of seconds"),
+        ("1_0,20,dog\n", "is no event"),
+        ("1\t2\tdog\tbig\n", "line 1: 4 columns instead of 3$"),
+        ("RIFF\0\0\0", "is not text in UTF-8 or UTF-16; "),
     ],
 )
 def test_what_holds_no_events_is_refused(refused, content, problem):
@@ -301,6 +374,21 @@ def test_the_name_that_is_most_alike_is_a_files_own(read):
     content = dcase("song.flac|1.5|2.0|dog", "song.wav|3.0|4.25|cat")
     assert read(content, "song.wav") == [[CAT]]
     assert read(dcase("song.wav|1.5|2.0|dog"), "song.wav", "a/song.wav") == [[DOG], None]
+
+
+@pytest.mark.parametrize("other", ["./b.wav", ".//b.wav", "more/../b.wav"])
+def test_two_spellings_of_a_name_are_one(read, other):
+    for first, second in (("b.wav", other), (other, "b.wav")):
+        assert read(dcase(f"{first}|1.5|2.0|dog", f"{second}|3.0|4.25|cat"), "b.wav") == [[DOG, CAT]]
+        assert read.warnings == []
+
+
+@pytest.mark.parametrize("other", ["b", "b.flac", "b.WAV", "old/b.wav", ".\\b.wav"])
+def test_names_that_are_passed_over_are_warned_of(read, other):
+    content = dcase("b.wav|1.5|2.0|dog", f"{other}|3.0|4.25|cat", "c.wav|1|2|cow")
+    assert read(content, "b.wav") == [[DOG]]
+    (line,) = read.warnings
+    assert line.startswith("warning: ") and f"true.txt: passes over {other}: other names" in line
 
 
 def test_a_name_that_may_be_each_of_several_files_is_refused(refused):

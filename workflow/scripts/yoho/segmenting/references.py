@@ -1,15 +1,12 @@
 """True events of audio files from one file: which of them are of which audio file, and whether they fit it."""
 
 import os
-import re
 from collections import defaultdict
-from pathlib import Path
 
 from yoho import InputError
 from yoho.audio import warn
-from yoho.segmenting.finding import SUFFIXES
 from yoho.segmenting.streams import print_problem
-from yoho.segmenting.tables import TIMES, read_events
+from yoho.segmenting.tables import TIMES, forms, last, parts, read_events
 
 SHOWN = 3  # names that a message shows
 TOLERANCE = 0.1  # s: an event that reaches less past the audio's end counts as rounded
@@ -19,20 +16,25 @@ def read_references(path, files, names):
     """The true events of every audio file: a list of tables (onset, offset, event_label), see `read_events`.
 
     files: paths of the audio files; names: their paths relative to their common folder. A file that is named without an
-    event has an empty table. A file that is not named while others are has None instead, and a warning says so.
+    event has an empty table. A file that is not named while others are has None instead, and a warning says so. Another
+    warning says which names could be of an audio file, but are passed over because another name is more alike.
     Raises InputError if the events cannot be read, or if they are of other files.
     """
-    table = read_events(path)
+    table = read_events(path, [file.name for file in files])
     if table.empty:
         print_problem(f"{path}: holds no event", "warning")
     elif table["filename"].isna().all():
         if len(files) > 1:
             raise InputError(f"{path}: true events of several files must be a table with a column filename")
     else:
-        tables = dict(list(table.groupby("filename")))
+        tables = dict(list(table.groupby(table["filename"].map(os.path.normpath))))
         named = owners(path, tables, files, names)
         if not named:
             raise InputError(f"{path}: does not name {shown(names)}, but {shown(tables)}; write the audio's names")
+        alike = {key for file in files for key in (file.name, file.stem)}
+        unused = [other for other in tables if alike & forms(other) and other not in named.values()]
+        if unused:
+            print_problem(f"{path}: passes over {shown(unused)}: other names in it fit the audio better", "warning")
         missing = [name for name in names if name not in named]
         if missing:
             print_problem(f"{path}: does not name {shown(missing)}: their pages show no true events", "warning")
@@ -66,7 +68,7 @@ def owners(path, listed, files, names):
     """
     similar, own = defaultdict(list), defaultdict(dict)
     for other in listed:
-        for key in {last(other), stem(last(other))}:
+        for key in forms(other):
             similar[key].append(other)
     for file, name in zip(files, names):
         exact = [str(name)] if str(name) in listed else []
@@ -90,21 +92,6 @@ def only(ranks, what):
     if len(best) > 1:
         raise InputError(f"{what} could be each of {shown(best)}; write more of the path in the column filename")
     return best[0]
-
-
-def parts(name):
-    """The parts of a listed path, which may be one of Windows; the last is the file's name."""
-    return [part for part in re.split(r"[/\\]", name.strip()) if part] or [""]
-
-
-def last(name):
-    """The file's name in a listed path."""
-    return parts(name)[-1]
-
-
-def stem(name):
-    """A file's name without a suffix of audio."""
-    return Path(name).stem if Path(name).suffix.lower() in SUFFIXES else name
 
 
 def shown(names):
