@@ -303,6 +303,10 @@ studies:
   networks:
     runs:
       - {{label: "{{z}}", backbone: mobilenet, mask: none}}
+      - {{label: VGGish, backbone: vggish, mask: none}}
+      - {{label: EfficientNet + mask, backbone: efficientnet, mask: backbone}}
+claims:
+  networks: {{baseline: "{{z}}"}}
 weights: "{{run}}"
 audio: {tmp_path / "a.wav"}
 """)
