@@ -60,9 +60,9 @@ def test_missing_runs_are_listed_and_trained(tmp_path):
     assert code == 0 and "study: 0 of 5 runs have a record that counts" in text
     assert set(re.findall(r"^  missing: ([\w.-]+)$", text, re.MULTILINE)) == RUNS
     assert jobs(text)["train_network"] == jobs(text)["keep_record"] == 5
-    priorities = dict(re.findall(r"wildcards: dataset=tiny, run=(\S+)\n +priority: (\d+)", text))
+    priorities = dict(re.findall(r"wildcards: dataset=tiny, run=(\S+)\n +priority: -(\d+)", text))
     listed = re.findall(r"^  missing: ([\w.-]+)$", text, re.MULTILINE)
-    assert sorted(priorities, key=lambda run: -int(priorities[run])) == listed, "trained in the order of the list"
+    assert sorted(priorities, key=lambda run: int(priorities[run])) == listed, "trained in the order of the list"
 
 
 @pytest.mark.parametrize("target", ["study", "claims"])

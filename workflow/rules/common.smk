@@ -69,7 +69,6 @@ DATA, DATA_OF_SEED = f"(?:{BASES}){VARIANT}", f"(?:{BASES}){OF_SEED}{VARIANT}"
 # The folder that keeps records of finished runs, or None; and the place of each run in the order of training.
 RECORDS = config["claims"]["records"]
 PLACES = {run: place for place, run in enumerate(runs.study() if RECORDS else runs.longest_first())}
-FIRST = 1_000_000  # the highest priority of a job; other jobs have 0
 
 
 wildcard_constraints:
@@ -143,15 +142,16 @@ def card_data(wildcards):
 
 
 def in_order(wildcards):
-    """Priority of a job: data come before trainings, these in the order of `PLACES`, and both before all other jobs.
+    """Priority of a job: data come before other jobs, which have 0, and trainings after them, in the order of `PLACES`.
 
-    Where records are kept, data and trainings of lower seeds come before those of higher ones.
+    So a finished training is scored and recorded before the next one starts. Where records are kept, data and trainings
+    of lower seeds come before those of higher ones.
     """
     run = runs.named.get(getattr(wildcards, "run", None))
     name = getattr(wildcards, "dataset", None) or getattr(wildcards, "pool", "")
     seed = (run.seed if run else seed_of(name) or 0) if RECORDS else 0
-    place = seed * len(runs.named) + (1 + PLACES.get(run.name, 0) if run else 0)
-    return FIRST - place
+    place = seed * len(runs.named) + (2 + PLACES.get(run.name, 0) if run else 0)
+    return 1 - place
 
 
 def windows_of(use, file):
