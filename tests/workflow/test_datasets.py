@@ -90,6 +90,12 @@ def test_built_in_recordings_are_neither_fetched_nor_heard(config):
     assert collect_settings(config, "builtin") == expected and recording_files(config, "builtin") == []
 
 
+@pytest.mark.parametrize("audio", [["/data/a.wav", "b.wav"], ("/data/a.wav", "b.wav")])
+def test_no_place_of_the_machine_is_left_in_a_list_of_audio(audio):
+    """The rules hold several paths as a tuple."""
+    assert list(portable({"audio": audio})["audio"]) == ["a.wav", "b.wav"]
+
+
 def test_classes_of_a_dataset_in_the_order_of_the_config(config):
     expected = ["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"]
     assert event_labels(config["datasets"]["builtin"]) == expected

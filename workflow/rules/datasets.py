@@ -219,6 +219,6 @@ def portable(value):
 
 def without_place(value):
     """A path, or each of several, without its folders if it is absolute or begins at home."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [without_place(part) for part in value]
     return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
