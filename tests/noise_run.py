@@ -62,11 +62,17 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def made(tmp_path):
-    """Paths of what the job writes, in the run's folder."""
+def made(tmp_path, monkeypatch):
+    """Paths of what the job writes, in the run's folder. The export to ONNX, which takes seconds, is left out."""
+    monkeypatch.setattr("train_network.export", lambda folder, target: None)
     names = {"history": "history.csv", "classwise": "classwise.csv", "weights": "weights.safetensors"}
     names |= {"description": "model.json", "test_outputs": "test_outputs.npz", "test_events": "test_events.tsv"}
-    names |= {"test_scores": "test_scores.json", "test_recordings": "test_recordings.tsv", "record": "record.zip"}
+    names |= {
+        "network": "network.onnx",
+        "test_scores": "test_scores.json",
+        "test_recordings": "test_recordings.tsv",
+        "record": "record.zip",
+    }
     (tmp_path / RUN).mkdir()
     return OutputFiles(fromdict={name: str(tmp_path / RUN / file) for name, file in names.items()})
 

@@ -1,9 +1,14 @@
 """An untrained network in a run's folder, and audio for it: shared by the tests of segmenting."""
 
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import torch
 
 from small import paper_network
+from yoho.networks.export import export
 from yoho.networks.network import Network
 from yoho.networks.saving import save_network
 from yoho.windows.cutting import cut_windows, window_onsets
@@ -33,6 +38,14 @@ def noise(seconds, rate=44100, seed=0):
 def save_untrained(folder, backbone="mobilenet", mask="none"):
     """Write a network whose batch norms have seen some audio to `folder`; returns the folder."""
     folder.mkdir(parents=True)
+    for name, content in untrained_files(backbone, mask).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@cache
+def untrained_files(backbone, mask):
+    """The files of such a network, {name: content}."""
     network = paper_network(backbone, mask, classes=2)
     torch.manual_seed(0)
     model = Network(**network)
@@ -40,9 +53,11 @@ def save_untrained(folder, backbone="mobilenet", mask="none"):
     windows = cut_windows(noise(10), window_onsets(10, 2.56, 1.96), 2.56, 44100)
     fitted(model, torch.from_numpy(LogMel(44100, **DESCRIPTION["features"])(windows)))
     segmenting = SEGMENTING | {"averaged": AVERAGED}
-    description = DESCRIPTION | {"segmenting": segmenting, "network": network}
-    save_network(model.state_dict(), description, folder)
-    return folder
+    with TemporaryDirectory() as place:
+        folder = Path(place)
+        save_network(model.state_dict(), DESCRIPTION | {"segmenting": segmenting, "network": network}, folder)
+        export(folder, folder / "network.onnx")
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def fitted(network, windows):

@@ -8,10 +8,11 @@ import torch
 
 from noise_run import WINDOWS, evaluate, train
 from small import paper_network
-from untrained import noise, save_untrained
+from untrained import DESCRIPTION, noise, save_untrained
 from workloads import STAGES, workload
 from yoho.benchmarks import throughput
-from yoho.networks.device import choose_device, predict
+from yoho.networks.device import predict
+from yoho.networks.engines import TorchEngine
 from yoho.networks.network import Network
 from yoho.networks.saving import load_network
 from yoho.provenance import device_name
@@ -67,10 +68,9 @@ def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backb
     samples = noise(120)
     first = np.round(window_onsets(120, 2.56, 1.96) * 44100).astype(int)
     outputs = []
-    for own, precision in ((device, "float32"), (CPU, "plain")):
-        choose_device(own.type, deterministic=False, search=False)
-        network, description = load_network(run, own)
-        outputs.append(Predictor(network, description, own, precision, threads=2)(samples, first))
+    for own, precision in ((device, "single"), (CPU, "double")):
+        engine = TorchEngine(run, own.type)
+        outputs.append(Predictor(engine, DESCRIPTION, threads=2, precision=precision)(samples, first))
     there, here = (part.reshape(-1, 3) for part in outputs)
     sounds = here[:, 0] >= 0.5
     near = (np.abs(there - here)[:, 1:] * 2.56 / 9 < MILLISECOND).all(axis=1)

@@ -1,5 +1,6 @@
-"""Export: in ONNX Runtime the file computes from a waveform what front end and network compute here."""
+"""Export: in ONNX Runtime, both files of a network compute what it computes here, for any backbone."""
 
+import copy
 import json
 
 import numpy as np
@@ -11,10 +12,13 @@ from places import ROOT
 from small import paper_network
 from untrained import fitted, scaled
 from yoho import InputError
-from yoho.networks.ear import CLASSES, Ear
-from yoho.networks.export import FrontEndLayer, export
-from yoho.networks.network import Network
+from yoho.networks import export as export_module
+from yoho.networks.engines import OnnxEngine
+from yoho.networks.export import FrontEndLayer, export, export_from_waveform, exportable
+from yoho.networks.network import Ear, Network
 from yoho.networks.saving import load_network, save_network
+from yoho.networks.yamnet import CLASSES
+from yoho.provenance import digest
 from yoho.windows.front_ends import LogMel, YamnetLogMel
 
 RATE, FEATURES = 44100, {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
@@ -60,7 +64,10 @@ WAVEFORMS, NAMES = waveforms()
 @torch.no_grad()
 def widened(network, windows):
     """The network, in evaluation mode, with a head whose outputs for some windows vary widely."""
-    fitted(network, windows).head.weight.mul_(2 / torch.logit(network(windows)).std())
+    logits = []
+    with fitted(network, windows).head.register_forward_hook(lambda head, inputs, output: logits.append(output)):
+        network(windows)
+    network.head.weight.mul_(2 / logits[0].std())
     return network
 
 
@@ -85,7 +92,7 @@ def exported(tmp_path_factory):
     """A run's folder with the ONNX file of its network, the quickest to export."""
     folder = tmp_path_factory.mktemp("vggish-seed_0")
     save(folder, "vggish", "none")
-    export(folder, folder / "network.onnx")
+    export_from_waveform(folder, folder / "waveform.onnx")
     return folder
 
 
@@ -140,7 +147,7 @@ def on_yamnet(pretrained):
 
 def random_ear():
     torch.manual_seed(0)
-    ear = Ear(groups=[[3], [7, 2, 9]], thresholds=[0.0] * CLASSES, frames=257, n_mels=64, bins=9).eval()
+    ear = Ear(thresholds=[0.0] * CLASSES, frames=257, n_mels=64, bins=9).eval()
     scaled(ear.backbone)
     with torch.no_grad():
         ear.head.weight.mul_(4)
@@ -156,7 +163,7 @@ def assert_file_computes(path, network, tolerance):
     model = session(path)
     for count in (1, 3, len(AT_16_KHZ)):
         (outputs,) = model.run(["outputs"], {"waveform": AT_16_KHZ[:count]})
-        assert outputs.dtype == np.float32 and outputs.shape == (count, 9, 3 * len(LABELS))
+        assert outputs.dtype == np.float32 and outputs.shape == (count, *expected.shape[1:])
         np.testing.assert_allclose(outputs, expected[:count], rtol=0, atol=tolerance)
 
 
@@ -166,23 +173,115 @@ def test_file_of_a_network_on_yamnet_computes_what_that_does(tmp_path, pretraine
     network, arguments = on_yamnet(pretrained)
     own = {"network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
     save_network(network.state_dict(), DESCRIPTION | own, tmp_path)
-    export(tmp_path, tmp_path / "network.onnx")
-    assert_file_computes(tmp_path / "network.onnx", network, 3e-3)
+    export_from_waveform(tmp_path, tmp_path / "waveform.onnx")
+    assert_file_computes(tmp_path / "waveform.onnx", network, 3e-3)
 
 
 @pytest.mark.slow
 def test_file_of_an_ear_computes_what_that_does(tmp_path):
     ear, sizes = random_ear(), {"frames": 257, "n_mels": 64, "bins": 9}
-    arguments = {"groups": ear.members.tolist(), "thresholds": ear.thresholds[:, 0].tolist()} | sizes
+    arguments = {"thresholds": ear.thresholds[:, 0].tolist()} | sizes
     averaged = {"resolution": 0.01, "edge": 0.5, "median": 1.0}
     own = {"segmenting": {"averaged": averaged}, "windows": WINDOWS}
     own |= {"kind": "ear", "network": arguments, "sample_rate": 16000, "features": {"kind": "yamnet"} | YAMNET}
     save_network(ear.state_dict(), DESCRIPTION | own, tmp_path)
-    export(tmp_path, tmp_path / "network.onnx")
-    assert_file_computes(tmp_path / "network.onnx", ear, 1e-4)
+    export_from_waveform(tmp_path, tmp_path / "waveform.onnx")
+    assert_file_computes(tmp_path / "waveform.onnx", ear, 1e-4)
     # Its windows are cut and decoded as it segments.
-    values = session(tmp_path / "network.onnx").get_modelmeta().custom_metadata_map
+    values = session(tmp_path / "waveform.onnx").get_modelmeta().custom_metadata_map
     assert json.loads(values["hop"]) == 0.64 and json.loads(values["averaged"]) == averaged
+
+
+# ---- what segmenting computes ----------------------------------------------------------------------------------------
+
+
+def lively(network):
+    """A network whose batch norms have seen some windows and then changed a little, as training does."""
+    norms = [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    windows = torch.randn((4, 257, 40), generator=torch.Generator().manual_seed(1))
+    fitted(network, windows)
+    with torch.no_grad():
+        for norm in norms:
+            norm.running_mean += 0.05 * norm.running_var.sqrt() * torch.randn_like(norm.running_mean)
+            norm.bias += 0.05 * torch.randn_like(norm.bias)
+    return widened(network, windows)
+
+
+# Of each family of timm's networks, one; most of them add what goes around some layers to what goes through them.
+FAMILIES = ["resnet18", "mobilenetv3_small_050", "densenet121", "regnety_002", "convnext_atto", "ghostnet_100"]
+FAMILIES += ["dla34", "repvgg_a0"]
+PAPER = [("mobilenet", "head"), ("vggish", "backbone"), ("vggish_linear", "none"), ("efficientnet", "backbone")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone, mask", [*PAPER, *((name, "none") for name in FAMILIES)])
+def test_any_backbone_computes_the_same_in_onnx_runtime(backbone, mask):
+    torch.manual_seed(0)
+    arguments = paper_network(backbone, mask, classes=len(LABELS))
+    network = lively(Network(**arguments))
+    engine = OnnxEngine(exportable(network, arguments).SerializeToString())
+    windows = torch.randn((5, 257, 40), generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        expected = network(windows).numpy()
+    assert expected.std(axis=0).mean() > 0.01
+    for count in (1, 5):
+        np.testing.assert_allclose(engine(windows[:count].numpy()), expected[:count], rtol=0, atol=1e-3)
+
+
+def vggish():
+    torch.manual_seed(0)
+    arguments = paper_network("vggish", "none", classes=len(LABELS))
+    return Network(**arguments).eval(), arguments
+
+
+def test_network_of_a_file_names_the_weights_that_it_holds(exported):
+    path = export(exported, exported / "network.onnx")
+    engine, (network, _) = OnnxEngine(path), load_network(exported)
+    features = FRONT_END(WAVEFORMS)
+    with torch.inference_mode():
+        expected = network(torch.from_numpy(features)).numpy()
+    np.testing.assert_allclose(engine(features), expected, rtol=0, atol=1e-5)
+    assert engine.weights == digest([exported / "weights.safetensors"]) and engine.columns == 3 * len(LABELS)
+    assert b".py" not in path.read_bytes() and str(ROOT).encode() not in path.read_bytes()
+    before = path.read_bytes()
+    assert export(exported, path).read_bytes() == before
+
+
+def test_network_that_onnx_runtime_computes_otherwise_is_refused(monkeypatch):
+    network, arguments = vggish()
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        other.head.bias += 0.1
+    real = export_module.onnx_model
+    monkeypatch.setattr(export_module, "onnx_model", lambda module, *given: real(other, *given))
+    with pytest.raises(InputError, match="^backbone vggish: ONNX Runtime computes other outputs than PyTorch; choose"):
+        exportable(network, arguments)
+
+
+def test_network_that_cannot_be_exported_is_one_line(monkeypatch):
+    network, arguments = vggish()
+    network.head = Untraceable(network.head)
+    with pytest.raises(InputError, match=r"^backbone vggish: cannot be exported to ONNX \(.+\); choose another one$"):
+        exportable(network, arguments)
+
+
+class Untraceable(torch.nn.Module):
+    """A layer whose Python code depends on what passes through it."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.weight = inner, inner.weight
+
+    def forward(self, features):
+        return self.inner(features) if features.sum().item() > 0 else self.inner(-features)
+
+
+def test_network_of_a_diverged_training_is_exported():
+    network, arguments = vggish()
+    with torch.no_grad():
+        network.head.bias.fill_(torch.nan)
+    outputs = OnnxEngine(exportable(network, arguments).SerializeToString())(np.zeros((1, 257, 40), np.float32))
+    assert np.isnan(outputs).all()
 
 
 # ---- the whole -------------------------------------------------------------------------------------------------------
@@ -199,7 +298,7 @@ def compare(folder, tolerance):
         expected = network(torch.from_numpy(FRONT_END(WAVEFORMS))).numpy()
     # Neither all alike nor all 0 or 1: an output computed from something else would show.
     assert expected.std(axis=0).mean() > 0.01 and ((expected > 0.01) & (expected < 0.99)).mean() > 0.3
-    model = session(folder / "network.onnx")
+    model = session(folder / "waveform.onnx")
     for count in (1, 3, len(WAVEFORMS)):
         (outputs,) = model.run(["outputs"], {"waveform": WAVEFORMS[:count]})
         assert outputs.dtype == np.float32 and outputs.shape == (count, 9, 3 * len(LABELS))
@@ -215,12 +314,12 @@ def test_file_computes_what_the_network_does(exported):
 @pytest.mark.parametrize("backbone, mask, tolerance", [("mobilenet", "none", 3e-3), ("efficientnet", "backbone", 3e-4)])
 def test_file_of_another_network_computes_what_that_does(tmp_path, backbone, mask, tolerance):
     save(tmp_path, backbone, mask)
-    export(tmp_path, tmp_path / "network.onnx")
+    export_from_waveform(tmp_path, tmp_path / "waveform.onnx")
     compare(tmp_path, tolerance)
 
 
 def test_file_says_how_to_cut_and_to_decode(exported):
-    found = session(exported / "network.onnx").get_modelmeta().custom_metadata_map
+    found = session(exported / "waveform.onnx").get_modelmeta().custom_metadata_map
     assert {key: json.loads(value) for key, value in found.items()} == {
         "event_labels": LABELS,
         "sample_rate": 44100,
@@ -236,18 +335,18 @@ def test_file_says_how_to_cut_and_to_decode(exported):
 
 
 def test_export_is_a_single_file_without_paths_of_this_machine(exported):
-    assert {path.name for path in exported.iterdir()} == {"network.onnx", "model.json", "weights.safetensors"}
-    content = (exported / "network.onnx").read_bytes()
+    assert {path.name for path in exported.iterdir()} >= {"waveform.onnx", "model.json", "weights.safetensors"}
+    content = (exported / "waveform.onnx").read_bytes()
     assert b".py" not in content and str(ROOT).encode() not in content
 
 
 def test_opset_stays(exported):
     onnx = pytest.importorskip("onnx")
-    model = onnx.load(exported / "network.onnx")
+    model = onnx.load(exported / "waveform.onnx")
     assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18}
     onnx.checker.check_model(model, full_check=True)
 
 
 def test_folder_without_a_network_is_named(tmp_path):
     with pytest.raises(InputError, match="no-such-run"):
-        export(tmp_path / "no-such-run", tmp_path / "network.onnx")
+        export_from_waveform(tmp_path / "no-such-run", tmp_path / "waveform.onnx")

@@ -192,10 +192,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def segmenter(folder):
-    return Segmenter.load(folder, threshold=0.52, device="cpu", precision="plain", threads=1)
+    return Segmenter.load(folder, threshold=0.52, device="reference", threads=1)
 
 
-def test_outputs_are_those_of_the_plain_path(segmenter, folder):
+def test_outputs_are_those_of_the_reference(segmenter, folder):
     waveform = noise(10)
     onsets = window_onsets(10, LENGTH, HOP)
     front_end = LogMel(44100, **segmenter.description["features"])

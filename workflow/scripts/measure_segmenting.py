@@ -40,7 +40,8 @@ def measure_segmenting(files, table, *, labels, audio, repeats, threads):
         for label, description, decoding in job.progress(measured, desc="networks"):
             run = Path(description).parent
             fast, plain = (
-                Segmenter.load(run, decoding=decoding, device=device, threads=threads) for device in ("cpu", "reference")
+                Segmenter.load(run, decoding=decoding, device=device, threads=threads)
+                for device in ("cpu", "reference")
             )
             row = {"network": label, "decoding": decoding} | shared | {"audio_s": audio}
             with threadpool_limits(1):  # In both paths, each thread computes alone.

@@ -30,7 +30,7 @@ class Layer(NamedTuple):
 
 
 def published_layers(path):
-    """The layers (`Layer`) of YAMNet's TensorFlow Lite file, in their order; the head, whose height and width are 1, last.
+    """The layers (`Layer`) of YAMNet's TensorFlow Lite file, in their order, of which the head is the last.
 
     Raises InputError if the file holds another network.
     """

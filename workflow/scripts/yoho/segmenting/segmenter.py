@@ -123,7 +123,9 @@ class Segmenter:
         labels = description["event_labels"]
         if 3 * len(labels) != engine.columns:
             own = engine.columns // 3
-            raise InputError(f"{folder}: model.json names {len(labels)} classes, but the network has {own}; train it again")
+            raise InputError(
+                f"{folder}: model.json names {len(labels)} classes, but the network has {own}; train it again"
+            )
         if classes is not None:
             classes = known_names(classes, labels)
             if description.get("kind") == "ear":

@@ -1,0 +1,101 @@
+"""Engines: what computes a network's outputs for windows. ONNX Runtime does on a CPU, PyTorch on a GPU.
+
+An engine maps features (windows, frames, n_mels) float32 to outputs (windows, bins, 3 * classes) float32. Several
+threads may call it at once. `columns` is 3 * classes; `at_once` is the number of windows in a call that is fastest.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnxruntime
+
+from yoho import InputError
+from yoho.networks.run_folder import NETWORK, WEIGHTS
+from yoho.provenance import digest
+
+
+class OnnxEngine:
+    """A network's ONNX file in ONNX Runtime. Each call computes on the thread that makes it."""
+
+    at_once = 8  # The maps of so many windows stay in the processor's cache from layer to layer.
+
+    def __init__(self, path):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.columns = self.session.get_outputs()[0].shape[-1]
+        # A file that takes waveforms, as other programs need, has no such digest.
+        self.weights = self.session.get_modelmeta().custom_metadata_map.get("weights")
+
+    def __call__(self, features):
+        return self.session.run(None, {"features": features})[0]
+
+
+class TorchEngine:
+    """A network in PyTorch: on a GPU ("cuda") or, as the reference for other engines, on a CPU ("cpu")."""
+
+    at_once = 32
+
+    def __init__(self, folder, device):
+        import torch
+
+        from yoho.networks.device import choose_device
+        from yoho.networks.saving import load_network
+
+        self.torch, self.device = torch, choose_device(device, deterministic=False, search=False)
+        self.network, _ = load_network(folder, self.device)
+        self.columns = 3 * self.network.classes
+
+    def __call__(self, features):
+        # On a CPU, the threads of PyTorch would wait for each other after every layer.
+        self.torch.set_num_threads(1)
+        with self.torch.inference_mode():
+            return self.network(self.torch.from_numpy(features).to(self.device)).cpu().numpy()
+
+
+def load_engine(folder, device, say):
+    """The engine of the network in a run's folder.
+
+    device: "cpu", "cuda", or "auto" (a GPU if PyTorch finds one, else the CPU); say: prints a line.
+    Raises InputError if the folder holds no network, or for "cuda" without a GPU.
+    """
+    on_gpu = device == "cuda" or (device == "auto" and finds_gpu())
+    return TorchEngine(folder, "cuda") if on_gpu else onnx_engine(Path(folder), say)
+
+
+def finds_gpu():
+    """Whether PyTorch finds a GPU. It is imported, which takes seconds, only if the driver of a GPU is installed."""
+    if not any(Path("/dev").glob("nvidia[0-9]*")) or find_spec("torch") is None:
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def onnx_engine(folder, say):
+    """The `OnnxEngine` of a run's folder. PyTorch writes its file first if it is missing or holds other weights."""
+    path, weights = folder / NETWORK, folder / WEIGHTS
+    try:
+        engine = OnnxEngine(path)
+        if not weights.exists() or engine.weights == digest([weights]):
+            return engine
+        reason = f"{path}: was not made of the weights beside it"
+    except Exception as error:  # The errors of ONNX Runtime have no type in common.
+        line = str(error).partition("\n")[0]
+        reason = f"{path}: cannot be read ({line})" if path.exists() else f"{path}: is missing"
+    if not weights.exists():
+        raise InputError(f"{reason}; copy the folder of the run again, or train it again")
+    if find_spec("torch") is None or find_spec("timm") is None:
+        raise InputError(
+            f"{reason}; PyTorch and timm can write it: install them, or use this folder once where they are"
+        )
+    from yoho.networks.export import export
+
+    say(f"{reason}; it is written now")
+    try:
+        return OnnxEngine(export(folder, path))
+    except OSError as error:  # The folder cannot be written to.
+        say(f"{path}: cannot be written ({error.strerror or error}), so it is made again each time")
+        with TemporaryDirectory() as other:
+            return OnnxEngine(export(folder, Path(other, NETWORK)))
