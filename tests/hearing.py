@@ -9,10 +9,10 @@ import yaml
 
 from places import ROOT, SHARED
 from yoho.networks import making, yamnet
-from yoho.networks.backbones import YAMNet
-from yoho.networks.ear import CLASSES
 
 YAMNET = SHARED / "weights" / "yamnet"  # the published files
+# Strides and channels of YAMNet's pairs of convolutions.
+BLOCKS = [(1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512), *[(1, 512)] * 5, (2, 1024), (1, 1024)]
 WEIGHTS = b"not TensorFlow Lite" * 1000
 LABELS = {row["event_label"]: row["id"] for row in csv.DictReader(making.AUDIOSET.open(encoding="utf-8"))}
 # An ontology with a class between Vehicle and Car that the ear lacks, and with two parents of one class.
@@ -37,10 +37,13 @@ def config_of(weights="https://example.org/yamnet.tflite", ontology="https://exa
 def pretend(monkeypatch, folder, **presences):
     """Let every ear that is made hear the same in any sound: `presences` of some classes, and hardly any other."""
     rng = np.random.default_rng(0)
-    shapes = {name: value.shape for name, value in YAMNet(published=True).state_dict().items()}
-    backbone = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
-    head = {"weight": np.zeros((CLASSES, YAMNet.channels), np.float32), "bias": np.zeros(CLASSES, np.float32)}
-    monkeypatch.setattr(yamnet, "published_weights", lambda path: (backbone, head))
+    layers, channels = [layer(rng.normal(0, 0.1, (32, 1, 3, 3)), stride=2)], 32
+    for stride, outputs in BLOCKS:
+        layers.append(layer(rng.normal(0, 0.1, (channels, 1, 3, 3)), stride, depthwise=True))
+        layers.append(layer(rng.normal(0, 0.1, (outputs, channels, 1, 1))))
+        channels = outputs
+    layers.append(layer(np.zeros((yamnet.CLASSES, channels, 1, 1))))
+    monkeypatch.setattr(yamnet, "layers_of", lambda path: layers)
     table = folder / "audioset.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
@@ -49,6 +52,11 @@ def pretend(monkeypatch, folder, **presences):
             presence = presences.get(label.replace(" ", "_"), 0.001)
             rows.writerow([name, label, np.log((1 - presence) / presence)])
     monkeypatch.setattr(making, "AUDIOSET", table)
+
+
+def layer(kernel, stride=1, depthwise=False):
+    """A `Layer` of YAMNet without a bias."""
+    return yamnet.Layer(kernel.astype(np.float32), np.zeros(len(kernel), np.float32), depthwise, stride)
 
 
 def put_published(folder):

@@ -6,8 +6,8 @@ import torch
 
 from places import SHARED
 from yoho.networks.backbones import YAMNet
-from yoho.networks.ear import CLASSES, Ear
-from yoho.networks.yamnet import published_weights
+from yoho.networks.network import Ear
+from yoho.networks.yamnet import CLASSES, named_weights, published_layers
 from yoho.windows.front_ends import build_front_end
 
 YAMNET = {"kind": "yamnet", "sample_rate": 16000, "n_fft": 512, "hop_length": 160, "win_length": 400, "n_mels": 64}
@@ -38,10 +38,11 @@ def tflite_file(shared_yamnet):
 @pytest.fixture(scope="session")
 def published(tflite_file):
     """The backbone and the head with the published weights."""
-    weights, head = published_weights(tflite_file)
+    weights = {name: torch.from_numpy(value) for name, value in named_weights(published_layers(tflite_file)).items()}
     backbone, linear = YAMNet(published=True), torch.nn.Linear(YAMNet.channels, CLASSES)
-    backbone.load_state_dict({name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in weights.items()})
-    linear.load_state_dict({name: torch.from_numpy(value) for name, value in head.items()})
+    prefix = "backbone."
+    backbone.load_state_dict({name[len(prefix) :]: weights[name] for name in weights if name.startswith(prefix)})
+    linear.load_state_dict({"weight": weights["head.weight"][..., 0], "bias": weights["head.bias"]})
     return backbone.eval(), linear.eval()
 
 
@@ -49,7 +50,7 @@ def published(tflite_file):
 def published_ear(published):
     """The ear with the published weights, each of whose classes is one of AudioSet."""
     backbone, head = published
-    ear = Ear(groups=[[number] for number in range(CLASSES)], thresholds=[0.0] * CLASSES, **SIZES)
+    ear = Ear(thresholds=[0.0] * CLASSES, **SIZES)
     ear.backbone.load_state_dict(backbone.state_dict())
     ear.head.load_state_dict({"weight": head.weight[:, :, None], "bias": head.bias})
     return ear.eval()

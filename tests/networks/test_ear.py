@@ -1,4 +1,4 @@
-"""The ear: where its patches lie, what a bin's presence is, and that it hears a dog when it barks."""
+"""The ear: where its patches lie, what a bin's presence is, that both of its forms agree, and that it hears a dog."""
 
 import csv
 
@@ -7,28 +7,45 @@ import pytest
 import soundfile
 import soxr
 import torch
+from hearing import pretend
 from torch import nn
 
 from places import ROOT, SHARED
 from untrained import scaled
 from yoho import InputError
-from yoho.networks.ear import CLASSES, Ear
+from yoho.networks.ear import ear_model
+from yoho.networks.engines import OnnxEngine
+from yoho.networks.network import Ear
+from yoho.networks.yamnet import CLASSES, Layer, named_weights, published_layers
 
 SIZES = {"frames": 257, "n_mels": 64, "bins": 9}
-GROUPS = [[3], [7, 2, 9], [5, 500]]
-ARGUMENTS = {"groups": GROUPS, "thresholds": [0.0] * CLASSES} | SIZES
+THRESHOLDS = torch.randn(CLASSES, generator=torch.Generator().manual_seed(1)).tolist()
 
 
 @pytest.fixture(scope="module")
 def ear():
-    """An ear with random weights."""
+    """An ear with random weights, in PyTorch."""
     torch.manual_seed(0)
-    built = Ear(**ARGUMENTS).eval()
+    built = Ear(thresholds=THRESHOLDS, **SIZES).eval()
     scaled(built.backbone)
     nn.init.normal_(built.head.weight, std=0.2)
-    with torch.no_grad():  # No class is the most present one in all windows.
-        built.head.bias -= built.logits(images(8, seed=1)).mean(dim=(0, 2))
     return built
+
+
+def layers_of(ear):
+    """The `Layer`s of a PyTorch ear, as they would be in its published file."""
+    convolutions = [module for module in ear.backbone.modules() if isinstance(module, nn.Conv2d)]
+    layers = [
+        Layer(conv.weight.detach().numpy(), conv.bias.detach().numpy(), conv.groups > 1, conv.stride[0])
+        for conv in convolutions
+    ]
+    return [*layers, Layer(ear.head.weight.detach().numpy()[..., None], ear.head.bias.detach().numpy(), False, 1)]
+
+
+@pytest.fixture(scope="module")
+def engine(ear):
+    """The same ear as an ONNX model."""
+    return OnnxEngine(ear_model(layers_of(ear), THRESHOLDS, **SIZES).SerializeToString())
 
 
 def images(count, seed=0):
@@ -48,17 +65,17 @@ def logits_by_hand(ear, images):
 
 def parts(outputs):
     """Presence, start and end, each (windows, bins, classes)."""
-    return outputs.unflatten(2, (-1, 3)).unbind(dim=3)
+    return torch.as_tensor(outputs).unflatten(2, (-1, 3)).unbind(dim=3)
 
 
-def test_bin_is_a_place_of_the_patch_that_it_lies_in(ear):
+@pytest.mark.parametrize("form", ["PyTorch", "ONNX"])
+def test_bin_is_a_place_of_the_patch_that_it_lies_in_and_a_class_is_present_from_its_threshold_on(ear, engine, form):
     given = images(2)
     with torch.no_grad():
-        outputs = ear(given)
+        outputs = ear(given) if form == "PyTorch" else engine(given.numpy())
     presence, start, end = parts(outputs)
-    logits = logits_by_hand(ear, given)
-    expected = torch.stack([logits[..., group].amax(dim=2) for group in GROUPS], dim=2).sigmoid()
-    assert outputs.shape == (2, 9, 3 * len(GROUPS)) and expected.std(dim=1).min() > 0.01
+    expected = (logits_by_hand(ear, given) - torch.tensor(THRESHOLDS)).sigmoid()
+    assert presence.shape == (2, 9, CLASSES) and expected.std(dim=1).mean() > 0.01
     torch.testing.assert_close(presence, expected, rtol=0, atol=1e-5)
     assert not start.any() and (end == 1).all()
 
@@ -71,24 +88,13 @@ def test_patch_knows_nothing_of_the_others(ear):
     assert torch.equal(before[..., :6], after[..., :6]) and not torch.isclose(before[..., 6:], after[..., 6:]).all()
 
 
-def test_group_is_as_present_as_its_most_present_class(ear):
+@pytest.mark.parametrize("windows", [1, 5])
+def test_model_takes_any_number_of_windows(ear, engine, windows):
+    given = images(windows, seed=2)
     with torch.no_grad():
-        logits, presence = ear.logits(images(4)), parts(ear(images(4)))[0]
-    most = logits[:, GROUPS[1]].argmax(dim=1)
-    assert len(most.unique()) > 1  # Not always the same class counts.
-    torch.testing.assert_close(presence[..., 1], logits[:, GROUPS[1]].amax(dim=1).sigmoid())
-
-
-def test_class_is_present_from_its_threshold_on(ear):
-    thresholds = torch.randn(CLASSES, generator=torch.Generator().manual_seed(1))
-    own = Ear(**ARGUMENTS | {"thresholds": thresholds.tolist()}).eval()
-    own.load_state_dict(ear.state_dict())
-    with torch.no_grad():
-        logits, presence = ear.logits(images(2)), parts(own(images(2)))[0]
-    above = logits[:, GROUPS[2]] - thresholds[GROUPS[2], None]
-    torch.testing.assert_close(presence[..., 2], above.amax(dim=1).sigmoid())
-    assert torch.equal(presence[..., 2] >= 0.5, (above >= 0).any(dim=1))
-    assert not torch.allclose(presence[..., 2], logits[:, GROUPS[2]].amax(dim=1).sigmoid(), atol=0.01)
+        expected = ear(given).numpy()
+    np.testing.assert_allclose(engine(given.numpy()), expected, rtol=0, atol=1e-5)
+    assert engine.columns == 3 * CLASSES
 
 
 @pytest.mark.parametrize(
@@ -99,14 +105,36 @@ def test_class_is_present_from_its_threshold_on(ear):
         ({"frames": 129, "bins": 5}, "backbone yamnet: windows of 129 frames do not divide into patches of 96"),
     ],
 )
-def test_windows_that_its_patches_do_not_fit_are_refused(changes, why):
-    with pytest.raises(InputError, match=f"^{why}; change windows.bins or windows.front_ends.yamnet$"):
-        Ear(**ARGUMENTS | changes)
+def test_windows_that_its_patches_do_not_fit_are_refused(ear, changes, why):
+    for build in (Ear, lambda **given: ear_model(layers_of(ear), **given)):
+        with pytest.raises(InputError, match=f"^{why}; change windows.bins or windows.front_ends.yamnet$"):
+            build(**{"thresholds": THRESHOLDS} | SIZES | changes)
 
 
 def test_window_of_a_single_patch_has_three_bins():
     with torch.no_grad():
-        assert Ear(**ARGUMENTS | {"frames": 96, "bins": 3}).logits(images(1)[:, :96]).shape == (1, CLASSES, 3)
+        built = Ear(thresholds=THRESHOLDS, frames=96, n_mels=64, bins=3)
+        assert built.logits(images(1)[:, :96]).shape == (1, CLASSES, 3)
+
+
+def test_weights_of_the_layers_are_those_of_the_network_by_name(ear, monkeypatch, tmp_path):
+    weights = named_weights(layers_of(ear))
+    state = ear.state_dict()
+    assert weights.keys() == state.keys()
+    assert all(np.array_equal(weights[name], state[name].numpy()) for name in state)
+    pretend(monkeypatch, tmp_path)  # The ear of other tests has layers of the same shapes.
+    layers = published_layers(tmp_path)
+    assert [layer.kernel.shape for layer in layers] == [layer.kernel.shape for layer in layers_of(ear)]
+    assert [layer[2:] for layer in layers] == [layer[2:] for layer in layers_of(ear)]
+
+
+def test_published_file_gives_the_same_ear_in_both_forms(published_ear, tflite_file, front_end, windows):
+    given = np.stack(list(windows.values()))
+    model = ear_model(published_layers(tflite_file), [0.0] * CLASSES, **SIZES)
+    with torch.no_grad():
+        expected = published_ear(torch.from_numpy(given)).numpy()
+    assert expected[..., ::3].max() > 0.9
+    np.testing.assert_allclose(OnnxEngine(model.SerializeToString())(given), expected, rtol=0, atol=1e-5)
 
 
 def test_presence_is_that_of_yamnet_for_one_patch(published, published_ear, windows):

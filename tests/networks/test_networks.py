@@ -10,10 +10,8 @@ from torch import nn
 from torch.nn import functional
 
 from small import paper_network
-from traps import CHANNELS, TRAPS, Body, Hooked, Tiny, TwoReaders
 from yoho import InputError
 from yoho.networks.backbones import BACKBONES, Backbone, BatchNorm, LinearVGGish, MobileNet, check_front_end, yoho_block
-from yoho.networks.folding import folded, map_and_outputs, proved, random_windows
 from yoho.networks.masking import MASKS, DividedMask, Mask
 from yoho.networks.network import Network, mask_positions
 from yoho.networks.saving import load_network, save_network
@@ -57,75 +55,6 @@ def evaluated(model, batch=2):
         return model.eval()(windows(batch))
 
 
-# ---- batch norm folded into convolutions -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("backbone, mask", PLACES)
-def test_folded_network_computes_the_same_without_batch_norm(network, backbone, mask):
-    model = network(backbone, mask)
-    expected = evaluated(model)
-    with torch.inference_mode():
-        fast = folded(model, windows(1, seed=3))
-        outputs = fast(windows(2))
-    torch.testing.assert_close(outputs, expected, atol=2e-5, rtol=1e-4)
-    left = [module for module in fast.modules() if isinstance(module, nn.BatchNorm2d)]
-    # LinearVGGish has a ReLU between its last convolution and its batch norm.
-    assert len(left) == (1 if backbone == "vggish_linear" else 0)
-    assert torch.equal(expected, evaluated(model))  # The network itself did not change.
-
-
-def norm():
-    """A batch norm with random statistics."""
-    module = nn.BatchNorm2d(CHANNELS)
-    for tensor in (module.running_mean, module.weight.data, module.bias.data):
-        tensor.normal_()
-    module.running_var.uniform_(0.5, 2)
-    return module
-
-
-def assert_folded(model, left):
-    """Assert that folding does not change what a network computes and leaves this many batch norms."""
-    example = random_windows(model, (2, 12, 8))
-    with torch.inference_mode():
-        fast = folded(model, example)
-        torch.testing.assert_close(map_and_outputs(fast, example), map_and_outputs(model, example))
-    assert sum(isinstance(module, nn.BatchNorm2d) for module in fast.modules()) == left
-
-
-@pytest.mark.parametrize("body, left", [(Body, 0), *[(trap, 2 if trap is TwoReaders else 1) for trap in TRAPS]])
-def test_batch_norm_is_folded_only_if_it_alone_reads_its_convolution(monkeypatch, body, left):
-    monkeypatch.setattr("yoho.networks.folding.proved", lambda *_: True)  # so that only tracing decides
-    assert_folded(Tiny(body, norm), left)
-
-
-def test_what_tracing_cannot_see_is_found_by_proving():
-    assert_folded(Tiny(Hooked, norm), left=1)
-
-
-def test_batch_norm_that_keeps_no_statistics_stays():
-    assert_folded(Tiny(Body, lambda: nn.BatchNorm2d(CHANNELS, track_running_stats=False)), left=1)
-
-
-def test_a_difference_or_a_nan_proves_nothing():
-    network = Tiny(Body, nn.ReLU)
-    windows = random_windows(network, (2, 12, 8))
-    expected = map_and_outputs(network, windows)
-    assert expected[0].std() > 0.1 and proved(network, windows, expected)
-    for wrong in (0.1, torch.nan):
-        for place in (0, 1):
-            changed = [tensor.clone() for tensor in expected]
-            changed[place][0, 0, 0] += wrong
-            assert not proved(network, windows, changed)
-
-
-def test_random_windows_are_the_same_each_time_and_in_the_features_range():
-    network = Tiny(Body, nn.ReLU)
-    state = torch.get_rng_state()
-    windows = random_windows(network, (5, 40, 30))
-    assert torch.equal(windows, random_windows(network, (5, 40, 30))) and torch.equal(state, torch.get_rng_state())
-    assert windows.mean() == pytest.approx(-30, abs=1) and windows.std() == pytest.approx(15, abs=1)
-
-
 # ---- other networks of timm ------------------------------------------------------------------------------------------
 
 
@@ -137,8 +66,6 @@ def test_network_of_timm_is_a_backbone_by_its_name(name):
     assert all(parameter.grad is not None for parameter in model.parameters())
     outputs = evaluated(model)
     assert outputs.shape == (2, BINS, 18) and outputs.std() > 0
-    with torch.no_grad():
-        torch.testing.assert_close(folded(model, windows(1))(windows(2)), outputs, atol=1e-4, rtol=1e-4)
 
 
 def test_network_of_timm_by_its_name_is_the_one_of_the_paper():

@@ -12,8 +12,7 @@ from ai_edge_litert.interpreter import Interpreter
 from places import ROOT
 from yoho import InputError
 from yoho.networks import yamnet
-from yoho.networks.ear import CLASSES
-from yoho.networks.yamnet import published_weights
+from yoho.networks.yamnet import CLASSES, published_layers
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of the depthwise convolutions
 SPEECH = 0
@@ -137,7 +136,7 @@ def damaged(path, folder, how):
 def test_file_that_holds_no_whole_yamnet_is_one_line(tflite_file, tmp_path, how):
     path = damaged(tflite_file, tmp_path, how)
     with pytest.raises(InputError) as raised:
-        published_weights(path)
+        published_layers(path)
     assert re.fullmatch(rf"{path}: holds no YAMNet \(.*\); fetch the file again", str(raised.value))
 
 
@@ -145,7 +144,7 @@ def test_missing_file_is_one_line(tmp_path):
     with pytest.raises(
         InputError, match=r"^.*/none\.tflite: holds no YAMNet \(.*No such file.*\); fetch the file again$"
     ):
-        published_weights(tmp_path / "none.tflite")
+        published_layers(tmp_path / "none.tflite")
 
 
 @pytest.mark.parametrize("change", [lambda layers: layers[1:], lambda layers: [*layers[:5], *layers]])
@@ -153,7 +152,7 @@ def test_another_network_is_refused(tflite_file, monkeypatch, change):
     layers = list(yamnet.layers_of(tflite_file))
     monkeypatch.setattr(yamnet, "layers_of", lambda path: change(layers))
     with pytest.raises(InputError, match="holds no YAMNet"):
-        published_weights(tflite_file)
+        published_layers(tflite_file)
 
 
 def test_classes_are_those_of_the_published_map(shared_yamnet):

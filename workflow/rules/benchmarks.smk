@@ -53,8 +53,8 @@ rule count_operators:
 rule measure_segmenting:
     """Measure how many times faster than real time each network segments a file, and whether the fast path agrees."""
     input:
-        runs=expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()),
-        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=DATASET, run=SHOWN.values()),
+        runs=[*expand("results/{dataset}/runs/{run}/model.json", dataset=DATASET, run=SHOWN.values()), EAR[0]],
+        networks=[*expand("results/{dataset}/runs/{run}/network.onnx", dataset=DATASET, run=SHOWN.values()), EAR[-1]],
         audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
     output:
         "results/tables/segmenting.csv",
@@ -67,7 +67,7 @@ rule measure_segmenting:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        labels=lambda wildcards: list(SHOWN),
+        labels=lambda wildcards: [*SHOWN, "the ear"],
         audio=config["benchmarks"]["audio"],
         repeats=config["benchmarks"]["repeats"],
         code=code_digest("measure_segmenting", "segment_audio"),

@@ -52,7 +52,7 @@ FIGURES = [4, 5, 6] if runs.studies["mask"] else [4, 5]
 POOLED = config["scoring"]["pooled"]
 
 # The files of the ear: a published network that hears before any training.
-EAR = multiext("results/ear/", "model.json", "weights.safetensors")
+EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onnx")
 
 # The settings of scores without the datasets over which they are pooled.
 SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}

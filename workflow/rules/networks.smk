@@ -1,5 +1,5 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
-# network.onnx on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
+# waveform.onnx, for other programs, on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
 # holds the published files, and Snakemake never deletes it.
 from yoho.networks.making import AUDIOSET, digest, ear_settings
 
@@ -36,7 +36,7 @@ rule export_network:
         weights="results/{network}/weights.safetensors",
         description="results/{network}/model.json",
     output:
-        "results/{network}/network.onnx",
+        "results/{network}/waveform.onnx",
     log:
         "results/{network}/export_network.log",
     wildcard_constraints:
@@ -54,6 +54,7 @@ rule make_ear:
     output:
         weights="results/ear/weights.safetensors",
         description="results/ear/model.json",
+        network="results/ear/network.onnx",
     log:
         "results/ear/logs/make_ear.log",
     conda:

@@ -45,7 +45,7 @@ rule tabulate_false_alarms:
     """Count false alarms: events that each network finds in silence, noise, room tone and sounds of other classes."""
     input:
         runs=expand("results/{dataset}/runs/{run}/model.json", dataset=HEARD, run=SHOWN.values()),
-        weights=expand("results/{dataset}/runs/{run}/weights.safetensors", dataset=HEARD, run=SHOWN.values()),
+        networks=expand("results/{dataset}/runs/{run}/network.onnx", dataset=HEARD, run=SHOWN.values()),
         recordings=expand("results/{dataset}/recordings.tsv", dataset=HEARD),
         # Besides networks that start from it, the untrained ear is tested too, if it knows the classes.
         ear=EAR if EAR_TESTED else [],

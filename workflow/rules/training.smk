@@ -57,6 +57,7 @@ rule train_network:
         classwise="results/{dataset}/runs/{run}/classwise.csv",
         weights="results/{dataset}/runs/{run}/weights.safetensors",
         description="results/{dataset}/runs/{run}/model.json",
+        network="results/{dataset}/runs/{run}/network.onnx",
         test_outputs="results/{dataset}/runs/{run}/test_outputs.npz",
         test_events="results/{dataset}/runs/{run}/test_events.tsv",
         test_scores="results/{dataset}/runs/{run}/test_scores.json",

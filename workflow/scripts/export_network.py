@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from yoho import job
-from yoho.networks.export import export
+from yoho.networks.export import export_from_waveform
 
 
 def export_network(files, target):
-    export(Path(files.weights).parent, target)
+    export_from_waveform(Path(files.weights).parent, target)
 
 
 if __name__ == "__main__":

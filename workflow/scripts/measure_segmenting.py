@@ -1,4 +1,4 @@
-"""Measure the speed, the stages and the start-up of segmenting, and compare its fast path with the plain one."""
+"""Measure the speed, the stages, the start-up and the memory of segmenting, and compare it with its plain reference."""
 
 import os
 import subprocess
@@ -22,33 +22,38 @@ from yoho.segmenting.segmenter import DECODINGS, Segmenter
 SCRIPT = Path(__file__).with_name("segment_audio.py")
 PART = 120  # s of audio for the plain path, which takes longer
 FILES = 8  # files of PART seconds in one call
+LONG = 7200  # s of audio with which the memory for PART seconds is compared
 
 
 def measure_segmenting(files, table, *, labels, audio, repeats, threads):
     paths = sorted(Path(files.audio).glob("*.flac"))
     rows, shared = [], {"device": device_name(torch.device("cpu")), "threads": threads}
     with tempfile.TemporaryDirectory() as folder:
-        whole, part, blink = (Path(folder, f"{name}.wav") for name in ("whole", "part", "blink"))
-        for path, length in ((whole, audio), (part, min(audio, PART)), (blink, 1)):
-            write_repeated(path, paths, length)
+        lengths = {"whole": audio, "part": min(audio, PART), "long": min(60 * audio, LONG), "blink": 1}
+        sounds = {name: Path(folder, f"{name}.wav") for name in lengths}
+        for name, length in lengths.items():
+            write_repeated(sounds[name], paths, length)
         copies = [Path(folder, f"copy-{number}.wav") for number in range(FILES)]
         for copy in copies:
-            copy.hardlink_to(part)
+            copy.hardlink_to(sounds["part"])
         measured = [(*each, decoding) for each in zip(labels, files.runs) for decoding in DECODINGS]
         for label, description, decoding in job.progress(measured, desc="networks"):
             run = Path(description).parent
-            fast = Segmenter.load(run, decoding=decoding, device="cpu", threads=threads)
-            plain = Segmenter.load(run, decoding=decoding, device="cpu", precision="plain", threads=threads)
-            row = {"network": label, "decoding": decoding} | shared
-            row |= {"precision": fast.predictor.precision, "audio_s": audio}
+            fast, plain = (
+                Segmenter.load(run, decoding=decoding, device=device, threads=threads) for device in ("cpu", "reference")
+            )
+            row = {"network": label, "decoding": decoding} | shared | {"audio_s": audio}
             with threadpool_limits(1):  # In both paths, each thread computes alone.
-                row |= measure_file(fast, whole, plain, part, repeats)
+                row |= measure_file(fast, sounds["whole"], plain, sounds["part"], repeats)
             row |= agreement(fast, plain, (read_audio(path)[0] for path in paths))
-            row["start_up_s"] = np.median([clock(run, [blink], decoding, 1, threads) for _ in range(repeats)])
-            took = clock(run, copies, decoding, threads, threads)
-            row["files_times_real_time"] = FILES * min(audio, PART) / took
+            started = [run_command(run, [sounds["blink"]], decoding, 1, threads) for _ in range(repeats)]
+            row["start_up_s"] = np.median([seconds for seconds, _ in started])
+            took, _ = run_command(run, copies, decoding, threads, threads)
+            row["files_times_real_time"] = FILES * lengths["part"] / took
+            for name in ("part", "long"):
+                row[f"memory_{name}_mb"] = run_command(run, [sounds[name]], decoding, 1, threads)[1]
             rows.append(row)
-    write_results(table, rows, "%.5g")
+            write_results(table, rows, "%.5g")
 
 
 def write_repeated(path, sources, length):
@@ -62,14 +67,17 @@ def write_repeated(path, sources, length):
             left -= len(tape[:left])
 
 
-def clock(run, paths, decoding, jobs, cores):
-    """Seconds that `jobs` processes on some cores take to start and to segment some files."""
+def run_command(run, paths, decoding, jobs, cores):
+    """Seconds that the command takes for some files, with its start, in `jobs` processes; and the first one's peak MB."""
     command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events"]
     command += ["--decoding", decoding, "--jobs", str(jobs)]
     env = os.environ | {"LOKY_MAX_CPU_COUNT": str(cores)}  # the limit that joblib's cpu_count obeys
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=env)
-    return time.perf_counter() - start
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=env)
+    _, status, used = os.wait4(process.pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
+    return time.perf_counter() - start, used.ru_maxrss / 1000
 
 
 if __name__ == "__main__":

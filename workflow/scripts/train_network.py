@@ -1,5 +1,6 @@
 """Train one network, write its curves and weights, and score it on the test split (Figures 4-6)."""
 
+import copy
 import json
 from datetime import UTC, datetime
 from functools import partial
@@ -11,11 +12,13 @@ import torch
 
 from yoho import InputError, job
 from yoho.events import read_table, write_table
-from yoho.networks.backbones import check_front_end
+from yoho.networks.backbones import BACKBONES, check_front_end
 from yoho.networks.card import made_with, model_card
 from yoho.networks.device import choose_device, predict
+from yoho.networks.export import export, exportable
 from yoho.networks.network import OnMaps
-from yoho.networks.saving import load_network, save_network, write_description
+from yoho.networks.run_folder import write_description
+from yoho.networks.saving import load_network, save_network
 from yoho.networks.sizes import window_sizes
 from yoho.provenance import commit, device_name, digest
 from yoho.scoring.events import sed_eval_scores
@@ -57,6 +60,8 @@ def train_network(
     network = settings["network"] | {key: training[key] for key in ("pretrained", "dropout")}
     network |= window_sizes((front.frames(windows["length"]), front.n_mels), train[1].shape[1:])
     model, training = prepare(network, training, seed, device, files.ear)
+    if network["backbone"] not in BACKBONES:
+        exportable(copy.deepcopy(model).cpu().eval(), network)  # Otherwise a training would end with this error.
     learner = OnMaps(model) if learns_on_maps(network, training["frozen"]) else model
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
@@ -90,6 +95,7 @@ def train_network(
         "made_with": made_with(device, np, timm, torch),
     }
     save_network(copied(model.state_dict()), description, Path(made.weights).parent)
+    export(Path(made.weights).parent, made.network)
     return fitted.begun
 
 

@@ -55,11 +55,12 @@ def stage_seconds(segmenter, path):
 def agreement(fast, plain, sounds):
     """How well the decisions of two `Segmenter`s agree on some sounds (samples,), bin by bin.
 
-    bins_alike: share of bins and classes in which both find the class present, or both absent. For the onsets and
-    offsets of classes that both find present, within_1_ms: share of differences below 1 ms; max_difference_s: the
-    largest difference.
+    bins_alike: share of bins and classes in which both find the class present, or both absent; max_margin: the largest
+    distance of the plain presence from its threshold where they differ, 0 if nowhere. For the onsets and offsets of
+    classes that both find present, within_1_ms: share of differences below 1 ms; max_difference_s: the largest
+    difference.
     """
-    alike, differences = [], []
+    alike, margins, differences = [], [], []
     width = fast.description["windows"]["length"] / fast.description["windows"]["bins"]
     for samples in sounds:
         fast_bins, plain_bins = (
@@ -69,7 +70,8 @@ def agreement(fast, plain, sounds):
         fast_bins, plain_bins = (bins.reshape(*bins.shape[:2], -1, 3) for bins in (fast_bins, plain_bins))
         present = [bins[..., 0] >= plain.thresholds for bins in (fast_bins, plain_bins)]
         alike.append((present[0] == present[1]).ravel())
+        margins.append(np.abs(plain_bins[..., 0] - plain.thresholds)[present[0] != present[1]])
         differences.append(width * np.abs(fast_bins - plain_bins)[present[0] & present[1]][:, 1:].ravel())
-    alike, differences = np.concatenate(alike), np.concatenate(differences)
-    largest = differences.max(initial=0)
-    return {"bins_alike": alike.mean(), "within_1_ms": (differences < 1e-3).mean(), "max_difference_s": largest}
+    alike, margins, differences = map(np.concatenate, (alike, margins, differences))
+    decisions = {"bins_alike": alike.mean(), "max_margin": margins.max(initial=0)}
+    return decisions | {"within_1_ms": (differences < 1e-3).mean(), "max_difference_s": differences.max(initial=0)}

@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from yoho import InputError
+from yoho.networks.yamnet import PATCH, patch_onsets
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -84,7 +85,6 @@ class YAMNet(nn.Sequential):
     """
 
     channels = 1024  # of the feature map
-    patch, places = 96, 3  # frames of a patch, and places in time of its map
 
     def __init__(self, published):
         def block(channels, outputs, kernel, stride=1, depthwise=False):
@@ -102,17 +102,10 @@ class YAMNet(nn.Sequential):
 
     def forward(self, images):
         """Maps (batch, channels, bins, bands) of images (batch, 1, frames, mel bands)."""
-        frames = images.shape[2]
-        count, rest = divmod(-(-frames // 32), self.places)
-        if rest or frames < self.patch:
-            raise InputError(
-                f"backbone yamnet: windows of {frames} frames do not divide into patches of {self.patch}; "
-                "change windows.bins or windows.front_ends.yamnet"
-            )
-        onsets = [round(number * (frames - self.patch) / max(count - 1, 1)) for number in range(count)]
-        patches = torch.stack([images[:, :, onset : onset + self.patch] for onset in onsets], dim=1)
-        maps = super().forward(patches.flatten(0, 1))  # (batch * patches, channels, 3, bands)
-        return maps.unflatten(0, (-1, count)).transpose(1, 2).flatten(2, 3)
+        onsets = patch_onsets(images.shape[2])
+        patches = torch.stack([images[:, :, onset : onset + PATCH] for onset in onsets], dim=1)
+        maps = super().forward(patches.flatten(0, 1))  # (batch * patches, channels, places, bands)
+        return maps.unflatten(0, (-1, len(onsets))).transpose(1, 2).flatten(2, 3)
 
 
 class VGGish(nn.Sequential):

@@ -8,7 +8,7 @@ ABOUT = (
 )
 USE = (
     "For audio files: workflow/scripts/segment_audio.py FILE --weights FOLDER, where FOLDER contains this file. "
-    "For other programs: network.onnx in the same folder, which `snakemake --cores all PATH/network.onnx` makes. "
+    "For other programs: waveform.onnx in the same folder, which `snakemake --cores all PATH/waveform.onnx` makes. "
     "A class sounds when its presence reaches the threshold. `decoding` holds one threshold for all classes, with "
     "which all scores here were computed. `thresholds` holds one for each class, tuned on the validation mixes; use "
     "them only if there were many such mixes."

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 import torch
 
 from yoho import InputError
-from yoho.networks.folding import folded
 
 
 def choose_device(name, deterministic, search=True):
@@ -56,8 +55,7 @@ def predict(network, features, *, device, batch_size=256, augment=None):
     network; device: the network's.
     """
     with cudnn_with(benchmark=False):  # Timing cuDNN's algorithms for every batch size takes longer than it saves.
-        # On a GPU folding takes longer than it saves.
-        network = folded(network, features[:1]) if device.type == "cpu" else copy.deepcopy(network).eval()
+        network = copy.deepcopy(network).eval()
         batches = (batch.to(device) for batch in features.split(batch_size))
         outputs = [network(augment(batch) if augment else batch) for batch in batches]
     return torch.cat(outputs).cpu()

@@ -1,5 +1,6 @@
-"""Export: one ONNX file from waveform to outputs, so that other programs need not compute log-mel features."""
+"""Export of a network to ONNX files: one that segmenting computes, and one from waveform to outputs for other programs."""
 
+import copy
 import json
 import warnings
 
@@ -7,11 +8,16 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from yoho.networks.folding import folded
+from yoho import InputError
+from yoho.files import write_whole
+from yoho.networks.engines import OnnxEngine
+from yoho.networks.run_folder import OPSET, WEIGHTS, write_model
 from yoho.networks.saving import load_network
 from yoho.windows.front_ends import SILENCE, LogMel, build_front_end
 
-OPSET = 18  # the oldest that PyTorch's exporter writes without conversion
+# Largest allowed error of the outputs, in [0, 1], of a network's ONNX file: 0.001 of a bin is 0.3 ms. It may be larger,
+# by a factor, if the rounding errors of the network in PyTorch are: some windows amplify them.
+TOLERANCE, FACTOR = 0.001, 10
 
 
 class FrontEndLayer(nn.Module):
@@ -53,34 +59,56 @@ class FrontEndLayer(nn.Module):
 
 
 def export(folder, target):
-    """Write the network in a run's folder as an ONNX file.
+    """Write the network in a run's folder as the ONNX file that segmenting computes; returns its path.
+
+    Input `features`: (windows, frames, n_mels) float32; output `outputs`: (windows, bins, 3 * classes) float32.
+    Raises InputError if the folder holds no network, or if the network cannot be exported.
+    """
+    network, description = load_network(folder)
+    model = exportable(network, description["network"])
+    write_model(model, target, folder / WEIGHTS)
+    return target
+
+
+def exportable(network, arguments):
+    """The ONNX model of a network, in evaluation mode on the CPU; arguments: with which it was built.
+
+    Raises InputError if the network cannot be exported, or if ONNX Runtime computes other outputs than PyTorch.
+    """
+    windows = torch.randn((3, arguments["frames"], arguments["n_mels"]), generator=torch.Generator().manual_seed(0))
+    windows = network.mean + network.deviation * windows
+    name = arguments.get("backbone", "ear")
+    try:
+        model = onnx_model(network, windows, "features")
+        found = OnnxEngine(model.SerializeToString())(windows.numpy())
+    except Exception as error:  # Exporter and runtime raise errors of many types.
+        line = str(error).strip().partition("\n")[0]
+        raise InputError(f"backbone {name}: cannot be exported to ONNX ({line}); choose another one") from error
+    with torch.inference_mode():
+        exact = copy.deepcopy(network).double()(windows.double())
+        # A training that diverged gives outputs that are no numbers.
+        exact, own, found = map(torch.nan_to_num, (exact, network(windows), torch.from_numpy(found)))
+    if (found - exact).abs().max() > max(TOLERANCE, FACTOR * (own - exact).abs().max()):
+        raise InputError(f"backbone {name}: ONNX Runtime computes other outputs than PyTorch; choose another one")
+    return model
+
+
+def export_from_waveform(folder, target):
+    """Write the network in a run's folder, with its front end, as an ONNX file for other programs.
 
     Input `waveform`: (windows, samples) float32, mono windows at the run's sample rate, cut as for its scores, with
     zeros past a file's end; any number of windows. Output `outputs`: (windows, bins, 3 * classes), as for `Decoder`.
     The file's metadata hold the settings for cutting and decoding, each value as JSON.
     Raises InputError if the folder contains no network.
     """
+    from onnx import helper
+
     network, description = load_network(folder)
     windows, decoding = description["windows"], description["decoding"]
     averaged = (description["segmenting"] if description.get("kind") == "ear" else decoding).get("averaged")
     front_end = build_front_end(description["sample_rate"], **description["features"])
-    features = FrontEndLayer(front_end)
-    # Two windows, because the exporter takes a dimension of 1 for a constant.
-    waveform = torch.zeros(2, front_end.size(windows["length"]))
-    whole = nn.Sequential(features, folded(network, features(waveform))).eval()
-    with warnings.catch_warnings(action="ignore"):  # The exporter warns about its own code.
-        program = torch.onnx.export(
-            whole,
-            (waveform,),
-            input_names=["waveform"],
-            output_names=["outputs"],
-            dynamic_shapes=({0: torch.export.Dim("windows")},),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    for node in program.model.graph:
-        node.metadata_props.clear()  # They name source files of this machine.
+    whole = nn.Sequential(FrontEndLayer(front_end), network).eval()
+    model = onnx_model(whole, torch.zeros(2, front_end.size(windows["length"])), "waveform")
     metadata = {
         **{key: description[key] for key in ("event_labels", "sample_rate", "licence")},
         **{key: description[key] for key in ("thresholds",) if key in description},
@@ -89,5 +117,24 @@ def export(folder, target):
         **{key: decoding[key] for key in ("threshold", "merge_gap", "end_from")},
         **({"averaged": averaged} if averaged else {}),
     }
-    program.model.metadata_props.update({key: json.dumps(value) for key, value in metadata.items()})
-    program.save(target, external_data=False)
+    helper.set_model_props(model, {key: json.dumps(value) for key, value in metadata.items()})
+    write_whole(target, model.SerializeToString(deterministic=True))
+
+
+def onnx_model(module, example, name):
+    """The ONNX model of a module, whose input gets a name; example: an input of several windows."""
+    with warnings.catch_warnings(action="ignore"):  # The exporter warns about its own code.
+        program = torch.onnx.export(
+            module,
+            (example,),
+            input_names=[name],
+            output_names=["outputs"],
+            # The exporter takes a dimension of 1 for a constant, so an example has several windows.
+            dynamic_shapes=({0: torch.export.Dim("windows")},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    for node in program.model.graph:
+        node.metadata_props.clear()  # They name source files of this machine.
+    return program.model_proto

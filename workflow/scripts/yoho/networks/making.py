@@ -11,12 +11,13 @@ import shutil
 from pathlib import Path
 
 from yoho import InputError, job, places
+from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, write_model, write_network
 
 # Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
 
 AUDIOSET = places.AUDIOSET  # columns: index, id, event_label and threshold
 
-CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "backbones", "ear")]  # shapes the ear
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear")]  # shapes the ear
 
 ABOUT = (
     "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
@@ -67,24 +68,24 @@ def is_made(folder, settings):
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(Path(folder, "weights.safetensors"), "numpy"):  # It compares the file's size with its header.
-            return json.loads(Path(folder, "model.json").read_text())["made_of"] == made_of(settings)
+        with safe_open(Path(folder, WEIGHTS), "numpy"):  # It compares the file's size with its header.
+            made = json.loads(Path(folder, CARD).read_text())["made_of"]
+            return Path(folder, NETWORK).is_file() and made == made_of(settings)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError):
         return False
 
 
 def make_ear(folder, path, downloads, say, settings):
-    """Write the ear, as `weights.safetensors` and `model.json`, to its folder.
+    """Write the ear, as `weights.safetensors`, `network.onnx` and `model.json`, to its folder.
 
     path: the weights on this machine or their folder, None: they are fetched; downloads: the config's
     `recordings.downloads`; say: prints a line; settings: see `ear_settings`.
     Raises InputError if a published file cannot be had or is not what its sha256 says.
     """
-    import torch
+    from safetensors.numpy import save
 
-    from yoho.networks.ear import Ear
-    from yoho.networks.saving import save_network
-    from yoho.networks.yamnet import published_weights
+    from yoho.networks.ear import ear_model
+    from yoho.networks.yamnet import named_weights, published_layers
     from yoho.windows.front_ends import build_front_end
 
     weights, ontology = published_files(Path(folder, "downloads"), path, downloads, say, settings["published"])
@@ -94,17 +95,9 @@ def make_ear(folder, path, downloads, say, settings):
     labels = {row["id"]: row["event_label"] for row in classes}
     frames = build_front_end(**front_end).frames(windows["length"])
     sizes = {"frames": frames, "n_mels": front_end["n_mels"], "bins": windows["bins"]}
-    network = {
-        "groups": [[number] for number in range(len(classes))],
-        "thresholds": [float(row["threshold"]) for row in classes],
-        **sizes,
-    }
-    ear = Ear(**network)
-    backbone, head = published_weights(weights)
-    values = {f"backbone.{name}": value for name, value in backbone.items()}
-    values |= {"head.weight": head["weight"][..., None], "head.bias": head["bias"]}
-    state = {name: torch.from_numpy(value) for name, value in values.items()}
-    ear.load_state_dict(ear.state_dict() | state)
+    network = {"thresholds": [float(row["threshold"]) for row in classes], **sizes}
+    layers = published_layers(weights)
+    model = ear_model(layers, **network)
     description = {
         **{"run": "ear", "kind": "ear", "about": ABOUT, "use": USE, "licence": LICENCE, "limits": LIMITS},
         "data": {"origin": "AudioSet", "published": settings["published"]},
@@ -121,7 +114,8 @@ def make_ear(folder, path, downloads, say, settings):
         "asked": {"threshold": decoding["threshold"]},  # for classes that are asked for
         "made_of": made_of(settings),
     }
-    save_network(ear.state_dict(), description, folder)
+    write_network(save(named_weights(layers)), description, folder)
+    write_model(model, Path(folder, NETWORK), Path(folder, WEIGHTS))
 
 
 def published_files(folder, path, downloads, say, published):

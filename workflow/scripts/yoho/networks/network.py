@@ -1,4 +1,4 @@
-"""A network of the paper: backbone, YOHO neck, mask, head."""
+"""A network of the paper: backbone, YOHO neck, mask, head. And the untrained ear."""
 
 from itertools import pairwise
 
@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from yoho import InputError
-from yoho.networks.backbones import build_backbone, find_backbone, glorot, yoho_block
+from yoho.networks.backbones import YAMNet, build_backbone, find_backbone, glorot, yoho_block
+from yoho.networks.ear import ear_onsets
 from yoho.networks.masking import MASKS, POSITIONS
 
 NECK = (512, 256, 128)  # channels of the YOHO blocks
@@ -32,7 +33,7 @@ class Network(nn.Module):
         if masking not in MASKS:
             raise InputError(f"masking {masking!r}: unknown; choose {', '.join(MASKS)}")
         record = find_backbone(backbone)
-        self.divisor = record.divisor
+        self.classes, self.divisor = classes, record.divisor
         # As described: mean and standard deviation of the training features. As released: 0 and `divisor`.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
@@ -69,6 +70,32 @@ class Network(nn.Module):
         return self
 
 
+class Ear(nn.Module):
+    """The untrained ear, as `yoho.networks.ear.ear_model`, which describes the arguments.
+
+    It maps windows (batch, frames, mel bands) to outputs (batch, bins, 3 * classes), as a trained network does.
+    """
+
+    mean, deviation = torch.zeros(()), torch.ones(())  # The ear takes its windows as they are.
+
+    def __init__(self, *, thresholds, frames, n_mels, bins):
+        super().__init__()
+        ear_onsets(frames, bins)  # raises InputError for windows that do not fit
+        self.classes = len(thresholds)
+        self.register_buffer("thresholds", torch.tensor(thresholds)[:, None], persistent=False)
+        self.backbone = YAMNet(published=True)
+        self.head = nn.Conv1d(YAMNet.channels, self.classes, 1)
+
+    def logits(self, windows):
+        """Raw logits of the classes, (batch, classes, bins)."""
+        return self.head(self.backbone(windows.unsqueeze(1)).mean(dim=3))
+
+    def forward(self, windows):
+        presence = (self.logits(windows) - self.thresholds).sigmoid().transpose(1, 2)
+        outputs = torch.stack([presence, torch.zeros_like(presence), torch.ones_like(presence)], dim=3)
+        return outputs.flatten(2)
+
+
 class OnMaps(nn.Module):
     """The part of a network behind its backbone, which takes the backbone's feature maps and shares its own modules.
 
@@ -89,7 +116,7 @@ class OnMaps(nn.Module):
 def after_backbone(network, maps):
     """Outputs (batch, bins, 3 * classes) for feature maps (batch, channels, bins, bands): dropout, neck and head."""
     features = network.neck(network.dropout(maps))
-    features = features.float().permute(0, 3, 1, 2).flatten(1, 2)
+    features = features.to(network.head.weight.dtype).permute(0, 3, 1, 2).flatten(1, 2)
     with torch.autocast(maps.device.type, enabled=False):
         return torch.sigmoid(network.head(features)).transpose(1, 2)
 

@@ -40,17 +40,40 @@ def similar(name, known):
     return [spelled[other] for other in dict.fromkeys(containing + resembling)][:SIMILAR]
 
 
-def regrouped(ear, description, classes):
-    """The description of the ear as a network for other classes.
+def regrouped(description, classes):
+    """The description of the ear as a network for other classes, which `Groups` makes of its outputs.
 
-    ear: an `Ear`, which is changed; description: the content of its `model.json`; classes: {event_label: [names of
-    sounds of AudioSet]}, of which each stands for its descendants too.
+    description: the content of its `model.json`; classes: {event_label: [names of sounds of AudioSet]}, of which each
+    stands for its descendants too.
     """
     groups = [members(description, names) for names in classes.values()]
-    ear.group(groups)
-    network = description["network"] | {"groups": groups}
-    changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "network": network}
+    changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "groups": groups}
     return description | changed | {"decoding": description["decoding"] | description["asked"]}
+
+
+class Groups:
+    """Makes the outputs of the ear those of a network for other classes: each is as present as its most present sound.
+
+    groups: for each class, the numbers of its sounds, None if each sound is a class; raised: what is added to the logit
+    of each sound's presence, (sounds,), None for nothing.
+    """
+
+    def __init__(self, groups, raised=None):
+        self.groups, self.raised = groups, raised
+
+    def __call__(self, outputs):
+        """Outputs (windows, bins, 3 * classes), float32, for outputs (windows, bins, 3 * sounds)."""
+        import numpy as np
+
+        presence = outputs[..., ::3]
+        if self.raised is not None:
+            sure = presence.clip(1e-30, 1 - 2.0**-24).astype(float)
+            presence = 1 / (1 + np.exp(-(np.log(sure / (1 - sure)) + self.raised)))
+        if self.groups is not None:
+            presence = np.stack([presence[..., group].max(axis=-1) for group in self.groups], axis=-1)
+        # In the ear's outputs, a class that sounds in a bin sounds from its start, 0, to its end, 1.
+        parts = [presence, np.zeros_like(presence), np.ones_like(presence)]
+        return np.stack(parts, axis=-1, dtype=np.float32).reshape(*presence.shape[:2], -1)
 
 
 def members(description, names):

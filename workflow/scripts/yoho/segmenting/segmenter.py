@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import cpu_count
 
 from yoho import InputError, job
 from yoho.audio import checked_blocks, resampled
 from yoho.events import TOUCH
-from yoho.networks.device import choose_device
-from yoho.networks.saving import load_network
-from yoho.segmenting.classes import Specific, known_names, regrouped
+from yoho.networks.engines import TorchEngine, load_engine
+from yoho.networks.run_folder import read_description
+from yoho.segmenting.classes import Groups, Specific, known_names, regrouped
 from yoho.segmenting.inference import Predictor
 from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
 from yoho.segmenting.reading import resampled_audio
 from yoho.segmenting.samples import array_blocks
+from yoho.segmenting.streams import print_line
 from yoho.windows.averaging import Averager
 from yoho.windows.cutting import window_onsets
 from yoho.windows.targets import Decoder
@@ -34,6 +34,8 @@ COLUMNS = ["onset", "offset", "event_label", "score"]
 AT_ONCE = 128  # windows of a file that are computed together, while the next ones are read
 
 DECODINGS = ("bins", "averaged")  # the paper's, and that of `yoho.windows.averaging`
+
+NEEDED = ("event_labels", "sample_rate", "windows", "features", "decoding", "network")  # in a network's description
 
 # Settings for a network whose model.json has none: unchanged audio and the paper's decoding.
 AS_IN_THE_PAPER = {"decoding": "bins", "silence": None, "high_pass": None}
@@ -99,32 +101,34 @@ class Segmenter:
         self.thresholds = np.maximum([threshold[label] for label in self.event_labels], np.nextafter(0, 1))
         descendants, left_out = description.get("descendants"), description.get("left_out", ())
         self.specific = Specific(self.event_labels, descendants) if descendants else None
+        own = {"groups", "raised"} & set(description)
+        self.groups = Groups(description.get("groups"), description.get("raised")) if own else None
         self.classes = classes or [label for label in self.event_labels if label not in left_out]
 
     @classmethod
-    def load(
-        cls, folder, *, threshold=None, decoding=None, classes=None, device="auto", precision="auto", threads=None
-    ):
-        """Load the network of a run's folder, from `weights.safetensors` and `model.json`.
+    def load(cls, folder, *, threshold=None, decoding=None, classes=None, device="auto", threads=None):
+        """Load the network of a run's folder.
 
         classes: the classes to report, None for all; upper and lower case do not matter. A class of the ear stands for
-        its descendants too. device: see `choose_device`; precision: see `Predictor`; threads: None for one per core
-        that this process may use.
+        its descendants too. device: "cpu", "cuda", "auto" for a GPU if there is one, or "reference" for PyTorch on the
+        CPU, with features in double precision; threads: None for one per core that this process may use.
         Raises InputError if the folder holds no network, if the network does not know a class, or if the device does
         not exist.
         """
-        chosen = choose_device(device, deterministic=False, search=False)
-        network, description = load_network(folder, chosen)
-        if missing := {"event_labels", "sample_rate", "windows", "features", "decoding"} - set(description):
-            raise InputError(f"{folder}: model.json lacks {', '.join(sorted(missing))}; train the network again")
-        labels, arguments = description["event_labels"], description["network"]
-        if (named := len(labels)) != (own := arguments.get("classes") or len(arguments["groups"])):
-            raise InputError(f"{folder}: model.json names {named} classes, but the network has {own}; train it again")
+        description = read_description(folder, NEEDED)
+        if device == "reference":
+            engine, precision = TorchEngine(folder, "cpu"), "double"
+        else:
+            engine, precision = load_engine(folder, device, print_line), "single"
+        labels = description["event_labels"]
+        if 3 * len(labels) != engine.columns:
+            own = engine.columns // 3
+            raise InputError(f"{folder}: model.json names {len(labels)} classes, but the network has {own}; train it again")
         if classes is not None:
             classes = known_names(classes, labels)
-            groups = {label: [label] for label in classes}
-            description = regrouped(network, description, groups) if "groups" in arguments else description
-        predictor = Predictor(network, description, chosen, precision, threads or cpu_count())
+            if description.get("kind") == "ear":
+                description = regrouped(description, {label: [label] for label in classes})
+        predictor = Predictor(engine, description, threads or cpu_count(), precision)
         return cls(predictor, description, threshold, decoding, classes)
 
     def __call__(self, waveform, rate):
@@ -214,6 +218,7 @@ class Segmenter:
         empty = np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
         for batch in batches:
             outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
+            outputs = self.groups(outputs) if self.groups and len(outputs) else outputs
             outputs[..., ::3][batch.silent] = 0
             if self.specific and not self.averaged:
                 outputs[..., ::3] *= self.specific(outputs[..., ::3] >= self.thresholds)
@@ -260,11 +265,13 @@ def ear_segmenter(folder, thresholds=None, classes=None, decoding=None, *, threa
     thresholds: raw logits from which on its classes are present, (classes,), None for its own; classes: see
     `regrouped`, None for all; decoding: see `Segmenter`.
     """
-    ear, description = load_network(folder)
+    description = read_description(folder)
+    predictor = Predictor(load_engine(folder, "cpu", print_line), description, threads)
+    if classes:
+        description = regrouped(description, classes)
     if thresholds is not None:
-        ear.thresholds.copy_(torch.as_tensor(thresholds)[:, None])
-    description = regrouped(ear, description, classes) if classes else description
-    predictor = Predictor(ear, description, torch.device("cpu"), "float32", threads)
+        raised = np.subtract(description["network"]["thresholds"], thresholds)
+        description |= {"raised": raised}
     return Segmenter(predictor, description, decoding=decoding)
 
 
