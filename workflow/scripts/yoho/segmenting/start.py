@@ -10,11 +10,7 @@ def start():
     Until the packages are loaded, Ctrl-C ends the process without a traceback.
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from joblib import cpu_count
-
     from yoho.segmenting.command import main
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(cpu_count())  # By itself, torch does not know the limit of a container.
     sys.exit(main(sys.argv[1:]))
