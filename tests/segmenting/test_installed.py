@@ -18,7 +18,7 @@ from test_house import KNOWS
 
 from imports import NAMES, PINNED, packages
 from places import ROOT
-from untrained import noise
+from untrained import noise, save_untrained
 from yoho import places
 from yoho.segmenting import command as module
 from yoho.segmenting import writing
@@ -149,7 +149,8 @@ def call(installed, tmp_path):
 
 def megabytes(paths):
     """The space that some files and folders take, as `du` counts it."""
-    done = subprocess.run(["du", "--total", "--block-size=MB", "--summarize", *paths], capture_output=True, text=True, check=True)
+    command = ["du", "--total", "--summarize", "--block-size=MB", *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.splitlines()[-1].split("MB")[0])
 
 
@@ -186,6 +187,16 @@ def test_a_file_in_and_events_and_a_page_out(call, tmp_path):
     assert {path.name for path in work.iterdir()} == {"street.wav", "street.wav.html"}
     # Nothing else: ONNX Runtime, for example, would keep an identifier of this machine.
     assert [path.name for path in (*tmp_path.glob("home/*"), *ear.parents[1].iterdir())] == [".cache", "segment-audio"]
+
+
+@pytest.mark.slow
+def test_a_run_s_folder_gives_what_it_gives_in_the_workflow(call, tmp_path, monkeypatch, capsys):
+    run = save_untrained(tmp_path / "run")
+    monkeypatch.chdir(tmp_path / "work")
+    assert main(["street.wav", "--weights", str(run)]) == 0
+    wanted = capsys.readouterr().out
+    done = call("street.wav", "--weights", run)
+    assert (done.returncode, done.stdout, done.stderr) == (0, wanted, "") and wanted
 
 
 @pytest.mark.slow
