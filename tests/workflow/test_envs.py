@@ -34,20 +34,20 @@ def names(environment):
     return {re.split(r"[ <>=]", spec)[0] for spec in read_specs(environment)[1]}
 
 
-# Packages that a script imports in a function which it does not call in this environment, and why.
-NEVER_CALLED = {
-    "make_features": {"torch"},  # for images in single precision; windows are computed in double
-    "train_network": {"tflite"},  # for the published weights, of which another job makes the ear
-    "export_network": {"tflite"},
-    # Outside a checkout; for a format; for a GPU or a run's folder without network.onnx: one line says what is missing.
-    "segment_audio": {"platformdirs", "jams", "torch", "timm"},
-    "show_mix": {"jams"},
+# Packages that scripts import in functions which only some of them call: these scripts, and why no others.
+CALLED_BY = {
+    "tflite": {"make_ear", "segment_audio"},  # reads the published weights of the ear
+    "jams": set(),  # a format of events for which a line says what to install
+    "platformdirs": set(),  # for the command that is installed without the workflow
 }
+# Packages that a script imports in a function which it calls only on a GPU, or for a run's folder without network.onnx.
+NEVER_CALLED = {"segment_audio": {"torch", "timm"}}
 
 
 def needed(script):
     """Packages that a script needs, by conda's names."""
-    return {CONDA_NAMES.get(name, name) for name in packages(script) - NEVER_CALLED.get(script, set())}
+    found = packages(script) - NEVER_CALLED.get(script, set())
+    return {CONDA_NAMES.get(name, name) for name in found if script in CALLED_BY.get(name, {script})}
 
 
 def test_windows_are_made_without_torch(tmp_path):
@@ -148,6 +148,6 @@ def test_rule_runs_in_the_environment_that_conda_makes(conda, tmp_path, rule, ta
     ((environment, script),) = [(file, script) for name, file, script in rules() if name == rule]
     assert f"{environment.name} created" in done.stdout + done.stderr
     (python,) = tmp_path.glob(".snakemake/conda/*/bin/python")
-    code = "\n".join(f"import {name}" for name in sorted(imports(script) - NEVER_CALLED.get(script, set())))
+    code = "\n".join(f"import {name}" for name in sorted(imports(script)))
     subprocess.run([python, "-I", "-c", code], check=True)
     assert subprocess.run([python, "-I", "-c", "import pytest"], capture_output=True).returncode != 0
