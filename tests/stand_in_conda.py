@@ -28,7 +28,6 @@ CONDA_NAMES = {
     "soundfile": "python-soundfile",
     "soxr": "soxr-python",
 }
-CONDA_NAMES |= {"pyannote-core": "pyannote.core"}
 SITE = Path(sysconfig.get_path("purelib"))
 OWN = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 ACTIVATE = 'export CONDA_PREFIX="$1"\nexport PATH="$1/bin:$PATH"\n'

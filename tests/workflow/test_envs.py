@@ -1,6 +1,5 @@
 """The conda environments: every line is understood, fits what is pinned, and gives each script what it imports."""
 
-import ast
 import os
 import re
 import subprocess
@@ -9,23 +8,16 @@ import sys
 import pandas as pd
 import pytest
 import yaml
-from packaging.utils import canonicalize_name
 
 from digest import SCRIPTS
+from imports import PINNED, imports, packages
 from places import ROOT
 from stand_in_conda import CONDA_NAMES, read_specs, set_up
-from yoho.recordings.sources import SOURCES
 
 rattler = pytest.importorskip("rattler")
 
 ENVIRONMENTS = sorted(ROOT.glob("envs/*.yaml"))
 PIP_NAMES = {conda: pip for pip, conda in CONDA_NAMES.items()}
-# Where a package is imported under another name.
-PACKAGES = {"sed_eval": "sed-eval", "yaml": "pyyaml", "markdown_it": "markdown-it-py", "pyannote": "pyannote-core"}
-PINNED = {
-    canonicalize_name(name): version
-    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-}
 
 
 def rules():
@@ -42,52 +34,20 @@ def names(environment):
     return {re.split(r"[ <>=]", spec)[0] for spec in read_specs(environment)[1]}
 
 
-# Packages that a script imports in a function which it never calls, and why.
-NEVER_CALLED = {
-    "make_features": {"torch"},  # for images in single precision; windows are computed in double
-    "train_network": {"tflite"},  # for the published weights, of which another job makes the ear
-    "export_network": {"tflite"},
+# Packages that scripts import in functions which only some of them call: these scripts, and why no others.
+CALLED_BY = {
+    "tflite": {"make_ear", "segment_audio"},  # reads the published weights of the ear
+    "jams": set(),  # a format of events for which a line says what to install
+    "platformdirs": set(),  # for the command that is installed without the workflow
 }
+# Packages that a script imports in a function which it calls only on a GPU, or for a run's folder without network.onnx.
+NEVER_CALLED = {"segment_audio": {"torch", "timm"}}
 
 
-def imports(script):
-    """Packages that a script imports, followed through the modules of yoho.
-
-    An import within a function counts if some code that is followed names that function. Scripts that import a source
-    of recordings by its name may import each that has their verb as a function.
-    """
-    files = {SCRIPTS / f"{script}.py"}
-    if "import_module(" in (SCRIPTS / f"{script}.py").read_text():
-        sources = (SCRIPTS / f"yoho/recordings/{source}.py" for source in SOURCES)
-        files |= {file for file in sources if f"def {script.partition('_')[0]}(" in file.read_text()}
-    while True:
-        trees = [ast.parse(file.read_text()) for file in files]
-        named = {getattr(node, "attr", getattr(node, "id", None)) for tree in trees for node in ast.walk(tree)}
-        found = set().union(*(reached(tree, named) for tree in trees))
-        paths = (SCRIPTS / f"{name.replace('.', '/')}.py" for name in found if name.startswith("yoho."))
-        if (more := set(filter(os.path.exists, paths))) <= files:
-            break
-        files |= more
-    packages = {name.partition(".")[0] for name in found} - NEVER_CALLED.get(script, set())
-    return packages - sys.stdlib_module_names - {"yoho"}
-
-
-def reached(tree, named):
-    """Names of the modules that a tree imports, in a function only if its name is in `named`."""
-    names = imported_by(tree)
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.FunctionDef) or node.name in named:
-            names |= reached(node, named)
-    return names
-
-
-def imported_by(node):
-    """Modules that a node imports: both yoho and yoho.job for `from yoho import job`."""
-    if isinstance(node, ast.Import):
-        return {alias.name for alias in node.names}
-    if isinstance(node, ast.ImportFrom):
-        return {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return set()
+def needed(script):
+    """Packages that a script needs, by conda's names."""
+    found = packages(script) - NEVER_CALLED.get(script, set())
+    return {CONDA_NAMES.get(name, name) for name in found if script in CALLED_BY.get(name, {script})}
 
 
 def test_windows_are_made_without_torch(tmp_path):
@@ -137,22 +97,20 @@ def test_every_environment_is_some_rule_s_and_every_rule_has_one():
 
 @pytest.mark.parametrize("rule, environment, script", list(rules()))
 def test_environment_provides_what_the_script_imports(rule, environment, script):
-    packages = {PACKAGES.get(name, name) for name in imports(script)}
-    assert {CONDA_NAMES.get(name, name) for name in packages} <= names(environment)
+    assert needed(script) <= names(environment)
 
 
 def test_environments_hold_nothing_that_no_script_imports():
     for environment in ENVIRONMENTS:
-        used = set().union(*(imports(script) for _, own, script in rules() if own == environment))
-        used = {CONDA_NAMES.get(name, name) for name in (PACKAGES.get(name, name) for name in used)}
+        used = set().union(*(needed(script) for _, own, script in rules() if own == environment))
         # sed_eval imports pkg_resources, of setuptools; pip installs it. PyTorch's exporter imports the ONNX packages.
         assert names(environment) - used <= {"python", "setuptools", "pip", "onnx", "onnxscript"}
 
 
 def test_imports_are_followed_through_the_package():
-    assert {"torch", "timm", "sed_eval", "safetensors", "tqdm"} <= imports("train_network")
-    assert "torch" not in imports("make_mixes") | imports("draw_fig4")
-    assert imports("draw_fig4") >= {"matplotlib", "pandas"}
+    assert {"torch", "timm", "sed-eval", "safetensors", "tqdm"} <= packages("train_network")
+    assert "torch" not in packages("make_mixes") | packages("draw_fig4")
+    assert packages("draw_fig4") >= {"matplotlib", "pandas"}
 
 
 # ---- --use-conda -----------------------------------------------------------------------------------------------------

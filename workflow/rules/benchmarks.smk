@@ -61,7 +61,7 @@ rule measure_segmenting:
     log:
         "results/tables/logs/measure_segmenting.log",
     conda:
-        "../../envs/segment.yaml"
+        "../../envs/train.yaml"
     threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,

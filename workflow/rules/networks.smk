@@ -88,7 +88,7 @@ rule calibrate_ear:
     wildcard_constraints:
         splits="train|all",
     conda:
-        "../../envs/segment.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,

@@ -55,7 +55,7 @@ rule tabulate_false_alarms:
     log:
         "results/tables/logs/tabulate_false_alarms.log",
     conda:
-        "../../envs/segment.yaml"
+        "../../envs/train.yaml"
     threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,

@@ -11,7 +11,7 @@ from yoho import job
 from yoho.audio import resampled
 from yoho.events import read_table
 from yoho.networks.calibration import relatives, thresholds
-from yoho.networks.making import AUDIOSET
+from yoho.places import AUDIOSET
 from yoho.recordings.background import CALIBRATED, KINDS, make_background
 from yoho.segmenting.classes import members
 from yoho.segmenting.segmenter import AT_ONCE, ear_segmenter

@@ -3,18 +3,14 @@
 This is a command (`segment_audio.py --help`) and the script of the rule `segment`.
 """
 
-import signal
-import sys
+from yoho.segmenting.start import start
 
 if __name__ == "__main__" and "snakemake" not in globals():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until packages are loaded, Ctrl-C causes no traceback
-
-import torch
-from joblib import cpu_count
+    start()  # ends the process
 
 from yoho import InputError, job
 from yoho.segmenting.choice import choose_network
-from yoho.segmenting.command import Options, main, segment_files
+from yoho.segmenting.command import Options, segment_files
 from yoho.segmenting.finding import find_audio
 
 
@@ -29,11 +25,6 @@ def segment_audio(audio, folder, threads, *, weights, form, page):
 
 
 if __name__ == "__main__":
-    if "snakemake" in globals():
-        job.start(snakemake)
-        params = {name: snakemake.params[name] for name in ("audio", "weights", "form", "page")}
-        segment_audio(folder=snakemake.output[0], threads=snakemake.threads, **params)
-    else:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        torch.set_num_threads(cpu_count())  # By itself, torch does not know the limit of a container.
-        sys.exit(main(sys.argv[1:]))
+    job.start(snakemake)
+    params = {name: snakemake.params[name] for name in ("audio", "weights", "form", "page")}
+    segment_audio(folder=snakemake.output[0], threads=snakemake.threads, **params)

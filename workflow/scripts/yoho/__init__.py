@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # Otherwise ONNX Runtime reports every use to its makers.
+
 
 class InputError(ValueError):
     """Unusable input from the user. The message names the file, key or value and says what to do."""

@@ -10,12 +10,12 @@ import json
 import shutil
 from pathlib import Path
 
-from yoho import InputError, job
+from yoho import InputError, job, places
 from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, write_model, write_network
 
 # Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
 
-AUDIOSET = Path(__file__).parents[3] / "resources" / "audioset.csv"  # index, id, event_label and threshold
+AUDIOSET = places.AUDIOSET  # columns: index, id, event_label and threshold
 
 CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear")]  # shapes the ear
 
@@ -24,9 +24,9 @@ ABOUT = (
     "This workflow has trained nothing of it. It takes audio and reports when each of its classes sounds."
 )
 USE = (
-    "workflow/scripts/segment_audio.py FILE --ear. `descendants` holds, for each class, the classes that are kinds of "
-    "it in the AudioSet ontology. A class that is asked for stands for itself and these. If no class is asked for, a "
-    "class is hidden where its descendants sound."
+    "segment-audio FILE --ear or, in the workflow, workflow/scripts/segment_audio.py FILE --ear. `descendants` holds, "
+    "for each class, the classes that are kinds of it in the AudioSet ontology. A class that is asked for stands for "
+    "itself and these. If no class is asked for, a class is hidden where its descendants sound."
 )
 LICENCE = {
     "code": "MIT",
@@ -141,7 +141,7 @@ def published_files(folder, path, downloads, say, published):
                 raise InputError(faults[0])
         except InputError as error:
             names = [file.name for file in lacking()]
-            todo = "copy the file to this machine and name the copy: --ear FILE, or ear.path in the config"
+            todo = "copy the file to this machine and name the copy: --ear FILE, or ear.path in the workflow's config"
             if files[0].name not in names:
                 todo = f"put {names[0]} beside it: beside the copy of {files[0].name} that --ear or ear.path names"
             raise InputError(f"the ear needs {' and '.join(names)}: {error}; or {todo}") from error

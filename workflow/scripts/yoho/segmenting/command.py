@@ -6,13 +6,15 @@ import sys
 import warnings
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
+from errno import ENOENT
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import NamedTuple
 
 import yaml
 from joblib import cpu_count
 
-from yoho import InputError, job
+from yoho import InputError, job, places
 from yoho.audio import AudioWarning, checked_blocks, resampled
 from yoho.networks.making import ear_settings, is_made, make_ear, own_copies
 from yoho.segmenting.choice import EAR, choose_network
@@ -23,10 +25,10 @@ from yoho.segmenting.references import read_references, up_to_end
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
 from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
 from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
-from yoho.segmenting.writing import FORMS, named_after
+from yoho.segmenting.writing import FORMS, check_writer, named_after
 
-ROOT = Path(__file__).parents[4]
-RESULTS, CONFIG = ROOT / "results", ROOT / "config" / "config.yaml"
+RESULTS, CONFIG = places.results_folder(), places.CONFIG
+DEFAULT = "the ear" if places.INSTALLED else "the best one in results/, or the ear"  # the network if none is named
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ def segment_files(found, options):
     Every failure, every warning, and what is passed over in a folder, is one line on standard error.
     Raises InputError if the options do not fit the files or the network.
     """
+    check_writer(options.form)
     files = list(found.files.values())
     for fault in found.faults.values():
         print_problem(fault)
@@ -188,10 +191,23 @@ def find_network(weights, ear):
         if ear:
             check_copies(ear, settings["published"])
         if not is_made(folder, settings):
+            check_writable(folder)
             with redirect_stdout(None):  # Standard output is for events.
                 make_ear(folder, ear or config["ear"]["path"], downloads, print_line, settings)
     print_line(f"network: {folder} ({reason})")
     return folder
+
+
+def check_writable(folder):
+    """Make the folder of the ear. Raises InputError if it cannot be written."""
+    try:
+        if not folder.is_absolute():
+            raise FileNotFoundError(ENOENT, "there is no home folder")
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        todo = "set XDG_CACHE_HOME to a folder that can be written" if places.INSTALLED else "let it be written"
+        raise InputError(f"{folder}: the ear cannot be kept here ({error.strerror}); {todo}") from error
 
 
 def check_copies(ear, published):
@@ -214,7 +230,7 @@ def command_line():
     add = parser.add_argument
     add("paths", nargs="*", metavar="AUDIO", help="files, folders, or - for raw PCM on standard input")
     network = parser.add_mutually_exclusive_group().add_argument
-    network("--weights", metavar="RUN", help="folder of a trained network (default: the best one in results/)")
+    network("--weights", metavar="RUN", help=f"folder of a trained network (default: {DEFAULT})")
     network(
         "--ear",
         nargs="?",

@@ -10,9 +10,13 @@ import io
 import json
 import os
 import re
+import shlex
+import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import NamedTuple
 
+from yoho import InputError
 from yoho.events import COLUMNS, write_table
 
 DIGITS = 3  # decimal places of times in seconds
@@ -76,7 +80,8 @@ def rttm(name, duration, events):
 class Form(NamedTuple):
     """A format of events: its writer, the suffix of its files, and its header.
 
-    named: whether the lines name the audio file; lines: whether each event is a line of its own.
+    named: whether the lines name the audio file; lines: whether each event is a line of its own; package: the name of a
+    package that the writer needs and that an installed `segment-audio` may lack.
     """
 
     write: Callable
@@ -84,6 +89,7 @@ class Form(NamedTuple):
     header: str = ""
     named: bool = True
     lines: bool = False
+    package: str | None = None
 
 
 FORMS = {
@@ -91,9 +97,17 @@ FORMS = {
     "dcase": Form(dcase, "tsv", header=DCASE_HEADER, lines=True),
     "audacity": Form(audacity, "txt", named=False, lines=True),
     "json": Form(as_json, "json"),
-    "jams": Form(as_jams, "jams"),
+    "jams": Form(as_jams, "jams", package="jams"),
     "rttm": Form(rttm, "rttm"),
 }
+
+
+def check_writer(form):
+    """Raise InputError if the package that a format's writer needs is not installed."""
+    package = FORMS[form].package
+    if package and find_spec(package) is None:
+        todo = f"{shlex.quote(sys.executable)} -m pip install {package}"
+        raise InputError(f"format {form}: needs the package {package}; install it: {todo}")
 
 
 def named_after(path, ending):
