@@ -87,7 +87,9 @@ def test_file_that_takes_waveforms_is_replaced(run, monkeypatch):
 def test_without_pytorch_one_line_says_what_to_do(run, monkeypatch, why):
     CHANGES[why](run)
     monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=f"network.onnx: {why}.*; PyTorch and timm can write it") as raised:
+    with pytest.raises(
+        InputError, match=f"network.onnx: {why}.*; PyTorch writes it: pip install torch timm onnxscript"
+    ) as raised:
         open_run(run)
     assert "\n" not in str(raised.value)
 

@@ -69,7 +69,7 @@ def write_repeated(path, sources, length):
 
 
 def run_command(run, paths, decoding, jobs, cores):
-    """Seconds that the command takes for some files, with its start, in `jobs` processes; and the first one's peak MB."""
+    """Seconds of the command, with its start, for some files in `jobs` processes, and the peak MB of the first one."""
     command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events"]
     command += ["--decoding", decoding, "--jobs", str(jobs)]
     env = os.environ | {"LOKY_MAX_CPU_COUNT": str(cores)}  # the limit that joblib's cpu_count obeys

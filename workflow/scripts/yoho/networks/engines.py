@@ -88,7 +88,7 @@ def onnx_engine(folder, say):
         raise InputError(f"{reason}; copy the folder of the run again, or train it again")
     if find_spec("torch") is None or find_spec("timm") is None:
         raise InputError(
-            f"{reason}; PyTorch and timm can write it: install them, or use this folder once where they are"
+            f"{reason}; PyTorch writes it: pip install torch timm onnxscript, or open it once where they are"
         )
     from yoho.networks.export import export
 

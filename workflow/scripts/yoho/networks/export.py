@@ -15,8 +15,8 @@ from yoho.networks.run_folder import OPSET, WEIGHTS, write_model
 from yoho.networks.saving import load_network
 from yoho.windows.front_ends import SILENCE, LogMel, build_front_end
 
-# Largest allowed error of the outputs, in [0, 1], of a network's ONNX file: 0.001 of a bin is 0.3 ms. It may be larger if
-# rounding errors are so in PyTorch too, by this factor.
+# Largest allowed error of the outputs, in [0, 1], of a network's ONNX file: 0.001 of a bin is 0.3 ms. It may be larger
+# than that if rounding errors are large in PyTorch too: so many times as large.
 TOLERANCE, FACTOR = 0.001, 10
 
 
