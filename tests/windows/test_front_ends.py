@@ -14,7 +14,7 @@ import soundfile
 from places import ROOT
 from yoho.audio import read_audio, resampled, write_audio
 from yoho.windows.cutting import cut_windows, first_samples, window_onsets
-from yoho.windows.front_ends import LogMel, build_front_end, filters_in_parts
+from yoho.windows.front_ends import LogMel, build_front_end, filters_in_parts, runs_of_frames
 from yoho.windows.mel import hann, mel_filters
 
 RATE, LENGTH, HOP = 44100, 2.56, 1.96
@@ -192,6 +192,15 @@ def test_faint_noise_beside_a_loud_sound_is_as_exact(frequency, faint):
     noise = 10 ** (faint / 20) * np.random.default_rng(0).standard_normal(SIZE)
     window = (loud + noise).astype(np.float32)
     np.testing.assert_allclose(PAPER(window[None])[0], by_librosa(window), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("begins", [[0], [3, 13, 23], [0, 7, 10, 17, 100, 130, 160, 161], [5, 5, 6], [9, 40, 80]])
+def test_frames_that_windows_share_are_in_the_runs_once(begins):
+    runs, places = runs_of_frames(np.array(begins), 4, 10)
+    frames = [begin for run in runs for begin in run]
+    assert len(frames) == len(set(frames)) and all(run.step == 10 for run in runs)
+    for begin, place in zip(begins, places, strict=True):
+        assert frames[place : place + 4] == [begin, begin + 10, begin + 20, begin + 30]
 
 
 def test_what_lies_beside_a_window_is_not_in_it(tmp_path):

@@ -26,7 +26,7 @@ class FrontEnd:
     (frequencies, n_mels); `exponent`, 2 for the sums of power in the bands and 1 for those of magnitude; `scale`, which
     maps these sums to values; `finish`, which completes the images of windows; and `level`, a limit for the model card.
 
-    precision: "double" keeps to librosa within 0.001 dB. "single" takes little more than half the time, and is off by
+    precision: "double" keeps to librosa within 0.001 dB. "single" takes two thirds of the time, and is off by
     0.004 dB in a band 70 dB below a loud tone.
     """
 
@@ -64,11 +64,11 @@ class FrontEnd:
         # A frame's taper is 0 outside `win_length` samples, which begin `reach` samples after the window's first one.
         reach = np.arange(0, size + 1, self.hop_length) - self.n_fft // 2 + (self.n_fft - self.win_length) // 2
         inside = (reach >= 0) & (reach + self.win_length <= size)
-        count = inside.sum()
+        count, edge = inside.sum(), inside.argmax()
         missing = first[-1] + max(size, self.win_length) - len(samples)
         samples = np.pad(samples, (0, missing)) if missing > 0 else samples
         every_frame = np.lib.stride_tricks.sliding_window_view(samples, self.win_length)
-        runs, places = runs_of_frames(first + reach[inside.argmax()], count, self.hop_length)
+        runs, places = runs_of_frames(first + reach[edge], count, self.hop_length)
         frames = [every_frame[run.start : run.stop : run.step] for run in runs]
         # A frame that reaches past the edge of its window finds zeros there.
         edges = np.zeros((len(first), len(reach) - count, self.win_length), samples.dtype)
@@ -76,12 +76,13 @@ class FrontEnd:
             for frame, begin in zip(row, reach[~inside]):
                 low, high = max(0, -begin), min(self.win_length, size - begin)
                 frame[low:high] = samples[window + begin + low : window + begin + high]
-        values = self.scale(self.sums([*frames, edges.reshape(-1, self.win_length)], PRECISIONS[precision]))
+        values = self.scale(self.sums([edges.reshape(-1, self.win_length), *frames], PRECISIONS[precision]))
 
+        own = edges.shape[0] * edges.shape[1]
         images = np.empty((len(first), len(reach), self.n_mels), np.float32)
-        for image, place in zip(images, places):
-            image[inside] = values[place : place + count]
-        images[:, ~inside] = values[len(values) - edges.shape[0] * edges.shape[1] :].reshape(*edges.shape[:2], -1)
+        images[:, ~inside] = values[:own].reshape(*edges.shape[:2], self.n_mels)
+        for image, place in zip(images, own + places):
+            image[edge : edge + count] = values[place : place + count]
         return self.finish(images, samples, first, size)
 
     def sums(self, runs, dtype):
@@ -96,14 +97,14 @@ class FrontEnd:
         tapered = np.zeros((most, self.n_fft), dtype)
         spectra = np.empty((most, self.n_fft // 2 + 1), np.result_type(dtype, np.complex64))
         magnitudes = np.empty(spectra.shape, dtype)
-        # The transform divides by n_fft. One taper for every row is several times as fast as one for all.
+        # The transform divides by n_fft. NumPy is several times as fast with a taper in every row as with one for all.
         taper = np.zeros_like(tapered)
         taper[:, : self.win_length] = self.n_fft * hann(self.win_length)
         for block in (run[start : start + most] for run in runs for start in range(0, len(run), most)):
             count = len(block)
             tapered[:count, : self.win_length] = block
             np.multiply(tapered[:count], taper[:count], out=tapered[:count])
-            # With norm="backward", NumPy would transform in double precision.
+            # Without norm="forward", NumPy would transform in double precision whatever the type.
             spectrum = np.fft.rfft(tapered[:count], norm="forward", out=spectra[:count])
             if self.exponent == 1:
                 parts = np.abs(spectrum, out=magnitudes[:count])
