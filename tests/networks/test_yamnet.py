@@ -202,7 +202,7 @@ def sounds():
 def test_log_mel_is_tensorflow_s(front_end, precision, beside_a_loud_tone):
     """A frame is centred on its sample here and begins with it there; beyond a window's edges lie zeros.
 
-    In single precision, a band far below a tone is rounded: there the difference was 0.003, elsewhere 0.000002.
+    In single precision, a band far below a tone is rounded: there the difference was 0.003, elsewhere 0.000001.
     """
     found = front_end(sounds(), precision)
     assert found.shape == (5, 257, 64) and found.dtype == np.float32

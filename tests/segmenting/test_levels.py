@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.signal import butter, lfilter, lfilter_zi
 
-from yoho.segmenting.levels import Silence, loudest, offset_removed
+from yoho.segmenting.levels import Silence, loudest, low_passed, offset_removed
 
 RATE = 8000
 
@@ -49,6 +50,16 @@ def test_a_step_is_gone_after_half_a_second():
     without = removed(signal)
     assert np.abs(without[: 2 * RATE - 80]).max() == 0
     assert np.abs(without[int(2.5 * RATE) :]).max() < 0.002
+
+
+@pytest.mark.parametrize("cutoff, rate", [(2, 100), (0.01, 100), (49, 100), (5, 99.3)])
+def test_the_low_pass_is_scipy_s(cutoff, rate):
+    values = np.random.default_rng(0).normal(0.3, 0.1, 3000)
+    numerator, denominator = butter(1, cutoff, fs=rate)
+    expected, _ = lfilter(numerator, denominator, values, zi=values[0] * lfilter_zi(numerator, denominator))
+    found = low_passed(np.append(values[0], values), values[0], cutoff, rate)
+    assert found[0] == values[0]
+    np.testing.assert_allclose(found[1:], expected, rtol=1e-12, atol=0)
 
 
 def test_nothing_is_removed_where_nothing_is_asked_for():

@@ -13,10 +13,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from matplotlib.image import imread
+from matplotlib import colormaps
+from matplotlib.image import imread, imsave
 
 from yoho import InputError
-from yoho.segmenting.page import BANDS, COLUMNS, TAIL, TRUTH, clock, lanes, write_page
+from yoho.segmenting.page import (
+    BANDS,
+    COLUMNS,
+    RANGE,
+    TAIL,
+    TRUTH,
+    clock,
+    coloured,
+    draw,
+    lanes,
+    log_mel_columns,
+    write_page,
+)
 
 HOSTILE = "\"'><script>window.seen = 1</script><img src=x onerror='window.seen = 1'></title>{{ 7 * 7 }}&amp;_."
 LABELS = ["dog", "sea_waves", "rain"]
@@ -121,6 +134,28 @@ def test_the_picture_keeps_its_bounds(tmp_path, rate, duration):
     page = written(tmp_path / "a.html", tmp_path / "a.wav")
     rows, columns, _ = imread(held(page, "image/jpeg"), format="jpeg").shape
     assert 1 <= rows <= BANDS and 1 <= columns <= COLUMNS
+
+
+def test_the_picture_is_matplotlib_s(tmp_path):
+    moments = np.arange(3 * RATE) / RATE
+    chirp = np.sin(2 * np.pi * (200 + 1000 * moments) * moments) * moments / 3
+    soundfile.write(tmp_path / "a.flac", chirp + np.random.default_rng(0).normal(0, 1e-3, len(chirp)), RATE)
+    decibels = log_mel_columns(tmp_path / "a.flac", len(chirp))
+    top, fine = np.percentile(decibels, 99.9), {"quality": 85, "subsampling": 0}
+    exact = colormaps["magma"]((decibels.T[::-1] - top) / RANGE + 1, bytes=True)[..., :3].astype(int)
+    imsave(tmp_path / "a.jpg", decibels.T, top - RANGE, top, "magma", origin="lower", pil_kwargs=fine)
+    found = imread(io.BytesIO(draw(tmp_path / "a.flac", len(chirp))), format="jpeg")
+    loss, own = (np.abs(picture - exact).mean() for picture in (imread(tmp_path / "a.jpg"), found))
+    assert found.shape == exact.shape
+    # JPEG's own loss, and the difference of the colours; upside down, the difference is many times as large.
+    assert own < loss + 0.5 and np.abs(found[::-1] - exact).mean() > 5 * own
+
+
+def test_the_colours_are_those_of_magma():
+    levels = (np.arange(256) + 0.5) / 256
+    expected = colormaps["magma"](levels[None], bytes=True)[..., :3].astype(int)
+    assert np.abs(coloured(levels[None]) - expected).max() <= 4
+    assert (coloured(np.array([[-9, 0], [1, 9]])) == coloured(np.array([[0, 0], [1, 1]]))).all()
 
 
 def test_silence_is_dark(tmp_path):

@@ -1,6 +1,9 @@
 """Log-mel images, against librosa called for each window, in double and in single precision."""
 
+import subprocess
+import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 
 import librosa
@@ -8,9 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from places import ROOT
 from yoho.audio import read_audio, resampled, write_audio
 from yoho.windows.cutting import cut_windows, first_samples, window_onsets
-from yoho.windows.front_ends import LogMel, build_front_end, low_and_high
+from yoho.windows.front_ends import LogMel, build_front_end, filters_in_parts, runs_of_frames
+from yoho.windows.mel import hann, mel_filters
 
 RATE, LENGTH, HOP = 44100, 2.56, 1.96
 SIZE = 112896  # samples of a window
@@ -189,6 +194,15 @@ def test_faint_noise_beside_a_loud_sound_is_as_exact(frequency, faint):
     np.testing.assert_allclose(PAPER(window[None])[0], by_librosa(window), rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("begins", [[0], [3, 13, 23], [0, 7, 10, 17, 100, 130, 160, 161], [5, 5, 6], [9, 40, 80]])
+def test_frames_that_windows_share_are_in_the_runs_once(begins):
+    runs, places = runs_of_frames(np.array(begins), 4, 10)
+    frames = [begin for run in runs for begin in run]
+    assert len(frames) == len(set(frames)) and all(run.step == 10 for run in runs)
+    for begin, place in zip(begins, places, strict=True):
+        assert frames[place : place + 4] == [begin, begin + 10, begin + 20, begin + 30]
+
+
 def test_what_lies_beside_a_window_is_not_in_it(tmp_path):
     samples = np.zeros(10 * SIZE, np.float32)
     samples[[SIZE - 1, 2 * SIZE]] = 1  # the last sample before the window, the first after it
@@ -288,12 +302,52 @@ def test_silence_and_a_window_past_the_end_in_single_precision():
         assert (single == -100).all()
 
 
-def test_halves_of_the_mel_filters_are_the_whole():
-    mel = np.random.default_rng(0).random((20, 40)).astype(np.float32)
+@pytest.mark.parametrize("exponent", [1, 2])  # magnitudes, and squares of real and imaginary parts
+def test_parts_of_the_mel_filters_are_the_whole(exponent):
+    mel = np.random.default_rng(0).random((20, 39))
     mel[8:, :24] = 0
     mel[:5, 24:] = 0
-    for exponent in (1, 2):  # magnitudes, and squares of real and imaginary parts
-        whole = np.zeros((exponent * 20, 40))
-        for bands, rows, filters in low_and_high(mel, exponent):
-            whole[rows, bands] = filters
-        assert all((whole[part::exponent] == mel).all() for part in range(exponent))
+    mel[:, 8:16] = 0
+    whole = np.zeros((exponent * 20, 39))
+    for bands, rows, filters in filters_in_parts(mel, exponent, float):
+        whole[rows, bands] = filters
+    assert all((whole[part::exponent] == mel).all() for part in range(exponent))
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_threads_compute_at_once_what_one_computes(precision):
+    signals = [levels()[start:] for start in range(0, 40_000, 5000)]
+    first, size = np.array([0, 86_436]), PAPER.size(LENGTH)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda samples: PAPER.images(samples, first, size, precision), signals))
+    for images, samples in zip(found, signals, strict=True):
+        np.testing.assert_array_equal(images, PAPER.images(samples, first, size, precision))
+
+
+# ---- mel filters and tapers ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:Empty filters:UserWarning")
+@pytest.mark.parametrize("rate", [300, 1500, 8000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
+def test_mel_filters_are_bitwise_librosa_s(rate):
+    for n_fft in (32, 457, 512, 2048, 4096):
+        for n_mels in (1, 4, 13, 40, 64, 80, 128):
+            expected = librosa.filters.mel(sr=rate, n_fft=n_fft, n_mels=n_mels).T
+            found = mel_filters(rate, n_fft, n_mels)
+            assert found.dtype == expected.dtype and np.array_equal(found, expected), (n_fft, n_mels)
+
+
+def test_tapers_are_bitwise_librosa_s():
+    for length in (2, 3, 7, 61, 320, 321, 400, 512, 1764, 2048):
+        assert np.array_equal(hann(length), librosa.filters.get_window("hann", length)), length
+    assert np.array_equal(PAPER.taper, librosa.util.pad_center(librosa.filters.get_window("hann", 1764), size=2048))
+
+
+@pytest.mark.parametrize("module", ["windows.front_ends", "segmenting.levels", "segmenting.page"])
+def test_what_segmenting_imports_is_light(module):
+    heavy = {"torch", "librosa", "scipy", "numba", "matplotlib"}
+    code = f"import sys, yoho.{module}; print(*{heavy} & set(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "workflow/scripts", capture_output=True, text=True, check=True
+    )
+    assert found.stdout.split() == []

@@ -3,8 +3,9 @@
 Silence must be detected because each window is scaled to peak 1, which makes even the faintest noise loud.
 """
 
+from itertools import accumulate
+
 import numpy as np
-from scipy.signal import butter, lfilter, lfilter_zi
 
 CELL = 0.01  # s: step in which the offset is tracked; tracking it sample by sample would take longer
 
@@ -22,22 +23,32 @@ def offset_removed(blocks, rate, cutoff):
         yield from ((block, block) for block in blocks)
         return
     cell = max(1, round(CELL * rate))
-    numerator, denominator = butter(1, cutoff, fs=rate / cell)
     rise = np.arange(1, cell + 1, dtype=np.float32) / np.float32(cell)
-    level = state = None
+    value = level = None  # the mean of the last cell, and the offset at its end
     for block in cut_to_cells(blocks, cell, least=round(rate)):
         missing = -len(block) % cell  # only at the signal's end, where the last sample is repeated
         cells = (np.pad(block, (0, missing), mode="edge") if missing else block).reshape(-1, cell)
-        if state is None:
-            level = block[: round(rate)].mean(dtype=float)
-            state = level * lfilter_zi(numerator, denominator)
-        levels, state = lfilter(numerator, denominator, cells.mean(axis=1, dtype=float), zi=state)
-        before = np.concatenate([[level], levels[:-1]])
-        level = levels[-1]
+        if level is None:
+            value = level = block[: round(rate)].mean(dtype=float)
+        values = np.append(value, cells.mean(axis=1, dtype=float))
+        levels = low_passed(values, level, cutoff, rate / cell)
+        value, level = values[-1], levels[-1]
         # Linear interpolation between the levels at the ends of the cells.
-        slow = (levels - before).astype(np.float32)[:, None] * rise
-        slow += before.astype(np.float32)[:, None]
+        slow = np.diff(levels).astype(np.float32)[:, None] * rise
+        slow += levels[:-1].astype(np.float32)[:, None]
         yield block, np.subtract(cells, slow, out=slow).ravel()[: len(block)]
+
+
+def low_passed(values, output, cutoff, rate):
+    """Outputs of a first-order Butterworth low-pass, (values,); the first value has the known output `output`.
+
+    values: (values,), `rate` a second; cutoff: Hz, below half of `rate`. The bilinear transform makes the filter a
+    recursion.
+    """
+    gain = np.tan(np.pi * cutoff / rate)
+    new = gain / (1 + gain) * (values[1:] + values[:-1])
+    kept = (1 - gain) / (1 + gain)
+    return np.array(list(accumulate(new.tolist(), lambda last, new: kept * last + new, initial=output)))
 
 
 def cut_to_cells(blocks, cell, least):
@@ -67,11 +78,11 @@ class Silence:
         self.share, self.loudest = None if limit is None else 10 ** (limit / 20), loudest
         self.stepped = loudest == 0
 
-    def full_scale(self, window):
-        """The amplitude of 0 dBFS, as known at the end of a window (samples,)."""
+    def full_scale(self, window, peak):
+        """The amplitude of 0 dBFS, as known at the end of a window (samples,) with a given peak."""
         if self.loudest is None:
             return 1.0
-        self.loudest = max(self.loudest, float(np.abs(window).max()))
+        self.loudest = max(self.loudest, float(peak))
         self.stepped = self.stepped and self.loudest <= 1 and in_steps(window)
         return 1.0 if self.stepped else self.loudest if self.loudest > 1 else min(1.0, self.loudest / FAINT)
 
@@ -90,7 +101,7 @@ class Silence:
             begins = edges[edges < len(window)]
             top, bottom = np.maximum.reduceat(window, begins), np.minimum.reduceat(window, begins)
             mean = np.add.reduceat(window, begins) / np.diff(begins, append=len(window))
-            limit = self.share * self.full_scale(window)
+            limit = self.share * self.full_scale(window, max(top.max(), -bottom.min()))
             row[:] = True
             row[: len(begins)] = np.maximum(top - mean, mean - bottom) <= limit
         return silent

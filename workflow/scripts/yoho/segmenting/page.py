@@ -14,12 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from urllib.parse import quote
 
-import librosa
 import numpy as np
-import scipy.fft
 import soundfile
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.image import imsave
+from PIL import Image
 
 from yoho import InputError
 from yoho.audio import opened, read_blocks
@@ -28,6 +26,7 @@ from yoho.palette import COLOURS
 from yoho.segmenting.levels import STEP, loudest
 from yoho.segmenting.reading import open_audio
 from yoho.segmenting.writing import named_after
+from yoho.windows.mel import hann, mel_filters
 
 SELF_CONTAINED = 600 * 48_000  # samples up to which a page holds its audio: ten minutes at 48 kHz
 TAIL = 2**16  # samples of silence after the audio: Chromium cannot always seek to the last frames of a FLAC file
@@ -39,6 +38,11 @@ COLUMNS = 2048  # maximum width of the picture
 BANDS = 80  # maximum number of mel bands
 RANGE = 80  # dB that the colours span
 QUIET = -90  # dB: lowest level of the brightest colour, so that silence stays dark
+
+# Colours at even steps of matplotlib's colour map magma (by Nathaniel Smith and Stefan van der Walt, CC0).
+MAGMA = """
+000003 0b0824 1f114b 3b0f6f 57147d 711f81 8c2980 a7317d c33b74 dd4968 f0605d fa7f5e fd9f6c febe83 fddd9f fbfcbf
+"""
 
 LONG = 20  # characters of a label that needs a wider column
 HATCHES = 3  # fillings of a colour (none and the two of page.html): classes after the eighth differ in their filling
@@ -131,9 +135,16 @@ def draw(path, samples):
     """
     decibels = log_mel_columns(path, samples)
     top = max(np.percentile(decibels, 99.9), QUIET)
-    picture, fine = io.BytesIO(), {"quality": 85, "subsampling": 0}
-    imsave(picture, decibels.T, top - RANGE, top, cmap="magma", origin="lower", format="jpeg", pil_kwargs=fine)
+    picture = io.BytesIO()
+    Image.fromarray(coloured((decibels.T[::-1] - top) / RANGE + 1)).save(picture, "jpeg", quality=85, subsampling=0)
     return picture.getvalue()
+
+
+def coloured(levels):
+    """Colours of levels, (rows, columns, 3) uint8, from MAGMA's first for 0 and below to its last for 1 and above."""
+    points = np.array([tuple(bytes.fromhex(colour)) for colour in MAGMA.split()])
+    steps = np.linspace(0, 1, len(points))
+    return np.stack([np.interp(levels, steps, channel) for channel in points.T], axis=-1).round().astype(np.uint8)
 
 
 def log_mel_columns(path, samples):
@@ -146,15 +157,15 @@ def log_mel_columns(path, samples):
     hop = min(max(samples // COLUMNS, size // 8), size // 2)
     # Fewer bands at a low rate: no band may be narrower than the spectrum's resolution.
     bands = min(BANDS, size // 8)
-    mel = librosa.filters.mel(sr=sample_rate, n_fft=size, n_mels=bands).T
-    taper = librosa.filters.get_window("hann", size).astype(np.float32) / (size / 4)  # a sine of amplitude 1 has peak 1
+    mel = mel_filters(sample_rate, size, bands)
+    taper = 4 * hann(size).astype(np.float32)  # a sine of amplitude 1 has peak 1
 
     count = samples // hop + 1
     columns = min(COLUMNS, count)
     column = np.arange(count) * columns // count  # of each frame, ascending
     power, first = np.zeros((columns, size // 2 + 1), np.float32), 0
     for frames in framed(path, samples, size, hop):
-        spectra = scipy.fft.rfft(frames * taper)
+        spectra = np.fft.rfft(frames * taper, norm="forward")
         places, begins = np.unique(column[first : first + len(frames)], return_index=True)
         power[places] += np.add.reduceat(spectra.real**2 + spectra.imag**2, begins)
         first += len(frames)
