@@ -62,9 +62,8 @@ def files(tmp_path):
 
 
 @pytest.fixture
-def made(tmp_path, monkeypatch):
-    """Paths of what the job writes, in the run's folder. The export to ONNX, which takes seconds, is left out."""
-    monkeypatch.setattr("train_network.export", lambda folder, target: None)
+def made(tmp_path):
+    """Paths of what the job writes, in the run's folder."""
     names = {"history": "history.csv", "classwise": "classwise.csv", "weights": "weights.safetensors"}
     names |= {"description": "model.json", "test_outputs": "test_outputs.npz", "test_events": "test_events.tsv"}
     names |= {

@@ -6,7 +6,7 @@ import torch
 
 from places import SHARED
 from yoho.networks.backbones import YAMNet
-from yoho.networks.network import Ear
+from yoho.networks.ear import Ear
 from yoho.networks.yamnet import CLASSES, named_weights, published_layers
 from yoho.windows.front_ends import build_front_end
 

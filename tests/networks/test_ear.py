@@ -13,9 +13,9 @@ from torch import nn
 from places import ROOT, SHARED
 from untrained import scaled
 from yoho import InputError
-from yoho.networks.ear import ear_model
-from yoho.networks.engines import OnnxEngine
-from yoho.networks.network import Ear
+from yoho.networks.ear import Ear
+from yoho.networks.ear_file import ear_model
+from yoho.networks.runtime import OnnxEngine
 from yoho.networks.yamnet import CLASSES, Layer, named_weights, published_layers
 
 SIZES = {"frames": 257, "n_mels": 64, "bins": 9}

@@ -13,9 +13,10 @@ from small import paper_network
 from untrained import fitted, scaled
 from yoho import InputError
 from yoho.networks import export as export_module
-from yoho.networks.engines import OnnxEngine
+from yoho.networks.ear import Ear
 from yoho.networks.export import FrontEndLayer, export, export_from_waveform, exportable
-from yoho.networks.network import Ear, Network
+from yoho.networks.network import Network
+from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network, save_network
 from yoho.networks.yamnet import CLASSES
 from yoho.provenance import digest

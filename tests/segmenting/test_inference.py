@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from untrained import DESCRIPTION, save_untrained
-from yoho.networks.engines import OnnxEngine, TorchEngine
+from yoho.networks.engines import TorchEngine
+from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network
 from yoho.segmenting import inference
 from yoho.segmenting.inference import Predictor

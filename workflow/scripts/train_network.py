@@ -60,8 +60,7 @@ def train_network(
     network = settings["network"] | {key: training[key] for key in ("pretrained", "dropout")}
     network |= window_sizes((front.frames(windows["length"]), front.n_mels), train[1].shape[1:])
     model, training = prepare(network, training, seed, device, files.ear)
-    if network["backbone"] not in BACKBONES:
-        exportable(copy.deepcopy(model).cpu().eval(), network)  # Otherwise a training would end with this error.
+    check_export(model, network)
     learner = OnMaps(model) if learns_on_maps(network, training["frozen"]) else model
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
@@ -95,8 +94,13 @@ def train_network(
         "made_with": made_with(device, np, timm, torch),
     }
     save_network(copied(model.state_dict()), description, Path(made.weights).parent)
-    export(Path(made.weights).parent, made.network)
     return fitted.begun
+
+
+def check_export(model, network):
+    """Raise InputError before the training if the network on a backbone of timm cannot be exported after it."""
+    if network["backbone"] not in BACKBONES:
+        exportable(copy.deepcopy(model).cpu().eval(), network)
 
 
 def fingerprint(files, scorer, settings):
@@ -162,6 +166,7 @@ def train_and_evaluate(files, made, run, params):
             f"{files.test_plan}: is not the plan of claims.test, so no record of a run that is tested on it would count"
         )
     begun = train_network(files, made, run, **{name: value for name, value in params.items() if name != "recorded"})
+    export(Path(made.weights).parent, made.network)
     evaluate_network(files, made, run, scoring=params["scoring"], recorded=recorded, begun=begun)
 
 

@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from yoho import InputError
 from yoho.files import write_whole
-from yoho.networks.engines import OnnxEngine
 from yoho.networks.run_folder import OPSET, WEIGHTS, write_model
+from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network
 from yoho.windows.front_ends import SILENCE, LogMel, build_front_end
 

@@ -17,7 +17,7 @@ from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, write_model, write_
 
 AUDIOSET = places.AUDIOSET  # columns: index, id, event_label and threshold
 
-CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear")]  # shapes the ear
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear_file")]  # shapes the ear
 
 ABOUT = (
     "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
@@ -84,7 +84,7 @@ def make_ear(folder, path, downloads, say, settings):
     """
     from safetensors.numpy import save
 
-    from yoho.networks.ear import ear_model
+    from yoho.networks.ear_file import ear_model
     from yoho.networks.yamnet import named_weights, published_layers
     from yoho.windows.front_ends import build_front_end
 

@@ -1,4 +1,4 @@
-"""A network of the paper: backbone, YOHO neck, mask, head. And the untrained ear."""
+"""A network of the paper: backbone, YOHO neck, mask, head."""
 
 from itertools import pairwise
 
@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from yoho import InputError
-from yoho.networks.backbones import YAMNet, build_backbone, find_backbone, glorot, yoho_block
-from yoho.networks.ear import ear_onsets
+from yoho.networks.backbones import build_backbone, find_backbone, glorot, yoho_block
 from yoho.networks.masking import MASKS, POSITIONS
 
 NECK = (512, 256, 128)  # channels of the YOHO blocks
@@ -68,32 +67,6 @@ class Network(nn.Module):
         for module in self.frozen:
             module.eval()
         return self
-
-
-class Ear(nn.Module):
-    """The untrained ear, as `yoho.networks.ear.ear_model`, which describes the arguments.
-
-    It maps windows (batch, frames, mel bands) to outputs (batch, bins, 3 * classes), as a trained network does.
-    """
-
-    mean, deviation = torch.zeros(()), torch.ones(())  # The ear takes its windows as they are.
-
-    def __init__(self, *, thresholds, frames, n_mels, bins):
-        super().__init__()
-        ear_onsets(frames, bins)  # raises InputError for windows that do not fit
-        self.classes = len(thresholds)
-        self.register_buffer("thresholds", torch.tensor(thresholds)[:, None], persistent=False)
-        self.backbone = YAMNet(published=True)
-        self.head = nn.Conv1d(YAMNet.channels, self.classes, 1)
-
-    def logits(self, windows):
-        """Raw logits of the classes, (batch, classes, bins)."""
-        return self.head(self.backbone(windows.unsqueeze(1)).mean(dim=3))
-
-    def forward(self, windows):
-        presence = (self.logits(windows) - self.thresholds).sigmoid().transpose(1, 2)
-        outputs = torch.stack([presence, torch.zeros_like(presence), torch.ones_like(presence)], dim=3)
-        return outputs.flatten(2)
 
 
 class OnMaps(nn.Module):

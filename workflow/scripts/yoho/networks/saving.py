@@ -7,7 +7,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from yoho import InputError
-from yoho.networks.network import Ear, Network
+from yoho.networks.ear import Ear
+from yoho.networks.network import Network
 from yoho.networks.pretrained import without_download
 from yoho.networks.run_folder import WEIGHTS, read_description, write_network
 

@@ -39,12 +39,14 @@ class Predictor:
         rounds = -(-len(first) // (MOST * self.threads))
         parts = np.array_split(first, min(len(first), rounds * self.threads))
         outputs = []
-        # Otherwise the threads of NumPy's matrix products would wait for each other.
-        with self.libraries.limit(limits=1):
-            for part, seconds in self.pool.map(partial(self.compute, samples), parts):
-                outputs.append(part)
-                self.seconds.update(seconds)
+        for part, seconds in self.pool.map(partial(self.compute, samples), parts):
+            outputs.append(part)
+            self.seconds.update(seconds)
         return np.concatenate(outputs)
+
+    def alone(self):
+        """A context in which each thread computes alone: those of NumPy's matrix products would wait for each other."""
+        return self.libraries.limit(limits=1)
 
     def compute(self, samples, first):
         """Outputs for one thread's windows, and the seconds of each stage."""

@@ -31,7 +31,7 @@ from yoho.windows.targets import Decoder
 
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
-AT_ONCE = 128  # windows of a file that are computed together, while the next ones are read
+AT_ONCE = 256  # windows of a file that are computed together, while the next ones are read
 
 DECODINGS = ("bins", "averaged")  # the paper's, and that of `yoho.windows.averaging`
 
@@ -164,7 +164,8 @@ class Segmenter:
 
     def segment_batches(self, batches):
         """`Segmented` of all batches of a signal, which are read, computed and decoded in parallel."""
-        times, tables = zip(*self.decoded(prefetched(self.windows(prefetched(batches, 1)), 1)))
+        with self.predictor.alone():
+            times, tables = zip(*self.decoded(self.windows(prefetched(batches, 1), ahead=1)))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, floats=True):
@@ -215,16 +216,31 @@ class Segmenter:
         averaged = self.settings["averaged"] if self.averaged else {"median": 0, "resolution": 0}
         return delay + averaged["median"] / 2 + averaged["resolution"]
 
-    def windows(self, batches):
-        """Yield (outputs, batch) for every `Batch`; outputs: (windows, bins, 3 * classes), presence 0 in silence."""
-        empty = np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
-        for batch in batches:
-            outputs = self.predictor(batch.samples, batch.begins) if len(batch.begins) else empty
-            outputs = self.groups(outputs) if self.groups and len(outputs) else outputs
-            outputs[..., ::3][batch.silent] = 0
-            if self.specific and not self.averaged:
-                outputs[..., ::3] *= self.specific(outputs[..., ::3] >= self.thresholds)
-            yield outputs, batch
+    def windows(self, batches, ahead=0):
+        """Yield (outputs, batch) for every `Batch`; outputs: as of `outputs`.
+
+        ahead: how many further batches are computed at the same time, so that no core waits at the end of a batch.
+        """
+        waiting = deque()
+        with ThreadPoolExecutor(ahead + 1) as starters:
+            for batch in batches:
+                waiting.append((starters.submit(self.outputs, batch), batch))
+                while len(waiting) > ahead:
+                    outputs, batch = waiting.popleft()
+                    yield outputs.result(), batch
+            for outputs, batch in waiting:
+                yield outputs.result(), batch
+
+    def outputs(self, batch):
+        """Outputs (windows, bins, 3 * classes) for a `Batch`; presence is 0 in silence."""
+        if not len(batch.begins):
+            return np.zeros((0, self.description["windows"]["bins"], 3 * len(self.event_labels)), np.float32)
+        outputs = self.predictor(batch.samples, batch.begins)
+        outputs = self.groups(outputs) if self.groups else outputs
+        outputs[..., ::3][batch.silent] = 0
+        if self.specific and not self.averaged:
+            outputs[..., ::3] *= self.specific(outputs[..., ::3] >= self.thresholds)
+        return outputs
 
     def batches(self, blocks, peak, at_once):
         """Yield every `Batch` of `at_once` windows of a signal, and a last one of the remaining windows.
