@@ -74,8 +74,7 @@ def spying():
 
     class Spy(Small):
         def forward(self, windows):
-            if self.training or len(windows) > 1:  # `folded` sends one window through the network.
-                seen[self.training].append(windows.detach().clone())
+            seen[self.training].append(windows.detach().clone())
             return super().forward(windows)
 
     return Spy(), seen
