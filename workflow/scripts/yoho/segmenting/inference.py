@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -26,7 +27,7 @@ class Predictor:
         self.engine, self.threads, self.precision, self.seconds = engine, threads, precision, Counter()
         self.front_end = build_front_end(description["sample_rate"], **description["features"])
         self.size = self.front_end.size(description["windows"]["length"])
-        self.pool = ThreadPoolExecutor(threads)
+        self.pool, self.counting = ThreadPoolExecutor(threads), Lock()
         self.libraries = ThreadpoolController()
 
     def __call__(self, samples, first):
@@ -41,7 +42,8 @@ class Predictor:
         outputs = []
         for part, seconds in self.pool.map(partial(self.compute, samples), parts):
             outputs.append(part)
-            self.seconds.update(seconds)
+            with self.counting:
+                self.seconds.update(seconds)
         return np.concatenate(outputs)
 
     def alone(self):
