@@ -70,7 +70,14 @@ def test_a_run_holds_what_the_figures_and_later_scores_need(finished):
     run = finished / "results/tiny/runs/efficientnet-mask_backbone-lr_0.0001-schedule_constant-seed_0"
     assert {file.name for file in run.iterdir()} == {
         *("history.csv", "classwise.csv", "weights.safetensors", "model.json", "checkpoint.pt", "checkpoint.lock"),
-        *("test_outputs.npz", "test_events.tsv", "test_scores.json", "test_recordings.tsv", "record.zip"),
+        *(
+            "network.onnx",
+            "test_outputs.npz",
+            "test_events.tsv",
+            "test_scores.json",
+            "test_recordings.tsv",
+            "record.zip",
+        ),
     }
     history = pd.read_csv(run / "history.csv")
     assert history["epoch"].tolist() == [1, 2]

@@ -28,7 +28,6 @@ class Predictor:
         self.front_end = build_front_end(description["sample_rate"], **description["features"])
         self.size = self.front_end.size(description["windows"]["length"])
         self.pool, self.counting = ThreadPoolExecutor(threads), Lock()
-        self.libraries = ThreadpoolController()
 
     def __call__(self, samples, first):
         """Outputs (windows, bins, 3 * classes), float32.
@@ -46,10 +45,6 @@ class Predictor:
                 self.seconds.update(seconds)
         return np.concatenate(outputs)
 
-    def alone(self):
-        """A context in which each thread computes alone: those of NumPy's matrix products would wait for each other."""
-        return self.libraries.limit(limits=1)
-
     def compute(self, samples, first):
         """Outputs for one thread's windows, and the seconds of each stage."""
         start = time.perf_counter()
@@ -59,3 +54,8 @@ class Predictor:
         few = np.array_split(features, -(-len(features) // self.engine.at_once))
         outputs = np.concatenate([self.engine(windows) for windows in few])
         return outputs, {"features": between - start, "network": time.perf_counter() - between}
+
+
+def alone():
+    """A context in which each thread computes alone; the threads of NumPy's matrix products would wait for each other."""
+    return ThreadpoolController().limit(limits=1)
