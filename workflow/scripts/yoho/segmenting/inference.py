@@ -57,5 +57,5 @@ class Predictor:
 
 
 def alone():
-    """A context in which each thread computes alone; the threads of NumPy's matrix products would wait for each other."""
+    """A context in which each thread computes alone: threads of matrix products would wait for each other."""
     return ThreadpoolController().limit(limits=1)
