@@ -70,7 +70,7 @@ def test_a_gpu_finds_what_a_cpu_finds_to_the_millisecond(tmp_path, device, backb
     outputs = []
     for own, precision in ((device, "single"), (CPU, "double")):
         engine = TorchEngine(run, own.type)
-        outputs.append(Predictor(engine, DESCRIPTION, threads=2, precision=precision)(samples, first))
+        outputs.append(Predictor(engine, DESCRIPTION, precision)(samples, first))
     there, here = (part.reshape(-1, 3) for part in outputs)
     sounds = here[:, 0] >= 0.5
     near = (np.abs(there - here)[:, 1:] * 2.56 / 9 < MILLISECOND).all(axis=1)

@@ -43,8 +43,9 @@ def calibrate_ear(files, target, threads, *, names, splits, background, sample_r
 
 def raw_logits(segmenter, blocks, peak):
     """Raw logits, (bins, classes), of the bins of a signal that are not silent; arguments as of `segment_blocks`."""
-    batches = segmenter.windows(segmenter.batches(blocks, peak, AT_ONCE))
-    presence = np.concatenate([outputs[..., ::3].reshape(-1, len(segmenter.event_labels)) for outputs, _ in batches])
+    batches, threads = segmenter.batches(blocks, peak, AT_ONCE), segmenter.threads
+    windows = segmenter.windows(batches, threads, ahead=threads)
+    presence = np.concatenate([outputs[..., ::3].reshape(-1, len(segmenter.event_labels)) for outputs, _ in windows])
     heard = presence[(presence > 0).any(axis=1)].astype(np.float64).clip(1e-30, 1 - 1e-7)
     return np.log(heard / (1 - heard))
 

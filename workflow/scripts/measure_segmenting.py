@@ -68,17 +68,23 @@ def write_repeated(path, sources, length):
             left -= len(tape[:left])
 
 
+# A small process starts the command and prints its peak memory: the system also counts the memory of the process that
+# becomes the command.
+STARTER = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=sys.stderr)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000)
+"""
+
+
 def run_command(run, paths, decoding, jobs, cores):
-    """Seconds of the command, with its start, for some files in `jobs` processes, and the peak MB of the first one."""
-    command = [sys.executable, SCRIPT, *paths, "--weights", run, "--output", paths[0].parent / "events"]
-    command += ["--decoding", decoding, "--jobs", str(jobs)]
+    """Seconds of the command, with its start, for some files in `jobs` processes, and the peak MB of the largest."""
+    command = [sys.executable, "-c", STARTER, sys.executable, SCRIPT, *paths, "--weights", run]
+    command += ["--output", paths[0].parent / "events", "--decoding", decoding, "--jobs", str(jobs)]
     env = os.environ | {"LOKY_MAX_CPU_COUNT": str(cores)}  # the limit that joblib's cpu_count obeys
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr, env=env)
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
-    return time.perf_counter() - start, used.ru_maxrss / 1000
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=sys.stderr, env=env, text=True)
+    return time.perf_counter() - start, float(done.stdout)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ from yoho.windows.targets import Decoder
 
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
-AT_ONCE = 256  # windows of a file that are computed together, while the next ones are read
+# Windows of a file that a thread computes at a time: few, because memory holds the sound of several such batches, and
+# enough to share most frames. Decoding takes many together, because every call costs some milliseconds.
+AT_ONCE, DECODED = 16, 256
 
 DECODINGS = ("bins", "averaged")  # the paper's, and that of `yoho.windows.averaging`
 
@@ -48,21 +50,29 @@ class Segmented(NamedTuple):
     events: pd.DataFrame
 
 
+class Times(NamedTuple):
+    """Where consecutive windows of a signal lie.
+
+    onsets: onset of each window (s), (windows,); limit: the audio's duration (s), infinity until it is known; later:
+    onset of the next window (s), infinity at the end.
+    """
+
+    onsets: np.ndarray
+    limit: float
+    later: float
+
+
 class Batch(NamedTuple):
     """Consecutive windows of a signal.
 
     samples: the samples that contain the windows, without offset, (samples,); begins: index of each window's first
-    sample in them, (windows,); silent: silent bins, (windows, bins); onsets: onset of each window (s), (windows,);
-    limit: the audio's duration (s), infinity until it is known; later: onset of the next window (s), infinity at the
-    end.
+    sample in them, (windows,); silent: silent bins, (windows, bins); times: where the windows lie.
     """
 
     samples: np.ndarray
     begins: np.ndarray
     silent: np.ndarray
-    onsets: np.ndarray
-    limit: float
-    later: float
+    times: Times
 
 
 class Segmenter:
@@ -73,12 +83,13 @@ class Segmenter:
     threshold with which the run was scored; "tuned": each class's threshold, tuned on the run's validation split.
     decoding: "bins", as in the paper, or "averaged", see `Averager`; None: as in the description.
     classes: the classes to report; None: all that the description does not leave out.
+    threads: how many compute windows at the same time.
     Raises InputError for thresholds of other classes, and if the description lacks tuned thresholds or the settings of
     averaging.
     """
 
-    def __init__(self, predictor, description, threshold=None, decoding=None, classes=None):
-        self.predictor, self.description = predictor, description
+    def __init__(self, predictor, description, threshold=None, decoding=None, classes=None, *, threads=1):
+        self.predictor, self.description, self.threads = predictor, description, threads
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
         self.settings = description.get("segmenting", AS_IN_THE_PAPER)
         self.averaged = (decoding or self.settings["decoding"]) == "averaged"
@@ -130,8 +141,9 @@ class Segmenter:
             classes = known_names(classes, labels)
             if description.get("kind") == "ear":
                 description = regrouped(description, {label: [label] for label in classes})
-        predictor = Predictor(engine, description, threads or cpu_count(), precision)
-        return cls(predictor, description, threshold, decoding, classes)
+        threads = threads or cpu_count()
+        predictor = Predictor(engine, description, precision)
+        return cls(predictor, description, threshold, decoding, classes, threads=threads)
 
     def __call__(self, waveform, rate):
         """The events of a waveform: a table of onset, offset (s), event_label and score, sorted by onset.
@@ -165,7 +177,8 @@ class Segmenter:
     def segment_batches(self, batches):
         """`Segmented` of all batches of a signal, which are read, computed and decoded in parallel."""
         with alone():
-            times, tables = zip(*self.decoded(self.windows(prefetched(batches, 1), ahead=1)))
+            windows = self.windows(prefetched(batches, 1), self.threads, ahead=self.threads)
+            times, tables = zip(*self.decoded(gathered(windows, DECODED)))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, floats=True):
@@ -179,11 +192,11 @@ class Segmenter:
         return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
 
     def decoded(self, windows):
-        """Yield (time, events), see `stream`, for all (outputs, `Batch`) of a signal, as from `windows`."""
+        """Yield (time, events), see `stream`, for all (outputs, `Times`) of a signal, as from `windows`."""
         decoder = self.decoder()
         averager = Averager(decoder, self.specific) if self.averaged else None
         open_events = None
-        for outputs, (*_, onsets, limit, later) in windows:
+        for outputs, (onsets, limit, later) in windows:
             if averager is not None:
                 found, later = averager(outputs, onsets, limit, later)
             else:
@@ -216,20 +229,17 @@ class Segmenter:
         averaged = self.settings["averaged"] if self.averaged else {"median": 0, "resolution": 0}
         return delay + averaged["median"] / 2 + averaged["resolution"]
 
-    def windows(self, batches, ahead=0):
-        """Yield (outputs, batch) for every `Batch`; outputs: as of `outputs`.
-
-        ahead: how many further batches are computed at the same time, so that no core waits at the end of a batch.
-        """
+    def windows(self, batches, threads=1, ahead=0):
+        """Yield (outputs, `Times`) of every `Batch`, see `outputs`; ahead: how many batches are begun in advance."""
         waiting = deque()
-        with ThreadPoolExecutor(ahead + 1) as starters:
+        with ThreadPoolExecutor(threads) as pool:
             for batch in batches:
-                waiting.append((starters.submit(self.outputs, batch), batch))
-                while len(waiting) > ahead:
-                    outputs, batch = waiting.popleft()
-                    yield outputs.result(), batch
-            for outputs, batch in waiting:
-                yield outputs.result(), batch
+                waiting.append((pool.submit(self.outputs, batch), batch.times))
+                if len(waiting) > ahead:
+                    outputs, times = waiting.popleft()
+                    yield outputs.result(), times
+            for outputs, times in waiting:
+                yield outputs.result(), times
 
     def outputs(self, batch):
         """Outputs (windows, bins, 3 * classes) for a `Batch`; presence is 0 in silence."""
@@ -259,7 +269,7 @@ class Segmenter:
         def batch(numbers, limit, later):
             begins = np.array([first(number) for number in numbers], int) - begin
             silent = silence(parts[0][0], begins, size, windows["bins"])
-            return Batch(parts[0][1], begins, silent, numbers * hop, limit, later)
+            return Batch(parts[0][1], begins, silent, Times(numbers * hop, limit, later))
 
         # parts: pairs (samples, samples without offset) of the `held` samples from number `begin` on.
         held, begin, done, parts = 0, 0, 0, []
@@ -284,13 +294,32 @@ def ear_segmenter(folder, thresholds=None, classes=None, decoding=None, *, threa
     `regrouped`, None for all; decoding: see `Segmenter`.
     """
     description = read_description(folder)
-    predictor = Predictor(load_engine(folder, "cpu", print_line), description, threads)
+    predictor = Predictor(load_engine(folder, "cpu", print_line), description)
     if classes:
         description = regrouped(description, classes)
     if thresholds is not None:
         raised = np.subtract(description["network"]["thresholds"], thresholds)
         description |= {"raised": raised}
-    return Segmenter(predictor, description, decoding=decoding)
+    return Segmenter(predictor, description, decoding=decoding, threads=threads)
+
+
+def gathered(windows, most):
+    """Yield the pairs (outputs, `Times`) of windows joined to pairs of at least `most` windows, and the rest."""
+    held, count = [], 0
+    for pair in windows:
+        held.append(pair)
+        count += len(pair[0])
+        if count >= most:
+            yield joined_pairs(held)
+            held, count = [], 0
+    if held:
+        yield joined_pairs(held)
+
+
+def joined_pairs(pairs):
+    """One pair (outputs, `Times`) of consecutive ones."""
+    outputs, times = zip(*pairs)
+    return np.concatenate(outputs), times[-1]._replace(onsets=np.concatenate([each.onsets for each in times]))
 
 
 def prefetched(items, most):
