@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from small import paper_network
-from yoho.networks.export import export
+from yoho.networks.export import exported
 from yoho.networks.network import Network
 from yoho.networks.saving import save_network
 from yoho.windows.cutting import cut_windows, window_onsets
@@ -56,7 +56,7 @@ def untrained_files(backbone, mask):
     with TemporaryDirectory() as place:
         folder = Path(place)
         save_network(model.state_dict(), DESCRIPTION | {"segmenting": segmenting, "network": network}, folder)
-        export(folder, folder / "network.onnx")
+        (folder / "network.onnx").write_bytes(exported(folder))
         return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 

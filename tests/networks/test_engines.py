@@ -14,7 +14,8 @@ from places import ROOT
 from untrained import save_untrained
 from yoho import InputError
 from yoho.networks import engines
-from yoho.networks.engines import OnnxEngine, TorchEngine, load_engine
+from yoho.networks.engines import TorchEngine, load_engine
+from yoho.networks.runtime import OnnxEngine
 
 FEATURES = np.random.default_rng(0).normal(-30, 15, (3, 257, 40)).astype(np.float32)
 
@@ -58,7 +59,7 @@ def take_waveforms(run):
 
 CHANGES = {
     "is missing": lambda run: (run / "network.onnx").unlink(),
-    "cannot be read": lambda run: (run / "network.onnx").write_bytes((run / "network.onnx").read_bytes()[:1000]),
+    "cannot be used": lambda run: (run / "network.onnx").write_bytes((run / "network.onnx").read_bytes()[:1000]),
     "was not made of the weights beside it": change_weights,
 }
 
@@ -75,21 +76,24 @@ def test_file_that_does_not_fit_is_written_once(run, why):
     assert open_run(run)[1] == []
 
 
-def test_file_that_takes_waveforms_is_replaced(run, monkeypatch):
+def test_file_for_other_programs_is_replaced_and_named(run):
     description = (run / "model.json").read_text()
     (run / "model.json").write_text(description.replace('"sample_rate"', '"licence": {}, "sample_rate"', 1))
     take_waveforms(run)
     engine, said = open_run(run)
-    assert len(said) == 1 and engine(FEATURES).shape == (3, 9, 6)
+    assert "/network.onnx: cannot be used (it takes waveform, as files for other programs do); it is" in said[0]
+    assert engine(FEATURES).shape == (3, 9, 6)
+    take_waveforms(run)
+    (run / "weights.safetensors").unlink()
+    with pytest.raises(InputError, match=r"\(it takes waveform, .*; copy the folder of the run again"):
+        open_run(run)
 
 
 @pytest.mark.parametrize("why", CHANGES)
 def test_without_pytorch_one_line_says_what_to_do(run, monkeypatch, why):
     CHANGES[why](run)
-    monkeypatch.setattr(engines, "find_spec", lambda name: None)
-    with pytest.raises(
-        InputError, match=f"network.onnx: {why}.*; PyTorch writes it: pip install torch timm onnxscript"
-    ) as raised:
+    monkeypatch.setattr(engines, "pytorch_installed", lambda: False)
+    with pytest.raises(InputError, match=f"network.onnx: {why}.*; PyTorch writes it: segment a file") as raised:
         open_run(run)
     assert "\n" not in str(raised.value)
 
@@ -127,6 +131,8 @@ def test_a_gpu_computes_if_pytorch_finds_one(run, monkeypatch):
     monkeypatch.setattr(engines, "finds_gpu", lambda: True)
     monkeypatch.setattr(engines, "TorchEngine", lambda folder, device: (folder, device))
     assert open_run(run, "auto")[0] == (run, "cuda") and isinstance(open_run(run, "cpu")[0], OnnxEngine)
+    (run / "weights.safetensors").unlink()  # PyTorch needs them.
+    assert isinstance(open_run(run, "auto")[0], OnnxEngine)
 
 
 HEAVY = ["torch", "timm", "torchvision", "librosa", "numba", "scipy", "matplotlib", "onnx", "sklearn"]

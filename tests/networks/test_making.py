@@ -179,16 +179,24 @@ def test_the_same_files_give_the_same_bytes(tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "other" / file).read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["no weights", "short weights", "no description", "half a description", "a run"])
+@pytest.mark.parametrize(
+    "damage",
+    ["no weights", "short weights", "no network", "short network", "no description", "half a description", "a run"],
+)
 def test_half_an_ear_is_none(tmp_path, damage):
     make(tmp_path / "ear", config_of(), put_published(tmp_path))
-    weights, description = tmp_path / "ear" / "weights.safetensors", tmp_path / "ear" / "model.json"
+    names = "weights.safetensors", "network.onnx", "model.json"
+    weights, network, description = (tmp_path / "ear" / name for name in names)
     assert is_made(tmp_path / "ear")
     match damage:
         case "no weights":
             weights.unlink()
         case "short weights":
             weights.write_bytes(weights.read_bytes()[:-1])
+        case "no network":
+            network.unlink()
+        case "short network":
+            network.write_bytes(network.read_bytes()[:-1])
         case "no description":
             description.unlink()
         case "half a description":
@@ -241,3 +249,21 @@ def test_the_published_files_are_those_of_the_config(tmp_path, monkeypatch):
     assert {"Bark", "Growling", "Yip"} <= set(description["descendants"]["Dog"])
     assert {"Car", "Bicycle", "Helicopter"} <= set(description["descendants"]["Vehicle"])
     assert "Vehicle" not in description["descendants"]["Vehicle"] and "Bark" not in description["descendants"]
+
+
+def test_an_ear_whose_making_was_interrupted_is_made_again(tmp_path, monkeypatch):
+    """Whatever was written last: no earlier network counts as one of other settings."""
+    config, folder = config_of(), tmp_path / "ear"
+    make(folder, config, put_published(tmp_path))
+    config["ear"]["decoding"]["threshold"] = 0.6
+    real = making.write_whole
+
+    def full(path, data):
+        if path.name == "network.onnx":
+            raise OSError(28, "No space left on device", str(path))
+        real(path, data)
+
+    monkeypatch.setattr(making, "write_whole", full)
+    with pytest.raises(OSError, match="No space"):
+        make(folder, config, put_published(tmp_path))
+    assert not is_made(folder, config)

@@ -1,6 +1,5 @@
 """Train one network, write its curves and weights, and score it on the test split (Figures 4-6)."""
 
-import copy
 import json
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +11,11 @@ import torch
 
 from yoho import InputError, job
 from yoho.events import read_table, write_table
-from yoho.networks.backbones import BACKBONES, check_front_end
+from yoho.files import write_whole
+from yoho.networks.backbones import check_front_end
 from yoho.networks.card import made_with, model_card
 from yoho.networks.device import choose_device, predict
-from yoho.networks.export import export, exportable
+from yoho.networks.export import check_export, exported
 from yoho.networks.network import OnMaps
 from yoho.networks.run_folder import write_description
 from yoho.networks.saving import load_network, save_network
@@ -60,7 +60,7 @@ def train_network(
     network = settings["network"] | {key: training[key] for key in ("pretrained", "dropout")}
     network |= window_sizes((front.frames(windows["length"]), front.n_mels), train[1].shape[1:])
     model, training = prepare(network, training, seed, device, files.ear)
-    check_export(model, network)
+    check_export(model, network)  # not only after the training
     learner = OnMaps(model) if learns_on_maps(network, training["frozen"]) else model
     settings = settings | {"network": network, "training": training}  # The other keys are "decoding" and "seed".
     decoder = Decoder(event_labels, windows["length"], **settings["decoding"])
@@ -95,12 +95,6 @@ def train_network(
     }
     save_network(copied(model.state_dict()), description, Path(made.weights).parent)
     return fitted.begun
-
-
-def check_export(model, network):
-    """Raise InputError before the training if the network on a backbone of timm cannot be exported after it."""
-    if network["backbone"] not in BACKBONES:
-        exportable(copy.deepcopy(model).cpu().eval(), network)
 
 
 def fingerprint(files, scorer, settings):
@@ -166,8 +160,8 @@ def train_and_evaluate(files, made, run, params):
             f"{files.test_plan}: is not the plan of claims.test, so no record of a run that is tested on it would count"
         )
     begun = train_network(files, made, run, **{name: value for name, value in params.items() if name != "recorded"})
-    export(Path(made.weights).parent, made.network)
     evaluate_network(files, made, run, scoring=params["scoring"], recorded=recorded, begun=begun)
+    write_whole(made.network, exported(Path(made.weights).parent, checked=True))
 
 
 def now():

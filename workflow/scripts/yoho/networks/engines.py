@@ -6,9 +6,9 @@ threads may call it at once. `columns` is 3 * classes; `at_once` is the number o
 
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from yoho import InputError
+from yoho.files import write_whole
 from yoho.networks.run_folder import NETWORK, WEIGHTS
 from yoho.networks.runtime import OnnxEngine
 from yoho.provenance import digest
@@ -30,8 +30,8 @@ class TorchEngine:
         self.columns = 3 * self.network.classes
 
     def __call__(self, features):
-        # On a CPU, the threads of PyTorch would wait for each other after every layer.
-        self.torch.set_num_threads(1)
+        if self.device.type == "cpu":  # Otherwise the threads of PyTorch would wait for each other after every layer.
+            self.torch.set_num_threads(1)
         with self.torch.inference_mode():
             return self.network(self.torch.from_numpy(features).to(self.device)).cpu().numpy()
 
@@ -42,17 +42,24 @@ def load_engine(folder, device, say):
     device: "cpu", "cuda", or "auto" (a GPU if PyTorch finds one, else the CPU); say: prints a line.
     Raises InputError if the folder holds no network, or for "cuda" without a GPU.
     """
-    on_gpu = device == "cuda" or (device == "auto" and finds_gpu())
-    return TorchEngine(folder, "cuda") if on_gpu else onnx_engine(Path(folder), say)
+    folder = Path(folder)
+    on_gpu = device == "cuda" or (device == "auto" and (folder / WEIGHTS).exists() and finds_gpu())
+    return TorchEngine(folder, "cuda") if on_gpu else onnx_engine(folder, say)
 
 
 def finds_gpu():
     """Whether PyTorch finds a GPU. It is imported, which takes seconds, only if the driver of a GPU is installed."""
-    if not any(Path("/dev").glob("nvidia[0-9]*")) or find_spec("torch") is None:
+    drivers = [*Path("/dev").glob("nvidia[0-9]*"), *filter(Path.exists, map(Path, ("/dev/kfd", "/dev/dxg")))]
+    if not drivers or not pytorch_installed():
         return False
     import torch
 
     return torch.cuda.is_available()
+
+
+def pytorch_installed():
+    """Whether the packages that a network needs in PyTorch are installed."""
+    return all(find_spec(name) for name in ("torch", "timm"))
 
 
 def onnx_engine(folder, say):
@@ -65,19 +72,20 @@ def onnx_engine(folder, say):
         reason = f"{path}: was not made of the weights beside it"
     except Exception as error:  # The errors of ONNX Runtime have no type in common.
         line = str(error).partition("\n")[0]
-        reason = f"{path}: cannot be read ({line})" if path.exists() else f"{path}: is missing"
+        reason = f"{path}: cannot be used ({line})" if path.exists() else f"{path}: is missing"
     if not weights.exists():
         raise InputError(f"{reason}; copy the folder of the run again, or train it again")
-    if find_spec("torch") is None or find_spec("timm") is None:
+    if not pytorch_installed():
         raise InputError(
-            f"{reason}; PyTorch writes it: pip install torch timm onnxscript, or open it once where they are"
+            f"{reason}; PyTorch writes it: segment a file with this folder where the workflow's environment is "
+            "(make environment), or pip install torch timm onnxscript here"
         )
-    from yoho.networks.export import export
+    from yoho.networks.export import exported
 
     say(f"{reason}; it is written now")
+    model = exported(folder)
     try:
-        return OnnxEngine(export(folder, path))
+        write_whole(path, model)
     except OSError as error:  # The folder cannot be written to.
         say(f"{path}: cannot be written ({error.strerror or error}), so it is made again each time")
-        with TemporaryDirectory() as other:
-            return OnnxEngine(export(folder, Path(other, NETWORK)))
+    return OnnxEngine(model)

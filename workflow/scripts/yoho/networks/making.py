@@ -11,13 +11,15 @@ import shutil
 from pathlib import Path
 
 from yoho import InputError, job, places
-from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, write_model, write_network
+from yoho.files import write_whole
+from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, content_of, write_description, write_weights
 
 # Snakemake reads this module in an environment that may lack the packages of the jobs, so functions import them.
 
 AUDIOSET = places.AUDIOSET  # columns: index, id, event_label and threshold
 
-CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear_file")]  # shapes the ear
+# The modules that shape the ear.
+CODE = [Path(__file__).with_name(f"{name}.py") for name in ("making", "yamnet", "ear_file", "run_folder")]
 
 ABOUT = (
     "The ear: YAMNet, a MobileNet v1 with which Google recognises the 521 sounds of AudioSet (Plakal and Ellis, 2020). "
@@ -65,13 +67,11 @@ def made_of(settings):
 
 def is_made(folder, settings):
     """Whether a folder holds a complete ear with the settings of `ear_settings`."""
-    from safetensors import SafetensorError, safe_open
-
     try:
-        with safe_open(Path(folder, WEIGHTS), "numpy"):  # It compares the file's size with its header.
-            made = json.loads(Path(folder, CARD).read_text())["made_of"]
-            return Path(folder, NETWORK).is_file() and made == made_of(settings)
-    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        description = json.loads(Path(folder, CARD).read_text())
+        files = {name: digest(Path(folder, name)) for name in (WEIGHTS, NETWORK)}
+        return (description["made_of"], description["files"]) == (made_of(settings), files)
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -114,8 +114,11 @@ def make_ear(folder, path, downloads, say, settings):
         "asked": {"threshold": decoding["threshold"]},  # for classes that are asked for
         "made_of": made_of(settings),
     }
-    write_network(save(named_weights(layers)), description, folder)
-    write_model(model, Path(folder, NETWORK), Path(folder, WEIGHTS))
+    write_weights(save(named_weights(layers)), folder)
+    write_whole(Path(folder, NETWORK), content_of(model, Path(folder, WEIGHTS)))
+    # The description comes last: with it the ear counts as made.
+    files = {name: digest(Path(folder, name)) for name in (WEIGHTS, NETWORK)}
+    write_description(description | {"files": files}, Path(folder, CARD))
 
 
 def published_files(folder, path, downloads, say, published):

@@ -28,17 +28,16 @@ def write_description(description, path):
     write_whole(path, f"{json.dumps(description, indent=2)}\n".encode())
 
 
-def write_network(weights, description, folder):
-    """Write a network's weights, the bytes of a file of safetensors, and its description."""
+def write_weights(weights, folder):
+    """Write the bytes of a network's weights. A file that holds them already keeps its time."""
     path = Path(folder, WEIGHTS)
-    if not path.is_file() or path.read_bytes() != weights:  # Files that are made of the same weights stay newer.
+    if not path.is_file() or path.read_bytes() != weights:
         write_whole(path, weights)
-    write_description(description, Path(folder, CARD))
 
 
-def write_model(model, path, weights):
-    """Write an ONNX model. Its metadata name the SHA-256 of the file of weights that it holds."""
+def content_of(model, weights):
+    """The bytes of an ONNX model. Its metadata name the SHA-256 of a file, the weights that it holds."""
     from onnx import helper  # Only the making of a network needs it.
 
     helper.set_model_props(model, {"weights": digest([weights])})
-    write_whole(path, model.SerializeToString(deterministic=True))
+    return model.SerializeToString(deterministic=True)

@@ -10,7 +10,7 @@ from yoho import InputError
 from yoho.networks.ear import Ear
 from yoho.networks.network import Network
 from yoho.networks.pretrained import without_download
-from yoho.networks.run_folder import WEIGHTS, read_description, write_network
+from yoho.networks.run_folder import CARD, WEIGHTS, read_description, write_description, write_weights
 
 # The kinds of networks, by their names in `model.json`.
 NETWORKS = {"yoho": Network, "ear": Ear}
@@ -21,7 +21,8 @@ def save_network(weights, description, folder):
 
     weights: its `state_dict`; description: content of `model.json`, with the arguments of `Network` as "network".
     """
-    write_network(save({name: tensor.contiguous() for name, tensor in weights.items()}), description, folder)
+    write_weights(save({name: tensor.contiguous() for name, tensor in weights.items()}), folder)
+    write_description(description, Path(folder, CARD))
 
 
 def load_network(folder, device="cpu"):

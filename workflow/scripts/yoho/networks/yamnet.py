@@ -69,7 +69,7 @@ def patch_onsets(frames):
 
 def layers_of(path):
     """Yield a `Layer` for every layer with weights in a file of TensorFlow Lite."""
-    import tflite  # Only the job that makes the ear needs it.
+    import tflite  # Only the making of the ear needs it.
 
     with open(path, "rb") as file:
         model = tflite.Model.GetRootAsModel(file.read(), 0)

@@ -39,6 +39,25 @@ class Predictor:
         return outputs
 
 
-def alone():
-    """A context in which each thread computes alone: threads of matrix products would wait for each other."""
-    return ThreadpoolController().limit(limits=1)
+class Alone:
+    """A context in which each thread computes alone: threads of matrix products would wait for each other.
+
+    The limit holds for the whole process. Several threads may be in the context at once; the last one lifts it.
+    """
+
+    def __init__(self):
+        self.lock, self.users, self.limit = Lock(), 0, None
+
+    def __enter__(self):  # noqa: D105
+        with self.lock:
+            self.limit = self.limit if self.users else ThreadpoolController().limit(limits=1)
+            self.users += 1
+
+    def __exit__(self, *_):  # noqa: D105
+        with self.lock:
+            self.users -= 1
+            if not self.users:
+                self.limit.restore_original_limits()
+
+
+ALONE = Alone()
