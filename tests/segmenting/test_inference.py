@@ -1,19 +1,16 @@
 """Inference: the outputs of a signal's windows, from the engine of segmenting and from its reference."""
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from time import sleep
 
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info
 
 from untrained import DESCRIPTION, save_untrained
 from yoho.networks.engines import TorchEngine
 from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network
-from yoho.segmenting.inference import ALONE, Predictor
+from yoho.segmenting.inference import Predictor
 from yoho.windows.front_ends import LogMel
 
 SIZE, HOP = 112896, 86436  # samples
@@ -97,22 +94,3 @@ def test_seconds_of_the_stages(engine):
     assert set(once) == {"features", "network"} and min(once.values()) > 0
     apply(*signal(2))
     assert all(apply.seconds[stage] > seconds for stage, seconds in once.items())
-
-
-def threads_of_products():
-    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
-
-
-def test_threads_of_products_are_limited_until_the_last_thread_has_left():
-    before = threads_of_products()
-    inside = Barrier(3)
-
-    def enter(number):
-        with ALONE:
-            inside.wait()
-            sleep(0.01 * number)
-            return threads_of_products()
-
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(enter, range(3))) == 3 * [len(before) * [1]]
-    assert threads_of_products() == before and before

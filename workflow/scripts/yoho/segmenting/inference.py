@@ -5,7 +5,6 @@ from collections import Counter
 from threading import Lock
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from yoho.windows.front_ends import build_front_end
 
@@ -37,27 +36,3 @@ class Predictor:
         with self.counting:
             self.seconds.update(features=between - start, network=time.perf_counter() - between)
         return outputs
-
-
-class Alone:
-    """A context in which each thread computes alone: threads of matrix products would wait for each other.
-
-    The limit holds for the whole process. Several threads may be in the context at once; the last one lifts it.
-    """
-
-    def __init__(self):
-        self.lock, self.users, self.limit = Lock(), 0, None
-
-    def __enter__(self):  # noqa: D105
-        with self.lock:
-            self.limit = self.limit if self.users else ThreadpoolController().limit(limits=1)
-            self.users += 1
-
-    def __exit__(self, *_):  # noqa: D105
-        with self.lock:
-            self.users -= 1
-            if not self.users:
-                self.limit.restore_original_limits()
-
-
-ALONE = Alone()

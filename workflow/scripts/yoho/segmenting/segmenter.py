@@ -20,7 +20,7 @@ from yoho.events import TOUCH
 from yoho.networks.engines import TorchEngine, load_engine
 from yoho.networks.run_folder import read_description
 from yoho.segmenting.classes import Groups, Specific, known_names, regrouped
-from yoho.segmenting.inference import ALONE, Predictor
+from yoho.segmenting.inference import Predictor
 from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
 from yoho.segmenting.reading import resampled_audio
 from yoho.segmenting.samples import array_blocks
@@ -176,9 +176,8 @@ class Segmenter:
 
     def segment_batches(self, batches):
         """`Segmented` of all batches of a signal, which are read, computed and decoded in parallel."""
-        with ALONE:
-            windows = self.windows(prefetched(batches, 1), self.threads, ahead=self.threads)
-            times, tables = zip(*self.decoded(gathered(windows, DECODED)))
+        windows = self.windows(prefetched(batches, 1), self.threads, ahead=self.threads)
+        times, tables = zip(*self.decoded(gathered(windows, DECODED)))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, floats=True):

@@ -15,7 +15,7 @@ SILENCE = 1e-14  # A window whose peak is lower (-280 dB) counts as silent: sing
 PRECISIONS = {"double": np.float64, "single": np.float32}
 
 AT_ONCE = 2**20  # bytes of the frames that are transformed together, so few that the processor's cache holds them
-BANDS_AT_ONCE = 4
+BANDS_AT_ONCE = 4  # so few that NumPy multiplies on the calling thread alone
 
 
 @dataclass(frozen=True)
