@@ -32,8 +32,10 @@ from yoho.windows.targets import Decoder
 COLUMNS = ["onset", "offset", "event_label", "score"]
 
 # Windows of a file that a thread computes at a time: few, because memory holds the sound of several such batches, and
-# enough to share most frames. Decoding takes many together, because every call costs some milliseconds.
-AT_ONCE, DECODED = 16, 256
+# enough to share most frames.
+AT_ONCE = 16
+# Windows, and numbers of their outputs, that are decoded together: many, because every call costs some milliseconds.
+DECODED, NUMBERS = 256, 2**19
 
 DECODINGS = ("bins", "averaged")  # the paper's, and that of `yoho.windows.averaging`
 
@@ -177,7 +179,7 @@ class Segmenter:
     def segment_batches(self, batches):
         """`Segmented` of all batches of a signal, which are read, computed and decoded in parallel."""
         windows = self.windows(prefetched(batches, 1), self.threads, ahead=self.threads)
-        times, tables = zip(*self.decoded(gathered(windows, DECODED)))
+        times, tables = zip(*self.decoded(gathered(windows)))
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, floats=True):
@@ -302,13 +304,13 @@ def ear_segmenter(folder, thresholds=None, classes=None, decoding=None, *, threa
     return Segmenter(predictor, description, decoding=decoding, threads=threads)
 
 
-def gathered(windows, most):
-    """Yield the pairs (outputs, `Times`) of windows joined to pairs of at least `most` windows, and the rest."""
+def gathered(windows):
+    """Yield the pairs (outputs, `Times`) of windows joined to pairs of DECODED windows or NUMBERS numbers, or more."""
     held, count = [], 0
     for pair in windows:
         held.append(pair)
         count += len(pair[0])
-        if count >= most:
+        if count >= DECODED or sum(outputs.size for outputs, _ in held) >= NUMBERS:
             yield joined_pairs(held)
             held, count = [], 0
     if held:
