@@ -254,7 +254,9 @@ def unknown(monkeypatch):
 
 def test_network_that_onnx_runtime_computes_otherwise_is_refused(unknown, monkeypatch):
     network, arguments = unknown
+    state, mode = torch.get_rng_state(), network.training
     check_export(network, arguments)
+    assert torch.equal(torch.get_rng_state(), state) and network.training == mode  # A training does not notice it.
     other = copy.deepcopy(network)
     with torch.no_grad():
         other.head.bias += 0.1

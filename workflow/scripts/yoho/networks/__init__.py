@@ -1,1 +1,1 @@
-"""The paper's networks: building, saving, prediction, acceleration and export (paper, section 3.1)."""
+"""The paper's networks: building, saving, prediction, engines and export (paper, section 3.1)."""

@@ -86,7 +86,7 @@ def check_export(network, arguments):
     network, windows = copy.deepcopy(network).cpu().train(), example(network, arguments)
     for norm in (module for module in network.modules() if getattr(module, "momentum", None)):
         norm.momentum = 1.0
-    with torch.no_grad():
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):  # A training draws the same with and without this check.
         network(windows)
         expected = network.eval()(windows).numpy()
     try:
