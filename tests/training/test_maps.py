@@ -8,6 +8,7 @@ import make_maps as script
 import numpy as np
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 from make_maps import make_maps
 from safetensors.torch import load_file, save_file
 from snakemake.iocontainers import InputFiles, OutputFiles
@@ -96,6 +97,8 @@ def test_maps_are_those_of_the_backbone_in_half_precision(kept):
 
 
 def test_maps_are_the_same_bytes_whatever_the_processes(kept, tmp_path, monkeypatch):
+    # Processes that an earlier test has left may be in a folder that is gone, in which PyTorch cannot load MKL.
+    get_reusable_executor().shutdown(wait=True)
     monkeypatch.setattr(script, "AT_ONCE", 4)  # six windows in two parts
     for threads in (1, 2):
         torch.set_num_threads(2)
