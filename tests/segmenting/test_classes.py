@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from yoho import InputError
-from yoho.segmenting.classes import LISTED, SIMILAR, Specific, known_names, longest
+from yoho.segmenting.classes import LISTED, SIMILAR, Groups, Specific, known_names, longest
 
 FEW = ["rain", "car", "Car", "Vehicle horn, car horn, honking"]
 MANY = [*FEW, *(f"sound {number}" for number in range(LISTED))]
@@ -74,3 +74,25 @@ def test_the_classes_that_sound_longest_are_weighed_by_score():
     assert longest(events, 1)["event_label"].tolist() == ["loud"]
     assert longest(events, 2)["event_label"].tolist() == ["loud", "short", "short"]
     assert len(longest(events, 9)) == 4 and longest(events[:0], 3).empty
+
+
+# ---- groups of the ear's sounds --------------------------------------------------------------------------------------
+
+
+def outputs_of(presence):
+    """Outputs (windows, bins, 3 * sounds) of the ear: each sound lasts from the start of a bin to its end."""
+    parts = [presence, np.zeros_like(presence), np.ones_like(presence)]
+    return np.stack(parts, axis=-1).reshape(*presence.shape[:2], -1).astype(np.float32)
+
+
+def test_a_group_is_as_present_as_its_most_present_sound():
+    presence = np.array([[[0.1, 0.7, 0.3, 0.9], [0.6, 0.2, 0.8, 0.5]]])
+    found = Groups([[3], [1, 0, 2]])(outputs_of(presence))
+    np.testing.assert_array_equal(found, outputs_of(np.array([[[0.9, 0.7], [0.5, 0.8]]])))
+
+
+def test_presences_are_raised_by_logits():
+    logits, raised = np.array([[[-30.0, -2.0, 0.0, 9.0]]]), np.array([30.0, 1.5, -0.5, 1.0])
+    found = Groups(None, raised)(outputs_of(1 / (1 + np.exp(-logits))))[..., ::3]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-(logits + raised))), rtol=1e-3)
+    assert Groups([[0, 1]], raised)(outputs_of(1 / (1 + np.exp(-logits))))[0, 0, 0] == found[0, 0, 0]
