@@ -160,6 +160,13 @@ def test_a_class_of_a_dataset_may_have_the_name_of_one_that_the_ear_leaves_out(s
     assert set(segmenter.file("street.wav").events["event_label"]) == {"Silence"}
 
 
+def test_thresholds_may_be_a_column_of_a_table(street, here):
+    assert main(["street.wav"]) == 0
+    thresholds = pd.Series(json.loads(Path("results/ear/model.json").read_text())["network"]["thresholds"])
+    segmenter = ear_segmenter("results/ear", thresholds, {"traffic": ["Car"]}, threads=1)
+    assert set(segmenter.file("street.wav").events["event_label"]) == {"traffic"}
+
+
 @pytest.mark.parametrize("decoding", ["bins", "averaged"])
 def test_raw_logits_do_not_depend_on_the_decoding_or_the_scale(street, here, config, decoding):
     given = config_of(path=here / "published")

@@ -52,28 +52,37 @@ def regrouped(description, classes):
 
 
 class Groups:
-    """Makes the outputs of the ear those of a network for other classes: each is as present as its most present sound.
+    """Makes the outputs of a network those of one for other classes: each has the outputs of its most present sound.
 
-    groups: for each class, the numbers of its sounds, None if each sound is a class; raised: what is added to the logit
-    of each sound's presence, (sounds,), None for nothing.
+    groups: for each class, the numbers of the network's classes for which it stands, None to leave them as they are;
+    raised: what is added to the logit of the presence of each of the network's classes, (sounds,), None for nothing.
     """
 
     def __init__(self, groups, raised=None):
-        self.groups, self.raised = groups, raised
+        import numpy as np
+
+        self.groups, self.raised = groups, None if raised is None else np.asarray(raised)
 
     def __call__(self, outputs):
         """Outputs (windows, bins, 3 * classes), float32, for outputs (windows, bins, 3 * sounds)."""
         import numpy as np
 
-        presence = outputs[..., ::3]
+        outputs = outputs.reshape(*outputs.shape[:2], -1, 3)  # [presence, start, end] of each sound
         if self.raised is not None:
-            sure = presence.clip(1e-30, 1 - 2.0**-24).astype(float)
-            presence = 1 / (1 + np.exp(-(np.log(sure / (1 - sure)) + self.raised)))
+            sure = outputs[..., 0].clip(1e-30, 1 - 2.0**-24).astype(float)
+            outputs = outputs.copy()
+            outputs[..., 0] = 1 / (1 + np.exp(-(np.log(sure / (1 - sure)) + self.raised)))
         if self.groups is not None:
-            presence = np.stack([presence[..., group].max(axis=-1) for group in self.groups], axis=-1)
-        # In the ear's outputs, a class that sounds in a bin sounds from its start, 0, to its end, 1.
-        parts = [presence, np.zeros_like(presence), np.ones_like(presence)]
-        return np.stack(parts, axis=-1, dtype=np.float32).reshape(*presence.shape[:2], -1)
+            outputs = np.stack([most_present(outputs[:, :, group]) for group in self.groups], axis=2)
+        return outputs.reshape(*outputs.shape[:2], -1)
+
+
+def most_present(outputs):
+    """Outputs (windows, bins, 3) of the sound that is most present in each bin; outputs: (windows, bins, sounds, 3)."""
+    import numpy as np
+
+    first = outputs[..., 0].argmax(axis=2)
+    return np.take_along_axis(outputs, first[..., None, None], axis=2)[:, :, 0]
 
 
 def members(description, names):
