@@ -19,7 +19,11 @@ LABELS = {row["event_label"]: row["id"] for row in csv.DictReader(making.AUDIOSE
 KINDS = {"Vehicle": ["/m/road", "/m/siren"], "Alarm": ["/m/siren"], "/m/road": ["Car"], "/m/siren": ["Car alarm"]}
 ONTOLOGY = json.dumps(
     [
-        {"id": LABELS.get(name, name), "child_ids": [LABELS.get(kind, kind) for kind in KINDS.get(name, ())]}
+        {
+            "id": LABELS.get(name, name),
+            "child_ids": [LABELS.get(kind, kind) for kind in KINDS.get(name, ())],
+            "description": f"The sound of {name.lower()}.",
+        }
         for name in dict.fromkeys([*LABELS, *KINDS])
     ]
 ).encode()

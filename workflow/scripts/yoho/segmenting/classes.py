@@ -41,14 +41,16 @@ def similar(name, known):
 
 
 def regrouped(description, classes):
-    """The description of the ear as a network for other classes, which `Groups` makes of its outputs.
+    """The description of a network as one for other classes, which `Groups` makes of its outputs.
 
-    description: the content of its `model.json`; classes: {event_label: [names of sounds of AudioSet]}, of which each
-    stands for its descendants too.
+    description: the content of its `model.json`; classes: {event_label: [names of classes of the network]}. Each of the
+    ear's stands for its descendants too. A tuned threshold is that of the first.
     """
     groups = [members(description, names) for names in classes.values()]
     changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "groups": groups}
-    return description | changed | {"decoding": description["decoding"] | description["asked"]}
+    if "thresholds" in description:
+        changed["thresholds"] = {label: description["thresholds"][names[0]] for label, names in classes.items()}
+    return description | changed | {"decoding": description["decoding"] | description.get("asked", {})}
 
 
 class Groups:
@@ -86,8 +88,8 @@ def most_present(outputs):
 
 
 def members(description, names):
-    """The numbers of the ear's classes for which names of sounds stand: these sounds and their descendants."""
-    labels, descendants = description["event_labels"], description["descendants"]
+    """The numbers of a network's classes for which names of classes stand: these and their descendants."""
+    labels, descendants = description["event_labels"], description.get("descendants", {})
     wanted = (kind for name in known_names(names, labels) for kind in (name, *descendants.get(name, ())))
     return [labels.index(name) for name in dict.fromkeys(wanted)]
 

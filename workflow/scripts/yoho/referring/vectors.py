@@ -1,0 +1,32 @@
+"""Vectors of many texts, which a folder keeps, because computing those of AudioSet's 521 sounds takes seconds."""
+
+import hashlib
+import json
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+
+from yoho.files import write_whole
+
+KEPT = "words.npz"
+
+
+def kept_vectors(encode, texts, folder):
+    """The vectors of texts, float32, (texts, numbers), from the folder's file or from the encoder.
+
+    encode: an `Encoder`. The file is written if it does not hold these texts, and if the folder can be written.
+    """
+    digest = hashlib.sha256(json.dumps([encode.name, *texts]).encode()).hexdigest()
+    file = None if folder is None else Path(folder, KEPT)
+    with suppress(Exception), np.load(file) as kept:  # The file may be missing, or damaged in one of many ways.
+        if str(kept["digest"]) == digest:
+            return kept["vectors"]
+    vectors = encode(texts)
+    if file is not None:
+        content = BytesIO()
+        np.savez(content, vectors=vectors, digest=digest)
+        with suppress(OSError):  # A later use computes them again.
+            write_whole(file, content.getvalue())
+    return vectors
