@@ -10,7 +10,7 @@ from yoho import job
 from yoho.claims.statistics import interval, over_seeds_and_recordings
 from yoho.events import read_table
 from yoho.figures.tables import write_results
-from yoho.scoring.queries import TestMixes, against_other_classes, f1, false_alarms_per_minute, query_counts
+from yoho.scoring.queries import Mixes, against_other_classes, f1, false_alarms, query_counts
 from yoho.scoring.tallies import field_recordings
 
 PAIR = ["synonym", "sentence"]  # kinds that are also summed up together
@@ -24,27 +24,25 @@ def tabulate_referring(files, table, *, datasets, thresholds, scoring, claims):
     """
     answers = pd.DataFrame(json.loads(Path(files.answers).read_text()))
     own = dict(zip(answers["query"], answers["event_label"]))
-    mixes = pooled_mixes(files, datasets)
-    found = pooled(files.found, datasets)
-    found = {level: found[np.isclose(found["threshold"], level)] for level in thresholds}
-    fixed = pooled(files.fixed, datasets)
     labels = {label: label for label in own.values()}
+    mixes, found, fixed = pooled_mixes(files, datasets), pooled(files.found, datasets), pooled(files.fixed, datasets)
     fixed = fixed[fixed["event_label"].isin(labels)]
+    found = {level: found[np.isclose(found["threshold"], level)] for level in thresholds}
     counts = {level: query_counts(mixes, events, own, scoring) for level, events in found.items()}
-    of_class = dict(zip(labels, query_counts(mixes, fixed, labels, scoring)))
-    counts_of_fixed = np.stack([of_class[label] for label in own.values()])
-    table_of = queries_table(answers, counts, counts_of_fixed)
-    first = found[thresholds[0]]
-    shuffled, chance = against_other_classes(mixes, first, own, scoring["resolution"])
-    refused = table_of["refused"] == 1
-    table_of["shuffled_f1"], table_of["chance_f1"] = answers["query"].map(shuffled), answers["query"].map(chance)
-    table_of["fixed_alarms"] = answers["event_label"].map(false_alarms_per_minute(mixes, fixed, labels))
+    counts_of_class = dict(zip(labels, query_counts(mixes, fixed, labels, scoring)))
+    counts_of_fixed = np.stack([counts_of_class[label] for label in own.values()])
+    scores = scores_table(answers, counts, counts_of_fixed)
+    shuffled, chance = against_other_classes(mixes, found[thresholds[0]], own, scoring["resolution"])
+    minutes, alarms = false_alarms(mixes, fixed, labels)
+    scores = scores.assign(shuffled_f1=answers["query"].map(shuffled), chance_f1=answers["query"].map(chance))
+    scores = scores.assign(absent_minutes=answers["event_label"].map(minutes))
+    scores["fixed_alarms"] = answers["event_label"].map(alarms) / scores["absent_minutes"]
     for level, events in found.items():
-        alarms = answers["query"].map(false_alarms_per_minute(mixes, events, own))
-        table_of[f"alarms_at_{level:g}"] = alarms.mask(refused)
+        rate = answers["query"].map(false_alarms(mixes, events, own)[1]) / scores["absent_minutes"]
+        scores[f"alarms_at_{level:g}"] = rate.mask(scores["refused"] == 1)  # only queries that are answered count
     strata = mixes.plan.drop_duplicates("recording").sort_values("recording")["event_label"].to_numpy()
     crossed = np.concatenate([counts[thresholds[0]][..., :3], counts_of_fixed[..., :3]], axis=-1)
-    rows = [summary(table_of, members, names, (crossed, strata, claims)) for names, members in parts(table_of)]
+    rows = [summary(scores, members, names, (crossed, strata, claims)) for names, members in parts(scores)]
     write_results(table, rows, "%.4f", title="Queries in words")
 
 
@@ -55,17 +53,17 @@ def pooled(paths, datasets):
 
 
 def pooled_mixes(files, datasets):
-    """The `TestMixes` of all datasets; the names of recordings start with that of their dataset too."""
+    """The `Mixes` of all datasets; the names of recordings start with that of their dataset too."""
     plans = []
     for name, plan, recordings in zip(datasets, files.plans, files.recordings):
         plan = field_recordings(read_table(plan), read_table(recordings))
         names = {column: f"{name}/" + plan[column].astype(str) for column in ("filename", "recording")}
         plans.append(plan.assign(**names))
     plan = pd.concat(plans)
-    return TestMixes(pooled(files.events, datasets), plan, plan.groupby("filename")["offset"].max().to_dict())
+    return Mixes(pooled(files.events, datasets), plan, plan.groupby("filename")["offset"].max().to_dict())
 
 
-def queries_table(answers, counts, counts_of_fixed):
+def scores_table(answers, counts, counts_of_fixed):
     """The table of queries with their scores; counts: {threshold: (queries, recordings, kinds)}."""
     sums = {level: each.sum(axis=1) for level, each in counts.items()}
     first, of_fixed = next(iter(sums.values())), counts_of_fixed.sum(axis=1)

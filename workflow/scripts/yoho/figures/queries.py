@@ -1,7 +1,6 @@
 """The figure of queries in words: which phrasings find their sound, of which classes, and at which threshold."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from yoho.figures.plots import MARKS, STYLE, broken
 from yoho.palette import COLOURS
@@ -14,39 +13,37 @@ def draw_queries(table):
     """The figure of `results/tables/referring.csv`; table: its content."""
     queries = table[(table["part"] == "query") & (table["kind"] != "")]
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplot_mosaic([["kind", "event_label"], ["alarms", "event_label"]], figsize=(6.9, 4.8))
-        for column, part, title in (("kind", "kind", "kind of phrasing"), ("event_label", "class", "sound")):
-            draw_points(axes[column], queries, table[table["part"] == part], column)
-            axes[column].set_title(f"F1 of each query, by {title}", loc="left")
+        figure, axes = plt.subplot_mosaic([["kind", "event_label"], ["alarms", "event_label"]], figsize=(6.9, 5.2))
+        axes["kind"].set_title("Which phrasings find their sound?", loc="left")
+        axes["event_label"].set_title("Which sounds are found?", loc="left")
+        axes["alarms"].set_title("What does a stricter threshold cost?", loc="left")
+        draw_points(axes["kind"], queries, table[table["part"] == "kind"], "kind")
+        draw_points(axes["event_label"], queries, table[table["part"] == "class"], "event_label")
         draw_alarms(axes["alarms"], table)
         figure.legend(*axes["kind"].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
 def draw_points(axis, queries, means, column):
-    """A row for each kind or class: F1 of its queries, their mean with its interval, and the controls."""
-    means = means[means[column].isin(queries[column])]
-    names = means[column].tolist()
-    for place, (_, mean) in enumerate(means.iterrows()):
-        f1 = np.sort(queries.loc[queries[column] == mean[column], "f1"])
-        apart = place + 0.3 * (np.arange(len(f1)) % 3 - 1)  # so that equal points stand beside one another
-        label = {"label": "one query"} if place == 0 else {}
-        axis.plot(f1, apart, "o", color=COLOURS[4], alpha=0.8, markersize=3, clip_on=False, **label)
-        reach = [[mean["f1"] - max(mean["f1_low"], 0)], [min(mean["f1_high"], 1) - mean["f1"]]]
-        label = {"label": "mean, and its 95 % interval over recordings and queries"} if place == 0 else {}
-        axis.errorbar(mean["f1"], place, reach, fmt="D", color=COLOURS[0], markersize=5, capsize=3, zorder=3, **label)
-        for score, style, label in (
-            ("fixed_f1", {"color": COLOURS[1], "linewidth": 2}, "classes chosen by hand, the same ear"),
-            (
-                "shuffled_f1",
-                {"color": "0.4", "linewidth": 1.2, "linestyle": ":"},
-                "control: scored as if it meant another sound",
-            ),
-        ):
-            label = {"label": label} if place == 0 else {}
-            axis.plot([mean[score]] * 2, [place - 0.45, place + 0.45], **style, **label)
-    axis.set_yticks(range(len(names)), [broken(name.replace("_", " ")) for name in names])
-    axis.set_ylim(len(names) - 0.4, -0.6)
+    """A row for each kind or class: F1 of its queries, their mean with its interval, and two comparisons."""
+    means = means[means[column].isin(queries[column])].reset_index(drop=True)
+    rows = queries.sort_values("f1").assign(row=queries[column].map({name: row for row, name in means[column].items()}))
+    rows["row"] += 0.25 * (rows.groupby("row").cumcount() % 3 - 1)  # so that equal points stand beside one another
+    heard, refused = rows[rows["refused"] == 0], rows[rows["refused"] == 1]
+    points = {"markersize": 3.5, "clip_on": False, "linestyle": "none"}
+    axis.plot(heard["f1"], heard["row"], marker="o", color=COLOURS[4], label="one query", **points)
+    axis.plot(refused["f1"], refused["row"], marker="x", color="0.3", label="refused query: no class fits", **points)
+    reach = [means["f1"] - means["f1_low"].clip(lower=0), means["f1_high"].clip(upper=1) - means["f1"]]
+    label = "mean, 95 % interval over recordings and queries"
+    style = {"fmt": "D", "color": COLOURS[0], "markersize": 4.5, "capsize": 2, "linewidth": 1, "zorder": 3}
+    axis.errorbar(means["f1"], means.index, xerr=reach, label=label, **style)
+    ends = means.index - 0.42, means.index + 0.42
+    label = "the same ear, with classes chosen by hand"
+    axis.vlines(means["fixed_f1"], *ends, color=COLOURS[1], linewidth=2, label=label)
+    label = "control: the query against the other sounds"
+    axis.vlines(means["shuffled_f1"], *ends, color="0.4", linewidth=1.2, linestyle=":", label=label)
+    axis.set_yticks(means.index, [broken(name.replace("_", " ")) for name in means[column]])
+    axis.set_ylim(len(means) - 0.4, -0.6)
     axis.set_xlim(0, 1)
     axis.set_xlabel("segment-based F1")
     axis.grid(visible=False, axis="y")
@@ -55,21 +52,17 @@ def draw_points(axis, queries, means, column):
 def draw_alarms(axis, table):
     """Mean F1 against false alarms a minute, with a point for each threshold."""
     thresholds = [name.removeprefix(AT) for name in table.columns if name.startswith(AT)]
-    lines = {"all queries": table[table["part"] == "all"]}
-    lines |= {
-        kind: table[(table["part"] == "kind") & (table["kind"] == kind)] for kind in ("name", "synonym and sentence")
-    }
-    for number, (label, rows) in enumerate(lines.items()):
-        for _, row in rows.iterrows():
+    parts = ("all", "all queries"), ("kind", "synonym and sentence"), ("kind", "name")
+    for number, (part, label) in enumerate(parts):
+        for _, row in table[(table["part"] == part) & table["kind"].isin([label, ""])].iterrows():
             alarms, f1 = ([row[f"{column}{level}"] for level in thresholds] for column in ("alarms_at_", AT))
             axis.plot(alarms, f1, marker=MARKS[number], color=COLOURS[number], label=label, clip_on=False)
-            if label == "all queries":
-                for level, x, y in zip(thresholds, alarms, f1):
-                    axis.annotate(level, (x, y), (0, -9), textcoords="offset points", ha="center", fontsize=6)
+            for level, x, y in zip(thresholds, alarms, f1) if part == "all" else ():
+                axis.annotate(level, (x, y), (3, -9), textcoords="offset points", ha="center", fontsize=6)
     axis.axvline(GOAL, color="0.4", linewidth=0.8, linestyle="--")
+    axis.annotate("goal", (GOAL, 0), (3, 4), textcoords="offset points", fontsize=7, color="0.3")
     axis.set_xlim(left=0)
     axis.set_ylim(0, 1)
     axis.set_xlabel("false alarms a minute where the sound is absent")
-    axis.set_ylabel("mean F1")
-    axis.set_title("Stricter thresholds", loc="left")
-    axis.legend(loc="lower right")
+    axis.set_ylabel("mean F1 (numbers: threshold)")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 0.08))

@@ -17,7 +17,7 @@ BY_SEGMENT = ["true_positives", "references", "predictions"]
 BY_EVENT = ["hits", "event_references", "event_predictions"]
 
 
-class TestMixes(NamedTuple):
+class Mixes(NamedTuple):
     """True events and plan of mixes, the plan from `field_recordings`; durations: {filename: s}."""
 
     events: pd.DataFrame
@@ -70,13 +70,15 @@ def against_other_classes(mixes, found, own, resolution):
     return tuple(dict(zip(own, mean.tolist())) for mean in means)
 
 
-def false_alarms_per_minute(mixes, found, own):
-    """Events a minute that each query finds in the mixes in which its class never sounds, {query: number or nan}."""
+def false_alarms(mixes, found, own):
+    """How long the mixes last in which the class of each query never sounds, and what the query finds there.
+
+    Returns {query: minutes} and {query: number of events}.
+    """
     sounding = mixes.events.groupby("event_label")["filename"].agg(set)
-    rates = {}
+    minutes, alarms = {}, {}
     for query, label in own.items():
         absent = set(mixes.durations) - sounding.get(label, set())
-        minutes = sum(mixes.durations[name] for name in absent) / 60
-        alarms = found.loc[found["event_label"] == query, "filename"].isin(absent).sum()
-        rates[query] = alarms / minutes if minutes else np.nan
-    return rates
+        minutes[query] = sum(mixes.durations[name] for name in absent) / 60
+        alarms[query] = int(found.loc[found["event_label"] == query, "filename"].isin(absent).sum())
+    return minutes, alarms
