@@ -1,0 +1,1 @@
+"""From words to sounds and times."""
