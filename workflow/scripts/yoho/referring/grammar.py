@@ -47,8 +47,9 @@ GRAMMAR = r"""
     unknown: UNKNOWN
     !misplaced: UNKNOWN | NO_START | RELATION | _WITHIN | LENGTH
     JOIN: /(after|before|during|while|without|within)/
-    UNKNOWN.2: (/(between|until|till|since|except|unless|no|not|never|neither|nor|\w+n't|twice|nearest|closest)/
-        | /((long|short|loud|quiet)est|every other|followed by|preceded by|and then|(?!longer|shorter)\S+ than)/
+    UNKNOWN.2: (/(between|until|till|since|except|unless|no|not|never|neither|nor|twice)/
+        | /((is|are|was|do|does|did)n't|nearest|closest|(long|short|loud|quiet)est)/
+        | /(every other|followed by|preceded by|and then|(?!longer|shorter)\S+ than)/
         | /(and |or |but |only |even |just |right |soon |shortly |immediately |\()/ JOIN
         | JOIN / (each|every|all|both|either)/
         | "the " CHOICE
