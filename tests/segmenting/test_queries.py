@@ -175,10 +175,11 @@ def test_a_query_of_a_trained_run_keeps_its_starts_and_ends(run):
 
 def test_the_rule_takes_queries_of_the_config(here):
     main(["street.wav"])
-    settings = {"margin": 0.05, "most": 5, "lowest": 0.3, "lowest_unknown": 0.45, "ahead": 0.2, "related": 0.5}
+    settings = yaml.safe_load(Path("config.yaml").read_text())["referring"]
     words = {"queries": ["the last car"], "referring": settings}
     segment_audio.segment_audio("street.wav", "out", 1, weights="results/ear", form="text", page=False, **words)
-    assert [label for *_, label in rows(Path("out/street.wav.txt").read_text())] == ["the last car"]
+    (written,) = Path("out").iterdir()
+    assert [label for *_, label in rows(written.read_text())] == ["the last car"]
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------

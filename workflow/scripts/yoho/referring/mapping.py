@@ -15,6 +15,7 @@ from yoho.referring.grammar import shown
 from yoho.referring.vectors import kept_vectors
 
 NEAREST = 3  # classes that a message names
+SETTINGS = ("margin", "most", "lowest", "lowest_unknown", "ahead", "related")  # of the config's `referring`
 
 
 class Mapper:
@@ -22,7 +23,7 @@ class Mapper:
 
     event_labels: the classes; descriptions: {event_label: text}, for those that have one; others: names of sounds,
     which keep a network that lacks them from answering queries for them, unless they are similar to its classes;
-    settings: the config's `referring`; folder: the network's, which keeps the vectors of the classes, None: none does;
+    settings: {key of SETTINGS: value}; folder: the network's, which keeps the vectors of the classes, None: none does;
     say: prints a line.
     Raises InputError if it must compare words and the packages for this are not installed.
     """

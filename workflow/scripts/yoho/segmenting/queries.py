@@ -11,7 +11,7 @@ import yaml
 from yoho import places
 from yoho.referring.expressions import is_plain, needs_level, select, sounds
 from yoho.referring.grammar import one_line, parse
-from yoho.referring.mapping import Mapper
+from yoho.referring.mapping import SETTINGS, Mapper
 from yoho.segmenting.streams import print_line
 
 
@@ -19,7 +19,7 @@ from yoho.segmenting.streams import print_line
 class Queries:
     """Queries in words. Each is an expression, see `yoho.referring.grammar`.
 
-    texts: the queries, each once; settings: the pairs of the config's `referring`.
+    texts: the queries, each once; settings: pairs of the config's `referring`, for the `Mapper`.
     """
 
     texts: tuple
@@ -29,7 +29,7 @@ class Queries:
     def of(cls, texts, settings=None):
         """Queries of some texts; settings: the config's `referring`, None: that of the default config."""
         settings = settings or yaml.safe_load(places.CONFIG.read_text())["referring"]
-        return cls(tuple(dict.fromkeys(map(one_line, texts))), tuple(settings.items()))
+        return cls(tuple(dict.fromkeys(map(one_line, texts))), tuple((key, settings[key]) for key in SETTINGS))
 
     @cached_property
     def expressions(self):
