@@ -48,8 +48,8 @@ $(READY): requirements.txt
 	$(PYTHON) -m venv --clear .venv
 	@index=$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null)}; \
 	export UV_DEFAULT_INDEX=$${UV_DEFAULT_INDEX:-$${index:-https://pypi.org/simple}}; \
-	if $(PIP) $(UV) && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r $<; then :; else \
-	  echo "uv cannot install the packages here; pip installs them, which takes longer"; $(PIP) -r $<; \
+	if $(PIP) $(UV) && $(BIN)/uv pip install --quiet --no-deps --compile-bytecode --python $(BIN)/python -r $<; then :; else \
+	  echo "uv cannot install the packages here; pip installs them, which takes longer"; $(PIP) --no-deps -r $<; \
 	fi
 	cp $< $@
 

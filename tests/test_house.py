@@ -22,7 +22,8 @@ KNOWS = {
     "scoring": {"windows"},
     "claims": {"scoring"},
     "figures": set(),
-    "segmenting": {"networks", "windows"},
+    "referring": set(),
+    "segmenting": {"networks", "referring", "windows"},
     "benchmarks": {
         "recordings",
         "mixes",
@@ -32,6 +33,7 @@ KNOWS = {
         "scoring",
         "claims",
         "figures",
+        "referring",
         "segmenting",
     },
 }
