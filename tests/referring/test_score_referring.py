@@ -161,7 +161,7 @@ def ear(tmp_path, monkeypatch):
         'query,event_label,kind\na dog,dog,sentence\nNA,dog,synonym\n"rain, hail",rain,name\n'
     )
 
-    def mapper(event_labels, descriptions, others, settings, folder):
+    def mapper(event_labels, descriptions, others, settings, *, folder):
         def of(query):
             if found := {label: 0.5 for label in event_labels if label.casefold() in query}:
                 return found

@@ -19,7 +19,7 @@ def map_queries(files, target, *, event_labels, settings):
     """
     folder = Path(files.ear[0]).parent
     description = read_description(folder)
-    mapper = Mapper(description["event_labels"], description["descriptions"], (), settings, folder)
+    mapper = Mapper(description["event_labels"], description["descriptions"], (), settings, folder=folder)
     table = read_table(files.queries, sep=",")
     table = table[table["event_label"].isin(event_labels)]
     if table.empty:

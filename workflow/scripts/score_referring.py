@@ -7,7 +7,8 @@ import pandas as pd
 
 from yoho import job
 from yoho.events import COLUMNS, read_table, write_table
-from yoho.segmenting.segmenter import AT_ONCE, Segmenter, ear_segmenter, gathered
+from yoho.segmenting.batching import gathered
+from yoho.segmenting.segmenter import AT_ONCE, Segmenter, ear_segmenter
 
 
 def score_referring(files, target, threads, *, thresholds):
