@@ -85,8 +85,16 @@ def test_expressions_choose_among_the_events(capsys):
 
 
 def test_a_query_and_a_class_are_heard_alike(capsys):
+    threshold = ["--threshold", "0.7"]  # By default, those of queries and of classes differ.
+    assert main(["street.wav", "--class", "Car", *threshold]) == 0
+    assert rows(capsys.readouterr().out) == asked(capsys, "Car", options=threshold)
+
+
+def test_queries_have_a_threshold_of_their_own(here, monkeypatch, capsys):
+    pretend(monkeypatch, here, Car=0.55)
     assert main(["street.wav", "--class", "Car"]) == 0
-    assert rows(capsys.readouterr().out) == asked(capsys, "Car")
+    assert rows(capsys.readouterr().out)
+    assert not asked(capsys, "a car") and asked(capsys, "a car", options=["--threshold", "0.5"])
 
 
 def test_explain_prints_classes_and_similarities(capsys):

@@ -1,8 +1,8 @@
 # Measures how well words find sounds: `referring` scores the queries of workflow/resources/queries.csv with the untrained
 # ear. `referring_held_out` scores those of queries_held_out.csv, on which no setting was chosen. Neither is part of `all`.
 
-# A threshold of the ear for each score: its own, and stricter ones.
-QUERY_THRESHOLDS = [config["ear"]["decoding"]["threshold"], *config["referring"]["stricter"]]
+# A threshold of the ear for each score: first that of queries, then others.
+QUERY_THRESHOLDS = list(dict.fromkeys([config["ear"]["decoding"]["queries"], *config["referring"]["thresholds"]]))
 REFERRING = ("results/tables/referring{}.csv", "results/figures/referring{}.pdf", "results/figures/referring{}.png")
 
 
@@ -37,7 +37,7 @@ rule map_queries:
         "../../envs/train.yaml"
     params:
         event_labels=lambda wildcards: list(dict.fromkeys(label for base in HEARD for label in ear_names(config, base))),
-        settings={key: value for key, value in config["referring"].items() if key not in ("stricter", "sounddescs")},
+        settings={key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")},
         code=code_digest("map_queries"),
     script:
         "../scripts/map_queries.py"

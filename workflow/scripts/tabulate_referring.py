@@ -19,7 +19,7 @@ PAIR = ["synonym", "sentence"]  # kinds that are also summed up together
 def tabulate_referring(files, table, *, datasets, thresholds, scoring, claims):
     """Write a row for every query, and rows of means over the queries of each kind, of each class, and of all.
 
-    The first threshold is the ear's own. The counts of all datasets are added up. Intervals cover other recordings,
+    The first threshold is that of queries. The counts of all datasets are added up. Intervals cover other recordings,
     and those of means also other queries: the queries take the place of seeds in `over_seeds_and_recordings`.
     """
     answers = pd.DataFrame(json.loads(Path(files.answers).read_text()))

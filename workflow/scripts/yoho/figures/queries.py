@@ -51,7 +51,7 @@ def draw_points(axis, queries, means, column):
 
 def draw_alarms(axis, table):
     """Mean F1 against false alarms a minute, with a point for each threshold."""
-    thresholds = [name.removeprefix(AT) for name in table.columns if name.startswith(AT)]
+    thresholds = sorted((name.removeprefix(AT) for name in table.columns if name.startswith(AT)), key=float)
     parts = ("all", "all queries"), ("kind", "synonym and sentence"), ("kind", "name")
     for number, (part, label) in enumerate(parts):
         for _, row in table[(table["part"] == part) & table["kind"].isin([label, ""])].iterrows():

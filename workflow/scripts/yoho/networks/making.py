@@ -116,6 +116,7 @@ def make_ear(folder, path, downloads, say, settings):
         "segmenting": settings["segmenting"] | {"averaged": decoding["averaged"]},
         "decoding": {"threshold": decoding["overview"], "merge_gap": decoding["merge_gap"], "end_from": "bin"},
         "asked": {"threshold": decoding["threshold"]},  # for classes that are asked for
+        "queries": {"threshold": decoding["queries"]},  # for queries in words
         "made_of": made_of(settings),
     }
     write_weights(save(named_weights(layers)), folder)

@@ -121,7 +121,7 @@ class Segmenter:
                 description = regrouped(description, {label: [label] for label in classes})
         if queries is not None:
             queries = queries if isinstance(queries, Queries) else Queries.of(queries)
-            description = regrouped(description, queries.classes(description, folder))
+            description = regrouped(description, queries.classes(description, folder), "queries")
         threads = threads or cpu_count()
         predictor = Predictor(engine, description, precision)
         return cls(predictor, description, threshold, decoding, classes, queries=queries, threads=threads)
