@@ -20,6 +20,7 @@ include: "workflow/rules/scoring.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/segmenting.smk"
+include: "workflow/rules/referring.smk"
 include: "workflow/rules/benchmarks.smk"
 
 

@@ -614,8 +614,8 @@ def test_a_job_uses_as_many_threads_as_it_has(run, here, monkeypatch, files, thr
         started.append(jobs)
         return (function(*call) for call in calls)
 
-    def segmenter(*arguments):
-        made = cached_segmenter(*arguments)
+    def segmenter(folder, **chosen):
+        made = cached_segmenter(folder, **chosen)
         used.add(made.threads)
         return made
 

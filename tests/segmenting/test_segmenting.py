@@ -12,8 +12,9 @@ import torch
 from untrained import AVERAGED, DESCRIPTION, SEGMENTING, noise, save_untrained
 from yoho import InputError
 from yoho.networks.saving import load_network
+from yoho.segmenting.batching import prefetched
 from yoho.segmenting.choice import best_run, choose_network
-from yoho.segmenting.segmenter import COLUMNS, Segmenter, prefetched
+from yoho.segmenting.segmenter import COLUMNS, Segmenter
 from yoho.windows.cutting import cut_windows, window_onsets
 from yoho.windows.front_ends import LogMel
 from yoho.windows.targets import Decoder

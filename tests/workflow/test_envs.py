@@ -38,6 +38,8 @@ def names(environment):
 CALLED_BY = {
     "tflite": {"make_ear", "segment_audio"},  # reads the published weights of the ear
     "jams": set(),  # a format of events for which a line says what to install
+    "lark": set(),  # for queries in words, for which a line says what to install
+    "tokenizers": set(),
     "platformdirs": set(),  # for the command that is installed without the workflow
 }
 # Packages that a script imports in a function which it calls only on a GPU, or for a run's folder without network.onnx.

@@ -35,6 +35,8 @@ rule segment_audio:
         weights=lambda wildcards: config.get("weights"),
         form=config["segmenting"]["form"],
         page=config["segmenting"]["page"],
+        queries=config["segmenting"]["queries"],
+        referring=config["referring"],
         networks=trained_networks(config.get("weights")),
         code=code_digest("segment_audio"),
     script:

@@ -12,12 +12,14 @@ from yoho import InputError, job
 from yoho.segmenting.choice import choose_network
 from yoho.segmenting.command import Options, segment_files
 from yoho.segmenting.finding import find_audio
+from yoho.segmenting.queries import Queries
 
 
-def segment_audio(audio, folder, threads, *, weights, form, page):
+def segment_audio(audio, folder, threads, *, weights, form, page, queries=(), referring=None):
     run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
-    options = Options(str(run), form, output=folder, page=page, jobs=threads, cores=threads)
+    queries = Queries.of(queries, referring) if queries else None
+    options = Options(str(run), form, output=folder, page=page, queries=queries, jobs=threads, cores=threads)
     segmented, failed = segment_files(find_audio([audio]), options)
     if not segmented:
         raise InputError("no file could be segmented")
@@ -26,5 +28,5 @@ def segment_audio(audio, folder, threads, *, weights, form, page):
 
 if __name__ == "__main__":
     job.start(snakemake)
-    params = {name: snakemake.params[name] for name in ("audio", "weights", "form", "page")}
+    params = {name: snakemake.params[name] for name in ("audio", "weights", "form", "page", "queries", "referring")}
     segment_audio(folder=snakemake.output[0], threads=snakemake.threads, **params)

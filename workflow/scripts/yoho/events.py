@@ -11,7 +11,7 @@ COLUMNS = ["filename", "onset", "offset", "event_label"]
 # Columns of text: names that a user chooses, which may look like a number or a missing value (007, NA, true), and texts
 # that may be empty in every row.
 TEXT = ["filename", "event_label", "recording", "recording_label", "path", "group", "split", "silences"]
-TEXT += ["dataset", "label", "network", "difference", "most_named"]
+TEXT += ["dataset", "label", "network", "difference", "most_named", "query", "kind", "classes"]
 
 # s: events with a smaller gap touch, because tables hold times to the microsecond.
 TOUCH = 1.5e-6

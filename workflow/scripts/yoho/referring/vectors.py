@@ -13,16 +13,18 @@ from yoho.files import write_whole
 KEPT = "words.npz"
 
 
-def kept_vectors(encode, texts, folder):
+def kept_vectors(encode, texts, folder, say):
     """The vectors of texts, float32, (texts, numbers), from the folder's file or from the encoder.
 
-    encode: an `Encoder`. The file is written if it does not hold these texts, and if the folder can be written.
+    encode: an `Encoder`; say: prints a line. The file is written if it does not hold these texts and the folder can be
+    written.
     """
     digest = hashlib.sha256(json.dumps([encode.name, *texts]).encode()).hexdigest()
     file = None if folder is None else Path(folder, KEPT)
     with suppress(Exception), np.load(file) as kept:  # The file may be missing, or damaged in one of many ways.
         if str(kept["digest"]) == digest:
             return kept["vectors"]
+    say(f"the words of {len(texts) // 2} classes are read" + (", once" if file else ""))
     vectors = encode(texts)
     if file is not None:
         content = BytesIO()

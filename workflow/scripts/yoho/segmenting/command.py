@@ -17,10 +17,12 @@ from joblib import cpu_count
 from yoho import InputError, job, places
 from yoho.audio import AudioWarning, checked_blocks, resampled
 from yoho.networks.making import ear_settings, is_made, make_ear, own_copies
+from yoho.networks.run_folder import read_description
 from yoho.segmenting.choice import EAR, choose_network
 from yoho.segmenting.classes import longest
 from yoho.segmenting.finding import find_audio
 from yoho.segmenting.page import TRUTH, write_page
+from yoho.segmenting.queries import Queries
 from yoho.segmenting.references import read_references, up_to_end
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
 from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
@@ -37,9 +39,9 @@ class Options:
 
     weights: a run's folder; form: a key of FORMS; output: the folder that gets a file of events for each audio file,
     None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
-    reference: a file of true events for the pages; classes, threshold, decoding: see `Segmenter`; top: how many classes
-    are reported of each file, those that sound longest, None: all; jobs: number of processes, 0: chosen by the number
-    of files; cores: number of cores that all processes share.
+    reference: a file of true events for the pages; classes, queries, threshold, decoding: see `Segmenter`; top: how
+    many classes are reported of each file, those that sound longest, None: all; jobs: number of processes, 0: chosen by
+    the number of files; cores: number of cores that all processes share.
     """
 
     weights: str
@@ -48,6 +50,7 @@ class Options:
     page: bool = False
     reference: str | None = None
     classes: list | None = None
+    queries: Queries | None = None
     top: int | None = None
     threshold: float | str | None = None
     decoding: str | None = None
@@ -56,8 +59,9 @@ class Options:
 
     def segmenter(self):
         """The `Segmenter` of one process, whose threads use its share of the cores."""
+        chosen = {name: getattr(self, name) for name in ("threshold", "decoding", "queries")}
         classes, threads = self.classes and tuple(self.classes), max(1, self.cores // max(1, self.jobs))
-        return cached_segmenter(self.weights, self.threshold, self.decoding, classes, threads)
+        return cached_segmenter(self.weights, classes=classes, threads=threads, **chosen)
 
 
 class Outcome(NamedTuple):
@@ -157,7 +161,7 @@ def segment_file(file, name, reference, options):
         if reference is not None and options.classes:
             reference = reference[reference["event_label"].isin(segmenter.classes)]
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
-        write_page(named_after(target, ".html"), file, tracks, segmenter.classes, title=file.name)
+        write_page(named_after(target, ".html"), file, tracks, segmenter.labels, title=file.name)
     return text
 
 
@@ -241,6 +245,14 @@ def command_line():
     )
     add("--class", dest="classes", action="append", metavar="CLASS", help="report only this class; can be repeated")
     add(
+        "--query",
+        dest="queries",
+        action="append",
+        metavar="WORDS",
+        help="report only what these words mean: 'a dog barking', 'the first bell after the rain'; can be repeated",
+    )
+    add("--explain", action="store_true", help="print the classes for which the words of --query stand, and end")
+    add(
         "--top",
         type=int,
         metavar="N",
@@ -286,14 +298,26 @@ def main(argv):
         parser.error("--top must be at least 1, and it needs files: in a stream, nobody knows what sounds longest")
     if given["reference"] and not given["page"]:
         parser.error("--reference needs --page")
-    if not paths:
+    explained = given.pop("explain")
+    if given["queries"] and given["classes"]:
+        parser.error("--query and --class exclude each other: the words of a query may be the name of a class")
+    if explained and not given["queries"]:
+        parser.error("--explain needs --query")
+    if not paths and not explained:
         parser.error(audio_as_ear(given["ear"]) if given["ear"] else "the following arguments are required: AUDIO")
     try:
         if "stdin" in closed and "-" in paths:
             raise InputError("standard input: is closed")
         if "stdout" in closed and not given["output"]:
             raise InputError("standard output: is closed; name a folder with --output")
-        ear = given.pop("ear")
+        ear, queries = given.pop("ear"), given["queries"] and Queries.of(given["queries"])
+        if explained:
+            folder = find_network(given["weights"], ear)
+            print(queries.explained(read_description(folder), folder), end="")
+            return 0
+        if queries and queries.involved and "-" in paths:
+            raise InputError(f"query {queries.involved[0]}: in a stream, only plain sounds can be asked for")
+        given["queries"] = queries
         found = None if "-" in paths else find_audio(paths)
         if found is None or found.files:  # Without audio no network is needed, and none is fetched.
             given["weights"] = str(find_network(given["weights"], ear))

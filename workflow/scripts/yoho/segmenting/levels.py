@@ -107,6 +107,21 @@ class Silence:
         return silent
 
 
+def event_levels(events, blocks, rate, cutoff):
+    """The level of each event, (events,): the mean power in the cells that it touches, dB; an amplitude of 1 has 0 dB.
+
+    events: a table with the columns onset and offset, s; other arguments as of `offset_removed`.
+    """
+    cell = max(1, round(CELL * rate))
+    signal = (block for _, block in offset_removed(blocks, rate, cutoff))
+    powers = [np.add.reduceat(block**2, np.arange(0, len(block), cell)) for block in cut_to_cells(signal, cell, cell)]
+    sums = np.concatenate([[0.0], *powers]).cumsum()
+    first = np.minimum(np.floor(events["onset"] / CELL + 1e-6).astype(int), len(sums) - 2)
+    last = np.clip(np.ceil(events["offset"] / CELL - 1e-6).astype(int), first + 1, len(sums) - 1)
+    mean = (sums[last] - sums[first]) / (cell * (last - first))
+    return 10 * np.log10(np.maximum(mean, 1e-20)).to_numpy()
+
+
 def loudest(blocks):
     """The peak of blocks (samples,) of floats, or None if full scale is 1.
 

@@ -19,9 +19,11 @@ from yoho.audio import checked_blocks, resampled
 from yoho.events import TOUCH
 from yoho.networks.engines import TorchEngine, load_engine
 from yoho.networks.run_folder import read_description
+from yoho.segmenting.batching import Batch, Times, gathered, prefetched
 from yoho.segmenting.classes import Groups, Specific, known_names, regrouped
 from yoho.segmenting.inference import Predictor
-from yoho.segmenting.levels import CELL, Silence, loudest, offset_removed
+from yoho.segmenting.levels import CELL, Silence, event_levels, loudest, offset_removed
+from yoho.segmenting.queries import Queries
 from yoho.segmenting.reading import resampled_audio
 from yoho.segmenting.samples import array_blocks
 from yoho.segmenting.streams import print_line
@@ -34,9 +36,6 @@ COLUMNS = ["onset", "offset", "event_label", "score"]
 # Windows of a file that a thread computes at a time: few, because memory holds the sound of several such batches, and
 # enough to share most frames.
 AT_ONCE = 16
-# Windows, and numbers of their outputs, that are decoded together: many, because every call costs some milliseconds.
-DECODED, NUMBERS = 256, 2**19
-
 DECODINGS = ("bins", "averaged")  # the paper's, and that of `yoho.windows.averaging`
 
 NEEDED = ("event_labels", "sample_rate", "windows", "features", "decoding", "network")  # in a network's description
@@ -52,31 +51,6 @@ class Segmented(NamedTuple):
     events: pd.DataFrame
 
 
-class Times(NamedTuple):
-    """Where consecutive windows of a signal lie.
-
-    onsets: onset of each window (s), (windows,); limit: the audio's duration (s), infinity until it is known; later:
-    onset of the next window (s), infinity at the end.
-    """
-
-    onsets: np.ndarray
-    limit: float
-    later: float
-
-
-class Batch(NamedTuple):
-    """Consecutive windows of a signal.
-
-    samples: the samples that contain the windows, without offset, (samples,); begins: index of each window's first
-    sample in them, (windows,); silent: silent bins, (windows, bins); times: where the windows lie.
-    """
-
-    samples: np.ndarray
-    begins: np.ndarray
-    silent: np.ndarray
-    times: Times
-
-
 class Segmenter:
     """Finds the events in audio with a trained network.
 
@@ -84,14 +58,15 @@ class Segmenter:
     threshold: lowest presence at which a class counts as sounding, one number or {event_label: number}; None: the
     threshold with which the run was scored; "tuned": each class's threshold, tuned on the run's validation split.
     decoding: "bins", as in the paper, or "averaged", see `Averager`; None: as in the description.
-    classes: the classes to report; None: all that the description does not leave out.
+    classes: the classes to report; None: all that the description does not leave out. queries: `Queries` whose sounds
+    are the classes, None for none.
     threads: how many compute windows at the same time.
     Raises InputError for thresholds of other classes, and if the description lacks tuned thresholds or the settings of
     averaging.
     """
 
-    def __init__(self, predictor, description, threshold=None, decoding=None, classes=None, *, threads=1):
-        self.predictor, self.description, self.threads = predictor, description, threads
+    def __init__(self, predictor, description, threshold=None, decoding=None, classes=None, *, queries=None, threads=1):
+        self.predictor, self.description, self.threads, self.queries = predictor, description, threads, queries
         self.event_labels, self.sample_rate = description["event_labels"], description["sample_rate"]
         self.settings = description.get("segmenting", AS_IN_THE_PAPER)
         self.averaged = (decoding or self.settings["decoding"]) == "averaged"
@@ -119,14 +94,15 @@ class Segmenter:
         self.classes = classes or [label for label in self.event_labels if label not in left_out]
 
     @classmethod
-    def load(cls, folder, *, threshold=None, decoding=None, classes=None, device="auto", threads=None):
+    def load(cls, folder, *, threshold=None, decoding=None, classes=None, queries=None, device="auto", threads=None):
         """Load the network of a run's folder.
 
         classes: the classes to report, None for all; upper and lower case do not matter. A class of the ear stands for
-        its descendants too. device: "cpu", "cuda", "auto" for a GPU if there is one, or "reference" for PyTorch on the
-        CPU, with features in double precision; threads: None for one per core that this process may use.
-        Raises InputError if the folder holds no network, if the network does not know a class, or if the device does
-        not exist.
+        its descendants too. queries: what to report instead, in words, such as ["the first dog bark after the rain"],
+        or `Queries`; None for nothing. device: "cpu", "cuda", "auto" for a GPU if there is one, or "reference" for
+        PyTorch on the CPU, with features in double precision; threads: None for one per core that this process may use.
+        Raises InputError if the folder holds no network, if the network does not know a class or cannot answer a query,
+        or if the device does not exist.
         """
         description = read_description(folder, NEEDED)
         if device == "reference":
@@ -143,9 +119,12 @@ class Segmenter:
             classes = known_names(classes, labels)
             if description.get("kind") == "ear":
                 description = regrouped(description, {label: [label] for label in classes})
+        if queries is not None:
+            queries = queries if isinstance(queries, Queries) else Queries.of(queries)
+            description = regrouped(description, queries.classes(description, folder))
         threads = threads or cpu_count()
         predictor = Predictor(engine, description, precision)
-        return cls(predictor, description, threshold, decoding, classes, threads=threads)
+        return cls(predictor, description, threshold, decoding, classes, queries=queries, threads=threads)
 
     def __call__(self, waveform, rate):
         """The events of a waveform: a table of onset, offset (s), event_label and score, sorted by onset.
@@ -155,8 +134,12 @@ class Segmenter:
         Raises InputError for a waveform that is empty, not finite, or of another shape or type.
         """
         peak = loudest(array_blocks(waveform))  # also checks the shape and the type
-        blocks = checked_blocks(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform")
-        return self.segment_blocks(blocks, peak if np.asarray(waveform).dtype.kind == "f" else None).events
+        peak = peak if np.asarray(waveform).dtype.kind == "f" else None
+
+        def read():
+            return checked_blocks(resampled(array_blocks(waveform), rate, self.sample_rate), "waveform"), peak
+
+        return self.answered(read).events
 
     def file(self, path):
         """`Segmented` of a file that soundfile or an installed ffmpeg reads; memory use does not grow with its length.
@@ -164,7 +147,18 @@ class Segmenter:
         Issues an AudioWarning if the file is cut off, damaged, or read in an unusual way.
         Raises InputError, naming the file, if it cannot be read.
         """
-        return self.segment_blocks(*self.read(Path(path)))
+        return self.answered(partial(self.read, Path(path)))
+
+    def answered(self, read):
+        """`Segmented` of blocks and peak that a function reads; the events are those that the queries mean, if any."""
+        segmented = self.segment_blocks(*read())
+        if self.queries is None:
+            return segmented
+
+        def levels(events):
+            return event_levels(events, read()[0], self.sample_rate, self.settings["high_pass"])
+
+        return segmented._replace(events=self.queries.answers(segmented.events, levels))
 
     def read(self, path):
         """Blocks (samples,) of a file at the network's sample rate, and its peak if `Silence` needs it."""
@@ -190,7 +184,10 @@ class Segmenter:
         events that end before `time` (s) have then been yielded; the last time is the duration. An event is yielded at
         most `delay` seconds of audio after its end.
         """
-        return self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
+        if self.queries is not None and self.queries.involved:
+            raise InputError(f"query {self.queries.involved[0]}: in a stream, only plain sounds can be asked for")
+        for time, events in self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1))):
+            yield time, events if self.queries is None else self.queries.answers(events)
 
     def decoded(self, windows):
         """Yield (time, events), see `stream`, for all (outputs, `Times`) of a signal, as from `windows`."""
@@ -217,6 +214,11 @@ class Segmenter:
         decoding = self.description["decoding"] | {"threshold": self.thresholds}
         decoding |= {"averaged": self.settings["averaged"] if self.averaged else None}
         return Decoder(self.event_labels, self.description["windows"]["length"], **decoding)
+
+    @property
+    def labels(self):
+        """The labels that events may have: the queries or, if there are none, the classes."""
+        return self.classes if self.queries is None else list(self.queries.texts)
 
     @property
     def delay(self):
@@ -304,38 +306,8 @@ def ear_segmenter(folder, thresholds=None, classes=None, decoding=None, *, threa
     return Segmenter(predictor, description, decoding=decoding, threads=threads)
 
 
-def gathered(windows):
-    """Yield the pairs (outputs, `Times`) of windows joined to pairs of DECODED windows or NUMBERS numbers, or more."""
-    held, count = [], 0
-    for pair in windows:
-        held.append(pair)
-        count += len(pair[0])
-        if count >= DECODED or sum(outputs.size for outputs, _ in held) >= NUMBERS:
-            yield joined_pairs(held)
-            held, count = [], 0
-    if held:
-        yield joined_pairs(held)
-
-
-def joined_pairs(pairs):
-    """One pair (outputs, `Times`) of consecutive ones."""
-    outputs, times = zip(*pairs)
-    return np.concatenate(outputs), times[-1]._replace(onsets=np.concatenate([each.onsets for each in times]))
-
-
-def prefetched(items, most):
-    """Yield the items; a thread computes up to `most` of them in advance."""
-    items, end, waiting = iter(items), object(), deque()
-    with ThreadPoolExecutor(1) as maker:
-        for _ in range(most):
-            waiting.append(maker.submit(next, items, end))
-        while (item := waiting.popleft().result()) is not end:
-            waiting.append(maker.submit(next, items, end))
-            yield item
-
-
 @cache
-def cached_segmenter(folder, threshold, decoding, classes, threads):
-    """The `Segmenter` of a run's folder, which every process loads once."""
+def cached_segmenter(folder, **chosen):
+    """The `Segmenter` of a run's folder, which every process loads once; chosen: see `Segmenter.load`."""
     job.keep_memory()
-    return Segmenter.load(folder, threshold=threshold, decoding=decoding, classes=classes, threads=threads)
+    return Segmenter.load(folder, **chosen)
