@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from yoho import InputError
-from yoho.segmenting.classes import LISTED, SIMILAR, Groups, Specific, known_names, longest
+from yoho.segmenting.classes import LISTED, SIMILAR, Groups, Specific, known_names, longest, regrouped
 
 FEW = ["rain", "car", "Car", "Vehicle horn, car horn, honking"]
 MANY = [*FEW, *(f"sound {number}" for number in range(LISTED))]
@@ -96,3 +96,14 @@ def test_presences_are_raised_by_logits():
     found = Groups(None, raised)(outputs_of(1 / (1 + np.exp(-logits))))[..., ::3]
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-(logits + raised))), rtol=1e-3)
     assert Groups([[0, 1]], raised)(outputs_of(1 / (1 + np.exp(-logits))))[0, 0, 0] == found[0, 0, 0]
+
+
+def test_a_network_for_other_classes_takes_the_tuned_threshold_of_the_most_similar():
+    description = {
+        "event_labels": ["rain", "car"],
+        "decoding": {"threshold": 0.5},
+        "thresholds": {"rain": 0.3, "car": 0.7},
+    }
+    found = regrouped(description, {"traffic": {"car": 0.6, "rain": 0.5}, "drops": ["rain"]})
+    assert found["thresholds"] == {"traffic": 0.7, "drops": 0.3} and found["groups"] == [[1, 0], [0]]
+    assert found["event_labels"] == ["traffic", "drops"] and found["decoding"] == {"threshold": 0.5}

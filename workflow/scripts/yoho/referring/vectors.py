@@ -24,7 +24,7 @@ def kept_vectors(encode, texts, folder, say):
     with suppress(Exception), np.load(file) as kept:  # The file may be missing, or damaged in one of many ways.
         if str(kept["digest"]) == digest:
             return kept["vectors"]
-    say(f"the words of {len(texts) // 2} classes are read" + (", once" if file else ""))
+    say(f"the names of {len(texts) // 2} sounds are read" + (", once" if file else ""))
     vectors = encode(texts)
     if file is not None:
         content = BytesIO()

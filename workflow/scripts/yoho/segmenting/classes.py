@@ -43,14 +43,14 @@ def similar(name, known):
 def regrouped(description, classes, asked="asked"):
     """The description of a network as one for other classes, which `Groups` makes of its outputs.
 
-    description: the content of its `model.json`; classes: {event_label: [names of classes of the network]}. Each of the
+    description: the content of its `model.json`; classes: {event_label: names of classes of the network}. Each of the
     ear's stands for its descendants too. A tuned threshold is that of the first. asked: the key of the ear's threshold,
     "asked" or "queries".
     """
     groups = [members(description, names) for names in classes.values()]
     changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "groups": groups}
     if "thresholds" in description:
-        changed["thresholds"] = {label: description["thresholds"][names[0]] for label, names in classes.items()}
+        changed["thresholds"] = {label: description["thresholds"][next(iter(names))] for label, names in classes.items()}
     return description | changed | {"decoding": description["decoding"] | description.get(asked, {})}
 
 
