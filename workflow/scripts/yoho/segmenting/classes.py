@@ -50,7 +50,9 @@ def regrouped(description, classes, asked="asked"):
     groups = [members(description, names) for names in classes.values()]
     changed = {"event_labels": list(classes), "descendants": {}, "left_out": [], "groups": groups}
     if "thresholds" in description:
-        changed["thresholds"] = {label: description["thresholds"][next(iter(names))] for label, names in classes.items()}
+        changed["thresholds"] = {
+            label: description["thresholds"][next(iter(names))] for label, names in classes.items()
+        }
     return description | changed | {"decoding": description["decoding"] | description.get(asked, {})}
 
 
