@@ -160,7 +160,7 @@ def test_a_folder_is_segmented_by_queries_in_several_processes(here, capsys):
     Path("audio").mkdir()
     for number in range(3):
         Path(f"audio/{number}.wav").write_bytes(Path("street.wav").read_bytes())
-    assert main(["audio", "--ear", "--jobs", "2", "--query", "the last car", "--format", "json"]) == 0
+    assert main([str(here / "audio"), "--ear", "--jobs", "2", "--query", "the last car", "--format", "json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [[event["event_label"] for event in file["events"]] for file in found] == [["the last car"]] * 3
 
