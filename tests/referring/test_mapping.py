@@ -78,19 +78,34 @@ def test_a_network_does_not_answer_for_a_sound_that_it_lacks():
     assert mapper(own, others=["Train"])("automobile").keys() == {"car"}
     assert mapper(own)("train").keys() == {"car"}  # the nearest word that there is
     with pytest.raises(
-        InputError, match=r'^query "train": this means rather Train \(1.00\), which is none of the classes'
+        InputError, match=r'^query "train": this rather means Train \(1.00\), which is none of the classes'
     ):
         mapper(own, others=["Train", "Car passing by"])("train")
     # A sound that is related to a class does not keep it from answering.
-    assert mapper(own, others=["Train", "Car passing by"])("vehicle passing").keys() == {"car"}
+    near = "drops of rain"
+    assert mapper(own, others=["Train", "Raindrop"])(near).keys() == {"rain"}
+    with pytest.raises(InputError, match="this rather means Raindrop"):
+        mapper(own, others=["Train", "Raindrop"], related=1, ahead=0)(near)
+
+
+@pytest.mark.parametrize("query", ["cat", "a cat", "thunder", "wind", "explosion", "a motorcycle", "engine"])
+def test_a_sound_of_audioset_that_is_none_of_the_classes_is_refused(query):
+    network = mapper(["dog", "rain", "car", "crackling_fire"], others=sounds_of_audioset())
+    with pytest.raises(InputError, match="this rather means"):
+        network(query)
+
+
+def test_a_query_with_more_words_than_the_encoder_reads_is_refused():
+    with pytest.raises(InputError, match="has more words than can be compared"):
+        mapper()("rain " * 150)
 
 
 def test_the_paper_s_classes_answer_what_they_mean_among_all_of_audioset():
     paper = mapper(["rainforest", "car", "crowds", "footsteps", "clocks", "aircraft"], others=sounds_of_audioset())
-    for query, label in {"a plane taking off": "aircraft", "an alarm clock": "clocks", "Car": "car"}.items():
+    for query, label in {"a plane taking off": "aircraft", "ticking clocks": "clocks", "Car": "car"}.items():
         assert paper(query).keys() == {label}
     for query in ("a dog barking", "thunder", "church bells"):
-        with pytest.raises(InputError, match="this means rather"):
+        with pytest.raises(InputError, match="this rather means"):
             paper(query)
 
 
@@ -115,9 +130,15 @@ def test_vectors_are_computed_once_for_the_same_texts(tmp_path):
     for texts, count in ((["a", "bb"], 2), (["a", "bb"], 2), (["a", "ccc"], 4)):
         found = vectors.kept_vectors(encode, texts, tmp_path, said.append)
         assert (encode.texts, found[:, 0].tolist()) == (count, [len(text) for text in texts])
-    (tmp_path / vectors.KEPT).write_bytes(b"damaged")
+    file = tmp_path / vectors.KEPT
+    with np.load(file) as kept:
+        digest = kept["digest"]
+    file.write_bytes(b"damaged")
     assert vectors.kept_vectors(encode, ["a", "ccc"], tmp_path, said.append)[1, 0] == 3
-    assert encode.texts == 6 and len(said) == 3
+    for wrong in (np.ones((1, 1), np.float32), np.full((2, 1), np.nan, np.float32)):
+        np.savez(file, vectors=wrong, digest=digest)
+        assert vectors.kept_vectors(encode, ["a", "ccc"], tmp_path, said.append)[1, 0] == 3
+    assert encode.texts == 10 and len(said) == 5
 
 
 def test_vectors_are_computed_without_a_folder_that_can_be_written(tmp_path):

@@ -202,6 +202,46 @@ def test_levels_of_events_are_mean_powers():
     assert event_levels(events[:0], [signal], rate, None).shape == (0,)
 
 
+def test_levels_do_not_drift_where_a_cell_is_no_whole_number_of_samples():
+    rate = 22050
+    signal = np.full(100 * rate, 0.001, np.float32)
+    signal[90 * rate : 91 * rate] = 0.5
+    found = event_levels(pd.DataFrame({"onset": [90.0, 10.0], "offset": [91.0, 11.0]}), [signal], rate, None)
+    np.testing.assert_allclose(found, [20 * np.log10(0.5), -60], atol=0.2)
+
+
+@pytest.mark.parametrize("texts", ["a dog barking", [], [3], [None]])
+def test_queries_that_are_no_list_of_texts_are_refused(texts):
+    with pytest.raises(InputError, match="^queries: "):
+        Queries.of(texts)
+
+
+def test_classes_and_queries_exclude_each_other():
+    main(["street.wav"])
+    with pytest.raises(InputError, match="classes and queries"):
+        Segmenter.load("results/ear", classes=["Car"], queries=["a car"])
+
+
+def test_the_name_of_a_class_is_no_expression():
+    labels = ["Bee, wasp, etc.", "second hand", "no speech", "(other)", "traffic"]
+    description = {"event_labels": labels, "kind": "ear"}
+    queries = Queries.of([*labels, "the second hand", "SECOND hand"]).among(labels)
+    found = queries.classes(description, None)
+    assert {sound: list(names) for sound, names in found.items() if sound != "hand"} == {
+        **{label: [label] for label in labels},
+        "SECOND hand": ["second hand"],
+    }
+    assert queries.involved == ["the second hand"]
+
+
+def test_a_doubtful_query_is_noted(capsys):
+    assert main(["--ear", "--explain", "--query", "homework", "--query", "rain"]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 1 and notes[0].startswith(
+        'note: query "homework": may mean none of the classes; it stands for '
+    )
+
+
 def test_queries_have_single_spaces_and_come_once():
     queries = Queries.of(["a  dog\nbarking", "a dog barking", "rain after thunder", "thunder"])
     assert queries.texts == ("a dog barking", "rain after thunder", "thunder")

@@ -56,6 +56,7 @@ EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onn
 
 # The settings of scores without the datasets over which they are pooled.
 SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
+MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}

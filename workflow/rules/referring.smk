@@ -37,7 +37,7 @@ rule map_queries:
         "../../envs/train.yaml"
     params:
         event_labels=lambda wildcards: list(dict.fromkeys(label for base in HEARD for label in ear_names(config, base))),
-        settings={key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")},
+        settings=MAPPING,
         code=code_digest("map_queries"),
     script:
         "../scripts/map_queries.py"

@@ -36,7 +36,7 @@ rule segment_audio:
         form=config["segmenting"]["form"],
         page=config["segmenting"]["page"],
         queries=config["segmenting"]["queries"],
-        referring=config["referring"],
+        referring=MAPPING if config["segmenting"]["queries"] else None,
         networks=trained_networks(config.get("weights")),
         code=code_digest("segment_audio"),
     script:

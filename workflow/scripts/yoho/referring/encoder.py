@@ -38,7 +38,7 @@ class Encoder:
         self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def __call__(self, texts):
-        """Vectors of length 1, float32, (texts, 384)."""
+        """Vectors of length 1, float32, (texts, 384), for a list of texts."""
         order = np.argsort([len(text) for text in texts])  # texts of similar length need little padding
         parts = [
             self.few([texts[place] for place in part]) for part in np.split(order, range(AT_ONCE, len(texts), AT_ONCE))
@@ -50,6 +50,10 @@ class Encoder:
         words = self.tokenizer.encode(text, add_special_tokens=False).tokens
         split = sum(word.startswith(PIECE) and not before.startswith(PIECE) for before, word in pairwise(words))
         return 2 * (split + words.count(UNKNOWN)) >= sum(word.isalnum() or word == UNKNOWN for word in words)
+
+    def is_long(self, text):
+        """Whether a text has more tokens than the encoder reads."""
+        return len(self.tokenizer.encode(text)) == LONGEST
 
     def few(self, texts):
         """The vectors of texts that are computed together: the mean of each text's tokens, scaled to length 1."""

@@ -41,7 +41,7 @@ GRAMMAR = r"""
     UNIT: /(s|sec|seconds?|min|minutes?)/ END
     QUOTED: /"[^"]*\w[^"]*"/
     WORD.-1: /[^\s"]*\w[^\s"]*/
-    SIGN.-2: /[^\s"]+/
+    SIGN.-2: /[^\s"<>]+/
     %ignore /\s+|[.,;:!?…]+(?!\S)/
 
     // Words that ask for what the grammar does not know. They would otherwise be taken for words of a sound.
@@ -50,6 +50,11 @@ GRAMMAR = r"""
     JOIN: /(after|before|during|while|without|within)/
     UNKNOWN.2: (/(between|until|till|since|except|unless|no|not|never|neither|nor|twice)/
         | /((is|are|was|do|does|did)n't|nearest|closest|(long|short|loud|quiet)est)/
+        | /(but|excluding|minus|instead of|other than|everything|anything|then|following|preceding|overlapping)/
+        | /(near|first|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|final|earliest|latest)/
+        | /[<>]\S*/
+        | /lasting (?!longer|shorter|at )\S+/
+        | /(\w+ly |straight |long |always )/ JOIN
         | /(every other|followed by|preceded by|and then|(?!longer|shorter)\S+ than)/
         | /(and |or |but |only |even |just |right |soon |shortly |immediately |\()/ JOIN
         | JOIN / (each|every|all|both|either)/
@@ -59,6 +64,7 @@ GRAMMAR = r"""
         | /\d+:\d\d/) END
     NO_START.4: (/(the )?/ CHOICE /[ -]/ (/(few|couple|and|or|but(-one)?|to(-last)?)/ | CHOICE | UNIT | NUMBER)
         | "every " CHOICE
+        | /(the )?/ CHOICE " of"
         | /(the )?(next|previous|penultimate|eleventh|twelfth|\w+teenth|twentieth|\d+(st|nd|rd|th))/
         | NUMBER / ?(o'clock|am|pm)/) END
         | /\(\S*/

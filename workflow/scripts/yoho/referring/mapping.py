@@ -11,18 +11,18 @@ import numpy as np
 
 from yoho import InputError
 from yoho.referring.encoder import load_encoder
-from yoho.referring.grammar import shown
+from yoho.referring.grammar import PUNCTUATION, shown
 from yoho.referring.vectors import kept_vectors
 
 NEAREST = 3  # classes that a message names
-SETTINGS = ("margin", "most", "lowest", "lowest_unknown", "ahead", "related")  # of the config's `referring`
+SETTINGS = ("margin", "most", "lowest", "lowest_unknown", "doubtful", "ahead", "related")  # of the config's `referring`
 
 
 class Mapper:
     """Finds the classes of a network for which a query stands.
 
-    event_labels: the classes; descriptions: {event_label: text}, for those that have one; others: names of sounds,
-    which keep a network that lacks them from answering queries for them, unless they are similar to its classes;
+    event_labels: the classes; descriptions: {event_label: text}, for those that have one; others: names of sounds.
+    If the query means one of them much rather than a class, it is refused, unless that sound is related to a class;
     settings: {key of SETTINGS: value}; folder: the network's, which keeps the vectors of the classes, None: none does;
     say: prints a line.
     Raises InputError if it must compare words and the packages for this are not installed.
@@ -56,6 +56,8 @@ class Mapper:
         """
         if spelled(query) in self.named:
             return {self.named[spelled(query)]: 1.0}
+        if self.encoder.is_long(query):
+            raise InputError(f"query {shown(query)}: has more words than can be compared; use fewer")
         settings, (vector,) = self.settings, self.encoder([query])
         similarities, others = (vectors @ vector for vectors in self.vectors)
         order = np.argsort(-similarities, kind="stable")
@@ -65,7 +67,7 @@ class Mapper:
             near = [f"{self.event_labels[place]} ({similarities[place]:.2f})" for place in order[:NEAREST]]
             what = "no class means this"
             if other > first + settings["ahead"]:
-                what = f"this means rather {self.others[others.argmax()]} ({other:.2f}), which is none of the classes"
+                what = f"this rather means {self.others[others.argmax()]} ({other:.2f}), which is none of the classes"
             todo = "use other English words, or the name of a class"
             raise InputError(f"query {shown(query)}: {what}; the nearest classes are {'; '.join(near)}; {todo}")
         near = order[similarities[order] >= first - settings["margin"]][: settings["most"]]
@@ -73,5 +75,6 @@ class Mapper:
 
 
 def spelled(name):
-    """A name in one spelling: upper and lower case, underscores and how accents are written do not matter."""
-    return unicodedata.normalize("NFC", " ".join(name.replace("_", " ").split()).casefold())
+    """A name in one spelling: case, underscores, how accents are written, and punctuation at the end do not matter."""
+    words = name.replace("_", " ").replace("’", "'").split()
+    return unicodedata.normalize("NFC", " ".join(words).casefold()).strip(PUNCTUATION)

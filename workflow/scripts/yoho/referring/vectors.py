@@ -22,9 +22,10 @@ def kept_vectors(encode, texts, folder, say):
     digest = hashlib.sha256(json.dumps([encode.name, *texts]).encode()).hexdigest()
     file = None if folder is None else Path(folder, KEPT)
     with suppress(Exception), np.load(file) as kept:  # The file may be missing, or damaged in one of many ways.
-        if str(kept["digest"]) == digest:
-            return kept["vectors"]
-    say(f"the names of {len(texts) // 2} sounds are read" + (", once" if file else ""))
+        vectors = kept["vectors"]
+        if str(kept["digest"]) == digest and len(vectors) == len(texts) and np.isfinite(vectors).all():
+            return vectors
+    say(f"the vectors of {len(texts)} names and descriptions are computed")
     vectors = encode(texts)
     if file is not None:
         content = BytesIO()

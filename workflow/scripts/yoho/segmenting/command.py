@@ -176,11 +176,11 @@ def segment_stream(stream, options, *, encoding, channels, rate):
     """Segment raw PCM from a binary stream, printing each event on standard output as soon as it is final."""
     segmenter, form = replace(options, jobs=1).segmenter(), FORMS[options.form]
     blocks = checked_blocks(pcm_blocks(stream, encoding, channels), "standard input")
+    found = segmenter.stream(resampled(blocks, rate, segmenter.sample_rate), floats=encoding.startswith("f"))
     print(form.header, end="", flush=True)
-    blocks = resampled(blocks, rate, segmenter.sample_rate)
     with warnings.catch_warnings(action="always", category=AudioWarning):
         warnings.showwarning = lambda message, *_: print_problem(message, "warning")
-        for time, events in segmenter.stream(blocks, floats=encoding.startswith("f")):
+        for time, events in found:
             print(form.write("standard input", time, events), end="", flush=True)
 
 
@@ -315,8 +315,6 @@ def main(argv):
             folder = find_network(given["weights"], ear)
             print(queries.explained(read_description(folder), folder), end="")
             return 0
-        if queries and queries.involved and "-" in paths:
-            raise InputError(f"query {queries.involved[0]}: in a stream, only plain sounds can be asked for")
         given["queries"] = queries
         found = None if "-" in paths else find_audio(paths)
         if found is None or found.files:  # Without audio no network is needed, and none is fetched.

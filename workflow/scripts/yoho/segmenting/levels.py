@@ -116,8 +116,8 @@ def event_levels(events, blocks, rate, cutoff):
     signal = (block for _, block in offset_removed(blocks, rate, cutoff))
     powers = [np.add.reduceat(block**2, np.arange(0, len(block), cell)) for block in cut_to_cells(signal, cell, cell)]
     sums = np.concatenate([[0.0], *powers]).cumsum()
-    first = np.minimum(np.floor(events["onset"] / CELL + 1e-6).astype(int), len(sums) - 2)
-    last = np.clip(np.ceil(events["offset"] / CELL - 1e-6).astype(int), first + 1, len(sums) - 1)
+    first = np.minimum(np.floor(events["onset"] * rate / cell + 1e-6).astype(int), len(sums) - 2)
+    last = np.clip(np.ceil(events["offset"] * rate / cell - 1e-6).astype(int), first + 1, len(sums) - 1)
     mean = (sums[last] - sums[first]) / (cell * (last - first))
     return 10 * np.log10(np.maximum(mean, 1e-20)).to_numpy()
 

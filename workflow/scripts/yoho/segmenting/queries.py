@@ -2,16 +2,16 @@
 
 import csv
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
 import yaml
 
-from yoho import places
-from yoho.referring.expressions import is_plain, needs_level, select, sounds
-from yoho.referring.grammar import one_line, parse
-from yoho.referring.mapping import SETTINGS, Mapper
+from yoho import InputError, places
+from yoho.referring.expressions import Sound, is_plain, needs_level, select, sounds
+from yoho.referring.grammar import one_line, parse, shown
+from yoho.referring.mapping import SETTINGS, Mapper, spelled
 from yoho.segmenting.streams import print_line
 
 
@@ -19,17 +19,29 @@ from yoho.segmenting.streams import print_line
 class Queries:
     """Queries in words. Each is an expression, see `yoho.referring.grammar`.
 
-    texts: the queries, each once; settings: pairs of the config's `referring`, for the `Mapper`.
+    texts: the queries, each once; settings: pairs of the config's `referring`; names: those of a network's classes,
+    spelled in one way. A query that is such a name is a plain sound.
     """
 
     texts: tuple
     settings: tuple
+    names: tuple = ()
 
     @classmethod
     def of(cls, texts, settings=None):
-        """Queries of some texts; settings: the config's `referring`, None: that of the default config."""
+        """Queries of a list of texts; settings: the config's `referring`, None: that of the default config.
+
+        Raises InputError if there is no text, or something else than texts.
+        """
+        if isinstance(texts, str) or not texts or not all(isinstance(text, str) for text in texts):
+            raise InputError(f"queries: {texts!r} must be a list of texts, of at least one")
         settings = settings or yaml.safe_load(places.CONFIG.read_text())["referring"]
         return cls(tuple(dict.fromkeys(map(one_line, texts))), tuple((key, settings[key]) for key in SETTINGS))
+
+    def among(self, event_labels):
+        """The same queries to a network with these classes."""
+        names = set(map(spelled, event_labels)) & set(map(spelled, self.texts))
+        return replace(self, names=tuple(sorted(names)))
 
     @cached_property
     def expressions(self):
@@ -37,7 +49,7 @@ class Queries:
 
         Raises InputError for a text that is empty or no expression.
         """
-        return {text: parse(text) for text in self.texts}
+        return {text: Sound(text) if spelled(text) in self.names else parse(text) for text in self.texts}
 
     @property
     def sounds(self):
@@ -59,10 +71,16 @@ class Queries:
         labels, others = description["event_labels"], [] if own else sounds_of_audioset()
         descriptions, settings = description.get("descriptions", {}), dict(self.settings)
         mapper = Mapper(labels, descriptions, others, settings, folder=folder, say=print_line)
-        return {sound: mapper(sound) for sound in self.sounds}
+        found = {sound: mapper(sound) for sound in self.sounds}
+        for sound, near in found.items():
+            if max(near.values()) < mapper.settings["doubtful"]:
+                stands = "; ".join(f"{label} ({similarity:.2f})" for label, similarity in near.items())
+                print_line(f"note: query {shown(sound)}: may mean none of the classes; it stands for {stands}")
+        return found
 
     def explained(self, description, folder):
         """What the queries mean to a network, as text: lines of sound, class, similarity below each query."""
+        self = self.among(description["event_labels"])
         classes, lines = self.classes(description, folder), io.StringIO()
         for text, expression in self.expressions.items():
             lines.write(f"# {text}: {expression}\n")

@@ -19,6 +19,7 @@ from yoho.audio import checked_blocks, resampled
 from yoho.events import TOUCH
 from yoho.networks.engines import TorchEngine, load_engine
 from yoho.networks.run_folder import read_description
+from yoho.referring.grammar import shown
 from yoho.segmenting.batching import Batch, Times, gathered, prefetched
 from yoho.segmenting.classes import Groups, Specific, known_names, regrouped
 from yoho.segmenting.inference import Predictor
@@ -120,7 +121,10 @@ class Segmenter:
             if description.get("kind") == "ear":
                 description = regrouped(description, {label: [label] for label in classes})
         if queries is not None:
+            if classes is not None:
+                raise InputError("classes and queries exclude each other; a query may be the name of a class")
             queries = queries if isinstance(queries, Queries) else Queries.of(queries)
+            queries = queries.among(labels)
             description = regrouped(description, queries.classes(description, folder), "queries")
         threads = threads or cpu_count()
         predictor = Predictor(engine, description, precision)
@@ -177,17 +181,19 @@ class Segmenter:
         return Segmented(times[-1], pd.concat(tables).sort_values(["onset", "event_label"], ignore_index=True))
 
     def stream(self, blocks, floats=True):
-        """Yield (time, events) for blocks (samples,) at the network's sample rate, as they arrive.
+        """An iterator over (time, events) of blocks (samples,) at the network's sample rate, as they arrive.
 
         floats: whether the samples are floats, whose full scale is unknown, see `Silence`.
         events: a table (COLUMNS) of the events that are now final, because later audio cannot lengthen them. All
         events that end before `time` (s) have then been yielded; the last time is the duration. An event is yielded at
-        most `delay` seconds of audio after its end.
+        most `delay` seconds of audio after its end. Raises InputError for a query that is no plain sound.
         """
         if self.queries is not None and self.queries.involved:
-            raise InputError(f"query {self.queries.involved[0]}: in a stream, only plain sounds can be asked for")
-        for time, events in self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1))):
-            yield time, events if self.queries is None else self.queries.answers(events)
+            raise InputError(
+                f"query {shown(self.queries.involved[0])}: in a stream, only plain sounds can be asked for"
+            )
+        found = self.decoded(self.windows(self.batches(blocks, 0.0 if floats else None, at_once=1)))
+        return found if self.queries is None else ((time, self.queries.answers(events)) for time, events in found)
 
     def decoded(self, windows):
         """Yield (time, events), see `stream`, for all (outputs, `Times`) of a signal, as from `windows`."""
