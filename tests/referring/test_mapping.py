@@ -88,9 +88,13 @@ def test_a_network_does_not_answer_for_a_sound_that_it_lacks():
         mapper(own, others=["Train", "Raindrop"], related=1, ahead=0)(near)
 
 
+@pytest.fixture(scope="module")
+def network():
+    return mapper(["dog", "rain", "car", "crackling_fire"], others=sounds_of_audioset())
+
+
 @pytest.mark.parametrize("query", ["cat", "a cat", "thunder", "wind", "explosion", "a motorcycle", "engine"])
-def test_a_sound_of_audioset_that_is_none_of_the_classes_is_refused(query):
-    network = mapper(["dog", "rain", "car", "crackling_fire"], others=sounds_of_audioset())
+def test_a_sound_of_audioset_that_is_none_of_the_classes_is_refused(network, query):
     with pytest.raises(InputError, match="this rather means"):
         network(query)
 
