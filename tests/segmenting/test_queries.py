@@ -235,11 +235,11 @@ def test_the_name_of_a_class_is_no_expression():
 
 
 def test_a_doubtful_query_is_noted(capsys):
-    assert main(["--ear", "--explain", "--query", "homework", "--query", "rain"]) == 0
+    settings = yaml.safe_load(Path("config.yaml").read_text())["referring"] | {"doubtful": 0.99}
+    Queries.of(["it is raining", "rain"], settings).classes({"event_labels": ["rain"], "kind": "ear"}, None)
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
-    assert len(notes) == 1 and notes[0].startswith(
-        'note: query "homework": may mean none of the classes; it stands for '
-    )
+    assert len(notes) == 1
+    assert notes[0].startswith('note: query "it is raining": may mean none of the classes; it stands for rain (0.')
 
 
 def test_queries_have_single_spaces_and_come_once():

@@ -96,7 +96,7 @@ class Queries:
         of such events, dB, (events,), for queries such as "the loudest bell".
         """
         if any(map(needs_level, self.expressions.values())):
-            events = events.assign(level=levels(events))
+            events = events.assign(level=levels(events) if len(events) else 0.0)
         columns = [name for name in events if name != "level"]
         found = [
             select(expression, events)[columns].assign(event_label=text)
