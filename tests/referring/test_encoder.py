@@ -8,7 +8,7 @@ from yoho.referring import encoder as module
 from yoho.referring import packages
 from yoho.referring.encoder import AT_ONCE, load_encoder
 
-# The library transformers 5.1 gave these products and first numbers for the same weights.
+# The library transformers 5.24.0 gave these products and first numbers for the same weights.
 TEXTS = ["a dog barking", "rain on a tin roof in the evening", "Ich höre einen Hund"]
 PRODUCTS = [[1, 0.1725722, 0.13019839], [0.1725722, 1, 0.03846912], [0.13019839, 0.03846912, 1]]
 STARTS = [
