@@ -20,6 +20,7 @@ include: "workflow/rules/scoring.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/segmenting.smk"
+include: "workflow/rules/archives.smk"
 include: "workflow/rules/referring.smk"
 include: "workflow/rules/benchmarks.smk"
 
@@ -29,6 +30,9 @@ lock_at_work(workflow)
 
 onstart:
     stop_at_sigterm(workflow.scheduler)
+    watch_archives(
+        f"results/segments/{place}" for place in (audio_places(config["audio"]) if config.get("audio") else [])
+    )
 
 
 rule all:

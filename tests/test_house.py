@@ -24,6 +24,7 @@ KNOWS = {
     "figures": set(),
     "referring": set(),
     "segmenting": {"networks", "referring", "windows"},
+    "archives": {"networks", "segmenting"},
     "benchmarks": {
         "recordings",
         "mixes",
@@ -35,6 +36,7 @@ KNOWS = {
         "figures",
         "referring",
         "segmenting",
+        "archives",
     },
 }
 SHARED = {"audio", "containers", "downloads", "events", "files", "folders", "job", "palette", "places", "provenance"}

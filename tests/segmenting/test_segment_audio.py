@@ -24,8 +24,10 @@ import soundfile
 
 from untrained import noise, save_untrained
 from yoho.segmenting import command as module
-from yoho.segmenting.command import Options, main
+from yoho.segmenting import outcomes
+from yoho.segmenting.command import main
 from yoho.segmenting.finding import find_audio
+from yoho.segmenting.outcomes import Options
 from yoho.segmenting.segmenter import Segmenter, cached_segmenter
 from yoho.segmenting.writing import FORMS
 
@@ -275,7 +277,7 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
     twin = name[:-5] + ("y" if name[0] == "x" else "\udcfe" if name[0] > "鳥" else "島") + ".wav"
     for file in (name, twin):
         soundfile.write(os.fsencode(file), pcm(), 44100)
-    monkeypatch.setattr(module, "write_page", partial(module.write_page, self_contained=100))
+    monkeypatch.setattr(outcomes, "write_page", partial(outcomes.write_page, self_contained=100))
     forms = list(FORMS)
     for form in forms:
         assert main(["--weights", str(run), "--output", "out", "--format", form, "--", name, twin]) == 0
@@ -477,7 +479,7 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
     options = Options(str(run), "text", page=True, classes=["car", "rain"], jobs=1)
-    outcome = module.try_file(file, Path(file.name), None, options)
+    outcome = outcomes.try_file(file, Path(file.name), None, options)
     assert outcome.text and outcome.error is None
     assert outcome.warnings == [f"{file}: is cut off; the sound before the cut is used"]
 
@@ -631,11 +633,11 @@ def test_a_job_uses_as_many_threads_as_it_has(run, here, monkeypatch, files, thr
 COUNTING = """
 import runpy, sys
 sys.path.insert(0, {folder!r})
-from yoho.segmenting import command
+from yoho.segmenting import command, outcomes
 from yoho.segmenting.segmenter import Segmenter
 
 def main(arguments):
-    segmenters = command.Options({run!r}, "text", jobs=1).segmenter(), Segmenter.load({run!r})
+    segmenters = outcomes.Options({run!r}, "text", jobs=1).segmenter(), Segmenter.load({run!r})
     print(*(segmenter.threads for segmenter in segmenters))
 
 command.main = main

@@ -1,4 +1,5 @@
 # The checked config, the runs of its studies, and functions that the other rule files share.
+import os
 import re
 import sys
 from itertools import product
@@ -27,8 +28,9 @@ from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
 from studies import Runs
-from user_files import as_text, audio_places
+from user_files import as_text, audio_places, shards_in
 from validate import check_config
+from watching import watch_archives
 from yoho.segmenting.choice import choose_network
 
 check_config(config)
@@ -58,6 +60,13 @@ EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onn
 SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
 MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
+# What shapes the events that are found in the user's audio, besides the network.
+SEGMENTING = {
+    "queries": config["segmenting"]["queries"],
+    "referring": MAPPING if config["segmenting"]["queries"] else None,
+    "code": code_digest("yoho.segmenting.segmenter"),
+}
+
 # The settings of windows without their front ends.
 WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
 
@@ -81,6 +90,8 @@ wildcard_constraints:
     front_end="|".join(config["windows"]["front_ends"]),
     backbone="|".join(EAR_BACKBONES),
     run="|".join(map(re.escape, runs.named)),
+    place="[^/]+",
+    shard="[0-9]+",
 
 
 def dataset(wildcards):
@@ -271,6 +282,19 @@ def audio_of(wildcards):
     if wildcards.place not in places:
         raise WorkflowError(f"results/segments/{wildcards.place}: `audio` names {', '.join(places)}")
     return places[wildcards.place]
+
+
+def shards_of(wildcards, suffix):
+    """The tables of all shards of an archive, which the checkpoint `plan_archive` has listed."""
+    plan = checkpoints.plan_archive.get(**wildcards).output[0]
+    shards = shards_in(plan, os.stat(plan).st_mtime_ns)
+    return expand("results/segments/{place}/shards/{shard}.{suffix}", **wildcards, shard=shards, suffix=suffix)
+
+
+def cores_of_shard(wildcards):
+    """The cores of a shard's job: one, or more if there are more cores than shards."""
+    plan = f"results/segments/{wildcards.place}/plan.json"
+    return max(1, (workflow.cores or 1) // len(shards_in(plan, os.stat(plan).st_mtime_ns)))
 
 
 def ear_to_segment(wildcards):

@@ -1,46 +1,8 @@
-# Segments the user's audio (config: audio) with a trained network or the ear, into results/segments/. Other rules make
-# the audio examples of the report, and results/tables/false_alarms.csv, which counts events that networks find where
-# they do not sound. Only the examples are part of `all`.
-from datasets import trained_networks
-from user_files import state_of_audio
-
+# Makes the audio examples of the report, which are part of `all`, and results/tables/false_alarms.csv, which counts
+# events that networks find where they do not sound. The user's audio is segmented by archives.smk.
 # The datasets whose networks are tested for false alarms, and whether the untrained ear is tested beside them.
 HEARD = POOLED or [DATASET]
 EAR_TESTED = any(runs.named[run].from_ear for run in SHOWN.values()) and not list(nameless(config, DATASET))
-
-
-rule segment:
-    """Segment the user's audio, and write a file of events and a page for each audio file."""
-    input:
-        lambda wildcards: expand("results/segments/{place}", place=audio_places(config.get("audio"))),
-
-
-rule segment_audio:
-    """Segment one of the files or folders that the config names."""
-    input:
-        ear_to_segment,
-    output:
-        directory("results/segments/{place}"),
-    log:
-        "results/segments/logs/{place}.log",
-    conda:
-        "../../envs/segment.yaml"
-    threads: 8
-    resources:
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
-    params:
-        audio=audio_of,
-        files=lambda wildcards: state_of_audio(audio_of(wildcards)),
-        weights=lambda wildcards: config.get("weights"),
-        form=config["segmenting"]["form"],
-        page=config["segmenting"]["page"],
-        queries=config["segmenting"]["queries"],
-        referring=MAPPING if config["segmenting"]["queries"] else None,
-        networks=trained_networks(config.get("weights")),
-        code=code_digest("segment_audio"),
-    script:
-        "../scripts/segment_audio.py"
 
 
 rule tabulate_false_alarms:

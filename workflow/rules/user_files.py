@@ -5,6 +5,7 @@ takes a name in braces for a wildcard. Rules have the state of the files as a pa
 """
 
 import hashlib
+import json
 import os
 import re
 from contextlib import suppress
@@ -45,12 +46,19 @@ def audio_places(audio):
     for path in [audio] if isinstance(audio, str) else audio:
         whole = place_of(Path(path))
         name = re.sub(r"[^\w.+-]", "_", whole.name)[:60]
-        if whole != Path.cwd() / name or name == "logs":
+        if whole != Path.cwd() / name:
             name += f"~{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
         places[name] = path
     return places
 
 
+@cache
+def shards_in(plan, modified):
+    """The shards of an archive, {number: hours}; plan: the file that lists them; modified: its time."""
+    return json.loads(Path(plan).read_text())["shards"]
+
+
+@cache
 def state_of_audio(path):
     """The state of a file, or of the audio files in a folder, as `state_of`."""
     return state_of(sorted(find_audio([path]).files.values()))

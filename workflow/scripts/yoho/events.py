@@ -6,12 +6,15 @@ A table of events has the columns `filename, onset, offset, event_label`, times 
 import numpy as np
 import pandas as pd
 
+# pandas would keep texts in pyarrow if that is installed, which takes twice the time for the small tables here.
+pd.options.mode.string_storage = "python"
+
 COLUMNS = ["filename", "onset", "offset", "event_label"]
 
 # Columns of text: names that a user chooses, which may look like a number or a missing value (007, NA, true), and texts
 # that may be empty in every row.
 TEXT = ["filename", "event_label", "recording", "recording_label", "path", "group", "split", "silences"]
-TEXT += ["dataset", "label", "network", "difference", "most_named", "query", "kind", "classes"]
+TEXT += ["dataset", "label", "network", "difference", "most_named", "query", "kind", "classes", "error", "shard"]
 
 # s: events with a smaller gap touch, because tables hold times to the microsecond.
 TOUCH = 1.5e-6

@@ -14,12 +14,13 @@ def mapped(path):
         yield content
 
 
-def write_whole(path, data):
+def write_whole(path, data, part=None):
     """Write bytes to a file, which keeps its previous content if anything fails.
 
+    part: path of the unfinished file, on the same file system; None for PATH.part.
     Raises OSError, naming the file, if it cannot be written, for example on a full disk.
     """
-    part = Path(f"{path}.part")
+    part = Path(part or f"{path}.part")
     try:
         with open(part, "wb") as file:
             file.write(data)

@@ -1,75 +1,33 @@
-"""The command that segments audio files, folders or a stream. The rule `segment` uses the same functions."""
+"""The command that segments audio files, folders or a stream."""
 
 import argparse
 import os
 import sys
 import warnings
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from errno import ENOENT
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import NamedTuple
 
 import yaml
-from joblib import cpu_count
 
 from yoho import InputError, job, places
 from yoho.audio import AudioWarning, checked_blocks, resampled
 from yoho.networks.making import ear_settings, is_made, make_ear, own_copies
 from yoho.networks.run_folder import read_description
 from yoho.segmenting.choice import EAR, choose_network
-from yoho.segmenting.classes import longest
 from yoho.segmenting.finding import find_audio
-from yoho.segmenting.page import TRUTH, write_page
+from yoho.segmenting.outcomes import Options, try_file
 from yoho.segmenting.queries import Queries
-from yoho.segmenting.references import read_references, up_to_end
+from yoho.segmenting.references import read_references
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
-from yoho.segmenting.segmenter import DECODINGS, cached_segmenter
+from yoho.segmenting.segmenter import DECODINGS
 from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
-from yoho.segmenting.writing import FORMS, check_writer, named_after
+from yoho.segmenting.writing import FORMS, check_writer
 
 RESULTS, CONFIG = places.results_folder(), places.CONFIG
 DEFAULT = "the ear" if places.INSTALLED else "the best one in results/, or the ear"  # the network if none is named
-
-
-@dataclass(frozen=True)
-class Options:
-    """How audio files are segmented, and what is written.
-
-    weights: a run's folder; form: a key of FORMS; output: the folder that gets a file of events for each audio file,
-    None: all events go to standard output; page: whether each file gets a page, in that folder or the current one;
-    reference: a file of true events for the pages; classes, queries, threshold, decoding: see `Segmenter`; top: how
-    many classes are reported of each file, those that sound longest, None: all; jobs: number of processes, 0: chosen by
-    the number of files; cores: number of cores that all processes share.
-    """
-
-    weights: str
-    form: str
-    output: str | None = None
-    page: bool = False
-    reference: str | None = None
-    classes: list | None = None
-    queries: Queries | None = None
-    top: int | None = None
-    threshold: float | str | None = None
-    decoding: str | None = None
-    jobs: int = 0
-    cores: int = field(default_factory=cpu_count)
-
-    def segmenter(self):
-        """The `Segmenter` of one process, whose threads use its share of the cores."""
-        chosen = {name: getattr(self, name) for name in ("threshold", "decoding", "queries")}
-        classes, threads = self.classes and tuple(self.classes), max(1, self.cores // max(1, self.jobs))
-        return cached_segmenter(self.weights, classes=classes, threads=threads, **chosen)
-
-
-class Outcome(NamedTuple):
-    """The result for a file: its events as text for standard output, an error or None, and warnings."""
-
-    text: str
-    error: str | None
-    warnings: list
 
 
 def segment_files(found, options):
@@ -89,10 +47,7 @@ def segment_files(found, options):
     root = os.path.commonpath([place.parent for place in found.files])
     names = [place.relative_to(root) for place in found.files]
     references = read_references(options.reference, files, names) if options.reference else [None] * len(files)
-    cores = options.cores
-    # Starting a process takes as long as segmenting minutes of audio.
-    jobs = min(options.jobs or (cores if len(files) >= 4 * cores else 1), len(files))
-    options = replace(options, jobs=jobs)
+    options = replace(options, jobs=(jobs := options.jobs_for(len(files))))
     options.segmenter()  # raises InputError before any file is read
     calls = [(*each, options) for each in zip(files, names, references)]
     outcomes = job.spread(try_file, calls, jobs, "segmenting") if jobs > 1 else (try_file(*call) for call in calls)
@@ -114,62 +69,6 @@ def print_outcomes(files, outcomes, options):
         print(header + title + outcome.text, end="", flush=True)
         header = ""
     return failed
-
-
-def try_file(file, name, reference, options):
-    """The `Outcome` of `segment_file`. An exception becomes one line, so that the other files are still segmented."""
-    text, error = "", None
-    with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
-        try:
-            text = segment_file(file, name, reference, options)
-        except InputError as raised:
-            error = str(raised)
-        except OSError as raised:
-            error = f"{raised.filename2 or raised.filename or file}: {raised.strerror or raised}"
-        except Exception as raised:
-            raised = job.explained(raised)
-            kind = "" if isinstance(raised, InputError) else f"{type(raised).__name__}: "
-            error = f"{file}: {kind}{raised}"
-    messages = [str(warning.message) for warning in caught if warning.category is AudioWarning]
-    for other in caught:
-        if other.category is not AudioWarning:
-            warnings.showwarning(other.message, other.category, other.filename, other.lineno)
-    return Outcome(text, error, list(dict.fromkeys(messages)))  # once each: for a page, the file is read twice
-
-
-def segment_file(file, name, reference, options):
-    """Segment a file and write its events and its page; returns the text for standard output.
-
-    name: the file's path below the folder of the output; reference: table of true events for the page, or None.
-    """
-    segmenter, form = options.segmenter(), FORMS[options.form]
-    duration, events = segmenter.file(file)
-    events = events if options.top is None else longest(events, options.top)
-    text = form.write(name, duration, events)
-    target = Path(options.output or "", name)
-    if options.output is not None or options.page:
-        make_folder(target.parent, options.output or ".")
-    if options.output is not None:
-        path = named_after(target, f".{form.suffix}")
-        if path.is_symlink():
-            path.unlink()  # What the link leads to is not overwritten.
-        path.write_text(form.header + text, encoding="utf-8", errors="surrogateescape")
-        text = ""
-    if options.page:
-        if reference is not None:
-            reference = up_to_end(reference, duration, options.reference, file)
-        if reference is not None and options.classes:
-            reference = reference[reference["event_label"].isin(segmenter.classes)]
-        tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
-        write_page(named_after(target, ".html"), file, tracks, segmenter.labels, title=file.name)
-    return text
-
-
-def make_folder(folder, output):
-    """Make a folder for what is written. Raises InputError if a link leads it out of the folder of the output."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(output)):
-        raise InputError(f"{folder}: is a link that leads out of {output}; name another folder with --output")
 
 
 def segment_stream(stream, options, *, encoding, channels, rate):

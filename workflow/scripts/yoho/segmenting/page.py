@@ -58,7 +58,7 @@ class Lane(NamedTuple):
     tracks: dict
 
 
-def write_page(target, audio, tracks, event_labels, *, title=None, self_contained=SELF_CONTAINED):
+def write_page(target, audio, tracks, event_labels, *, title=None, self_contained=SELF_CONTAINED, scratch=None):
     """Write the HTML page `target`, which plays a recording and shows its events.
 
     audio: path of a file that `open_audio` can read.
@@ -66,7 +66,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
     optionally score in [0, 1]. The track named TRUTH holds the true events.
     event_labels: classes in the order of their lanes; classes that only the tables contain are added. Of more than
     APART classes, only those of the tables have lanes, the longest in all first.
-    title: None for the file's name.
+    title: None for the file's name. scratch: a folder on the same file system for unfinished files, None: the page's.
     The audio is mixed to mono. If it has more than `self_contained` samples, it is written to NAME.page.flac beside
     NAME.html; a name that would become too long is shortened. Memory use does not depend on the recording's length.
     Raises InputError if the audio cannot be read, or if the file beside the page would replace it.
@@ -80,7 +80,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
     shown = lanes(tracks, event_labels)
     rows = sorted(((event, name) for name, events in found.items() for event in events), key=lambda row: row[0][:2])
     # The page and its audio take their places only when both are complete.
-    with TemporaryDirectory(dir=target.parent, prefix=".page-") as folder:
+    with TemporaryDirectory(dir=scratch or target.parent, prefix=".page-") as folder:
         coded, page = Path(folder, "audio.flac"), Path(folder, "page.html")
         samples, sample_rate = encode(audio, coded)
         aside = samples > self_contained

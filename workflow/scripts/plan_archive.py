@@ -1,0 +1,44 @@
+"""Find the files of an archive, split them into shards, and choose the network. Said first: what is segmented anew."""
+
+import json
+from pathlib import Path
+
+from yoho import InputError, job
+from yoho.archives.plan import difference, list_archive, planned, read_plan, write_plan
+from yoho.archives.settings import changes, network_settings, write_settings
+from yoho.archives.shards import WORK
+from yoho.segmenting.choice import choose_network
+
+
+def plan_archive(audio, output, *, weights, shard, segmenting):
+    folder = Path(output).parent
+    listing = list_archive(audio)
+    for line in [*listing.faults.values(), *listing.notes]:
+        job.say(line)
+    if not listing.states:
+        raise InputError(f"{audio}: holds no audio file that can be segmented")
+    run, reason = (weights, "as the config says") if weights else choose_network("results")
+    job.say(f"network: {run} ({reason})")
+    settings = network_settings(run) | segmenting
+    before = read_plan(folder)
+    plan = planned(before, audio, listing.states, shard)
+    hours = {
+        number: sum(entry.hours for entry in entries if entry.size is not None) for number, entries in plan.items()
+    }
+    what = f"{len(listing.states):,} files, {sum(hours.values()):,.1f} h, in {len(plan):,} shards"
+    if changed := before and changes(folder, settings):
+        job.say(f"{audio}: ANEW: {', '.join(changed)} changed; all files are segmented again: {what}")
+        for path in (folder / WORK).glob("*.json"):
+            path.unlink()  # These shards have done nothing yet.
+    else:
+        job.say(f"{audio}: {what}; {difference(before, listing.states)}")
+    write_plan(folder, plan)
+    write_settings(folder, settings)
+    content = {"audio": audio, "shards": hours, "faults": listing.faults, "notes": listing.notes}
+    Path(output).write_text(json.dumps(content, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    job.start(snakemake)
+    params = {name: snakemake.params[name] for name in ("audio", "weights", "shard", "segmenting")}
+    plan_archive(output=snakemake.output[0], **params)

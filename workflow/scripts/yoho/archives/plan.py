@@ -1,0 +1,154 @@
+"""The plan of an archive: which shard segments each of its files.
+
+The plan is kept in PLAN, a list of files for each shard. It only grows: a file never moves to another shard, so that
+new files leave the results of all earlier ones as they are.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from yoho.files import write_whole
+from yoho.segmenting.finding import find_audio
+
+PLAN = "plan"  # a folder in that of the archive's results
+RATE = 16_000  # bytes/s that are assumed of a file whose header does not give its duration, as of MP3 at 128 kbit/s
+READERS = 16  # threads that read headers, because a file system of a cluster answers each after milliseconds
+
+
+class Entry(NamedTuple):
+    """A file in the plan.
+
+    name: its path below the archive's folder; size: bytes, None if the file is no longer there; modified: time of its
+    last change (ns); hours: its duration, which may be estimated.
+    """
+
+    name: str
+    size: int | None
+    modified: int
+    hours: float
+
+    @property
+    def state(self):
+        """What changes when the file is written again."""
+        return [self.size, self.modified]
+
+
+class Listing(NamedTuple):
+    """What an archive contains.
+
+    states: {name of a file: (size, time of its last change)}; faults: {path: line} of what cannot be read; notes: lines
+    about what is passed over.
+    """
+
+    states: dict
+    faults: dict
+    notes: list
+
+
+def list_archive(audio):
+    """The `Listing` of a file or a folder; see `find_audio` for what is passed over."""
+    found = find_audio([audio])
+    faults = {os.fsdecode(place): fault for place, fault in found.faults.items()}
+    states = {}
+    for path in found.files.values():
+        try:
+            status = path.stat()
+        except OSError as error:
+            faults[os.fsdecode(path)] = f"{path}: {error.strerror}"
+        else:
+            states[name_in(audio, path)] = (status.st_size, status.st_mtime_ns)
+    return Listing(states, faults, found.notes)
+
+
+def name_in(audio, path):
+    """The name of a file in the plan of the archive `audio`, which is a folder or that file itself."""
+    return path.name if path == Path(audio) else os.fsdecode(path.relative_to(audio))
+
+
+def path_in(audio, name):
+    """The path of a file of the archive `audio` by its name in the plan."""
+    return Path(audio, name) if os.path.isdir(audio) else Path(audio)
+
+
+def read_plan(folder):
+    """The plan of an archive, {shard: [Entry]}; folder: that of its results."""
+    lists = sorted(Path(folder, PLAN).glob("*.jsonl"), key=lambda path: int(path.stem))
+    return {path.stem: read_list(path) for path in lists}
+
+
+def read_list(path):
+    """The entries of a shard's list."""
+    return [Entry(*json.loads(line)) for line in path.read_text().splitlines()]
+
+
+def difference(plan, states):
+    """What has happened to an archive since the earlier plan, in words."""
+    before = {entry.name: entry.state for entries in plan.values() for entry in present(entries)}
+    new = len(states.keys() - before.keys())
+    changed = sum(list(states[name]) != state for name, state in before.items() if name in states)
+    return f"{new:,} new, {changed:,} changed, {len(before.keys() - states.keys()):,} gone"
+
+
+def present(entries):
+    """The entries whose files are still there."""
+    return [entry for entry in entries if entry.size is not None]
+
+
+def write_plan(folder, plan):
+    """Write the lists that have changed; a list that has not keeps its time, so that its shard is not segmented."""
+    Path(folder, PLAN).mkdir(parents=True, exist_ok=True)
+    for shard, entries in plan.items():
+        path = Path(folder, PLAN, f"{shard}.jsonl")
+        text = "".join(json.dumps(entry) + "\n" for entry in entries)
+        if not path.exists() or path.read_text() != text:
+            write_whole(path, text.encode())
+
+
+def planned(plan, audio, states, most):
+    """The plan that holds the files of `states`, which is {name: (size, time of its last change)}.
+
+    plan: the earlier plan. Its files keep their shards, and those that are gone have no size. New files fill the last
+    shard up to `most` hours, and further shards in the order of their names.
+    """
+    known = {entry.name: entry for entries in plan.values() for entry in entries}
+    others = sorted(name for name, state in states.items() if name not in known or known[name].state != list(state))
+    with ThreadPoolExecutor(READERS) as pool:
+        hours = dict(zip(others, pool.map(lambda name: duration(path_in(audio, name), states[name][0]), others)))
+
+    def now(entry):
+        if entry.name not in states:
+            return entry._replace(size=None)
+        return Entry(entry.name, *states[entry.name], hours.get(entry.name, entry.hours))
+
+    plan = {shard: list(map(now, entries)) for shard, entries in plan.items()}
+    new = (Entry(name, *states[name], hours[name]) for name in others if name not in known)
+    return appended(plan, new, most)
+
+
+def appended(plan, new: Iterable[Entry], most):
+    """The plan with new entries at its end; a shard holds at most `most` hours, or a single longer file."""
+    last = max(plan, key=int, default=f"{0:05}")
+    filled = sum(entry.hours for entry in plan.get(last, []))
+    for entry in new:
+        if plan.get(last) and filled + entry.hours > most:
+            last, filled = f"{int(last) + 1:05}", 0.0
+        plan.setdefault(last, []).append(entry)
+        filled += entry.hours
+    return plan
+
+
+def duration(path, size):
+    """Duration of an audio file in hours, from its header or estimated from its size in bytes."""
+    # soundfile would read a whole MP3 file for its duration.
+    if path.suffix.lower() != ".mp3":
+        try:
+            return round(soundfile.info(os.fsencode(path)).duration / 3600, 6)
+        except (OSError, RuntimeError, TypeError):
+            pass
+    return round(size / RATE / 3600, 6)
