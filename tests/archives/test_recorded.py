@@ -101,7 +101,7 @@ def test_only_the_field_timestamp_counts(of):
     assert of(wav(guano("2021-05-23T19:30:00", before=other), sound())).time == START
 
 
-# The whole comments, of firmware 1.0, 1.0.1, 1.2.0, 1.2.2, 1.4.0, 1.6.0, 1.8.0 (twice), and AudioMoth Live.
+# The wordings of firmware 1.0, 1.0.1, 1.2.0, 1.2.2, 1.4.0, 1.6.0, 1.8.0 (twice, the second cut), and AudioMoth Live.
 @pytest.mark.parametrize(
     ("written", "offset"),
     [
