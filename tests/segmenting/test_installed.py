@@ -105,7 +105,7 @@ def test_a_format_whose_package_is_missing_is_one_line(tmp_path, monkeypatch, ca
     assert main([str(tmp_path / "a.wav"), "--weights", "nowhere", "--format", "jams"]) == 2
     line = f"error: format jams: needs the package jams; install it: {sys.executable} -m pip install jams\n"
     assert capsys.readouterr().err == line
-    assert set(filter(None, (form.package for form in writing.FORMS.values()))) == {"jams"}
+    assert set(filter(None, (form.package for form in writing.FORMS.values()))) == {"jams", "praatio"}
 
 
 # ---- an empty environment --------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -285,7 +286,7 @@ def test_a_name_of_full_length_has_room_for_what_is_written_beside_it(run, here,
     endings = [f".{FORMS[form].suffix}" for form in forms]
     made = [path.name for path in (*Path("out").iterdir(), *here.glob("*.html"), *here.glob("*.page.flac"))]
     for ending in (*endings, ".html", ".page.flac"):
-        pair = [found for found in made if found.endswith(ending)]
+        pair = [found for found in made if re.search(rf"~\w{{8}}{re.escape(ending)}$", found)]
         assert len(pair) == 2
         for found in pair:
             assert 240 < len(os.fsencode(found)) <= 255
@@ -320,7 +321,8 @@ def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
     out, err = Terminal(encoding), Terminal(encoding)
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
-    assert main([*names, "島.wav", "--weights", str(folder), "--format", form]) == 2
+    given = names if FORMS[form].joined else names[:1]
+    assert main([*given, "島.wav", "--weights", str(folder), "--format", form]) == 2
     assert err.lines()[0] == rb"error: \u5cf6.wav: No such file or directory"
     assert main([names[0], "--weights", str(folder), "--class", "猫"]) == 2
     assert err.lines()[-1] == rb"error: class \u732b: not known; the network knows \u9ce5, car"
@@ -328,6 +330,24 @@ def test_a_terminal_that_lacks_signs(run, here, monkeypatch, form, encoding):
     assert rb"\u9ce5" in said
     if form in ("dcase", "rttm", "text"):
         assert rb"\u9ce5.wav" in said and b"\xff.wav" in said
+
+
+@pytest.mark.parametrize("form", [name for name, form in FORMS.items() if not form.joined])
+def test_a_form_of_one_file_is_refused_for_several_before_a_network_is_sought(here, capsys, form):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(name, pcm(), 44100)
+    assert main(["a.wav", "b.wav", "--weights", "nowhere", "--format", form]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"error: format {form}: holds one audio file, not 2; name a folder with --output\n")
+
+
+@pytest.mark.parametrize("form", [name for name, form in FORMS.items() if not form.joined])
+def test_a_form_of_one_file_has_a_file_for_each(run, song, here, form):
+    shutil.copy(song, "b.wav")
+    assert main(["b.wav", "--weights", str(run), "--format", form]) == 0
+    assert main([song, "b.wav", "--weights", str(run), "--format", form, "--output", "out"]) == 0
+    names = {f"{Path(name).name}.{FORMS[form].suffix}" for name in (song, "b.wav")}
+    assert {path.name for path in here.rglob(f"*.{FORMS[form].suffix}")} == names
 
 
 def test_a_closed_standard_output_is_a_line(run, song, capsys, monkeypatch, here):

@@ -6,7 +6,8 @@ A table of events has the columns `filename, onset, offset, event_label`, times 
 import numpy as np
 import pandas as pd
 
-# pandas would keep texts in pyarrow if that is installed, which takes twice the time for the small tables here.
+# If pyarrow is installed, pandas would keep texts in it. It takes longer for small tables, and a file's name may hold
+# bytes that it refuses.
 pd.options.mode.string_storage = "python"
 
 COLUMNS = ["filename", "onset", "offset", "event_label"]

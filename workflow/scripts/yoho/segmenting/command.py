@@ -24,7 +24,7 @@ from yoho.segmenting.references import read_references
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
 from yoho.segmenting.segmenter import DECODINGS
 from yoho.segmenting.streams import discard, one_line, prepare_streams, print_line, print_problem
-from yoho.segmenting.writing import FORMS, check_writer
+from yoho.segmenting.writing import FORMS, check_joined, check_writer
 
 RESULTS, CONFIG = places.results_folder(), places.CONFIG
 DEFAULT = "the ear" if places.INSTALLED else "the best one in results/, or the ear"  # the network if none is named
@@ -216,6 +216,8 @@ def main(argv):
             return 0
         given["queries"] = queries
         found = None if "-" in paths else find_audio(paths)
+        if found is not None and not given["output"]:
+            check_joined(given["form"], len(found.files))
         if found is None or found.files:  # Without audio no network is needed, and none is fetched.
             given["weights"] = str(find_network(given["weights"], ear))
         options = Options(**given)

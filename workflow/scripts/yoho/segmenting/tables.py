@@ -2,7 +2,7 @@
 
 The first line of a table names its columns. They may stand in any order, and `NAMES` lists the names that are known.
 Columns are separated by tabs, semicolons or commas, and decimals by a point or a comma. What `writing` writes as text,
-dcase or audacity is read again, also if `segment_audio.py` printed the events of several files.
+dcase, audacity or raven is read again, also if `segment_audio.py` printed the events of several files.
 """
 
 import codecs
