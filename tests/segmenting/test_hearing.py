@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-import segment_audio
 import soundfile
 import yaml
 from calibrate_ear import calibrate_ear
@@ -245,12 +244,6 @@ def test_the_page_shows_the_classes_that_sound_longest_first(street):
     page = Path("street.wav.html").read_text()
     lanes = [line.split('aria-label="')[1].split('"')[0] for line in page.splitlines() if 'class="lane"' in line]
     assert sorted(lanes) == ["Car", "Goat", "Rain", "owl"] and lanes[-1] == "owl"
-
-
-def test_the_rule_uses_the_ear_if_no_network_is_trained(street, here, monkeypatch):
-    assert main(["street.wav"]) == 0  # makes the ear, as the rule make_ear does
-    segment_audio.segment_audio("street.wav", "segments", 1, weights=None, form="text", page=False)
-    assert set(labels(Path("segments/street.wav.csv").read_text())) == {"Car", "Rain"}
 
 
 needs_the_published_ear = pytest.mark.skipif(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import segment_audio
 import soundfile
 import yaml
 from hearing import config_of, pretend, put_published
@@ -179,15 +178,6 @@ def test_a_query_of_a_trained_run_keeps_its_starts_and_ends(run):
     label = own["event_label"].iloc[0]
     asked = Segmenter.load(run, queries=[label]).file("street.wav").events
     pd.testing.assert_frame_equal(asked, own[own["event_label"] == label].reset_index(drop=True))
-
-
-def test_the_rule_takes_queries_of_the_config(here):
-    main(["street.wav"])
-    settings = yaml.safe_load(Path("config.yaml").read_text())["referring"]
-    words = {"queries": ["the last car"], "referring": settings}
-    segment_audio.segment_audio("street.wav", "out", 1, weights="results/ear", form="text", page=False, **words)
-    (written,) = Path("out").iterdir()
-    assert [label for *_, label in rows(written.read_text())] == ["the last car"]
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command line: its formats and its errors. The rule `segment` calls the same function."""
+"""The command line: its formats and its errors."""
 
 import contextlib
 import csv
@@ -625,31 +625,6 @@ def test_events_of_a_stream_come_while_it_runs(run):
     assert rest
 
 
-@pytest.mark.parametrize(
-    ("files", "threads", "processes", "each"), [(1, 1, 1, 1), (1, 3, 1, 3), (2, 8, 2, 4), (3, 8, 3, 2), (3, 2, 2, 1)]
-)
-def test_a_job_uses_as_many_threads_as_it_has(run, here, monkeypatch, files, threads, processes, each):
-    """Its processes together compute with no more threads than Snakemake gives it, whatever the number of files."""
-    started, used = [1], set()
-
-    def spread(function, calls, jobs, description):
-        started.append(jobs)
-        return (function(*call) for call in calls)
-
-    def segmenter(folder, **chosen):
-        made = cached_segmenter(folder, **chosen)
-        used.add(made.threads)
-        return made
-
-    monkeypatch.setattr(module.job, "spread", spread)
-    monkeypatch.setattr(module, "cached_segmenter", segmenter)
-    Path("audio").mkdir()
-    for number in range(files):
-        soundfile.write(f"audio/{number}.wav", noise(1), 44100)
-    segment_audio.segment_audio("audio", "out", threads, weights=run, form="text", page=False)
-    assert (started[-1], used) == (processes, {each})
-
-
 COUNTING = """
 import runpy, sys
 sys.path.insert(0, {folder!r})
@@ -734,60 +709,3 @@ def test_a_reader_that_has_had_enough(run, song):
     command = f"{sys.executable} {SCRIPT} {song} {song} --weights {run} | head -n 0"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.slow
-def test_snakemake_does_the_same(run, song, here):
-    def snakemake(*options):
-        root = SCRIPT.parents[2]
-        command = [sys.executable, "-m", "snakemake", "--snakefile", root / "Snakefile", "--cores", "1", "segment"]
-        command += ["--config", "dataset=builtin", *options]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr
-
-    code, said = snakemake()
-    assert code != 0
-    assert "--config audio=PATH" in said
-    # Without a trained network the ear is made, here of a file that does not exist.
-    code, said = snakemake("audio=song.wav", "ear={path: nowhere}")
-    assert code != 0
-    assert said.count("error: nowhere: ") == 1
-    code, said = snakemake("audio=song.wav", f"weights={run}")
-    assert code == 0, said
-    assert main([song, "--weights", str(run), "--output", "own", "--page"]) == 0
-    for name in ("song.wav.csv", "song.wav.html"):
-        assert Path("results/segments/song.wav", name).read_text() == Path("own", name).read_text()
-    code, said = snakemake("audio=song.wav", f"weights={run}")
-    assert "Nothing to be done" in said
-
-
-@pytest.mark.slow
-def test_snakemake_keeps_the_events_of_other_audio_and_notices_a_new_file(run, song, here):
-    """Files of one name, a folder with a name like a number, and a file whose name is a wildcard for Snakemake."""
-
-    def snakemake(audio):
-        snakefile = str(SCRIPT.parents[2] / "Snakefile")
-        command = [sys.executable, "-m", "snakemake", "segment", "--snakefile", snakefile, "--cores", "1"]
-        command += ["--config", "dataset=builtin", f"weights={run}", f"audio={audio}"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    for name in ("a/song.wav", "20240501/b{1}.wav"):
-        Path(name).parent.mkdir()
-        shutil.copy(song, name)
-    snakemake("song.wav")
-    snakemake("[a/song.wav, 20240501]")
-    made = sorted(str(path.relative_to("results/segments")) for path in Path("results/segments").rglob("*.csv"))
-    assert made[0] == "20240501/b{1}.wav.csv" and made[1] == "song.wav/song.wav.csv"
-    assert len(made) == 3 and made[2].startswith("song.wav~") and made[2].endswith("/song.wav.csv")
-    assert "Nothing to be done" in snakemake("20240501")
-    Path("20240501/notes.txt").write_text("no audio")
-    assert "Nothing to be done" in snakemake("20240501")
-    shutil.copy(song, "20240501/new.wav")
-    snakemake("20240501")
-    assert Path("results/segments/20240501/new.wav.csv").exists()
-    Path("20240501/b{1}.wav").unlink()
-    snakemake("20240501")
-    assert not Path("results/segments/20240501/b{1}.wav.csv").exists()
-    assert Path("results/segments/song.wav/song.wav.csv").exists()

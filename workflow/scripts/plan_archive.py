@@ -5,9 +5,10 @@ from pathlib import Path
 
 from yoho import InputError, job
 from yoho.archives.plan import difference, list_archive, planned, read_plan, write_plan
-from yoho.archives.settings import changes, network_settings, write_settings
+from yoho.archives.settings import changes, network_settings, queries_of, write_settings
 from yoho.archives.shards import WORK
 from yoho.segmenting.choice import choose_network
+from yoho.segmenting.segmenter import Segmenter
 
 
 def plan_archive(audio, output, *, weights, shard, segmenting):
@@ -20,6 +21,8 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
     run, reason = (weights, "as the config says") if weights else choose_network("results")
     job.say(f"network: {run} ({reason})")
     settings = network_settings(run) | segmenting
+    if queries := queries_of(settings):
+        Segmenter.load(run, queries=queries)  # raises InputError before any shard begins
     before = read_plan(folder)
     plan = planned(before, audio, listing.states, shard)
     hours = {

@@ -4,21 +4,20 @@ from pathlib import Path
 
 from yoho import job
 from yoho.archives.plan import read_list
-from yoho.archives.settings import digest_of, read_settings
+from yoho.archives.settings import digest_of, queries_of, read_settings
 from yoho.archives.shards import Shard
 from yoho.archives.shards import segment_shard as finished_of
 from yoho.archives.tables import events_table, files_table, write_table
 from yoho.segmenting.outcomes import Options
-from yoho.segmenting.queries import Queries
 from yoho.segmenting.writing import check_writer
 
 
 def segment_shard(entries, settings, tables, threads, *, audio, form, page, writing):
     check_writer(form)
     entries, folder, chosen = Path(entries), Path(settings).parent, read_settings(settings)
-    queries = Queries.of(chosen["queries"], chosen["referring"]) if chosen["queries"] else None
     page = page is True or (page == "named" and Path(audio).is_file())
-    options = Options(chosen["network"], form, page=page, queries=queries, cores=threads)
+    own = {"queries": queries_of(chosen), "jobs": threads, "cores": threads}
+    options = Options(chosen["network"], form, page=page, **own)
     shard = Shard(folder, entries.stem, audio, digest_of(chosen), writing, options)
     finished = finished_of(shard, read_list(entries))
     write_table(events_table(finished), tables.events)

@@ -144,4 +144,4 @@ def dated(calendar, recorded):
 
 def write_csv(table, path):
     """Write a table with commas, and with at most six decimal places."""
-    table.round(6).to_csv(path, index=False, lineterminator="\n")
+    table.to_csv(path, index=False, lineterminator="\n", float_format=lambda number: repr(round(float(number), 6)))

@@ -7,6 +7,7 @@ from pathlib import Path
 from yoho.files import write_whole
 from yoho.networks.run_folder import CARD, NETWORK, WEIGHTS, read_description
 from yoho.provenance import digest
+from yoho.segmenting.queries import Queries
 
 SETTINGS = "settings.json"
 NAMES = {
@@ -46,6 +47,11 @@ def changes(folder, settings):
     path = Path(folder, SETTINGS)
     earlier = read_settings(path) if path.exists() else settings
     return [words for name, words in NAMES.items() if earlier.get(name) != settings.get(name)]
+
+
+def queries_of(settings):
+    """The `Queries` of the settings, or None."""
+    return Queries.of(settings["queries"], settings["referring"]) if settings["queries"] else None
 
 
 def digest_of(settings):
