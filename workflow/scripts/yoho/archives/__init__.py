@@ -1,0 +1,1 @@
+"""Archives of many files: when their recordings began."""
