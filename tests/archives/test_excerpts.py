@@ -11,6 +11,7 @@ import soundfile
 
 from yoho.archives import excerpts
 from yoho.archives.excerpts import CONTEXT, HIGHEST_RATE, MOST, PAUSE, page_name, read_span, write_class_page
+from yoho.audio import AudioWarning
 from yoho.segmenting.page import TAIL
 from yoho.segmenting.reading import open_audio
 
@@ -145,12 +146,31 @@ def test_an_intact_file_is_not_read_from_its_beginning(tmp_path, monkeypatch, na
     assert abs(pitch(samples, rate) - 600) < 5
 
 
-def test_a_file_that_joins_several_is_read_as_it_was_segmented(tmp_path):
-    parts = [write_tones(tmp_path / f"{tone}.wav", tone, tone + 100) for tone in (500, 1500)]
-    joined = tmp_path / "joined.wav"
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_a_file_that_joins_several_is_read_as_it_was_segmented(tmp_path, ending):
+    parts = [write_tones(tmp_path / f"{tone}.{ending}", tone, tone + 100) for tone in (500, 1500)]
+    joined = tmp_path / f"joined.{ending}"
     joined.write_bytes(b"".join(part.read_bytes() for part in parts))
-    samples, rate = read_span(joined, 3.0, 4.0)
+    samples, rate = read_span(joined, 3.25, 3.75)
     assert abs(pitch(samples, rate) - 1600) < 5
+
+
+def test_a_file_that_announces_too_little_is_read_as_it_was_segmented(tmp_path):
+    content = bytearray(write_tones(tmp_path / "a.wav", 500, 600, 700).read_bytes())
+    content[40:44] = (2 * RATE).to_bytes(4, "little")  # the bytes of sound: one second
+    (tmp_path / "a.wav").write_bytes(content)
+    samples, rate = read_span(tmp_path / "a.wav", 1.0, 2.0)
+    assert abs(pitch(samples, rate) - 600) < 5
+
+
+def test_a_file_that_lacks_a_part_is_read_as_it_was_segmented(tmp_path):
+    pages = write_tones(tmp_path / "a.ogg", *range(500, 2500, 100)).read_bytes().split(b"OggS")
+    (tmp_path / "a.ogg").write_bytes(b"OggS".join(pages[:5] + pages[6:]))
+    audio = open_audio(tmp_path / "a.ogg")
+    with pytest.warns(AudioWarning):
+        whole = np.concatenate(list(audio.blocks))
+    samples, rate = read_span(tmp_path / "a.ogg", 15.0, 16.0)
+    np.testing.assert_array_equal(samples, whole[15 * rate : 16 * rate])
 
 
 def test_what_cannot_be_read_is_left_out_with_a_line(tmp_path):

@@ -118,7 +118,7 @@ def test_many_days_share_a_column(count, per_column, columns):
     assert calendars.width(days) <= calendars.WIDTH
     ticks = calendars.ticks(days)
     assert 1 <= len(ticks) <= max(1, calendars.width(days) // calendars.TICK)
-    assert all(0 <= place < 100 for place, _ in ticks)
+    assert all(place == 0 or (1 - place / 100) * calendars.width(days) >= calendars.TICK for place, _ in ticks)
 
 
 def test_a_column_of_several_days_shows_the_share_of_their_recorded_time():
@@ -133,7 +133,7 @@ def test_a_column_of_several_days_shows_the_share_of_their_recorded_time():
         ("2024-05-01", 1, ["May"]),
         ("2024-05-02", 3, ["2 May"]),
         ("2023-12-20", 120, ["2024", "Feb", "Mar", "Apr"]),
-        ("2020-05-01", 366 * 4, ["2021", "2022", "2023", "2024"]),
+        ("2020-05-01", 366 * 4, ["2021", "2022", "2023"]),
     ],
 )
 def test_the_time_axis_has_dates(first, count, names):
@@ -154,7 +154,10 @@ def test_a_clock_that_was_wrong_does_not_stretch_the_calendar():
 
 def test_calendars_have_words():
     page = shown([("dog", 0, 5, 30.0), ("dog", 1, 5, 15.0), ("dog", 0, 17, 0.5)])
-    assert page.all("img")[0]["alt"] == "dog: sounds in 1.1% of the recorded time, most from 5 to 6 h (25%)"
+    assert (
+        page.all("img")[0]["alt"]
+        == "dog: sounds in 1.1% of the recorded time, most from 5 to 6\N{NO-BREAK SPACE}h (25%)"
+    )
 
 
 def test_the_classes_with_most_minutes_have_calendars():
@@ -296,6 +299,7 @@ def test_all_links_lead_to_what_is_there(folder):
     page = Page((folder / "index.html").read_text(encoding="utf-8"))
     places = [unquote(attributes["href"]) for attributes in page.all("a")]
     assert all((folder / place).exists() for place in places)
+    assert "files/50%25%20%231%3F.wav.csv" in [attributes["href"] for attributes in page.all("a")]
     tables = {"files.parquet", "classes.csv", "calendar.csv", "failed.csv", "files"}
     files = {str(path.relative_to(folder)) for path in folder.glob("files/**/*") if path.is_file()}
     assert len(files) == 5 and set(places) == tables | files | {"classes/dog.html"}

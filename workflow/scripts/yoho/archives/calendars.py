@@ -13,7 +13,7 @@ HOURS = 24
 COLUMNS = 400  # maximum width of a picture: in a longer time, a column is several days
 WIDTH = 400  # pixels of the screen that a picture may take
 COLUMN = 24  # pixels of the screen that a column may take
-TICK = 52  # pixels of the screen that the name of a date takes
+TICK = 48  # pixels of the screen that the name of a date takes
 GAP = np.timedelta64(2 * 366, "D")  # without any recording for this long, a clock was probably wrong
 
 # Colours of shares, at even steps of their logarithm from LEAST to 1. A smaller share has the first of them too.
@@ -92,13 +92,17 @@ def width(days):
 
 
 def ticks(days):
-    """[(percent of the width, text)] of the time axis: days, first days of months, or first days of years."""
+    """[(percent of the width, text)] of the time axis: days, first days of months, or first days of years.
+
+    A name that would reach beyond the picture is left out, except that of its first day.
+    """
     dates = days.first + np.arange(days.recorded.shape[1] * days.per_column)
     most = max(1, width(days) // TICK)
     for named in chain((dates[::step] for step in (1, 2, 7, 14)), turns(dates)):
         if len(named) <= most:
             break
-    return [(100 * int((date - days.first).astype(int)) / len(dates), day_name(date)) for date in named]
+    places = [(int((date - days.first).astype(int)) / len(dates), day_name(date)) for date in named]
+    return [(100 * place, name) for place, name in places if not place or (1 - place) * width(days) >= TICK]
 
 
 def turns(dates):

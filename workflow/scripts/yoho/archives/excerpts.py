@@ -12,7 +12,7 @@ import pandas as pd
 
 from yoho import InputError
 from yoho.audio import AudioWarning, checked_blocks, read_audio, resampled, write_audio
-from yoho.containers.parts import misread, parts, sound_bytes
+from yoho.containers.parts import misread, unread
 from yoho.segmenting.page import clock, write_page
 from yoho.segmenting.reading import known_to_soundfile, open_audio
 from yoho.segmenting.writing import HASH_DIGITS
@@ -135,7 +135,4 @@ def read_span(path, onset, offset):
 def is_read_by_soundfile(path):
     """Whether soundfile reads all of a file, each sound at its time."""
     file = known_to_soundfile(path)
-    if file is None or sound_bytes(path, file.format):
-        return False
-    found = parts(path, file.format)
-    return len(found) == 1 and not misread(path, file, found)
+    return file is not None and not unread(path, file.format) and not misread(path, file, ())

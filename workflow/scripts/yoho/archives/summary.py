@@ -21,6 +21,8 @@ from yoho.segmenting.writing import named_after
 CALENDARS = 24  # classes that have a calendar
 LISTED = 100  # files that are listed: all of an archive's, or the first of those that failed
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 # What lies beside the page, and how to read it.
 OUTPUTS = {
     "events.parquet": ("all events, with the time of each if it is known", 'pandas.read_parquet("events.parquet")'),
@@ -134,7 +136,7 @@ def calendar_of(label, calendar, days):
     """The `Calendar` of a class; calendar: the table calendar.csv; days: its `Days`."""
     minutes = calendars.gridded(days, calendar[calendar["event_label"] == label], "minutes")
     share, (hour, most) = minutes.sum() / days.recorded.sum(), calendars.peak(minutes, days.recorded)
-    words = f"most from {hour} to {hour + 1} h ({percent(most)})" if most else "not on the days shown"
+    words = f"most from {hour} to {hour + 1}{NO_BREAK}h ({percent(most)})" if most else "not on the days shown"
     picture = calendars.picture(calendars.shares(minutes, days.recorded))
     return Calendar(label, data_uri(picture, "image/png"), words, share)
 
