@@ -251,3 +251,10 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         open_audio(tmp_path / "pipe.wav")
     with pytest.raises(InputError, match="no such file"):
         open_audio(tmp_path)
+
+
+def test_a_file_of_any_name_is_read(tmp_path):
+    path = tmp_path / "\udcff.wav"  # a name that is not valid UTF-8
+    soundfile.write(os.fsencode(path), np.full(100, 0.5), 8000)
+    samples, rate = read_audio(path)
+    assert rate == 8000 and len(samples) == 100

@@ -48,6 +48,8 @@ rule segment_shard:
         files=f"{ARCHIVE}/shards/{{shard}}.files.parquet",
     log:
         f"{ARCHIVE}/logs/{{shard}}.log",
+    benchmark:
+        f"{ARCHIVE}/logs/{{shard}}.tsv"
     conda:
         "../../envs/segment.yaml"
     threads: cores_of_shard
@@ -97,7 +99,9 @@ rule tabulate_archive:
 rule show_archive:
     """Make the summary page of an archive, and for each class a page that plays its most certain events."""
     input:
-        multiext(f"{ARCHIVE}/", "plan.json", "failed.csv", "classes.csv", "calendar.csv", "certain.csv", "totals.json"),
+        multiext(f"{ARCHIVE}/", "failed.csv", "classes.csv", "calendar.csv", "totals.json", "files.parquet"),
+        plan=f"{ARCHIVE}/plan.json",
+        certain=f"{ARCHIVE}/certain.csv",
     output:
         f"{ARCHIVE}/index.html",
         directory(f"{ARCHIVE}/classes"),

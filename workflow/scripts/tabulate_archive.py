@@ -11,7 +11,7 @@ from yoho.events import read_table
 def tabulate_archive(plan, events, files, output, certain):
     folder, plan = Path(output).parent, json.loads(Path(plan).read_text())
     totals = gather(list(zip(events, files)), folder, plan["faults"], certain)
-    if totals["files"] + len(plan["faults"]) == totals["failed"]:
+    if not totals["files"]:
         first = read_table(folder / "failed.csv", sep=",")["error"].iloc[0]
         raise InputError(f"{plan['audio']}: no file could be segmented; the first error: {first}")
     job.say(f"{plan['audio']}: {totals['files']:,} files, {totals['events']:,} events, {totals['failed']:,} failed")

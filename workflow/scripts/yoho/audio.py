@@ -1,5 +1,6 @@
 """Read and write audio files, and turn samples into mono blocks at one sample rate."""
 
+import os
 import warnings
 from contextlib import contextmanager
 from itertools import chain
@@ -33,7 +34,7 @@ def opened(path):
     """An open audio file. Raises InputError if it is missing or unreadable, even later, while it is read."""
     try:
         # soundfile raises a TypeError for a name that ends in .raw.
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(os.fsencode(path))
     except (OSError, RuntimeError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as audio ({error}); replace or remove it") from error
     with file:

@@ -122,7 +122,7 @@ def add_totals(totals, files):
     """Add the files of a shard to the totals of the archive; `first` and `last` are times in ISO format."""
     done = files[files["error"] == ""]
     totals["hours"] += float(done["duration"].sum()) / 3600
-    totals["files"] += len(files)
+    totals["files"] += len(done)
     totals["failed"] += len(files) - len(done)
     totals["events"] += int(done["events"].sum())
     totals["without_time"] += int(done["time"].isna().sum())

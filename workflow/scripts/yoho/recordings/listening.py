@@ -1,6 +1,7 @@
 """Listening to recordings: their lengths, their silences, and whether they can be used."""
 
 import hashlib
+import os
 import warnings
 from itertools import chain
 from pathlib import Path
@@ -99,7 +100,7 @@ def frame_levels(file, frame, hop):
     """
     edge = np.zeros(frame // 2, np.float32)
     levels, rest, length = [], edge, 0
-    for block in chain(mono_blocks(read_blocks(file), file.name), [edge]):
+    for block in chain(mono_blocks(read_blocks(file), os.fsdecode(file.name)), [edge]):
         length += len(block)
         rest = np.concatenate([rest, block])
         if count := max(0, (len(rest) - frame) // hop + 1):
@@ -113,14 +114,15 @@ def remark_on(file, duration, sample_rate, warned):
 
     warned: warnings from reading it, each of which begins with the file's name.
     """
+    name = os.fsdecode(file.name)
     conditions = {
         f"{file.samplerate} Hz, resampled to {sample_rate}": file.samplerate < sample_rate,
         f"{file.channels} channels, averaged": file.channels > 2,
-        "an MP3 that does not announce its length, read up to an estimate": is_estimated(file.name, file.format),
+        "an MP3 that does not announce its length, read up to an estimate": is_estimated(name, file.format),
         f"{duration / 3600:.1f} hours long, read in parts": duration > LONG,
         f"{file.format} in spite of its name, read as such": file.format
-        not in CONTAINERS.get(Path(file.name).suffix.lower(), [file.format]),
+        not in CONTAINERS.get(Path(name).suffix.lower(), [file.format]),
     }
     found = [remark for remark, holds in conditions.items() if holds]
-    found += [line.removeprefix(f"{file.name}: ") for line in warned]
-    return f"{file.name}: used, though {'; '.join(found)}" if found else ""
+    found += [line.removeprefix(f"{name}: ") for line in warned]
+    return f"{name}: used, though {'; '.join(found)}" if found else ""
