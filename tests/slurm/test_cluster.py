@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pandas as pd
 import psutil
 import pytest
+import soundfile
 import torch
 import yaml
 from one_node import call, missing, one_node
 
 from places import ROOT
+from untrained import noise, save_untrained
 from yoho.scoring.records import read_about
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(missing() is not None, reason=str(missing()))]
@@ -80,6 +82,49 @@ def test_a_run_of_a_study_leaves_its_record(env, tmp_path):
     assert "rule_make_mixes_of_seed" in rules and "rule_make_features_of_seed" in rules
     assert "rule_keep_record" not in rules  # Snakemake copies the record itself.
     assert not list(folder.glob("results/tiny-seed_0/**/features.npy"))
+
+
+def test_an_archive_whose_jobs_were_cancelled_goes_on_to_the_same_bytes(env, tmp_path):
+    """Its shards are jobs of one core, and only the checkpoint lists the archive."""
+    network = save_untrained(tmp_path / "network")
+    (archive := tmp_path / "rec").mkdir()
+    for number in range(60):
+        soundfile.write(archive / f"202405{number % 30 + 1:02}_{number:02}0000.wav", noise(20, seed=number), 44100)
+    config = tmp_path / "archive.yaml"
+    config.write_text(yaml.safe_dump({"audio": str(archive), "weights": str(network), "archives": {"shard": 0.17}}))
+    (folders := [tmp_path / "cluster" / "a", tmp_path / "local" / "b"])[0].mkdir(parents=True)
+    folders[1].mkdir(parents=True)
+    process = start(env, command(folders[0], "segment", config))
+    journals = segmented_in_part(folders[0])
+    process.kill()
+    process.wait()
+    jobs = all_jobs(env, folders[0])
+    shards = jobs[jobs["rule"].str.startswith("rule_segment_shard")]
+    assert set(shards["memory"]) == {"2000M"} and (jobs["rule"].str.startswith("rule_plan_archive")).sum() == 1
+    call(env, "scancel", *map(str, jobs["job"]))
+    assert start(env, [*command(folders[0], "segment", config), "--unlock"]).wait(60) == 0
+    assert start(env, command(folders[0], "segment", config)).wait(600) == 0
+    # What was in the journals was not segmented again.
+    assert all(path.read_bytes().startswith(begin) for path, begin in journals.items())
+    local = [*snakemake(folders[1], "segment"), "--cores", "2", "--configfile", config]
+    assert start(env, local).wait(600) == 0
+    names = ("events.parquet", "files.parquet", "classes.csv", "calendar.csv", "certain.csv", "index.html")
+    for name in names:
+        one, other = (next(folder.glob(f"results/segments/*/{name}")) for folder in folders)
+        assert one.read_bytes() == other.read_bytes(), name
+
+
+def segmented_in_part(folder):
+    """Wait until some files of an archive are segmented, and not all; returns {path of a journal: its content}."""
+    deadline = time.monotonic() + 180
+    while True:
+        journals = {path: path.read_bytes() for path in folder.glob("results/segments/*/work/*.jsonl")}
+        if (count := sum(content.count(b"\n") for content in journals.values())) >= 3:
+            assert count < 50
+            # A line may be written in part.
+            return {path: content[: content.rfind(b"\n") + 1] for path, content in journals.items()}
+        assert time.monotonic() < deadline, "no file is segmented"
+        time.sleep(0.05)
 
 
 def uninterrupted(env, folder, config):

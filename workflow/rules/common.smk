@@ -294,7 +294,7 @@ def shards_of(wildcards, suffix):
 def cores_of_shard(wildcards):
     """The cores of a shard's job: one, or more if there are more cores than shards."""
     plan = f"results/segments/{wildcards.place}/plan.json"
-    return max(1, (workflow.cores or 1) // len(shards_in(plan, os.stat(plan).st_mtime_ns)))
+    return max(1, (workflow.resource_settings.cores or 1) // len(shards_in(plan, os.stat(plan).st_mtime_ns)))
 
 
 def ear_to_segment(wildcards):
