@@ -268,6 +268,16 @@ def test_only_what_changed_is_segmented_again(run, segmented_files):
     assert all(again[path] == content for path, content in after.items() if "/files/" in path)
 
 
+def test_files_of_a_lost_plan_are_segmented_anew_and_keep_their_events(run):
+    everything(run)
+    before = outputs()
+    shutil.rmtree(FOLDER / "plan")
+    for shard in plan(run, hours=1)["shards"]:
+        segment(shard)
+    files = {path: content for path, content in before.items() if "/files/" in path}
+    assert {path: content for path, content in outputs().items() if "/files/" in path} == files
+
+
 def test_a_changed_file_that_can_no_longer_be_read_loses_its_events(run):
     everything(run)
     Path("rec", NAMES[0]).write_bytes(b"RIFF")
@@ -276,13 +286,15 @@ def test_a_changed_file_that_can_no_longer_be_read_loses_its_events(run):
     assert NAMES[0] not in set(pd.read_parquet(FOLDER / "events.parquet")["filename"])
 
 
-def test_another_form_is_written_without_segmenting(run, segmented_files):
+def test_another_form_is_written_without_segmenting(run, segmented_files, capsys):
     everything(run)
     Path("rec/broken.wav").unlink()
     segmented_files.clear()
     events = (FOLDER / "events.parquet").read_bytes()
+    capsys.readouterr()
     everything(run, form="audacity", page=True)
     assert segmented_files == []
+    assert "rec 00000: 0 of 2 files are segmented, 2 written again" in capsys.readouterr().out
     written = sorted(str(path.relative_to(FOLDER / "files")) for path in (FOLDER / "files").rglob("*.*"))
     assert written == sorted(f"{name}{ending}" for name in NAMES for ending in (".html", ".txt"))
     assert (FOLDER / "events.parquet").read_bytes() == events

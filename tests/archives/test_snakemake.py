@@ -68,6 +68,11 @@ def test_a_file_has_the_events_and_the_page_of_the_command(run):
     assert of_files("song.wav") == {path.name: path.read_bytes() for path in Path("own").iterdir()}
     assert (RESULTS / "song.wav/index.html").exists()
     assert "Nothing to be done" in snakemake(audio="song.wav", weights=str(run))
+    for name in ("events.parquet", "totals.json", "plan.json"):
+        (RESULTS / "song.wav" / name).unlink()
+    shutil.rmtree(RESULTS / "song.wav/shards")
+    snakemake(audio="song.wav", weights=str(run))
+    assert (RESULTS / "song.wav/events.parquet").exists() and (RESULTS / "song.wav/plan.json").exists()
 
 
 @pytest.mark.slow
@@ -136,17 +141,19 @@ def test_progress_says_hours_failures_and_the_time_left():
     assert watching.Watch("field").last is None  # before the plan
     report(100)
     report(50, shard="00001")
-    Path("field/plan.json").write_text('{"shards": {"00000": 900.0, "00001": 1100.0}}')
+    Path("field/plan.json").write_text(
+        '{"shards": {"00000": 900.0, "00001": 1100.0}, "faults": {"lost.wav": "is a broken link"}}'
+    )
     watch = watching.Watch("field")
     watch.begin = (0.0, 150.0)
     report(250, failed=1)
-    assert watch.line(600.0) == "field: 300.0 of 2,000.0 h segmented (15 %), 1 failure, 1 h 53 min left"
+    assert watch.line(600.0) == "field: 300.0 of 2,000.0 h segmented (15 %), 2 failures, 1 h 53 min left"
     assert watch.line(630.0) is None  # nothing was done since
     report(250, shard="00001")
-    assert watch.line(660.0) == "field: 500.0 of 2,000.0 h segmented (25 %), 1 failure, 47 min left"
+    assert watch.line(660.0) == "field: 500.0 of 2,000.0 h segmented (25 %), 2 failures, 47 min left"
     # The archive is begun anew.
     report(0)
     report(0, shard="00001")
     assert watch.line(700.0) is None
     report(10)
-    assert watch.line(730.0) == "field: 10.0 of 2,000.0 h segmented (0 %), 0 failures, 1 h 40 min left"
+    assert watch.line(730.0) == "field: 10.0 of 2,000.0 h segmented (0 %), 1 failure, 1 h 40 min left"

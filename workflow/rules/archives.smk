@@ -5,12 +5,25 @@ from datasets import trained_networks
 from user_files import state_of_audio
 
 ARCHIVE = "results/segments/{place}"
+ARCHIVE_TABLES = [
+    "events.parquet",
+    "files.parquet",
+    "failed.csv",
+    "classes.csv",
+    "calendar.csv",
+    "certain.csv",
+    "totals.json",
+]
 
 
 rule segment:
     """Segment the user's audio: tables of all events, a file of events for each audio file, and a summary page."""
     input:
-        lambda wildcards: expand(f"{ARCHIVE}/index.html", place=audio_places(config.get("audio"))),
+        lambda wildcards: expand(
+            f"{ARCHIVE}/{{file}}",
+            place=audio_places(config.get("audio")),
+            file=["plan.json", *ARCHIVE_TABLES, "index.html"],
+        ),
 
 
 checkpoint plan_archive:
@@ -73,16 +86,7 @@ rule tabulate_archive:
         events=lambda wildcards: shards_of(wildcards, "parquet"),
         files=lambda wildcards: shards_of(wildcards, "files.parquet"),
     output:
-        multiext(
-            f"{ARCHIVE}/",
-            "events.parquet",
-            "files.parquet",
-            "failed.csv",
-            "classes.csv",
-            "calendar.csv",
-            "certain.csv",
-            "totals.json",
-        ),
+        multiext(f"{ARCHIVE}/", *ARCHIVE_TABLES),
     log:
         f"{ARCHIVE}/logs/tabulate_archive.log",
     conda:
@@ -99,7 +103,7 @@ rule tabulate_archive:
 rule show_archive:
     """Make the summary page of an archive, and for each class a page that plays its most certain events."""
     input:
-        multiext(f"{ARCHIVE}/", "failed.csv", "classes.csv", "calendar.csv", "totals.json", "files.parquet"),
+        multiext(f"{ARCHIVE}/", *ARCHIVE_TABLES),
         plan=f"{ARCHIVE}/plan.json",
         certain=f"{ARCHIVE}/certain.csv",
     output:

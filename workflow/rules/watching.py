@@ -53,9 +53,10 @@ class Watch:
 
 def progress(folder):
     """(hours done, hours in all, failed files so far) of an archive; folder: that of its results."""
-    hours = json.loads((folder / "plan.json").read_text())["shards"]
+    plan = json.loads((folder / "plan.json").read_text())
     reports = [json.loads(path.read_text()) for path in (folder / "work").glob("*.json")]
-    return sum(each["hours"] for each in reports), sum(hours.values()), sum(each["failed"] for each in reports)
+    failed = len(plan["faults"]) + sum(each["failed"] for each in reports)
+    return sum(each["hours"] for each in reports), sum(plan["shards"].values()), failed
 
 
 def left(begin, now, done, hours):

@@ -1,6 +1,7 @@
 """Find the files of an archive, split them into shards, and choose the network. Said first: what is segmented anew."""
 
 import json
+import shutil
 from pathlib import Path
 
 from yoho import InputError, job
@@ -35,6 +36,8 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
             path.unlink()  # These shards have done nothing yet.
     else:
         job.say(f"{audio}: {what}; {difference(before, listing.states)}")
+    if not before:
+        shutil.rmtree(folder / WORK, ignore_errors=True)  # Journals of a plan that is lost could name others' files.
     write_plan(folder, plan)
     write_settings(folder, settings)
     content = {"audio": audio, "shards": hours, "faults": listing.faults, "notes": listing.notes}
