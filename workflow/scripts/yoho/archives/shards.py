@@ -62,9 +62,8 @@ def segment_shard(shard, entries):
     journal.keep(valid)
     todo = [entry for entry in entries if not is_written(journal.finished.get(entry.name), shard)]
     again = sum(entry.name in valid for entry in todo)
-    job.say(
-        f"{shard.folder.name} {shard.number}: {len(todo) - again} of {len(entries)} files are segmented, {again} written again"
-    )
+    what = f"{len(todo) - again} of {len(entries)} files are segmented, {again} written again"
+    job.say(f"{shard.folder.name} {shard.number}: {what}")
     progress = Progress(shard, entries, todo)
     for entry, finished in zip(todo, finished_files(shard, todo, journal.finished, str(scratch))):
         for line in [*finished.warnings, *filter(None, [finished.error])]:
