@@ -1,10 +1,18 @@
 """Archives planned in shards, segmented file by file, killed, changed and gathered."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -14,6 +22,7 @@ from plan_archive import plan_archive
 from segment_shard import segment_shard
 from tabulate_archive import tabulate_archive
 
+from places import ROOT
 from untrained import noise, save_untrained
 from yoho import InputError
 from yoho.archives import shards
@@ -22,6 +31,7 @@ from yoho.archives.journal import Journal
 from yoho.archives.plan import Entry, appended, list_archive, planned, read_plan
 from yoho.archives.recorded import Recorded
 from yoho.events import read_table
+from yoho.segmenting import outcomes
 from yoho.segmenting.segmenter import Segmenter, cached_segmenter
 
 FOLDER = Path("results/segments/rec")
@@ -142,7 +152,7 @@ def test_a_list_that_does_not_change_keeps_its_time(run):
 def test_duration_of_a_file_without_a_header_follows_from_its_size():
     Path("rec/broken.wav").unlink()
     Path("rec/odd.m4a").write_bytes(bytes(32_000))
-    plan = planned({}, "rec", list_archive("rec").states, 1)
+    plan = planned({}, "rec", list_archive("rec"), 1)
     hours = {entry.name: entry.hours for entry in plan["00000"]}
     assert hours["odd.m4a"] == pytest.approx(2 / 3600, abs=1e-6)
     assert hours[NAMES[1]] == pytest.approx(6 / 3600, abs=1e-6)
@@ -160,6 +170,7 @@ def test_links_hidden_files_and_what_is_no_audio_are_counted(run):
         assert part in content["notes"][0]
     (fault,) = content["faults"].values()
     assert fault == "rec/lost.wav: is a broken link"
+    assert list(content["faults"]) == ["lost.wav"]
 
 
 def test_an_archive_without_audio_is_refused(run):
@@ -316,7 +327,7 @@ def test_times_that_are_read_otherwise_are_taken_without_segmenting(run, monkeyp
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({}, "the network"),
+        ({}, "the network"),  # with another threshold
         ({"code": "2"}, "the code that segments"),
         ({"queries": ["rain"]}, "the queries"),
     ],
@@ -324,7 +335,7 @@ def test_times_that_are_read_otherwise_are_taken_without_segmenting(run, monkeyp
 def test_another_network_or_other_settings_begin_anew_and_say_so_before(run, tmp_path, capsys, change, said):
     plan(run)
     segment("00000")
-    other = run if change else shutil.copytree(run, tmp_path / "other")
+    other = run if change else other_network(run, tmp_path)
     capsys.readouterr()
     plan(other, **change)
     assert f"rec: ANEW: {said} changed; all files are segmented again: 6 files" in capsys.readouterr().out
@@ -333,11 +344,27 @@ def test_another_network_or_other_settings_begin_anew_and_say_so_before(run, tmp
     assert "ANEW" not in capsys.readouterr().out
 
 
+def other_network(run, folder):
+    """A network with another threshold."""
+    other = shutil.copytree(run, folder / "other")
+    description = json.loads((other / "model.json").read_text())
+    description["decoding"]["threshold"] = 0.25
+    (other / "model.json").write_text(json.dumps(description))
+    return other
+
+
+def test_the_same_network_elsewhere_changes_nothing(run, tmp_path, capsys, segmented_files):
+    everything(run)
+    segmented_files.clear()
+    everything(shutil.copytree(run, tmp_path / "copy"))
+    assert "ANEW" not in capsys.readouterr().out and segmented_files == ["broken.wav"]
+
+
 def test_what_another_network_found_is_not_used(run, tmp_path, segmented_files):
     plan(run)
     segment("00000")
     segmented_files.clear()
-    plan(shutil.copytree(run, tmp_path / "other"))
+    plan(other_network(run, tmp_path))
     segment("00000")
     assert segmented_files == [Path(name).name for name in NAMES[:2]]
 
@@ -369,6 +396,114 @@ def test_names_with_any_bytes_are_kept_apart(run):
     assert set(table["filename"]) == {"tab\\there.wav", "line\\nbreak.wav", "\\udcff.wav", names[3], "{shard}.wav"}
     assert (table["error"] == "").all()
     assert len(list((FOLDER / "files").iterdir())) == 5
+
+
+# ---- faults of the surroundings --------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_vanishes_stops_the_shard_and_is_no_failure_of_its_files(run, monkeypatch, segmented_files):
+    plan(run, hours=1)
+    finish = shards.finish
+
+    def vanishing(shard, entry, known):
+        if entry.name == NAMES[2]:
+            Path("rec").rename("away")
+        return finish(shard, entry, known)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shards, "finish", vanishing)
+        with pytest.raises(InputError, match="rec/a/quiet.wav: is no longer there; call again"):
+            segment("00000")
+    Path("away").rename("rec")
+    segmented_files.clear()
+    segment("00000")
+    gather()
+    assert len(segmented_files) == 4
+    assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav"]
+
+
+def test_a_full_disk_stops_the_shard(run, monkeypatch, segmented_files):
+    plan(run, hours=1)
+    with monkeypatch.context() as patched:
+        full = OSError(errno.ENOSPC, "No space left on device", "events")
+        patched.setattr(outcomes, "write_whole", Mock(side_effect=full))
+        with pytest.raises(OSError, match="No space left"):
+            segment("00000")
+    segment("00000")
+    gather()
+    assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav"]
+
+
+def test_files_in_a_folder_that_cannot_be_read_keep_their_events(run, tmp_path, segmented_files):
+    (tmp_path / "disk").mkdir()
+    soundfile.write(tmp_path / "disk" / "far.wav", noise(3), RATE)
+    Path("rec/disk").symlink_to(tmp_path / "disk")
+    everything(run)
+    before = outputs()
+    (tmp_path / "disk").rename(tmp_path / "unplugged")
+    segmented_files.clear()
+    everything(run)
+    assert segmented_files == ["broken.wav"]
+    assert "disk/far.wav" in set(pd.read_parquet(FOLDER / "files.parquet")["filename"])
+    assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav", "disk"]
+    (tmp_path / "unplugged").rename(tmp_path / "disk")
+    everything(run)
+    assert outputs() == before
+
+
+def test_files_that_come_back_are_not_segmented_again(run, segmented_files):
+    everything(run)
+    before = outputs()
+    Path("rec/a").rename("away")
+    everything(run)
+    assert not (FOLDER / "files" / f"{NAMES[1]}.csv").exists()
+    Path("away").rename("rec/a")
+    segmented_files.clear()
+    everything(run)
+    assert segmented_files == ["broken.wav"]
+    assert outputs() == before
+
+
+def test_a_file_that_ends_the_process_becomes_a_failure(run, tmp_path):
+    """Its first reading ends the job. The next job reads it in a process of its own."""
+    plan(run, hours=1)
+    code = f"""
+import os, signal, sys
+sys.path[:0] = {[str(ROOT / "tests"), str(ROOT / "tests/archives"), str(ROOT / "workflow/scripts")]}
+import poison
+import test_shards
+test_shards.segment("00000")
+"""
+    for expected in (-signal.SIGSEGV, 0):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == expected, done.stderr
+    gather()
+    failed = read_table(FOLDER / "failed.csv", sep=",").set_index("filename")["error"]
+    assert failed["a/quiet.wav"] == "rec/a/quiet.wav: ends the process that reads it"
+    assert set(failed.index) == {"a/quiet.wav", "broken.wav"}
+
+
+def test_a_second_job_of_a_shard_waits_for_the_first(run):
+    plan(run, hours=1)
+    (FOLDER / "work").mkdir()
+    with open(FOLDER / "work/00000.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        other = threading.Thread(target=segment, args=("00000",))
+        other.start()
+        time.sleep(0.5)
+        assert not list((FOLDER / "work").glob("*.jsonl"))
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        other.join(30)
+    assert (FOLDER / "shards/00000.parquet").exists()
+
+
+def test_a_damaged_plan_is_named(run):
+    plan(run)
+    Path(FOLDER, "plan/00001.jsonl").write_text("[1,")
+    with pytest.raises(
+        InputError, match=r"plan/00001.jsonl: is damaged \(.*\); remove .*/plan, and the archive begins anew"
+    ):
+        plan(run)
 
 
 # ---- tables ----------------------------------------------------------------------------------------------------------

@@ -499,8 +499,8 @@ def test_a_file_that_is_read_again_for_a_page_is_said_to_be_cut_once(run, here):
     soundfile.write(os.fsencode(file), noise(3), 44100)
     file.write_bytes(file.read_bytes()[:-2000])
     options = Options(str(run), "text", page=True, classes=["car", "rain"], jobs=1)
-    outcome = outcomes.try_file(file, Path(file.name), None, options)
-    assert outcome.text and outcome.error is None
+    outcome = outcomes.tried(file, outcomes.segment_file, Path(file.name), None, options)
+    assert outcome.result and outcome.error is None
     assert outcome.warnings == [f"{file}: is cut off; the sound before the cut is used"]
 
 

@@ -48,7 +48,7 @@ def audio_places(audio):
         name = re.sub(r"[^\w.+-]", "_", whole.name)[:60]
         if whole != Path.cwd() / name:
             name += f"~{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
-        places[name] = path
+        places[name] = str(Path(path))
     return places
 
 
@@ -60,5 +60,7 @@ def shards_in(plan, modified):
 
 @cache
 def state_of_audio(path):
-    """The state of a file, or of the audio files in a folder, as `state_of`."""
-    return state_of(sorted(find_audio([path]).files.values()))
+    """The state of a file, or of the audio files in a folder, as `state_of`, and of what cannot be read there."""
+    found = find_audio([path])
+    faults = [repr(os.fsencode(fault)) for fault in sorted(found.faults.values())]
+    return " ".join([state_of(sorted(found.files.values())), *faults])

@@ -21,7 +21,7 @@ def report_for_ever(watches):
         time.sleep(EVERY)
         for watch in watches:
             # A file that is just written anew may be missing or incomplete.
-            with suppress(OSError, ValueError):
+            with suppress(OSError, ValueError, TypeError, LookupError):
                 if line := watch.line(time.monotonic()):
                     print(line, file=sys.stderr, flush=True)
 
@@ -54,7 +54,8 @@ class Watch:
 def progress(folder):
     """(hours done, hours in all, failed files so far) of an archive; folder: that of its results."""
     plan = json.loads((folder / "plan.json").read_text())
-    reports = [json.loads(path.read_text()) for path in (folder / "work").glob("*.json")]
+    paths = (folder / "work" / f"{shard}.json" for shard in plan["shards"])
+    reports = [json.loads(path.read_text()) for path in paths if path.exists()]
     failed = len(plan["faults"]) + sum(each["failed"] for each in reports)
     return sum(each["hours"] for each in reports), sum(plan["shards"].values()), failed
 

@@ -1,4 +1,4 @@
-"""Find the files of an archive, split them into shards, and choose the network. Said first: what is segmented anew."""
+"""Find the files of an archive, split them into shards, and choose the network; say whether all begins anew."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from yoho import InputError, job
 from yoho.archives.plan import difference, list_archive, planned, read_plan, write_plan
 from yoho.archives.settings import changes, network_settings, queries_of, write_settings
-from yoho.archives.shards import WORK
+from yoho.archives.shards import FILES, WORK
 from yoho.segmenting.choice import choose_network
 from yoho.segmenting.segmenter import Segmenter
 
@@ -25,19 +25,20 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
     if queries := queries_of(settings):
         Segmenter.load(run, queries=queries)  # raises InputError before any shard begins
     before = read_plan(folder)
-    plan = planned(before, audio, listing.states, shard)
+    plan = planned(before, audio, listing, shard)
     hours = {
         number: sum(entry.hours for entry in entries if entry.size is not None) for number, entries in plan.items()
     }
     what = f"{len(listing.states):,} files, {sum(hours.values()):,.1f} h, in {len(plan):,} shards"
     if changed := before and changes(folder, settings):
         job.say(f"{audio}: ANEW: {', '.join(changed)} changed; all files are segmented again: {what}")
-        for path in (folder / WORK).glob("*.json"):
+        for path in [*(folder / WORK).glob("*.json"), *(folder / "shards").glob("*.parquet")]:
             path.unlink()  # These shards have done nothing yet.
     else:
         job.say(f"{audio}: {what}; {difference(before, listing.states)}")
     if not before:
-        shutil.rmtree(folder / WORK, ignore_errors=True)  # Journals of a plan that is lost could name others' files.
+        for name in (WORK, FILES, "shards"):  # of a plan that is lost
+            shutil.rmtree(folder / name, ignore_errors=True)
     write_plan(folder, plan)
     write_settings(folder, settings)
     content = {"audio": audio, "shards": hours, "faults": listing.faults, "notes": listing.notes}

@@ -126,6 +126,17 @@ def spread(function, calls, threads, description):
     print(f"{description}: {len(calls)} done by {threads} processes")
 
 
+def apart(function, *arguments):
+    """The result of a function in a process of its own. Raises ChildProcessError if that process is ended."""
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    try:
+        return get_reusable_executor(max_workers=1).submit(function, *arguments).result()
+    except TerminatedWorkerError as error:
+        raise ChildProcessError("the process was ended") from error
+
+
 def params(snakemake):
     """A job's params by name, without `code` and `files`, the digests of its code and of the user's files."""
     return {name: value for name, value in snakemake.params.items() if name not in ("code", "files")}

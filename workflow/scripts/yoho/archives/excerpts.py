@@ -60,7 +60,7 @@ def write_class_page(path, label, rows):
     for row in rows.sort_values("rank").itertuples():
         try:
             excerpts.append(read_excerpt(row))
-        except (InputError, OSError) as error:
+        except (InputError, OSError, RuntimeError) as error:
             faults.append(f"{label}, event {row.rank}: {error}")
     path.unlink(missing_ok=True)
     if excerpts:

@@ -1,6 +1,7 @@
 """Gather the tables of all shards: one table of all events, and what is known of classes, hours and failures.
 
-Memory depends on the number of classes and of hours of recording, not on the number of files or events.
+Memory depends on the number of classes, of hours of recording, and of events in one shard, and not on the number of
+files and shards.
 """
 
 import csv
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from yoho.archives.tables import EVENTS, FILES, read_tables, shown, written
+from yoho.archives.tables import EVENTS, FILES, read_tables, readable, shown, written
 
 HOUR = pd.Timedelta(hours=1)
 MANY = 1_000_000  # rows that wait before they are added up
@@ -45,7 +46,7 @@ class Sums:
 def gather(shards, folder, faults, certain):
     """Write the tables of an archive; see `results/README.md` for what they hold.
 
-    shards: for each shard, the paths of its tables EVENTS and FILES; faults: {path: line} of what could not be read;
+    shards: for each shard, the paths of its tables EVENTS and FILES; faults: {name: line} of what could not be read;
     certain: number of events of each class that are listed with the highest scores.
     """
     classes, calendar = (
@@ -62,7 +63,10 @@ def gather(shards, folder, faults, certain):
             calendar.add(hours_of(events))
             highest = most_certain(pd.concat([highest, events.assign(shard=Path(shard).stem)]), certain)
     totals = dict.fromkeys(("hours", "files", "failed", "events", "without_time"), 0) | {"first": None, "last": None}
-    with written(folder / "files.parquet", FILES) as writer, open(folder / "failed.csv", "w", newline="") as failed:
+    with (
+        written(folder / "files.parquet", FILES) as writer,
+        open(folder / "failed.csv", "w", newline="", encoding="utf-8") as failed,
+    ):
         failures = csv.writer(failed, lineterminator="\n")
         failures.writerow(["filename", "error"])
         for table in read_tables(files_files):
@@ -72,7 +76,7 @@ def gather(shards, folder, faults, certain):
             recorded.add(whole.rename(columns={"minutes": "recorded"}))
             failures.writerows(files.loc[files["error"] != "", ["filename", "error"]].to_numpy())
             add_totals(totals, files)
-        failures.writerows((shown(path), shown(line)) for path, line in sorted(faults.items()))
+        failures.writerows((shown(name), readable(line)) for name, line in sorted(faults.items()))
     write_csv(classes.table().sort_values(["minutes", "event_label"], ascending=[False, True]), folder / "classes.csv")
     write_csv(dated(calendar.table(), recorded.table()), folder / "calendar.csv")
     columns = ["event_label", "rank", "filename", "onset", "offset", "score", "time", "shard"]

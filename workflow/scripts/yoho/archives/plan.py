@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import soundfile
 
+from yoho import InputError
 from yoho.files import write_whole
 from yoho.segmenting.finding import find_audio
 
@@ -42,7 +43,7 @@ class Entry(NamedTuple):
 class Listing(NamedTuple):
     """What an archive contains.
 
-    states: {name of a file: (size, time of its last change)}; faults: {path: line} of what cannot be read; notes: lines
+    states: {name of a file: (size, time of its last change)}; faults: {name: line} of what cannot be read; notes: lines
     about what is passed over.
     """
 
@@ -53,14 +54,14 @@ class Listing(NamedTuple):
 
 def list_archive(audio):
     """The `Listing` of a file or a folder; see `find_audio` for what is passed over."""
-    found = find_audio([audio])
-    faults = {os.fsdecode(place): fault for place, fault in found.faults.items()}
+    found, root = find_audio([audio]), os.path.realpath(audio)
+    faults = {os.path.relpath(place, root): fault for place, fault in found.faults.items()}
     states = {}
     for path in found.files.values():
         try:
             status = path.stat()
         except OSError as error:
-            faults[os.fsdecode(path)] = f"{path}: {error.strerror}"
+            faults[name_in(audio, path)] = f"{path}: {error.strerror}"
         else:
             states[name_in(audio, path)] = (status.st_size, status.st_mtime_ns)
     return Listing(states, faults, found.notes)
@@ -73,18 +74,21 @@ def name_in(audio, path):
 
 def path_in(audio, name):
     """The path of a file of the archive `audio` by its name in the plan."""
-    return Path(audio, name) if os.path.isdir(audio) else Path(audio)
+    return Path(audio) if os.path.isfile(audio) else Path(audio, name)
 
 
 def read_plan(folder):
     """The plan of an archive, {shard: [Entry]}; folder: that of its results."""
-    lists = sorted(Path(folder, PLAN).glob("*.jsonl"), key=lambda path: int(path.stem))
+    lists = sorted(Path(folder, PLAN).glob("[0-9]*.jsonl"), key=lambda path: int(path.stem))
     return {path.stem: read_list(path) for path in lists}
 
 
 def read_list(path):
-    """The entries of a shard's list."""
-    return [Entry(*json.loads(line)) for line in path.read_text().splitlines()]
+    """The entries of a shard's list. Raises InputError if it is damaged."""
+    try:
+        return [Entry(*json.loads(line)) for line in path.read_text().splitlines()]
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: is damaged ({error}); remove {path.parent}, and the archive begins anew") from error
 
 
 def difference(plan, states):
@@ -110,12 +114,14 @@ def write_plan(folder, plan):
             write_whole(path, text.encode())
 
 
-def planned(plan, audio, states, most):
-    """The plan that holds the files of `states`, which is {name: (size, time of its last change)}.
+def planned(plan, audio, listing, most):
+    """The plan that holds the files of a `Listing`.
 
-    plan: the earlier plan. Its files keep their shards, and those that are gone have no size. New files fill the last
-    shard up to `most` hours, and further shards in the order of their names.
+    plan: the earlier plan. Its files keep their shards. Those that are gone have no size, but files in a folder that
+    cannot be read now stay as they are. New files fill the last shard up to `most` hours, and further shards in the
+    order of their names.
     """
+    states, faults = listing.states, listing.faults
     known = {entry.name: entry for entries in plan.values() for entry in entries}
     others = sorted(name for name, state in states.items() if name not in known or known[name].state != list(state))
     with ThreadPoolExecutor(READERS) as pool:
@@ -123,7 +129,8 @@ def planned(plan, audio, states, most):
 
     def now(entry):
         if entry.name not in states:
-            return entry._replace(size=None)
+            unread = any(name in faults for name in [entry.name, *map(str, Path(entry.name).parents)])
+            return entry if unread else entry._replace(size=None)
         return Entry(entry.name, *states[entry.name], hours.get(entry.name, entry.hours))
 
     plan = {shard: list(map(now, entries)) for shard, entries in plan.items()}

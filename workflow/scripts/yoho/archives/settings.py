@@ -11,8 +11,7 @@ from yoho.segmenting.queries import Queries
 
 SETTINGS = "settings.json"
 NAMES = {
-    "network": "the network",
-    "weights": "its weights or its description",
+    "weights": "the network",
     "queries": "the queries",
     "referring": "the settings of queries",
     "code": "the code that segments",
@@ -27,7 +26,7 @@ def network_settings(run):
     read_description(run)
     files = [path for name in (CARD, WEIGHTS, NETWORK) if (path := Path(run, name)).exists()]
     # A network.onnx is made of the weights, if these are there.
-    return {"network": str(run), "weights": digest(files[:2])}
+    return {"network": str(Path(run)), "weights": digest(files[:2])}
 
 
 def read_settings(path):
@@ -43,9 +42,11 @@ def write_settings(folder, settings):
 
 
 def changes(folder, settings):
-    """What differs from the settings with which an archive was segmented before, in words; [] if there are none."""
-    path = Path(folder, SETTINGS)
-    earlier = read_settings(path) if path.exists() else settings
+    """What differs from the settings with which an archive was segmented before, in words; [] if nothing does."""
+    try:
+        earlier = read_settings(Path(folder, SETTINGS))
+    except (OSError, ValueError):  # It was removed or damaged.
+        earlier = {}
     return [words for name, words in NAMES.items() if earlier.get(name) != settings.get(name)]
 
 
@@ -55,5 +56,6 @@ def queries_of(settings):
 
 
 def digest_of(settings):
-    """A digest of the settings."""
+    """A digest of the settings that shape events; the place of the network does not."""
+    settings = {name: settings[name] for name in NAMES}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

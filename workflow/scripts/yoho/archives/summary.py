@@ -32,8 +32,11 @@ OUTPUTS = {
         "the minutes of each class in each hour; rows without a class have the minutes recorded",
         'pandas.read_csv("calendar.csv", keep_default_na=False)',
     ),
-    "certain.csv": ("the events of each class with the highest scores", 'pandas.read_csv("certain.csv")'),
-    "failed.csv": ("the files that failed, and why", 'pandas.read_csv("failed.csv")'),
+    "certain.csv": (
+        "the events of each class with the highest scores",
+        'pandas.read_csv("certain.csv", keep_default_na=False, dtype={"shard": str})',
+    ),
+    "failed.csv": ("the files that failed, and why", 'pandas.read_csv("failed.csv", keep_default_na=False)'),
     "files": ("the events of each file, and its page if pages were asked for", ""),
 }
 

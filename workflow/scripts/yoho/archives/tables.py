@@ -1,5 +1,6 @@
 """Tables of an archive in Parquet: those of each shard, which are then joined shard by shard."""
 
+import os
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,8 +35,13 @@ FILES = pa.schema(
 
 
 def shown(name):
-    """A file's name in tables: control characters are escaped, and so are bytes that are no UTF-8."""
-    return one_line(name).encode("utf-8", "backslashreplace").decode()
+    """A file's name in tables: control characters, backslashes and bytes that are no UTF-8 are escaped."""
+    return readable(name.replace("\\", "\\\\"))
+
+
+def readable(text):
+    """A text with its control characters and bytes that are no UTF-8 escaped."""
+    return one_line(text).encode("utf-8", "backslashreplace").decode()
 
 
 def events_table(finished):
@@ -58,8 +64,8 @@ def files_table(finished):
             entry.duration,
             *began(entry),
             len(entry.events),
-            shown("; ".join(entry.warnings)),
-            shown(entry.error or ""),
+            readable("; ".join(entry.warnings)),
+            readable(entry.error or ""),
         )
         for entry in finished
     ]
@@ -82,8 +88,11 @@ def write_table(table, path):
 def written(path, schema):
     """A writer of a Parquet file, which gets its name when it is complete."""
     part = Path(f"{path}.part")
-    with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-        yield writer
+    with open(part, "wb") as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            yield writer
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

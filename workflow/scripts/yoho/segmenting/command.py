@@ -18,7 +18,7 @@ from yoho.networks.making import ear_settings, is_made, make_ear, own_copies
 from yoho.networks.run_folder import read_description
 from yoho.segmenting.choice import EAR, choose_network
 from yoho.segmenting.finding import find_audio
-from yoho.segmenting.outcomes import Options, try_file
+from yoho.segmenting.outcomes import Options, segment_file, tried
 from yoho.segmenting.queries import Queries
 from yoho.segmenting.references import read_references
 from yoho.segmenting.samples import ENCODINGS, pcm_blocks
@@ -49,8 +49,8 @@ def segment_files(found, options):
     references = read_references(options.reference, files, names) if options.reference else [None] * len(files)
     options = replace(options, jobs=(jobs := options.jobs_for(len(files))))
     options.segmenter()  # raises InputError before any file is read
-    calls = [(*each, options) for each in zip(files, names, references)]
-    outcomes = job.spread(try_file, calls, jobs, "segmenting") if jobs > 1 else (try_file(*call) for call in calls)
+    calls = [(file, segment_file, *each, options) for file, *each in zip(files, names, references)]
+    outcomes = job.spread(tried, calls, jobs, "segmenting") if jobs > 1 else (tried(*call) for call in calls)
     failed = print_outcomes(files, outcomes, options)
     return len(files) - failed, len(found.faults) + failed
 
@@ -65,8 +65,9 @@ def print_outcomes(files, outcomes, options):
         if outcome.error:
             print_problem(outcome.error)
             failed += 1
-        title = f"# {one_line(file)}\n" if outcome.text and len(files) > 1 and not form.named else ""
-        print(header + title + outcome.text, end="", flush=True)
+        text = outcome.result or ""
+        title = f"# {one_line(file)}\n" if text and len(files) > 1 and not form.named else ""
+        print(header + title + text, end="", flush=True)
         header = ""
     return failed
 

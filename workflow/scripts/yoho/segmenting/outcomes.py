@@ -15,7 +15,7 @@ from yoho.segmenting.classes import longest
 from yoho.segmenting.page import TRUTH, write_page
 from yoho.segmenting.queries import Queries
 from yoho.segmenting.references import up_to_end
-from yoho.segmenting.segmenter import Segmented, cached_segmenter
+from yoho.segmenting.segmenter import cached_segmenter
 from yoho.segmenting.writing import FORMS, named_after
 
 
@@ -58,24 +58,22 @@ class Options:
 
 
 class Outcome(NamedTuple):
-    """The result for a file.
+    """What came of a file.
 
-    segmented: `Segmented`, None after an error; text: events for standard output; error: one line or None; warnings:
-    lines.
+    result: of the function that was tried, None after an error; error: one line or None; warnings: lines.
     """
 
-    segmented: Segmented | None
-    text: str
+    result: object
     error: str | None
     warnings: list
 
 
-def try_file(file, name, reference, options, known=None):
-    """The `Outcome` of `segment_file`. An exception becomes one line, so that the other files are still segmented."""
-    segmented, text, error = None, "", None
+def tried(file, function, *arguments):
+    """The `Outcome` of a function of a file. An exception becomes one line, so that other files are still segmented."""
+    result, error = None, None
     with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
         try:
-            segmented, text = segment_file(file, name, reference, options, known)
+            result = function(file, *arguments)
         except InputError as raised:
             error = str(raised)
         except OSError as raised:
@@ -89,17 +87,20 @@ def try_file(file, name, reference, options, known=None):
         if other.category is not AudioWarning:
             warnings.showwarning(other.message, other.category, other.filename, other.lineno)
     # Each warning once: for a page, the file is read twice.
-    return Outcome(segmented, text, error, list(dict.fromkeys(messages)))
+    return Outcome(result, error, list(dict.fromkeys(messages)))
 
 
-def segment_file(file, name, reference, options, known=None):
-    """Segment a file and write its events and its page; returns (`Segmented`, the text for standard output).
+def segment_file(file, name, reference, options):
+    """Segment a file and write its events and its page; returns the text for standard output. See `write_events`."""
+    return write_events(file, name, options.segmenter().file(file), options, reference)
 
-    name: the file's path below the folder of the output; reference: table of true events for the page, or None; known:
-    `Segmented` of the file, which is then only written.
+
+def write_events(file, name, segmented, options, reference=None):
+    """Write the events of a `Segmented` file and its page; returns the text for standard output.
+
+    name: the file's path below the folder of the output; reference: table of true events for the page, or None.
     """
-    form = FORMS[options.form]
-    duration, events = known or options.segmenter().file(file)
+    form, (duration, events) = FORMS[options.form], segmented
     events = events if options.top is None else longest(events, options.top)
     text = form.write(name, duration, events)
     target = Path(options.output or "", name)
@@ -118,7 +119,7 @@ def segment_file(file, name, reference, options, known=None):
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
         labels, page = options.segmenter().labels, named_after(target, ".html")
         write_page(page, file, tracks, labels, title=file.name, scratch=options.scratch)
-    return Segmented(duration, events), text
+    return text
 
 
 def make_folder(folder, output):
