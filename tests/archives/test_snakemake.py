@@ -88,7 +88,10 @@ def test_other_audio_keeps_its_events_and_a_new_file_is_noticed(run):
     assert list(of_files("20240501")) == ["b{1}.wav.csv"]
     assert "Nothing to be done" in snakemake(audio=20240501, weights=str(run))
     Path("20240501/notes.txt").write_text("no audio")
-    assert "Nothing to be done" in snakemake(audio=20240501, weights=str(run))
+    assert "Nothing to be done" in snakemake(audio="20240501/", weights=f"{run}/")
+    Path("20240501/lost.wav").symlink_to("nowhere.wav")
+    snakemake(audio=20240501, weights=str(run))
+    assert "lost.wav" in (RESULTS / "20240501/failed.csv").read_text()
     shutil.copy("song.wav", "20240501/new.wav")
     snakemake(audio=20240501, weights=str(run))
     assert set(of_files("20240501")) == {"b{1}.wav.csv", "new.wav.csv"}
@@ -99,27 +102,30 @@ def test_other_audio_keeps_its_events_and_a_new_file_is_noticed(run):
 
 
 @pytest.mark.slow
-def test_kills_at_any_moment_leave_the_same_bytes(run):
+def test_kills_in_every_rule_and_at_any_moment_leave_the_same_bytes(run):
     draw = np.random.default_rng(0)
     for number in range(24):
         path = Path(f"rec/{number % 3}/202405{number + 1:02}_053000.flac")
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, noise(draw.uniform(1, 40), seed=number), 44100)
     config = {"audio": "rec", "weights": str(run), "archives": {"shard": 0.03}}
-    began = time.monotonic()
     snakemake(cores=2, **config)
-    duration, whole = time.monotonic() - began, outputs()
+    whole = outputs()
     shutil.rmtree("results")
     shutil.rmtree(".snakemake")
-    for _ in range(6):
-        process = subprocess.Popen(
-            command("segment", cores=2, **config), start_new_session=True, stderr=subprocess.DEVNULL
-        )
-        time.sleep(draw.uniform(2, duration))
+    rules = ["plan_archive", "00000", "00000", "00001", "00001", "00002", "00003", "tabulate_archive", "show_archive"]
+    for rule in rules:
+        log = RESULTS / f"rec/logs/{rule}.log"
+        log.unlink(missing_ok=True)
+        process = subprocess.Popen(command("segment", cores=2, **config), start_new_session=True)
+        while not log.exists():  # A job begins with its log.
+            assert process.poll() is None, f"there was no job {rule}"
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 1.5))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         snakemake("segment", "--unlock", **config)
-    snakemake(cores=2, **config)
+    assert "Nothing to be done" not in snakemake(cores=2, **config)
     assert outputs() == whole
 
 
