@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from joblib.externals.loky import get_reusable_executor
 from plan_archive import plan_archive
 from segment_shard import segment_shard
 from tabulate_archive import tabulate_archive
@@ -370,6 +371,7 @@ def test_what_another_network_found_is_not_used(run, tmp_path, segmented_files):
 
 
 def test_several_processes_write_what_one_writes(run):
+    get_reusable_executor().shutdown(wait=True)  # Its processes may have begun in another folder.
     everything(run)
     one = outputs()
     shutil.rmtree(FOLDER)

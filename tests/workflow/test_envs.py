@@ -16,6 +16,7 @@ from stand_in_conda import CONDA_NAMES, read_specs, set_up
 
 rattler = pytest.importorskip("rattler")
 
+COMMAND = "segment_audio"  # which no rule calls
 ENVIRONMENTS = sorted(ROOT.glob("envs/*.yaml"))
 PIP_NAMES = {conda: pip for pip, conda in CONDA_NAMES.items()}
 
@@ -23,7 +24,9 @@ PIP_NAMES = {conda: pip for pip, conda in CONDA_NAMES.items()}
 def rules():
     """Every rule that runs a script: name, path of its environment, name of its script."""
     for file in sorted(ROOT.glob("workflow/rules/*.smk")):
-        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.MULTILINE):
+        for name, body in re.findall(
+            r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)*)", file.read_text(), re.MULTILINE
+        ):
             script = re.search(r'"\.\./scripts/(\w+)\.py"', body)
             if script:
                 yield name, ROOT / "envs" / re.search(r'"\.\./\.\./envs/(\w+\.yaml)"', body)[1], script[1]
@@ -36,14 +39,14 @@ def names(environment):
 
 # Packages that scripts import in functions which only some of them call: these scripts, and why no others.
 CALLED_BY = {
-    "tflite": {"make_ear", "segment_audio"},  # reads the published weights of the ear
+    "tflite": {"make_ear"},  # reads the published weights of the ear
     "jams": set(),  # a format of events for which a line says what to install
     "lark": set(),  # for queries in words, for which a line says what to install
     "tokenizers": set(),
     "platformdirs": set(),  # for the command that is installed without the workflow
 }
 # Packages that a script imports in a function which it calls only on a GPU, or for a run's folder without network.onnx.
-NEVER_CALLED = {"segment_audio": {"torch", "timm"}}
+NEVER_CALLED = dict.fromkeys(("plan_archive", "segment_shard"), {"torch", "timm"})
 
 
 def needed(script):
@@ -94,7 +97,7 @@ def test_pinned_version_is_within_the_range(environment, spec):
 
 def test_every_environment_is_some_rule_s_and_every_rule_has_one():
     assert {environment for _, environment, _ in rules()} == set(ENVIRONMENTS)
-    assert {script for _, _, script in rules()} == {path.stem for path in SCRIPTS.glob("*.py")}
+    assert {script for _, _, script in rules()} == {path.stem for path in SCRIPTS.glob("*.py")} - {COMMAND}
 
 
 @pytest.mark.parametrize("rule, environment, script", list(rules()))
