@@ -350,7 +350,7 @@ def test_audio_is_segmented_before_any_training(tmp_path):
     code, text = run(tmp_path, "segment", config=[TINY, tmp_path / "ear.yaml"])
     assert code == 0, text
     assert "network: results/ear (the ear, because no network is trained)" in text
-    assert "noise" in (tmp_path / "results/segments/a.wav/a.wav.csv").read_text()
+    assert "noise" in (tmp_path / "results/segments/a.wav/files/a.wav.csv").read_text()
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,10 @@ def state_of(files):
 
 
 def as_text(value):
-    """A path of the config, or a tuple of several, as text: `--config audio=2024` gives the number 2024."""
-    return tuple(map(as_text, value)) if isinstance(value, list) else str(value)
+    """A path of the config, or a tuple of several, as text without a slash at its end; `audio=2024` is a number."""
+    if isinstance(value, list):
+        return tuple(map(as_text, value))
+    return str(Path(str(value))) if value != "" else ""
 
 
 @cache
@@ -48,7 +50,7 @@ def audio_places(audio):
         name = re.sub(r"[^\w.+-]", "_", whole.name)[:60]
         if whole != Path.cwd() / name:
             name += f"~{hashlib.sha256(os.fsencode(whole)).hexdigest()[:8]}"
-        places[name] = str(Path(path))
+        places[name] = path
     return places
 
 
