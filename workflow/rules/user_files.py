@@ -28,7 +28,10 @@ def state_of(files):
 
 
 def as_text(value):
-    """A path of the config, or a tuple of several, as text without a slash at its end; `audio=2024` is a number."""
+    """A path of the config, or a tuple of several, as text without a slash at its end.
+
+    `--config audio=2024` gives the number 2024.
+    """
     if isinstance(value, list):
         return tuple(map(as_text, value))
     return str(Path(str(value))) if value != "" else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Thread
 
 EVERY = 30  # s between two reports
+UNFINISHED = (OSError, ValueError, TypeError, LookupError)  # A file that is just written anew may be incomplete.
 
 
 def watch_archives(folders):
@@ -20,8 +21,7 @@ def report_for_ever(watches):
     while True:
         time.sleep(EVERY)
         for watch in watches:
-            # A file that is just written anew may be missing or incomplete.
-            with suppress(OSError, ValueError, TypeError, LookupError):
+            with suppress(*UNFINISHED):
                 if line := watch.line(time.monotonic()):
                     print(line, file=sys.stderr, flush=True)
 
@@ -33,7 +33,7 @@ class Watch:
         self.folder = Path(folder)
         self.begin = None  # (time in s, hours that were done by then)
         self.last = None
-        with suppress(OSError, ValueError):
+        with suppress(*UNFINISHED):
             self.line(time.monotonic())
 
     def line(self, now):

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from yoho import InputError, job
-from yoho.archives.plan import difference, list_archive, planned, read_plan, write_plan
+from yoho.archives.plan import difference, list_archive, planned, present, read_plan, write_plan
 from yoho.archives.settings import changes, network_settings, queries_of, write_settings
 from yoho.archives.shards import FILES, WORK
 from yoho.segmenting.choice import choose_network
@@ -26,9 +26,7 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
         Segmenter.load(run, queries=queries)  # raises InputError before any shard begins
     before = read_plan(folder)
     plan = planned(before, audio, listing, shard)
-    hours = {
-        number: sum(entry.hours for entry in entries if entry.size is not None) for number, entries in plan.items()
-    }
+    hours = {number: sum(entry.hours for entry in present(entries)) for number, entries in plan.items()}
     what = f"{len(listing.states):,} files, {sum(hours.values()):,.1f} h, in {len(plan):,} shards"
     if changed := before and changes(folder, settings):
         job.say(f"{audio}: ANEW: {', '.join(changed)} changed; all files are segmented again: {what}")
@@ -39,8 +37,8 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
     if not before:
         for name in (WORK, FILES, "shards"):  # of a plan that is lost
             shutil.rmtree(folder / name, ignore_errors=True)
+    write_settings(folder, settings)  # first, because a plan without settings counts as one of other settings
     write_plan(folder, plan)
-    write_settings(folder, settings)
     content = {"audio": audio, "shards": hours, "faults": listing.faults, "notes": listing.notes}
     Path(output).write_text(json.dumps(content, indent=1) + "\n")
 

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from yoho import job
+from yoho.archives import shards
 from yoho.archives.plan import read_list
 from yoho.archives.settings import digest_of, queries_of, read_settings
-from yoho.archives.shards import Shard
-from yoho.archives.shards import segment_shard as finished_of
 from yoho.archives.tables import events_table, files_table, write_table
 from yoho.segmenting.outcomes import Options
 from yoho.segmenting.writing import check_writer
@@ -18,8 +17,8 @@ def segment_shard(entries, settings, tables, threads, *, audio, form, page, writ
     page = page is True or (page == "named" and Path(audio).is_file())
     own = {"queries": queries_of(chosen), "jobs": threads, "cores": threads}
     options = Options(chosen["network"], form, page=page, **own)
-    shard = Shard(folder, entries.stem, audio, digest_of(chosen), writing, options)
-    finished = finished_of(shard, read_list(entries))
+    shard = shards.Shard(folder, entries.stem, audio, digest_of(chosen), writing, options)
+    finished = shards.segment_shard(shard, read_list(entries))
     write_table(events_table(finished), tables.events)
     write_table(files_table(finished), tables.files)
     failed = sum(entry.error is not None for entry in finished)

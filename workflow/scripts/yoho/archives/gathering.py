@@ -13,7 +13,7 @@ import pandas as pd
 
 from yoho.archives.tables import EVENTS, FILES, read_tables, readable, shown, written
 
-HOUR = pd.Timedelta(hours=1)
+HOUR = np.timedelta64(1, "h")
 MANY = 1_000_000  # rows that wait before they are added up
 ANY = ""  # in place of a class: the audio itself
 
@@ -49,11 +49,8 @@ def gather(shards, folder, faults, certain):
     shards: for each shard, the paths of its tables EVENTS and FILES; faults: {name: line} of what could not be read;
     certain: number of events of each class that are listed with the highest scores.
     """
-    classes, calendar = (
-        Sums(["event_label"], ["events", "minutes", "files"]),
-        Sums(["event_label", "hour"], ["minutes"]),
-    )
-    recorded, highest = Sums(["hour"], ["recorded"]), pd.DataFrame()
+    classes, recorded = Sums(["event_label"], ["events", "minutes", "files"]), Sums(["hour"], ["recorded"])
+    calendar, highest = Sums(["event_label", "hour"], ["minutes"]), pd.DataFrame()
     events_files, files_files = zip(*shards)
     with written(folder / "events.parquet", EVENTS) as writer:
         for shard, table in zip(events_files, read_tables(events_files)):
@@ -89,10 +86,9 @@ def gather(shards, folder, faults, certain):
 def counted(events):
     """Events, minutes and files of each class in a table of events; each file lies in one shard."""
     minutes = (events["offset"] - events["onset"]) / 60
-    grouped = events.assign(minutes=minutes, events=1).groupby("event_label")
-    return grouped.agg(
-        events=("events", "sum"), minutes=("minutes", "sum"), files=("filename", "nunique")
-    ).reset_index()
+    grouped = events.assign(minutes=minutes).groupby("event_label")
+    sums = grouped.agg(events=("onset", "size"), minutes=("minutes", "sum"), files=("filename", "nunique"))
+    return sums.reset_index()
 
 
 def hours_of(spans):
@@ -104,11 +100,11 @@ def hours_of(spans):
     start = spans["time"].astype("datetime64[us]").to_numpy()
     length = ((spans["offset"] - spans["onset"]) * 1e6).round().to_numpy().astype("timedelta64[us]")
     first = start.astype("datetime64[h]")
-    count = ((start + length - first) / HOUR.to_timedelta64()).astype(float)
+    count = ((start + length - first) / HOUR).astype(float)
     count = np.maximum(np.ceil(count), 1).astype(int)  # hours that a span touches
     span = np.repeat(np.arange(len(spans)), count)
     hour = first[span] + (np.arange(len(span)) - np.repeat(count.cumsum() - count, count)).astype("timedelta64[h]")
-    begin, end = np.maximum(start[span], hour), np.minimum((start + length)[span], hour + np.timedelta64(1, "h"))
+    begin, end = np.maximum(start[span], hour), np.minimum((start + length)[span], hour + HOUR)
     minutes = (end - begin) / np.timedelta64(60_000_000, "us")
     label = spans["event_label"].to_numpy(object)[span]
     return pd.DataFrame({"event_label": label, "hour": hour, "minutes": minutes})
