@@ -108,7 +108,7 @@ def test_kills_in_every_rule_and_at_any_moment_leave_the_same_bytes(run):
         path = Path(f"rec/{number % 3}/202405{number + 1:02}_053000.flac")
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, noise(draw.uniform(1, 40), seed=number), 44100)
-    config = {"audio": "rec", "weights": str(run), "archives": {"shard": 0.03}}
+    config = {"audio": "rec", "weights": str(run), "archives": {"shard": 0.015}}
     snakemake(cores=2, **config)
     whole = outputs()
     shutil.rmtree("results")
@@ -120,7 +120,7 @@ def test_kills_in_every_rule_and_at_any_moment_leave_the_same_bytes(run):
         while not list(RESULTS.glob(f"rec/logs/{rule}.log")):  # A job begins with its log.
             assert process.poll() is None, f"there was no job {rule}"
             time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.7))
+        time.sleep(draw.uniform(0, 0.4))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         snakemake("segment", "--unlock", **config)
