@@ -120,7 +120,8 @@ def test_kills_in_every_rule_and_at_any_moment_leave_the_same_bytes(run):
         while not list(RESULTS.glob(f"rec/logs/{rule}.log")):  # A job begins with its log.
             assert process.poll() is None, f"there was no job {rule}"
             time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.4))
+        if rule != "show_archive":  # the last job, which must not end before it is killed
+            time.sleep(draw.uniform(0, 0.4))
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         snakemake("segment", "--unlock", **config)
