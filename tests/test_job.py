@@ -304,3 +304,45 @@ def test_spread_holds_few_results_whatever_the_number_of_calls(tmp_path, termina
     assert len(list(tmp_path.iterdir())) <= 8
     assert len(list(results)) == 55
     assert len(list(tmp_path.iterdir())) == 60
+
+
+def test_results_in_any_order_do_not_wait_for_a_slow_one(terminal):
+    def slow_first(number):
+        time.sleep(2 if number == 0 else 0)
+        return number
+
+    results = list(job.spread(slow_first, [(number,) for number in range(40)], 2, "numbers", ordered=False))
+    assert sorted(results) == list(range(40)) and results[-1] == 0
+
+
+def test_work_apart_may_come_before_work_in_several_processes(terminal, slow_square):
+    assert job.apart(slow_square, 3) == 9
+    assert list(job.spread(slow_square, [(2,), (3,)], 2, "squares")) == [4, 9]
+
+
+WORKERS = """
+import sys, time
+from pathlib import Path
+from yoho import job
+def work(path):
+    Path(path).touch()
+    time.sleep(600)
+{call}
+"""
+
+
+@pytest.mark.parametrize(
+    "call", ["list(job.spread(work, [sys.argv[1:]] * 9, 2, 'work'))", "job.apart(work, sys.argv[1])"]
+)
+def test_the_processes_of_a_job_end_when_it_is_killed(tmp_path, call):
+    """Job and processes share a pipe, which closes only when all have ended."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", WORKERS.format(call=call), str(tmp_path / "at work")],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(job.__file__).parents[1])},
+    )
+    while not (tmp_path / "at work").exists():
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.kill()
+    parent.communicate(timeout=20)

@@ -4,17 +4,34 @@ import os
 import signal
 from pathlib import Path
 
-from yoho.archives import shards
+from yoho.archives import plan, shards
 from yoho.segmenting.segmenter import Segmenter
 
-finish, whole = shards.finish, Segmenter.file
+finish, whole, duration, read_hours = shards.finish, Segmenter.file, plan.duration, plan.read_hours
+
+
+def end_at(path):
+    """End the process if it reads a certain file."""
+    if Path(path).name == "quiet.wav":
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def file(self, path):
-    """As `Segmenter.file`, but one file ends the process."""
-    if Path(path).name == "quiet.wav":
-        os.kill(os.getpid(), signal.SIGSEGV)
+    """As `Segmenter.file`."""
+    end_at(path)
     return whole(self, path)
+
+
+def header(path, size):
+    """As `plan.duration`."""
+    end_at(path)
+    return duration(path, size)
+
+
+def poisoned_hours(*call):
+    """As `plan.read_hours`, also in a process of its own."""
+    plan.duration = header
+    return read_hours(*call)
 
 
 def poisoned(*call):
@@ -23,4 +40,4 @@ def poisoned(*call):
     return finish(*call)
 
 
-shards.finish = poisoned
+shards.finish, plan.read_hours = poisoned, poisoned_hours

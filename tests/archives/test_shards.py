@@ -17,10 +17,10 @@ from unittest.mock import Mock
 import numpy as np
 import pandas as pd
 import pytest
+import segment_shard
 import soundfile
 from joblib.externals.loky import get_reusable_executor
 from plan_archive import plan_archive
-from segment_shard import segment_shard
 from tabulate_archive import tabulate_archive
 
 from places import ROOT
@@ -83,7 +83,8 @@ def segment(shard, *, audio="rec", form="text", page="named", writing="1", threa
     (FOLDER / "shards").mkdir(exist_ok=True)
     tables = SimpleNamespace(**tables_of(shard))
     entries, settings = str(FOLDER / "plan" / f"{shard}.jsonl"), str(FOLDER / "settings.json")
-    segment_shard(entries, settings, tables, threads, audio=audio, form=form, page=page, writing=writing)
+    options = {"audio": audio, "form": form, "page": page, "writing": writing}
+    segment_shard.segment_shard(entries, settings, tables, threads, **options)
 
 
 def tables_of(shard):
@@ -280,11 +281,14 @@ def test_only_what_changed_is_segmented_again(run, segmented_files):
     assert all(again[path] == content for path, content in after.items() if "/files/" in path)
 
 
-def test_files_of_a_lost_plan_are_segmented_anew_and_keep_their_events(run):
+def test_files_of_a_lost_plan_are_segmented_anew_and_keep_their_events(run, capsys):
     everything(run)
     before = outputs()
     shutil.rmtree(FOLDER / "plan")
-    for shard in plan(run, hours=1)["shards"]:
+    capsys.readouterr()
+    shards = plan(run, hours=1)["shards"]
+    assert "rec: ANEW: the plan is lost; all files are segmented again: 6 files" in capsys.readouterr().out
+    for shard in shards:
         segment(shard)
     files = {path: content for path, content in before.items() if "/files/" in path}
     assert {path: content for path, content in outputs().items() if "/files/" in path} == files
@@ -306,7 +310,7 @@ def test_another_form_is_written_without_segmenting(run, segmented_files, capsys
     capsys.readouterr()
     everything(run, form="audacity", page=True)
     assert segmented_files == []
-    assert "rec 00000: 0 of 2 files are segmented, 2 written again" in capsys.readouterr().out
+    assert "rec 00000: 0 of 2 files to segment, 2 to write again" in capsys.readouterr().out
     written = sorted(str(path.relative_to(FOLDER / "files")) for path in (FOLDER / "files").rglob("*.*"))
     assert written == sorted(f"{name}{ending}" for name in NAMES for ending in (".html", ".txt"))
     assert (FOLDER / "events.parquet").read_bytes() == events
@@ -414,7 +418,7 @@ def test_an_archive_that_vanishes_stops_the_shard_and_is_no_failure_of_its_files
 
     with monkeypatch.context() as patched:
         patched.setattr(shards, "finish", vanishing)
-        with pytest.raises(InputError, match="rec/a/quiet.wav: is no longer there; call again"):
+        with pytest.raises(InputError, match="rec/a/quiet.wav: is no longer there, nor is anything beside it"):
             segment("00000")
     Path("away").rename("rec")
     segmented_files.clear()
@@ -424,11 +428,13 @@ def test_an_archive_that_vanishes_stops_the_shard_and_is_no_failure_of_its_files
     assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav"]
 
 
-def test_a_full_disk_stops_the_shard(run, monkeypatch, segmented_files):
+@pytest.mark.parametrize("place, name", [(outcomes, "write_whole"), (Segmenter, "file")])
+def test_a_full_disk_stops_the_shard(run, monkeypatch, place, name):
+    """Also while files are read, because a program that reads them needs space too."""
     plan(run, hours=1)
     with monkeypatch.context() as patched:
         full = OSError(errno.ENOSPC, "No space left on device", "events")
-        patched.setattr(outcomes, "write_whole", Mock(side_effect=full))
+        patched.setattr(place, name, Mock(side_effect=full))
         with pytest.raises(OSError, match="No space left"):
             segment("00000")
     segment("00000")
@@ -436,7 +442,7 @@ def test_a_full_disk_stops_the_shard(run, monkeypatch, segmented_files):
     assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav"]
 
 
-def test_files_in_a_folder_that_cannot_be_read_keep_their_events(run, tmp_path, segmented_files):
+def test_files_in_a_folder_that_cannot_be_read_keep_their_events(run, tmp_path, segmented_files, capsys):
     (tmp_path / "disk").mkdir()
     soundfile.write(tmp_path / "disk" / "far.wav", noise(3), RATE)
     Path("rec/disk").symlink_to(tmp_path / "disk")
@@ -444,7 +450,9 @@ def test_files_in_a_folder_that_cannot_be_read_keep_their_events(run, tmp_path, 
     before = outputs()
     (tmp_path / "disk").rename(tmp_path / "unplugged")
     segmented_files.clear()
+    capsys.readouterr()
     everything(run)
+    assert "; 0 new, 0 changed, 0 gone" in capsys.readouterr().out
     assert segmented_files == ["broken.wav"]
     assert "disk/far.wav" in set(pd.read_parquet(FOLDER / "files.parquet")["filename"])
     assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav", "disk"]
@@ -466,26 +474,121 @@ def test_files_that_come_back_are_not_segmented_again(run, segmented_files):
     assert outputs() == before
 
 
-def test_a_file_that_ends_the_process_becomes_a_failure(run, tmp_path):
-    """Its first reading ends the job. The next job reads it in a process of its own."""
+def test_a_file_that_is_deleted_meanwhile_is_a_failure_until_the_next_call(run):
     plan(run, hours=1)
+    Path("rec", NAMES[1]).unlink()
+    segment("00000")
+    gather()
+    failed = read_table(FOLDER / "failed.csv", sep=",").set_index("filename")["error"]
+    assert set(failed.index) == {NAMES[1], "broken.wav"} and "no such file" in failed[NAMES[1]]
+    everything(run)
+    assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == ["broken.wav"]
+
+
+def test_the_only_file_of_an_archive_that_vanishes_is_named(run):
+    audio = Path("alone", "song.wav")
+    audio.parent.mkdir()
+    soundfile.write(audio, noise(2), RATE)
+    plan(run, audio=str(audio))
+    audio.unlink()
+    with pytest.raises(InputError, match="^alone/song.wav: is no longer there"):
+        segment("00000", audio=str(audio))
+
+
+@pytest.mark.parametrize("folder_first", [True, False])
+def test_a_file_whose_events_need_the_name_of_a_folder_fails_at_every_call(run, folder_first):
+    paths = ["rec/song.wav", "rec/song.wav.csv/b.wav"]
+    Path(paths[1]).parent.mkdir()
+    for path in paths[::-1] if folder_first else paths:
+        soundfile.write(path, noise(2), RATE)
+        everything(run)
+    first = read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist()
+    assert len(first) == 2 and "broken.wav" in first
+    everything(run)
+    assert read_table(FOLDER / "failed.csv", sep=",")["filename"].tolist() == first
+
+
+def test_nothing_is_removed_through_a_link(run, tmp_path):
+    everything(run)
+    written = FOLDER / "files/a"
+    written.rename(tmp_path / "moved")
+    written.symlink_to(tmp_path / "moved")
+    Path(f"rec/{NAMES[1]}").unlink()
+    everything(run)
+    assert (tmp_path / "moved" / Path(NAMES[1] + ".csv").name).exists()
+
+
+@pytest.mark.parametrize("change", ["another form", "a deleted file"])
+def test_what_a_killed_job_wrote_without_noting_it_is_removed(run, monkeypatch, change):
+    plan(run, hours=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(Journal, "add", Mock(side_effect=Killed))
+        with pytest.raises(Killed):
+            segment("00000")
+    stray = FOLDER / "files" / f"{NAMES[0]}.csv"
+    assert stray.exists()
+    if change == "another form":
+        segment("00000", form="audacity")
+    else:
+        Path("rec", NAMES[0]).unlink()
+        everything(run)
+    assert not stray.exists()
+
+
+# ---- files that end the process --------------------------------------------------------------------------------------
+
+
+def poisoned(call):
+    """The exit code of a process that makes a call of this module, in which one file ends each of its readers."""
     code = f"""
-import os, signal, sys
+import sys
 sys.path[:0] = {[str(ROOT / "tests"), str(ROOT / "tests/archives"), str(ROOT / "workflow/scripts")]}
 import poison
 import test_shards
-test_shards.segment("00000")
+test_shards.{call}
 """
-    for expected in (-signal.SIGSEGV, 0):
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert done.returncode == expected, done.stderr
+    return subprocess.run([sys.executable, "-c", code]).returncode
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_file_that_ends_the_process_becomes_a_failure(run, threads):
+    """Its first reading ends the job. Later jobs read it in a process of its own."""
+    plan(run, hours=1)
+    shard = f'segment("00000", threads={threads})'
+    assert poisoned(shard) == (-signal.SIGSEGV if threads == 1 else 1)
+    assert poisoned(shard) == 0
     gather()
     failed = read_table(FOLDER / "failed.csv", sep=",").set_index("filename")["error"]
     assert failed["a/quiet.wav"] == "rec/a/quiet.wav: ends the process that reads it"
     assert set(failed.index) == {"a/quiet.wav", "broken.wav"}
+    assert poisoned(shard) == 0
 
 
-def test_a_second_job_of_a_shard_waits_for_the_first(run):
+@pytest.mark.slow
+def test_a_file_whose_header_ends_the_process_is_planned(run):
+    assert poisoned(f"plan({str(run)!r}, hours=1)") == 0
+    (entries,) = read_plan(FOLDER).values()
+    hours = {entry.name: entry.hours for entry in entries}
+    assert hours["a/quiet.wav"] == pytest.approx((3 * RATE * 2 + 44) / 16_000 / 3600, abs=1e-6)  # of 16,000 bytes/s
+
+
+def test_only_files_that_were_begun_are_segmented_apart(run, monkeypatch):
+    plan(run, hours=1)
+    scratch = FOLDER / "files/.00000"
+    scratch.mkdir(parents=True)
+    for number, mark in enumerate([json.dumps(NAMES[3]), "", "\0\0", '"bro']):  # the last three after a power cut
+        (scratch / f"{number}.begun").write_text(mark)
+    apart = []
+    monkeypatch.setattr(shards.job, "apart", lambda function, *call: apart.append(call[1].name) or function(*call))
+    segment("00000")
+    assert apart == [NAMES[3]]
+
+
+# ---- two jobs --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_job_of_a_shard_waits_for_the_first(run, capsys):
     plan(run, hours=1)
     (FOLDER / "work").mkdir()
     with open(FOLDER / "work/00000.lock", "w") as lock:
@@ -497,13 +600,30 @@ def test_a_second_job_of_a_shard_waits_for_the_first(run):
         fcntl.flock(lock, fcntl.LOCK_UN)
         other.join(30)
     assert (FOLDER / "shards/00000.parquet").exists()
+    assert "rec 00000: waits for another job of this shard" in capsys.readouterr().out
+
+
+def test_a_job_writes_its_tables_before_the_second_begins(run, monkeypatch):
+    plan(run, hours=1)
+    write, held = segment_shard.write_table, []
+
+    def guarded(table, path):
+        with open(FOLDER / "work/00000.lock", "w") as lock, pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.append(Path(path).name)
+        write(table, path)
+
+    monkeypatch.setattr(segment_shard, "write_table", guarded)
+    segment("00000")
+    assert held == ["00000.parquet", "00000.files.parquet"]
 
 
 def test_a_damaged_plan_is_named(run):
     plan(run)
     Path(FOLDER, "plan/00001.jsonl").write_text("[1,")
     with pytest.raises(
-        InputError, match=r"plan/00001.jsonl: is damaged \(.*\); remove .*/plan, and the archive begins anew"
+        InputError,
+        match=r"plan/00001.jsonl: is damaged \(.*\); remove (\S+)/plan and \1/plan.json, and the archive begins",
     ):
         plan(run)
 

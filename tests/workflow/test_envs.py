@@ -151,7 +151,7 @@ def test_rule_runs_in_the_environment_that_conda_makes(conda, tmp_path, rule, ta
     assert (tmp_path / target).exists()
     # A conda job also sees the packages of the Snakemake that started it; without them everything is there too.
     ((environment, script),) = [(file, script) for name, file, script in rules() if name == rule]
-    # Snakemake builds the whole graph of a workflow with a checkpoint, and so makes the environments of other rules too.
+    # Snakemake builds the whole graph of a workflow with a checkpoint, and makes the environments of other rules too.
     (place,) = re.findall(rf"/{environment.name} created \(location: (.+)\)", done.stdout + done.stderr)
     python = tmp_path / place / "bin/python"
     code = "\n".join(f"import {name}" for name in sorted(imports(script)))

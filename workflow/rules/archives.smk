@@ -67,7 +67,7 @@ rule segment_shard:
         "../../envs/segment.yaml"
     threads: cores_of_shard
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=lambda wildcards, threads, attempt: (1500 + 500 * threads) * attempt,
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         audio=audio_of,

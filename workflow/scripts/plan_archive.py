@@ -27,13 +27,13 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
     before = read_plan(folder)
     plan = planned(before, audio, listing, shard)
     hours = {number: sum(entry.hours for entry in present(entries)) for number, entries in plan.items()}
-    what = f"{len(listing.states):,} files, {sum(hours.values()):,.1f} h, in {len(plan):,} shards"
-    if changed := before and changes(folder, settings):
-        job.say(f"{audio}: ANEW: {', '.join(changed)} changed; all files are segmented again: {what}")
+    what = f"{len(listing.states):,} files, {sum(hours.values()):,.1f} h; shards: {len(plan):,}"
+    if reason := anew(folder, before, settings):
+        job.say(f"{audio}: ANEW: {reason}; all files are segmented again: {what}")
         for path in [*(folder / WORK).glob("*.json"), *(folder / "shards").glob("*.parquet")]:
             path.unlink()  # These shards have done nothing yet.
     else:
-        job.say(f"{audio}: {what}; {difference(before, listing.states)}")
+        job.say(f"{audio}: {what}; {difference(before, plan)}")
     if not before:
         for name in (WORK, FILES, "shards"):  # of a plan that is lost
             shutil.rmtree(folder / name, ignore_errors=True)
@@ -41,6 +41,14 @@ def plan_archive(audio, output, *, weights, shard, segmenting):
     write_plan(folder, plan)
     content = {"audio": audio, "shards": hours, "faults": listing.faults, "notes": listing.notes}
     Path(output).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def anew(folder, plan, settings):
+    """Why the files of an archive are segmented again, None if they are not; plan: the earlier plan."""
+    if not plan:
+        return "the plan is lost" if (folder / WORK).exists() else None
+    changed = changes(folder, settings)
+    return f"{', '.join(changed)} changed" if changed else None
 
 
 if __name__ == "__main__":

@@ -18,9 +18,10 @@ def segment_shard(entries, settings, tables, threads, *, audio, form, page, writ
     own = {"queries": queries_of(chosen), "jobs": threads, "cores": threads}
     options = Options(chosen["network"], form, page=page, **own)
     shard = shards.Shard(folder, entries.stem, audio, digest_of(chosen), writing, options)
-    finished = shards.segment_shard(shard, read_list(entries))
-    write_table(events_table(finished), tables.events)
-    write_table(files_table(finished), tables.files)
+    with shards.alone(shard):
+        finished = shards.segment_shard(shard, read_list(entries))
+        write_table(events_table(finished), tables.events)
+        write_table(files_table(finished), tables.files)
     failed = sum(entry.error is not None for entry in finished)
     print(f"{len(finished) - failed} segmented, {failed} failed")
 

@@ -28,10 +28,10 @@ def show_archive(plan, certain, page, classes, *, audio, form):
 
 def paths_of(certain, folder, audio):
     """The paths of the files of some events; the lists of their shards have the names as they are."""
-    paths = {}
+    names, paths = set(certain["filename"]), {}
     for shard in certain["shard"].unique():
         entries = read_list(folder / PLAN / f"{shard}.jsonl")
-        paths |= {shown(entry.name): path_in(audio, entry.name) for entry in entries}
+        paths |= {name: path_in(audio, entry.name) for entry in entries if (name := shown(entry.name)) in names}
     return [paths[name] for name in certain["filename"]]
 
 

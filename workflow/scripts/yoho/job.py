@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import traceback
-from functools import partial
+from functools import cache, partial
 
 from yoho import InputError
 
@@ -31,7 +31,7 @@ def start(snakemake):
     sys.excepthook = partial(report, log)
     if "PYTHONBREAKPOINT" not in os.environ:
         sys.breakpointhook = debug
-    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+    watch(os.getppid())
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(snakemake.threads)
         keep_memory()
@@ -56,8 +56,13 @@ def keep_memory():
         libc.mallopt(arena_max, 1)
 
 
+def watch(parent):
+    """From now on, end this process once its parent has ended, so that it does not write after Snakemake was killed."""
+    threading.Thread(target=end_with, args=(parent,), daemon=True).start()
+
+
 def end_with(parent):
-    """End this process once its parent has ended, so that no job keeps writing after Snakemake was killed."""
+    """Wait until the parent of this process has ended, and end it."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(1)
@@ -105,18 +110,20 @@ def progress(*args, **settings):
     return tqdm(*args, file=TERMINAL, mininterval=0.5 if TERMINAL.isatty() else 20, dynamic_ncols=True, **settings)
 
 
-def spread(function, calls, threads, description):
-    """Yield function(*call) for every call, in order, computed by `threads` processes, with a progress bar.
+def spread(function, calls, threads, description, ordered=True):
+    """Yield function(*call) for every call, computed by `threads` processes, with a progress bar.
 
-    Only a few results wait to be taken, so that memory use does not grow with the number of calls.
+    ordered: in the order of the calls. Then a few results wait to be taken, so that memory use does not grow with the
+    number of calls. Otherwise each is yielded once it is there, and none waits for a slow one.
     """
     from joblib import Parallel, delayed, parallel_config
 
-    few = 4 * threads
+    few = 4 * threads if ordered else max(1, len(calls))
+    taken = {"return_as": "generator"} if ordered else {"return_as": "generator_unordered", "batch_size": 1}
     # Each process computes with one thread; together they use the job's threads.
     with (
-        parallel_config(backend="loky", inner_max_num_threads=1),
-        Parallel(n_jobs=threads, return_as="generator") as parallel,
+        parallel_config(backend="loky", inner_max_num_threads=1, initializer=watch, initargs=(os.getpid(),)),
+        Parallel(n_jobs=threads, **taken) as parallel,
         progress(total=len(calls), desc=description) as bar,
     ):
         for start in range(0, len(calls), few):
@@ -128,13 +135,22 @@ def spread(function, calls, threads, description):
 
 def apart(function, *arguments):
     """The result of a function in a process of its own. Raises ChildProcessError if that process is ended."""
-    from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
-        return get_reusable_executor(max_workers=1).submit(function, *arguments).result()
+        return single_process().submit(function, *arguments).result()
     except TerminatedWorkerError as error:
+        single_process.cache_clear()
         raise ChildProcessError("the process was ended") from error
+
+
+@cache
+def single_process():
+    """An executor with one process, which ends when it has waited for work for 10 s."""
+    # That of `spread` cannot be used, because joblib would take this one for its own.
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    return ProcessPoolExecutor(max_workers=1, timeout=10, initializer=watch, initargs=(os.getpid(),))
 
 
 def params(snakemake):

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import soundfile
 
-from yoho import InputError
+from yoho import InputError, job
 from yoho.files import write_whole
 from yoho.segmenting.finding import find_audio
 
 PLAN = "plan"  # a folder in that of the archive's results
 RATE = 16_000  # bytes/s that are assumed of a file whose header does not give its duration, as of MP3 at 128 kbit/s
+BATCH = 1000  # files whose headers a process reads at once
 READERS = 16  # threads that read headers, because a file system of a cluster answers each after milliseconds
 
 
@@ -74,7 +75,7 @@ def name_in(audio, path):
 
 def path_in(audio, name):
     """The path of a file of the archive `audio` by its name in the plan."""
-    return Path(audio) if os.path.isfile(audio) else Path(audio, name)
+    return Path(audio) if Path(audio).name == name and not os.path.isdir(audio) else Path(audio, name)
 
 
 def read_plan(folder):
@@ -88,15 +89,18 @@ def read_list(path):
     try:
         return [Entry(*json.loads(line)) for line in path.read_text().splitlines()]
     except (ValueError, TypeError) as error:
-        raise InputError(f"{path}: is damaged ({error}); remove {path.parent}, and the archive begins anew") from error
+        todo = f"remove {path.parent} and {path.parent}.json, and the archive begins anew"
+        raise InputError(f"{path}: is damaged ({error}); {todo}") from error
 
 
-def difference(plan, states):
-    """What has happened to an archive since the earlier plan, in words."""
-    before = {entry.name: entry.state for entries in plan.values() for entry in present(entries)}
-    new = len(states.keys() - before.keys())
-    changed = sum(list(states[name]) != state for name, state in before.items() if name in states)
-    return f"{new:,} new, {changed:,} changed, {len(before.keys() - states.keys()):,} gone"
+def difference(before, after):
+    """What has happened to an archive between two plans, in words."""
+    before, after = (
+        {entry.name: entry.state for entries in plan.values() for entry in present(entries)} for plan in (before, after)
+    )
+    new, gone = len(after.keys() - before.keys()), len(before.keys() - after.keys())
+    changed = sum(before.get(name, state) != state for name, state in after.items())
+    return f"{new:,} new, {changed:,} changed, {gone:,} gone"
 
 
 def present(entries):
@@ -124,8 +128,7 @@ def planned(plan, audio, listing, most):
     states, faults = listing.states, listing.faults
     known = {entry.name: entry for entries in plan.values() for entry in entries}
     others = sorted(name for name, state in states.items() if name not in known or known[name].state != list(state))
-    with ThreadPoolExecutor(READERS) as pool:
-        hours = dict(zip(others, pool.map(lambda name: duration(path_in(audio, name), states[name][0]), others)))
+    hours = hours_of(audio, {name: states[name][0] for name in others})
 
     def now(entry):
         if entry.name not in states:
@@ -150,6 +153,27 @@ def appended(plan, new: Iterable[Entry], most):
     return plan
 
 
+def hours_of(audio, sizes):
+    """Durations of files of an archive in hours, {name: hours}; sizes: {name: bytes}.
+
+    A process of its own reads the headers. If one of them ends it, the durations are estimated.
+    """
+    names, hours = list(sizes), {}
+    for start in range(0, len(names), BATCH):
+        batch = {name: sizes[name] for name in names[start : start + BATCH]}
+        try:
+            hours |= job.apart(read_hours, Path(audio).absolute(), batch)
+        except ChildProcessError:
+            hours |= {name: estimated(size) for name, size in batch.items()}
+    return hours
+
+
+def read_hours(audio, sizes):
+    """As `hours_of`, in this process."""
+    with ThreadPoolExecutor(READERS) as pool:
+        return dict(zip(sizes, pool.map(lambda name: duration(path_in(audio, name), sizes[name]), sizes)))
+
+
 def duration(path, size):
     """Duration of an audio file in hours, from its header or estimated from its size in bytes."""
     # soundfile would read a whole MP3 file for its duration.
@@ -158,4 +182,9 @@ def duration(path, size):
             return round(soundfile.info(os.fsencode(path)).duration / 3600, 6)
         except (OSError, RuntimeError, TypeError):
             pass
+    return estimated(size)
+
+
+def estimated(size):
+    """Duration of an audio file in hours, estimated from its size in bytes."""
     return round(size / RATE / 3600, 6)

@@ -86,8 +86,9 @@ class Recorded(NamedTuple):
 def recorded(path):
     """When the recording in a file began, as `Recorded`, or None if neither its header nor its name says so.
 
-    Only the name counts if the file cannot be read or is not a `.wav`. A source is passed over if its time is
+    Only the name counts if the file is not a `.wav`. A source is passed over if its time is
     impossible, before 1990, after 2099, or on the first day of 2000, where clocks begin that were never set.
+    Raises OSError if the file cannot be opened.
     """
     path = Path(path)
     texts = time_chunks(path) if path.suffix.lower() == ".wav" else {}
@@ -103,7 +104,7 @@ def time_chunks(path):
     """{name: content} of the chunks of a WAV file that may hold a time; those before the damage if it is damaged."""
     texts, sound = {}, UNKNOWN
     # ValueError: the end of a chunk with a damaged size is further than any file can reach.
-    with suppress(OSError, ValueError), open(path, "rb") as file:
+    with open(path, "rb") as file, suppress(OSError, ValueError):
         if not BEGINNING.match(file.read(12)):
             return texts
         for _ in range(MOST_CHUNKS):

@@ -7,7 +7,7 @@ import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from errno import EEXIST, EISDIR, ENAMETOOLONG, ENOTDIR
+from errno import EDQUOT, EEXIST, EISDIR, EMFILE, ENAMETOOLONG, ENFILE, ENOMEM, ENOSPC, ENOTDIR, ESTALE
 from pathlib import Path
 
 from yoho import InputError, job
@@ -19,8 +19,13 @@ from yoho.segmenting.writing import FORMS, named_after
 
 WORK = "work"  # the folder of journals, and of how far each shard is
 FILES = "files"  # the folder of the chosen form of each file
-# Errors of a file's name, for example if its events need the name of a folder; others are those of the surroundings.
+PAGE = ".html"
+ENDINGS = [*(f".{form.suffix}" for form in FORMS.values()), PAGE, ".page.flac"]  # of all that may be written of a file
+# Errors of reading that come from the surroundings of a file: a full disk or memory, open files, a lost server.
+SURROUNDINGS = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, ESTALE}
+# Errors of writing that come from a file's name, for example if its events need the name of a folder.
 OF_NAMES = {EEXIST, EISDIR, ENOTDIR, ENAMETOOLONG}
+ENDS = "ends the process that reads it"
 EVERY = 5  # s between two reports of how far a shard is
 
 
@@ -55,55 +60,58 @@ class Shard:
         return self.folder / WORK / f"{self.number}{suffix}"
 
 
-def segment_shard(shard, entries):
-    """Segment those files of a shard that its journal lacks; returns a `Finished` for each file that is there.
-
-    entries: the shard's `Entry`s. Files that changed or failed are segmented again. Events of an earlier form are
-    written again in the form that is now chosen. What was written of files that are gone or changed is removed.
-    Raises InputError or OSError if the archive is not there or the results cannot be written: then nothing is noted
-    of the file, and the next call goes on with it.
-    """
-    with alone(shard):
-        suspects = begun(shard)
-        shutil.rmtree(shard.scratch, ignore_errors=True)
-        shard.scratch.mkdir(parents=True, exist_ok=True)
-        journal = Journal(shard.work(".jsonl"))
-        known = {entry.name for entry in entries if is_valid(journal.finished.get(entry.name), entry, shard)}
-        entries = present(entries)
-        names = known & {entry.name for entry in entries}
-        for name, finished in journal.finished.items():
-            if name not in names or finished.written != shard.written:
-                remove_written(shard, finished)
-        journal.keep(known)  # also of files that are gone, because a disk that was missing may come back
-        todo = [entry for entry in entries if not is_written(journal.finished.get(entry.name), shard)]
-        again = sum(entry.name in names for entry in todo)
-        what = f"{len(todo) - again} of {len(entries)} files are segmented, {again} written again"
-        job.say(f"{shard.folder.name} {shard.number}: {what}")
-        progress = Progress(shard, entries, todo)
-        todo.sort(key=lambda entry: entry.name not in suspects)
-        for entry, finished in zip(todo, finished_files(shard, todo, journal.finished, suspects)):
-            for line in [*finished.warnings, *filter(None, [finished.error])]:
-                print(line)
-            journal.add(finished)
-            progress.add(entry, finished)
-        progress.report()
-        shutil.rmtree(shard.scratch, ignore_errors=True)
-    return [journal.finished[entry.name] for entry in entries]
-
-
 @contextmanager
 def alone(shard):
     """Wait until no other process works on the shard, for example the job of a Snakemake that was killed."""
     shard.work("").parent.mkdir(parents=True, exist_ok=True)
     with open(shard.work(".lock"), "w") as file:
         with suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                job.say(f"{shard.folder.name} {shard.number}: waits for another job of this shard")
+                fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def segment_shard(shard, entries):
+    """Segment those files of a shard that its journal lacks; returns a `Finished` for each file that is there.
+
+    The caller is `alone` with the shard. entries: the shard's `Entry`s. Files that changed or failed are segmented
+    again. Events of an earlier form are written again in the form that is now chosen. What was written of files that
+    are gone, changed or unfinished is removed. Raises InputError or OSError if the archive is not there or the results
+    cannot be written: then nothing is noted of the file, and the next call goes on with it.
+    """
+    suspects = begun(shard)
+    shutil.rmtree(shard.scratch, ignore_errors=True)
+    shard.scratch.mkdir(parents=True, exist_ok=True)
+    journal = Journal(shard.work(".jsonl"))
+    suspects |= {name for name, each in journal.finished.items() if (each.error or "").endswith(ENDS)}
+    journal.keep({entry.name for entry in entries if is_valid(journal.finished.get(entry.name), entry, shard)})
+    there = present(entries)  # The journal also keeps files that are gone, because a disk may come back.
+    todo = {entry.name: entry for entry in there if not is_written(journal.finished.get(entry.name), shard)}
+    remove_written(shard, [entry.name for entry in entries if entry.size is None or entry.name in todo])
+    again = sum(name in journal.finished for name in todo)
+    what = f"{len(todo) - again:,} of {len(there):,} files to segment, {again:,} to write again"
+    job.say(f"{shard.folder.name} {shard.number}: {what}")
+    progress = Progress(shard, there, todo.values())
+    for finished in finished_files(shard, list(todo.values()), journal.finished, suspects):
+        for line in [*finished.warnings, *filter(None, [finished.error])]:
+            print(line)
+        journal.add(finished)
+        progress.add(todo[finished.name], finished)
+    progress.report()
+    shutil.rmtree(shard.scratch, ignore_errors=True)
+    return [journal.finished[entry.name] for entry in there]
 
 
 def begun(shard):
     """The names of files that were begun and not finished when the shard's last job was ended."""
-    return {json.loads(path.read_text()) for path in shard.scratch.glob("*.begun") if path.stat().st_size}
+    names = set()
+    for path in shard.scratch.glob("*.begun"):
+        with suppress(ValueError):  # a mark that was not written to its end
+            names.add(json.loads(path.read_text()))
+    return names
 
 
 def is_valid(finished, entry, shard):
@@ -118,93 +126,98 @@ def is_valid(finished, entry, shard):
 
 def is_written(finished, shard):
     """Whether what was written of a `Finished`, or None, is as chosen, and still there."""
-    return finished is not None and finished.written == shard.written and all(map(Path.exists, paths(shard, finished)))
-
-
-def paths(shard, finished):
-    """The paths of what was written of a file: its events and its page, but not the audio of a long page."""
+    if finished is None or finished.written != shard.written:
+        return False
     target = shard.folder / FILES / finished.name
-    if not target.parent.is_dir():
-        return [target]  # where nothing is
-    endings = [f".{FORMS[finished.written['form']].suffix}", *([".html"] if finished.written["page"] else [])]
-    return [named_after(target, ending) for ending in endings]
+    endings = [f".{FORMS[shard.options.form].suffix}", *([PAGE] if shard.options.page else [])]
+    return target.parent.is_dir() and all(named_after(target, ending).is_file() for ending in endings)
 
 
-def remove_written(shard, finished):
-    """Remove what was written of a file, unless a link leads to it out of the folder of the results."""
+def remove_written(shard, names):
+    """Remove what was written of files in any form, unless a link leads to it out of the folder of the results."""
     root = os.path.realpath(shard.folder / FILES)
-    for path in paths(shard, finished):
-        if not Path(os.path.realpath(path.parent)).is_relative_to(root):
-            continue
-        path.unlink(missing_ok=True)
-        if path.suffix == ".html":
-            named_after(path.with_suffix(""), ".page.flac").unlink(missing_ok=True)
+    for target in (shard.folder / FILES / name for name in names):
+        if target.parent.is_dir() and Path(os.path.realpath(target.parent)).is_relative_to(root):
+            for path in (named_after(target, ending) for ending in ENDINGS):
+                if path.is_file():
+                    path.unlink()
 
 
 def finished_files(shard, entries, known, suspects):
-    """Yield a `Finished` for each entry.
+    """Yield a `Finished` for each entry, in any order.
 
-    known: {name: Finished} of those that only need to be written; suspects: names of the first entries, which are
-    segmented in processes of their own, because one of them may have ended the last job.
+    known: {name: Finished} of those that only need to be written; suspects: names of files that may have ended an
+    earlier job, which are segmented in a process of their own.
     """
     jobs = shard.options.jobs_for(len(entries)) if entries else 1
     own = {"jobs": jobs, "output": str(shard.folder / FILES), "scratch": str(shard.scratch)}
     shard = replace(shard, options=replace(shard.options, **own))
     if any(entry.name not in known for entry in entries):
         shard.options.segmenter()  # raises InputError before any file is read
-    calls = [(shard, entry, known.get(entry.name)) for entry in entries]
-    first = sum(entry.name in suspects for entry in entries)
-    for call in calls[:first]:
-        try:
-            yield job.apart(finish, *call)
-        except ChildProcessError:
-            error = f"{path_in(shard.audio, call[1].name)}: ends the process that reads it"
-            yield finished_of(shard, call[1], Outcome(None, error, []))
-    calls = calls[first:]
-    yield from job.spread(finish, calls, jobs, "segmenting") if jobs > 1 else (finish(*call) for call in calls)
+    calls = {name: (shard, entry, known.get(name)) for name, entry in ((entry.name, entry) for entry in entries)}
+    for name in suspects & calls.keys():
+        yield finished_apart(*calls.pop(name))
+    if jobs > 1:
+        yield from job.spread(finish, list(calls.values()), jobs, "segmenting", ordered=False)
+    else:
+        yield from (finish(*call) for call in calls.values())
 
 
-def finish(shard, entry, known):
-    """The `Finished` of one file, which is segmented unless its events are known."""
+def finished_apart(shard, entry, earlier):
+    """As `finish`, in a process of its own. A file that ends it has failed."""
+    try:
+        return job.apart(finish, shard, entry, earlier)
+    except ChildProcessError:
+        return finished_of(shard, entry, Outcome(None, f"{path_in(shard.audio, entry.name)}: {ENDS}", []))
+
+
+def finish(shard, entry, earlier):
+    """The `Finished` of one file, which is segmented unless an earlier one has its events."""
     mark = shard.scratch / f"{os.getpid()}.begun"  # It stays if the process ends.
     mark.write_text(json.dumps(entry.name))
     try:
-        return finished_of(shard, entry, segmented_and_written(shard, entry, known))
+        return finished_of(shard, entry, segmented_and_written(shard, entry, earlier))
     finally:
         mark.unlink()
 
 
-def segmented_and_written(shard, entry, known):
-    """The `Outcome` of a file, with its `Segmented`. Raises the errors of the surroundings, see `segment_shard`."""
+def segmented_and_written(shard, entry, earlier):
+    """The `Outcome` of a file, see `found_in`. Raises the errors of the surroundings, see `segment_shard`."""
     file, name = path_in(shard.audio, entry.name), Path(entry.name)
-    outcome = Outcome(known.segmented, None, known.warnings) if known else tried(file, shard.options.segmenter().file)
+    outcome = tried(file, found_in, shard, earlier, raises=SURROUNDINGS)
     if outcome.error is not None:
-        if not file.exists():
-            raise InputError(f"{file}: is no longer there; call again, and the archive is listed anew")
+        if is_away(file):
+            raise InputError(f"{file}: is no longer there, nor is anything beside it; is its disk away? Call again")
         return outcome
     try:
-        write_events(file, name, outcome.result, shard.options)
+        write_events(file, name, outcome.result[0], shard.options)
     except OSError as error:
         if error.errno not in OF_NAMES:
             raise
         return outcome._replace(error=f"{error.filename or file}: {error.strerror}")
-    return outcome
+    return outcome if earlier is None else outcome._replace(warnings=earlier.warnings)
+
+
+def found_in(file, shard, earlier):
+    """The `Segmented` of a file, and when it began: [ISO format, offset from UTC in minutes or None], or None."""
+    segmented = shard.options.segmenter().file(file) if earlier is None else earlier.segmented
+    began = recorded(file)
+    return segmented, began and [began.time.isoformat(), began.utc_offset]
+
+
+def is_away(file):
+    """Whether a file and all that was beside it are gone, as after a disk was unplugged."""
+    return not (file.parent.is_dir() and any(file.parent.iterdir()))
 
 
 def finished_of(shard, entry, outcome):
-    """The `Finished` of an entry; outcome: `Outcome` with its `Segmented`."""
-    duration, events = outcome.result or (None, [])
+    """The `Finished` of an entry; outcome: see `found_in`."""
     if outcome.error is not None:
         found = (None, None, [])
     else:
-        found = (began(path_in(shard.audio, entry.name)), duration, events.to_numpy(object).tolist())
+        (duration, events), began = outcome.result
+        found = (began, duration, events.to_numpy(object).tolist())
     return Finished(entry.name, entry.state, shard.settings, shard.written, outcome.error, outcome.warnings, *found)
-
-
-def began(file):
-    """When the first sample of a file was recorded: [ISO format, offset from UTC in minutes or None], or None."""
-    found = recorded(file)
-    return found and [found.time.isoformat(), found.utc_offset]
 
 
 class Progress:

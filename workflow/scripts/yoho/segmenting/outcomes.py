@@ -68,8 +68,11 @@ class Outcome(NamedTuple):
     warnings: list
 
 
-def tried(file, function, *arguments):
-    """The `Outcome` of a function of a file. An exception becomes one line, so that other files are still segmented."""
+def tried(file, function, *arguments, raises=frozenset()):
+    """The `Outcome` of a function of a file. An exception becomes one line, so that other files are still segmented.
+
+    raises: the numbers of those OSErrors that are raised instead.
+    """
     result, error = None, None
     with warnings.catch_warnings(record=True, action="always", category=AudioWarning) as caught:
         try:
@@ -77,6 +80,8 @@ def tried(file, function, *arguments):
         except InputError as raised:
             error = str(raised)
         except OSError as raised:
+            if raised.errno in raises:
+                raise
             error = f"{raised.filename2 or raised.filename or file}: {raised.strerror or raised}"
         except Exception as raised:
             raised = job.explained(raised)
