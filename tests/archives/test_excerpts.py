@@ -104,6 +104,34 @@ def test_the_known_time_of_an_event_is_in_its_name(tmp_path):
     assert lane_names(tmp_path / "dog.html") == ["1 · 2024-05-01 05:30:00 · a.wav at 0:00.5"]
 
 
+def test_a_lane_shows_rank_and_file_and_the_table_the_whole_event(tmp_path):
+    (tmp_path / "A & b").mkdir()
+    a = write_tones(tmp_path / "A & b" / "<i> a_1.wav", 500, 600)
+    rows = certain((a, 0.5, 1.0)).assign(filename="A & b/<i> a_1.wav", time="2024-05-01 05:30:00")
+    write_class_page(tmp_path / "dog.html", "dog", rows)
+    page = (tmp_path / "dog.html").read_text()
+    whole, broken = "1 · 2024-05-01 05:30:00 · A &amp; b/&lt;i&gt; a_{}1.wav at 0:00.5", "a_<wbr>1.wav"
+    assert f'<span title="{whole.format("")}">1 · &lt;i&gt; {broken}</span>' in page
+    assert f"</i>{whole.format('<wbr>')}</td>" in page
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)', page) == ["start", "end", "event", "score"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1200])
+def test_the_names_of_a_recorder_fit_their_lanes(chromium, tmp_path, width):
+    rows = certain(*((write_tones(tmp_path / f"20240501_0{hour}3000.wav", 500), 0.2, 0.8) for hour in range(5)))
+    write_class_page(tmp_path / "dog.html", "dog", rows.assign(time="2024-05-01 05:30:00"))
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto((tmp_path / "dog.html").as_uri())
+    for lane in page.locator(".name").all():
+        text = lane.locator("span")
+        assert text.evaluate("(text) => text.scrollHeight <= text.clientHeight")  # nothing is cut
+        inner, outer = text.bounding_box(), lane.bounding_box()
+        assert outer["y"] + 1 < inner["y"] and inner["y"] + inner["height"] < outer["y"] + outer["height"]
+    context.close()
+
+
 def test_ranks_are_in_order_however_many_there_are(tmp_path):
     a = write_tones(tmp_path / "a.wav", 500, 600)
     rows = certain(*((a, 0.5, 0.6 + (rank % 7) / 20) for rank in range(30)))

@@ -15,7 +15,17 @@ from PIL import Image
 from places import ROOT
 from yoho.archives import calendars
 from yoho.archives.excerpts import page_name
-from yoho.archives.summary import CALENDARS, LISTED, Archive, fixed, moment, percent, summary_page, write_summary
+from yoho.archives.summary import (
+    CALENDARS,
+    LISTED,
+    NO_BREAK,
+    Archive,
+    lasting,
+    moment,
+    percent,
+    summary_page,
+    write_summary,
+)
 from yoho.segmenting.writing import named_after
 
 HOSTILE = "\"'><script>window.seen = 1</script><img src=x onerror='window.seen = 1'></title>{{ 7 * 7 }}&amp;_/."
@@ -149,22 +159,28 @@ def test_a_clock_that_was_wrong_does_not_stretch_the_calendar():
     calendar = pd.concat([calendar_table("1970-01-01", 1), calendar_table("2024-05-01", 30, [("dog", 3, 4, 6.0)])])
     page = shown([("dog", 3, 4, 6.0)], calendar)
     assert image(page).shape[1] == 30
-    assert "24.0 hours of audio from 1970-01-01 on" in page.text
+    assert "24.0 h of audio from 1970-01-01 on" in page.text
 
 
 def test_calendars_have_words():
     page = shown([("dog", 0, 5, 30.0), ("dog", 1, 5, 15.0), ("dog", 0, 17, 0.5)])
-    assert (
-        page.all("img")[0]["alt"]
-        == "dog: sounds in 1.1% of the recorded time, most from 5 to 6\N{NO-BREAK SPACE}h (25%)"
-    )
+    words = "1.1% of the recorded time, most from 5 to 6 h (25%)"
+    assert page.all("img")[0]["alt"].replace(NO_BREAK, " ") == f"dog: sounds in {words}"
+    assert f"dog {words}" in page.text
+
+
+def test_the_share_is_that_of_the_recorded_time_alone():
+    calendar = calendar_table(count=2, sounds=[("dog", 0, 5, 0.05)], recorded=0.1)  # files of 6 s, one every hour
+    calendar = calendar[calendar["hour"].isin([5, 17])]
+    page = shown([("dog", 0, 5, 0.05)], calendar)
+    assert "12% of the recorded time, most from 5 to 6 h (25%)" in page.text  # 3 s of 24 s
 
 
 def test_the_classes_with_most_minutes_have_calendars():
     page = shown([(f"class {number}", 0, 5, 60 / number) for number in range(1, 522)])
     names = [attributes["alt"].split(":")[0] for attributes in page.all("img")]
     assert names == [f"class {number}" for number in range(1, CALENDARS + 1)]
-    assert f"Of 521 classes, the {CALENDARS} with most minutes are shown" in page.text
+    assert f"Of 521 classes, the {CALENDARS} with the longest duration are shown" in page.text
     assert "class 521" in page.text
 
 
@@ -199,7 +215,7 @@ def test_an_archive_without_events():
 
 def test_the_table_of_classes():
     page = shown([("dog", 0, 5, 30.0), ("cat", 0, 5, 45.0)], links={f"classes/{page_name('dog')}": "classes/dog.html"})
-    assert re.search(r"cat ?1 ?45\.0 ?0\.38 ?1 ?dog ?1 ?30\.0 ?0\.25 ?1", page.text)
+    assert re.search(r"cat ?1 ?45\.0 min ?22\.5 s ?1 ?dog ?1 ?30\.0 min ?15\.0 s ?1", page.text)
     links = [attributes["href"] for attributes in page.all("a")]
     assert links == ["classes/dog.html"] * 2  # in the table and above the calendar
 
@@ -248,9 +264,29 @@ def test_percent(share, text):
     assert percent(share) == text
 
 
-@pytest.mark.parametrize(("value", "digits", "text"), [(0, 1, "0.0"), (0.04, 1, "<0.1"), (1234.56, 2, "1,234.56")])
-def test_fixed(value, digits, text):
-    assert fixed(value, digits) == text
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *[(0, "0 s"), (0.0004, "<0.001 s"), (0.0095, "0.0095 s"), (0.57, "0.57 s"), (1, "1.0 s"), (5.001, "5.0 s")],
+        *[(59.94, "59.9 s"), (59.96, "1.0 min"), (125, "2.1 min"), (3596, "59.9 min"), (3598, "1.0 h")],
+        (3600 * 1234.56, "1,234.6 h"),
+    ],
+)
+def test_a_duration_has_the_unit_that_fits(seconds, text):
+    assert lasting(seconds) == text.replace(" ", NO_BREAK)
+
+
+def test_a_small_archive_is_not_rounded_away():
+    sounds = [("dog", 0, 5, 9.4 / 60), ("cat", 0, 5, 9.1 / 60)]
+    page = shown(sounds, totals=TOTALS | {"hours": 125 / 3600})
+    assert "audio 2.1 min" in page.text
+    assert re.search(r"dog ?1 ?9\.4 s ?4\.5 min ?1 ?cat ?1 ?9\.1 s ?4\.4 min ?1", page.text)
+
+
+def test_the_page_says_once_that_something_was_passed_over():
+    page = shown(notes=["/data/rec: passed over: hidden (1), not audio by their names, such as .txt (1)"])
+    assert "Passed over /data/rec: hidden (1), not audio by their names, such as .txt (1)" in page.text
+    assert page.text.lower().count("passed over") == 1
 
 
 def test_moment():
@@ -367,3 +403,29 @@ def test_it_can_be_read_everywhere(chromium, folder, scheme, width):
     assert page.url.endswith("/classes/dog.html")
     context.close()
     assert not faults
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_edge_is_shaded_as_long_as_the_table_goes_on_behind_it(chromium, scheme):
+    sounds = [(f"{'a_long_name_' * 3}{number}", 0, 5, 60 / number) for number in range(1, 41)]
+    context = chromium.new_context(color_scheme=scheme, viewport={"width": 300, "height": 900})
+    page = context.new_page()
+    page.set_content(summary_page(archive(sounds)))
+    table = page.locator(".rows")
+
+    def shaded():
+        """Whether the edge at the bottom has another colour than the table, and whether the edge at the right has."""
+        pixels = np.array(Image.open(io.BytesIO(table.screenshot())).convert("RGB")).astype(int)
+        plain, bottom, right = (  # left of the text, and above the round corner
+            np.median(pixels[place], axis=0)
+            for place in ((slice(None), 4), (slice(-18, -10), 4), (slice(100, 400), -4))
+        )
+        return np.abs(bottom - plain).max() > 20, np.abs(right - plain).max() > 20
+
+    assert shaded() == (True, True)
+    table.evaluate("(table) => table.scrollTo(1000, 0)")
+    assert shaded() == (True, False)
+    table.evaluate("(table) => table.scrollTo(0, 10000)")
+    assert shaded() == (False, True)
+    context.close()

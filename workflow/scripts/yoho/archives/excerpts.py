@@ -3,7 +3,7 @@
 import hashlib
 import re
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
@@ -27,9 +27,13 @@ NAME = 40  # characters of a label in the name of its page
 
 
 class Excerpt(NamedTuple):
-    """An event and the sound around it: mono samples (samples,) float32, their rate (Hz), and the event's place (s)."""
+    """An event and the sound around it: mono samples (samples,) float32, their rate (Hz), and the event's place (s).
+
+    name: what the table of the page shows; short: what its lane has room for.
+    """
 
     name: str
+    short: str
     samples: np.ndarray
     rate: int
     onset: float
@@ -51,9 +55,9 @@ def page_name(label):
 def write_class_page(path, label, rows):
     """Write the page of a class, and return a line for each event that it leaves out because its file cannot be read.
 
-    rows: the class's rows of certain.csv, at least one. Each excerpt has a lane of its own, whose name gives the rank
-    of the event, its time if known, and its place in its file. If no file can be read, there is no page, and an older
-    one is removed.
+    rows: the class's rows of certain.csv, at least one. Each excerpt has a lane of its own, named after the rank
+    of the event and the file. The table also has the event's time if known, the file's folder, and the place in the
+    file. If no file can be read, there is no page, and an older one is removed.
     Raises InputError if the page cannot be written.
     """
     path, excerpts, faults = Path(path), [], []
@@ -69,7 +73,8 @@ def write_class_page(path, label, rows):
         with TemporaryDirectory(dir=path.parent, prefix=".excerpts-") as folder:
             audio = Path(folder, "excerpts.flac")
             write_audio(audio, samples, rate)
-            write_page(path, audio, {label: events}, [], title=title)
+            short = {excerpt.name: excerpt.short for excerpt in excerpts}
+            write_page(path, audio, {label: events}, [], title=title, short=short)
     return faults
 
 
@@ -107,7 +112,8 @@ def read_excerpt(row):
     time = f"{str(row.time)[:19].replace('T', ' ')} · " if pd.notna(row.time) else ""
     cut = f", its first {MOST:g} s" if length < row.offset - row.onset else ""
     name = f"{row.rank} · {time}{row.filename} at {clock(row.onset, 1)}{cut}"
-    return Excerpt(name, samples, rate, onset, min(onset + length, end), row.score)
+    short = f"{row.rank} · {PurePosixPath(row.filename).name}"
+    return Excerpt(name, short, samples, rate, onset, min(onset + length, end), row.score)
 
 
 def read_span(path, onset, offset):

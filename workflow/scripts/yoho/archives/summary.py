@@ -63,7 +63,7 @@ class Archive(NamedTuple):
 
 
 class Calendar(NamedTuple):
-    """The calendar of a class: the data URI of its picture, what it shows in words, and the class's share of time."""
+    """The calendar of a class: the data URI of its picture, what it shows in words, its share of the recorded time."""
 
     label: str
     picture: str
@@ -154,9 +154,18 @@ def percent(share):
     return f"{float(f'{100 * share:.2g}'):g}%"
 
 
-def fixed(value, digits=1):
-    """A number with some decimal places. One that is too small for them does not become 0."""
-    return f"<{10**-digits:.{digits}f}" if 0 < value < 10**-digits / 2 else f"{value:,.{digits}f}"
+def lasting(seconds):
+    """A duration with its unit: seconds below a minute, minutes below an hour, and hours, with one decimal place.
+
+    Below a second it has two significant digits, and one that is not 0 does not become 0.
+    """
+    if 0 < seconds < 0.001:
+        return f"<0.001{NO_BREAK}s"
+    value, unit = seconds, "s"
+    for larger in ("min", "h"):
+        if round(value, 1) >= 60:
+            value, unit = value / 60, larger
+    return (f"{seconds:.2g}" if seconds < 1 else f"{value:,.1f}") + f"{NO_BREAK}{unit}"
 
 
 def counted(count, name, names=None):
@@ -169,7 +178,7 @@ def moment(time):
     return "" if pd.isna(time) else str(time)[:16].replace("T", " ")
 
 
-FILTERS = {"percent": percent, "fixed": fixed, "counted": counted, "moment": moment, "page_name": page_name}
+FILTERS = {"percent": percent, "lasting": lasting, "counted": counted, "moment": moment, "page_name": page_name}
 TEMPLATES = TEMPLATES.overlay(loader=FileSystemLoader(Path(__file__).parent))
 TEMPLATES.filters = TEMPLATES.filters | FILTERS
 SUMMARY = TEMPLATES.get_template("summary.html")

@@ -58,7 +58,9 @@ class Lane(NamedTuple):
     tracks: dict
 
 
-def write_page(target, audio, tracks, event_labels, *, title=None, self_contained=SELF_CONTAINED, scratch=None):
+def write_page(
+    target, audio, tracks, event_labels, *, title=None, short=None, self_contained=SELF_CONTAINED, scratch=None
+):
     """Write the HTML page `target`, which plays a recording and shows its events.
 
     audio: path of a file that `open_audio` can read.
@@ -66,6 +68,7 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
     optionally score in [0, 1]. The track named TRUTH holds the true events.
     event_labels: classes in the order of their lanes; classes that only the tables contain are added. Of more than
     APART classes, only those of the tables have lanes, the longest in all first.
+    short: {event_label: what its lane shows instead}, if each label names a single event, and needs more room.
     title: None for the file's name. scratch: a folder on the same file system for unfinished files, None: the page's.
     The audio is mixed to mono. If it has more than `self_contained` samples, it is written to NAME.page.flac beside
     NAME.html; a name that would become too long is shortened. Memory use does not depend on the recording's length.
@@ -93,7 +96,8 @@ def write_page(target, audio, tracks, event_labels, *, title=None, self_containe
             tracks=tracks,
             found=found,
             lanes=shown,
-            long=any(len(label) > LONG for label in shown),
+            short=short or {},
+            long=short or any(len(label) > LONG for label in shown),
             rows=rows,
             scored=any(event.score is not None for event, _ in rows),
             aside=aside,
