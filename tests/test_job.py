@@ -346,3 +346,11 @@ def test_the_processes_of_a_job_end_when_it_is_killed(tmp_path, call):
         time.sleep(0.05)
     parent.kill()
     parent.communicate(timeout=20)
+
+
+def test_a_job_with_work_apart_ends_in_silence():
+    """At its end, Python may name errors of executors that were not shut down."""
+    code = "import plan_archive\nfrom yoho import job\njob.apart(abs, -1)"
+    environment = os.environ | {"PYTHONPATH": str(Path(job.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

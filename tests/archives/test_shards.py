@@ -26,6 +26,7 @@ from tabulate_archive import tabulate_archive
 from places import ROOT
 from untrained import noise, save_untrained
 from yoho import InputError
+from yoho.archives import plan as planning
 from yoho.archives import shards
 from yoho.archives.gathering import hours_of
 from yoho.archives.journal import Journal
@@ -158,6 +159,16 @@ def test_duration_of_a_file_without_a_header_follows_from_its_size():
     hours = {entry.name: entry.hours for entry in plan["00000"]}
     assert hours["odd.m4a"] == pytest.approx(2 / 3600, abs=1e-6)
     assert hours[NAMES[1]] == pytest.approx(6 / 3600, abs=1e-6)
+
+
+def test_many_threads_read_the_headers_of_a_slow_disk(monkeypatch):
+    monkeypatch.setattr(planning, "BATCH", 2)
+    monkeypatch.setattr(planning, "SLOW", -1)
+    threads = []
+    monkeypatch.setattr(planning.job, "apart", lambda function, *call: threads.append(call[2]) or function(*call))
+    sizes = dict.fromkeys(NAMES, 0)
+    assert planning.hours_of("rec", sizes) == dict(zip(NAMES, (round(each / 3600, 6) for each in SECONDS)))
+    assert threads == [1, 16, 16]
 
 
 def test_links_hidden_files_and_what_is_no_audio_are_counted(run):

@@ -1,5 +1,6 @@
 """Tools for every job: a log, clear errors, a debugger, progress bars and parallel work."""
 
+import atexit
 import ctypes
 import errno
 import os
@@ -150,7 +151,9 @@ def single_process():
     # That of `spread` cannot be used, because joblib would take this one for its own.
     from joblib.externals.loky import ProcessPoolExecutor
 
-    return ProcessPoolExecutor(max_workers=1, timeout=10, initializer=watch, initargs=(os.getpid(),))
+    executor = ProcessPoolExecutor(max_workers=1, timeout=10, initializer=watch, initargs=(os.getpid(),))
+    atexit.register(executor.shutdown)
+    return executor
 
 
 def params(snakemake):

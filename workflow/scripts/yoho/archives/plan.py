@@ -6,6 +6,7 @@ new files leave the results of all earlier ones as they are.
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +21,7 @@ from yoho.segmenting.finding import find_audio
 PLAN = "plan"  # a folder in that of the archive's results
 RATE = 16_000  # bytes/s that are assumed of a file whose header does not give its duration, as of MP3 at 128 kbit/s
 BATCH = 1000  # files whose headers a process reads at once
-READERS = 16  # threads that read headers, because a file system of a cluster answers each after milliseconds
+SLOW, READERS = 2e-3, 16  # s to read a header, above which so many threads read them: a file system of a cluster
 
 
 class Entry(NamedTuple):
@@ -158,20 +159,25 @@ def hours_of(audio, sizes):
 
     A process of its own reads the headers. If one of them ends it, the durations are estimated.
     """
-    names, hours = list(sizes), {}
+    names, hours, threads = list(sizes), {}, 1
     for start in range(0, len(names), BATCH):
         batch = {name: sizes[name] for name in names[start : start + BATCH]}
+        began = time.monotonic()
         try:
-            hours |= job.apart(read_hours, Path(audio).absolute(), batch)
+            hours |= job.apart(read_hours, Path(audio).absolute(), batch, threads)
         except ChildProcessError:
             hours |= {name: estimated(size) for name, size in batch.items()}
+        # Where headers come from a fast disk, threads would only wait for each other.
+        if time.monotonic() - began > SLOW * BATCH:
+            threads = READERS
     return hours
 
 
-def read_hours(audio, sizes):
+def read_hours(audio, sizes, threads):
     """As `hours_of`, in this process."""
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(sizes, pool.map(lambda name: duration(path_in(audio, name), sizes[name]), sizes)))
+    with ThreadPoolExecutor(threads) as pool:
+        spread = pool.map if threads > 1 else map
+        return dict(zip(sizes, spread(lambda name: duration(path_in(audio, name), sizes[name]), sizes)))
 
 
 def duration(path, size):
@@ -179,7 +185,8 @@ def duration(path, size):
     # soundfile would read a whole MP3 file for its duration.
     if path.suffix.lower() != ".mp3":
         try:
-            return round(soundfile.info(os.fsencode(path)).duration / 3600, 6)
+            with soundfile.SoundFile(os.fsencode(path)) as file:
+                return round(file.frames / file.samplerate / 3600, 6)
         except (OSError, RuntimeError, TypeError):
             pass
     return estimated(size)
