@@ -207,7 +207,7 @@ def found_in(file, shard, earlier):
 
 def is_away(file):
     """Whether a file and all that was beside it are gone, as after a disk was unplugged."""
-    return not (file.parent.is_dir() and any(file.parent.iterdir()))
+    return not (file.exists() or (file.parent.is_dir() and any(file.parent.iterdir())))
 
 
 def finished_of(shard, entry, outcome):
