@@ -86,8 +86,9 @@ class Recorded(NamedTuple):
 def recorded(path):
     """When the recording in a file began, as `Recorded`, or None if neither its header nor its name says so.
 
-    Only the name counts if the file is not a `.wav`. A source is passed over if its time is impossible, before 1990, after
-    2099, or on the first day of 2000, where clocks begin that were never set. Raises OSError if the file cannot be opened.
+    Only the name counts if the file is not a `.wav`. A source is passed over if its time is impossible, before 1990,
+    after 2099, or on the first day of 2000, where clocks begin that were never set. Raises OSError if the file cannot
+    be opened.
     """
     path = Path(path)
     texts = time_chunks(path) if path.suffix.lower() == ".wav" else {}
