@@ -136,22 +136,21 @@ def spread(function, calls, threads, description, ordered=True):
 
 def apart(function, *arguments):
     """The result of a function in a process of its own. Raises ChildProcessError if that process is ended."""
+    # The executor of `spread` cannot be used, because joblib would take this one for its own.
+    from joblib.externals.loky import ProcessPoolExecutor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     try:
-        return single_process().submit(function, *arguments).result()
+        return single_process(ProcessPoolExecutor).submit(function, *arguments).result()
     except TerminatedWorkerError as error:
         single_process.cache_clear()
         raise ChildProcessError("the process was ended") from error
 
 
 @cache
-def single_process():
-    """An executor with one process, which ends when it has waited for work for 10 s."""
-    # That of `spread` cannot be used, because joblib would take this one for its own.
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    executor = ProcessPoolExecutor(max_workers=1, timeout=10, initializer=watch, initargs=(os.getpid(),))
+def single_process(kind):
+    """An executor of a kind with one process, which ends when it has waited for work for 10 s."""
+    executor = kind(max_workers=1, timeout=10, initializer=watch, initargs=(os.getpid(),))
     atexit.register(executor.shutdown)
     return executor
 
