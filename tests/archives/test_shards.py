@@ -549,14 +549,14 @@ def test_what_a_killed_job_wrote_without_noting_it_is_removed(run, monkeypatch, 
 # ---- files that end the process --------------------------------------------------------------------------------------
 
 
-def poisoned(call):
-    """The exit code of a process that makes a call of this module, in which one file ends each of its readers."""
+def poisoned(*calls):
+    """The exit code of a process that makes calls of this module, in which one file ends each of its readers."""
     code = f"""
 import sys
 sys.path[:0] = {[str(ROOT / "tests"), str(ROOT / "tests/archives"), str(ROOT / "workflow/scripts")]}
 import poison
-import test_shards
-test_shards.{call}
+from test_shards import plan, segment
+{"; ".join(calls)}
 """
     return subprocess.run([sys.executable, "-c", code]).returncode
 
@@ -564,24 +564,17 @@ test_shards.{call}
 @pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_file_that_ends_the_process_becomes_a_failure(run, threads):
-    """Its first reading ends the job. Later jobs read it in a process of its own."""
-    plan(run, hours=1)
-    shard = f'segment("00000", threads={threads})'
-    assert poisoned(shard) == (-signal.SIGSEGV if threads == 1 else 1)
-    assert poisoned(shard) == 0
+    """Headers are read in a process of their own. Its first reading ends the job; later jobs read the file apart."""
+    call = f'segment("00000", threads={threads})'
+    assert poisoned(f"plan({str(run)!r}, hours=1)", call) == (-signal.SIGSEGV if threads == 1 else 1)
+    (entries,) = read_plan(FOLDER).values()
+    hours = {entry.name: entry.hours for entry in entries}
+    assert hours["a/quiet.wav"] == pytest.approx((3 * RATE * 2 + 44) / 16_000 / 3600, abs=1e-6)  # of 16,000 bytes/s
+    assert poisoned(call, call) == 0
     gather()
     failed = read_table(FOLDER / "failed.csv", sep=",").set_index("filename")["error"]
     assert failed["a/quiet.wav"] == "rec/a/quiet.wav: ends the process that reads it"
     assert set(failed.index) == {"a/quiet.wav", "broken.wav"}
-    assert poisoned(shard) == 0
-
-
-@pytest.mark.slow
-def test_a_file_whose_header_ends_the_process_is_planned(run):
-    assert poisoned(f"plan({str(run)!r}, hours=1)") == 0
-    (entries,) = read_plan(FOLDER).values()
-    hours = {entry.name: entry.hours for entry in entries}
-    assert hours["a/quiet.wav"] == pytest.approx((3 * RATE * 2 + 44) / 16_000 / 3600, abs=1e-6)  # of 16,000 bytes/s
 
 
 def test_only_files_that_were_begun_are_segmented_apart(run, monkeypatch):
