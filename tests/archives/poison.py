@@ -7,7 +7,7 @@ from pathlib import Path
 from yoho.archives import plan, shards
 from yoho.segmenting.segmenter import Segmenter
 
-finish, whole, duration, read_hours = shards.finish, Segmenter.file, plan.duration, plan.read_hours
+finish, whole, duration, read_durations = shards.finish, Segmenter.file, plan.duration, plan.read_durations
 
 
 def end_at(path):
@@ -28,10 +28,10 @@ def header(path, size):
     return duration(path, size)
 
 
-def poisoned_hours(*call):
-    """As `plan.read_hours`, also in a process of its own."""
+def poisoned_durations(*call):
+    """As `plan.read_durations`, also in a process of its own."""
     plan.duration = header
-    return read_hours(*call)
+    return read_durations(*call)
 
 
 def poisoned(*call):
@@ -40,4 +40,4 @@ def poisoned(*call):
     return finish(*call)
 
 
-shards.finish, plan.read_hours = poisoned, poisoned_hours
+shards.finish, plan.read_durations = poisoned, poisoned_durations

@@ -167,7 +167,7 @@ def test_many_threads_read_the_headers_of_a_slow_disk(monkeypatch):
     threads = []
     monkeypatch.setattr(planning.job, "apart", lambda function, *call: threads.append(call[2]) or function(*call))
     sizes = dict.fromkeys(NAMES, 0)
-    assert planning.hours_of("rec", sizes) == dict(zip(NAMES, (round(each / 3600, 6) for each in SECONDS)))
+    assert planning.durations("rec", sizes) == dict(zip(NAMES, (round(each / 3600, 6) for each in SECONDS)))
     assert threads == [1, 16, 16]
 
 
@@ -429,7 +429,7 @@ def test_an_archive_that_vanishes_stops_the_shard_and_is_no_failure_of_its_files
 
     with monkeypatch.context() as patched:
         patched.setattr(shards, "finish", vanishing)
-        with pytest.raises(InputError, match="rec/a/quiet.wav: is no longer there, nor is anything beside it"):
+        with pytest.raises(InputError, match="rec/a/quiet.wav: is gone with all that was beside it"):
             segment("00000")
     Path("away").rename("rec")
     segmented_files.clear()
@@ -502,7 +502,7 @@ def test_the_only_file_of_an_archive_that_vanishes_is_named(run):
     soundfile.write(audio, noise(2), RATE)
     plan(run, audio=str(audio))
     audio.unlink()
-    with pytest.raises(InputError, match="^alone/song.wav: is no longer there"):
+    with pytest.raises(InputError, match="^alone/song.wav: is gone with all"):
         segment("00000", audio=str(audio))
 
 

@@ -285,7 +285,7 @@ def test_a_small_archive_is_not_rounded_away():
 
 def test_the_page_says_once_that_something_was_passed_over():
     page = shown(notes=["/data/rec: passed over: hidden (1), not audio by their names, such as .txt (1)"])
-    assert "Passed over /data/rec: hidden (1), not audio by their names, such as .txt (1)" in page.text
+    assert "Notes /data/rec: passed over: hidden (1), not audio by their names, such as .txt (1)" in page.text
     assert page.text.lower().count("passed over") == 1
 
 

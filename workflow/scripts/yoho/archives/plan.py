@@ -21,7 +21,8 @@ from yoho.segmenting.finding import find_audio
 PLAN = "plan"  # a folder in that of the archive's results
 RATE = 16_000  # bytes/s that are assumed of a file whose header does not give its duration, as of MP3 at 128 kbit/s
 BATCH = 1000  # files whose headers a process reads at once
-SLOW, READERS = 2e-3, 16  # s to read a header, above which so many threads read them: a file system of a cluster
+SLOW = 2e-3  # s for a header: a file system that takes longer, as that of a cluster may, is read by READERS threads
+READERS = 16
 
 
 class Entry(NamedTuple):
@@ -129,7 +130,7 @@ def planned(plan, audio, listing, most):
     states, faults = listing.states, listing.faults
     known = {entry.name: entry for entries in plan.values() for entry in entries}
     others = sorted(name for name, state in states.items() if name not in known or known[name].state != list(state))
-    hours = hours_of(audio, {name: states[name][0] for name in others})
+    hours = durations(audio, {name: states[name][0] for name in others})
 
     def now(entry):
         if entry.name not in states:
@@ -154,7 +155,7 @@ def appended(plan, new: Iterable[Entry], most):
     return plan
 
 
-def hours_of(audio, sizes):
+def durations(audio, sizes):
     """Durations of files of an archive in hours, {name: hours}; sizes: {name: bytes}.
 
     A process of its own reads the headers. If one of them ends it, the durations are estimated.
@@ -164,7 +165,7 @@ def hours_of(audio, sizes):
         batch = {name: sizes[name] for name in names[start : start + BATCH]}
         began = time.monotonic()
         try:
-            hours |= job.apart(read_hours, Path(audio).absolute(), batch, threads)
+            hours |= job.apart(read_durations, Path(audio).absolute(), batch, threads)
         except ChildProcessError:
             hours |= {name: estimated(size) for name, size in batch.items()}
         # Where headers come from a fast disk, threads would only wait for each other.
@@ -173,8 +174,8 @@ def hours_of(audio, sizes):
     return hours
 
 
-def read_hours(audio, sizes, threads):
-    """As `hours_of`, in this process."""
+def read_durations(audio, sizes, threads):
+    """As `durations`, in this process."""
     with ThreadPoolExecutor(threads) as pool:
         spread = pool.map if threads > 1 else map
         return dict(zip(sizes, spread(lambda name: duration(path_in(audio, name), sizes[name]), sizes)))

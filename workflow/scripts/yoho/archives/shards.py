@@ -1,4 +1,4 @@
-"""Segment a shard of an archive file by file, and write what was found as tables."""
+"""Segment a shard of an archive file by file, and go on where an earlier job was ended."""
 
 import fcntl
 import json
@@ -14,13 +14,11 @@ from yoho import InputError, job
 from yoho.archives.journal import Finished, Journal
 from yoho.archives.plan import path_in, present
 from yoho.archives.recorded import recorded
-from yoho.segmenting.outcomes import Options, Outcome, tried, write_events
+from yoho.segmenting.outcomes import ENDINGS, PAGE, Options, Outcome, tried, write_events
 from yoho.segmenting.writing import FORMS, named_after
 
 WORK = "work"  # the folder of journals, and of how far each shard is
 FILES = "files"  # the folder of the chosen form of each file
-PAGE = ".html"
-ENDINGS = [*(f".{form.suffix}" for form in FORMS.values()), PAGE, ".page.flac"]  # of all that may be written of a file
 # Errors of reading that come from the surroundings of a file: a full disk or memory, open files, a lost server.
 SURROUNDINGS = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, ESTALE}
 # Errors of writing that come from a file's name, for example if its events need the name of a folder.
@@ -154,7 +152,7 @@ def finished_files(shard, entries, known, suspects):
     shard = replace(shard, options=replace(shard.options, **own))
     if any(entry.name not in known for entry in entries):
         shard.options.segmenter()  # raises InputError before any file is read
-    calls = {name: (shard, entry, known.get(name)) for name, entry in ((entry.name, entry) for entry in entries)}
+    calls = {entry.name: (shard, entry, known.get(entry.name)) for entry in entries}
     for name in suspects & calls.keys():
         yield finished_apart(*calls.pop(name))
     if jobs > 1:
@@ -187,7 +185,7 @@ def segmented_and_written(shard, entry, earlier):
     outcome = tried(file, found_in, shard, earlier, raises=SURROUNDINGS)
     if outcome.error is not None:
         if is_away(file):
-            raise InputError(f"{file}: is no longer there, nor is anything beside it; is its disk away? Call again")
+            raise InputError(f"{file}: is gone with all that was beside it; connect its disk, or run again")
         return outcome
     try:
         write_events(file, name, outcome.result[0], shard.options)

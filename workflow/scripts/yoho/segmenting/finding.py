@@ -20,6 +20,7 @@ FOR_FFMPEG = """
     3g2 3gp aac ac3 amr ape asf avi dff dsf dts eac3 flv m2ts m4a m4b m4r m4v mka mkv mov mp2 mp4 mpc mpeg mpg mts mxf
     ogv ra rm spx tak ts tta vob webm wma wmv wv
 """
+PAGE_AUDIO = ".page.flac"  # the ending of the audio of a page
 SUFFIXES = {f".{name}" for name in (FOR_SOUNDFILE + FOR_FFMPEG).split()}
 
 
@@ -97,4 +98,4 @@ def kind_of(path):
     """The kind of a file by its name: audio, the audio of a page, or another."""
     if path.suffix.lower() not in SUFFIXES:
         return "other"
-    return "page" if path.match("*.page.flac") else "audio"
+    return "page" if path.match(f"*{PAGE_AUDIO}") else "audio"

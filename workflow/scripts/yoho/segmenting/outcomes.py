@@ -12,11 +12,15 @@ from yoho import InputError, job
 from yoho.audio import AudioWarning
 from yoho.files import write_whole
 from yoho.segmenting.classes import longest
+from yoho.segmenting.finding import PAGE_AUDIO
 from yoho.segmenting.page import TRUTH, write_page
 from yoho.segmenting.queries import Queries
 from yoho.segmenting.references import up_to_end
 from yoho.segmenting.segmenter import cached_segmenter
 from yoho.segmenting.writing import FORMS, named_after
+
+PAGE = ".html"
+ENDINGS = [*(f".{form.suffix}" for form in FORMS.values()), PAGE, PAGE_AUDIO]  # of all that may be written of a file
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def write_events(file, name, segmented, options, reference=None):
         if reference is not None and options.classes:
             reference = reference[reference["event_label"].isin(options.segmenter().classes)]
         tracks = ({} if reference is None else {TRUTH: reference}) | {"found": events}
-        labels, page = options.segmenter().labels, named_after(target, ".html")
+        labels, page = options.segmenter().labels, named_after(target, PAGE)
         write_page(page, file, tracks, labels, title=file.name, scratch=options.scratch)
     return text
 

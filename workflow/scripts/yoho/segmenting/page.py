@@ -23,6 +23,7 @@ from yoho import InputError
 from yoho.audio import opened, read_blocks
 from yoho.files import data_uri
 from yoho.palette import COLOURS
+from yoho.segmenting.finding import PAGE_AUDIO
 from yoho.segmenting.levels import STEP, loudest
 from yoho.segmenting.reading import open_audio
 from yoho.segmenting.writing import named_after
@@ -75,7 +76,7 @@ def write_page(
     Raises InputError if the audio cannot be read, or if the file beside the page would replace it.
     """
     target, audio = Path(target), Path(audio)
-    beside = named_after(target.with_suffix(""), ".page.flac")
+    beside = named_after(target.with_suffix(""), PAGE_AUDIO)
     if beside.exists() and beside.samefile(audio):
         raise InputError(f"{audio}: would be overwritten by the audio of {target}; give one of them another name")
     tracks = {name: events_of(table) for name, table in tracks.items()}
