@@ -36,7 +36,7 @@ rule pooled:
 rule score_ear:
     """Segment the test mixes of a dataset with the untrained ear, and score the events."""
     input:
-        ear=EAR,
+        network=EAR,
         classes=lambda wildcards: ear_classes(wildcards.base),
         audio="results/{base}/mixes/test/audio",
         events="results/{base}/mixes/test/events.tsv",
@@ -57,9 +57,31 @@ rule score_ear:
     params:
         names=lambda wildcards: ear_names(config, wildcards.base),
         scoring=SCORING,
-        code=code_digest("score_ear"),
+        code=code_digest("score_segmenting"),
     script:
-        "../scripts/score_ear.py"
+        "../scripts/score_segmenting.py"
+
+
+use rule score_ear as score_elsewhere with:
+    input:
+        network=multiext("results/{trained}/runs/{run}/", "model.json", "network.onnx", "weights.safetensors"),
+        classes=[],
+        audio="results/{base}/mixes/test/audio",
+        events="results/{base}/mixes/test/events.tsv",
+        plan="results/{base}/mixes/test/plan.tsv",
+        recordings="results/{base}/recordings.tsv",
+    output:
+        test_events="results/{base}/elsewhere/{trained}/{run}/test_events.tsv",
+        test_scores="results/{base}/elsewhere/{trained}/{run}/test_scores.json",
+        test_recordings="results/{base}/elsewhere/{trained}/{run}/test_recordings.tsv",
+    log:
+        "results/{base}/logs/score_elsewhere_{trained}_{run}.log",
+    wildcard_constraints:
+        trained=BASES,
+    params:
+        names=None,
+        scoring=SCORING,
+        code=code_digest("score_segmenting"),
 
 
 rule tabulate_pooled:
