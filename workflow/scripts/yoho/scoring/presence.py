@@ -7,7 +7,7 @@ from yoho.windows.averaging import Averager
 
 
 def averaged_presence(decoder, outputs, windows):
-    """Yield the averaged presence of each file: its name, edges of its cells, (cells + 1,), s, scores, (cells, classes).
+    """Yield each file's name, the edges of its cells, (cells + 1,), s, and their averaged presence, (cells, classes).
 
     decoder: a `targets.Decoder` with `averaged`; other arguments as in `Decoder.events`. The presence of a cell is the
     average over windows (`averaging.Averager`), and then the median over time. The median of decisions at a threshold

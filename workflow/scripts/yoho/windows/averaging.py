@@ -72,7 +72,7 @@ class Averager:
         return max(1, int(np.ceil(duration / self.step - 1e-9)))
 
     def add(self, outputs, onsets, end):
-        """Add windows, which begin at `onsets`, s, to the sums of cells; the sums before the cell `end` become means."""
+        """Add windows to the sums of cells; the sums before the cell `end` become means. onsets: of the windows, s."""
         firsts = np.round(np.asarray(onsets) / self.step).astype(int)
         present = cell_presence(outputs, self.cells, self.end_from) * self.weights
         reaching = max([end, *(firsts + self.cells)]) - self.first
