@@ -28,7 +28,7 @@ def recorded(name):
 def step_curve(corners, places):
     """The height of a step curve at some places."""
     reach, height = corners
-    return np.append(0, height)[np.searchsorted(reach, places, side="right")]
+    return height[np.searchsorted(reach, places, side="right") - 1]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -82,9 +82,9 @@ def test_a_false_positive_and_a_cross_trigger_cost_what_the_formula_says():
     scenario = Scenario(dtc=0.7, gtc=0.7, cttc=0.3, alpha_ct=0.5, alpha_st=0.0, e_max=1000.0)
     counts = changes(found, truth, scenario)
     effective, first, second = curves(counts, scenario)
-    np.testing.assert_allclose(first, [[100 + 0.5 * 400], [1]])  # one in 36 s, and one in 9 s of class 1
-    np.testing.assert_allclose(second, [[0], [1]])
-    np.testing.assert_allclose(effective, [[0, 300], [0.5, 1]])
+    np.testing.assert_allclose(first, [[0, 100 + 0.5 * 400, 1000], [0, 1, 1]])  # one in 36 s, one in 9 s of class 1
+    np.testing.assert_allclose(second, [[0, 1000], [1, 1]])
+    np.testing.assert_allclose(effective, [[0, 300, 1000], [0.5, 1, 1]])
     assert psds(counts, scenario) == pytest.approx(0.3 * 0.5 + 0.7)
     assert psds(counts, scenario._replace(alpha_st=1.0)) == pytest.approx(0.7)  # 0.5 - 0.5 up to 300 per hour
     assert psds(counts, scenario._replace(e_max=200.0)) == pytest.approx(0.5)
@@ -142,5 +142,6 @@ def test_without_true_events_there_is_no_score():
 def test_nothing_found_is_a_score_of_0_and_one_file_has_no_interval():
     counts = changes(listed_detections([(np.zeros(0),) * 4], [0.5]), single((0, 0.0, 9.0)), SCENARIOS["2"])
     assert psds(counts, SCENARIOS["2"]) == 0
-    assert [len(reach) for reach, _ in curves(counts, SCENARIOS["2"])] == [0, 0, 0]
+    for corners in curves(counts, SCENARIOS["2"]):
+        np.testing.assert_array_equal(corners, [[0, 100], [0, 0]])
     assert np.isnan(interval(counts, SCENARIOS["2"], np.random.default_rng(0), 9, 0.05)).all()

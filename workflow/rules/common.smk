@@ -27,7 +27,7 @@ from datasets import (
 from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
-from studies import Runs
+from studies import BESIDE, Runs
 from user_files import as_text, audio_places, shards_in
 from validate import check_config
 from watching import watch_archives
@@ -56,8 +56,8 @@ POOLED = config["scoring"]["pooled"]
 # The files of the ear: a published network that hears before any training.
 EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onnx")
 
-# The settings of scores without the datasets over which they are pooled.
-SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
+# The settings of the scores that a run's training computes.
+SCORING = {key: value for key, value in config["scoring"].items() if key not in BESIDE}
 MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
 # What shapes the events that are found in the user's audio, besides the network.

@@ -1,11 +1,12 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
-# pooled, into results/tables/pooled.csv, which is not part of `all`.
+# pooled, into results/tables/pooled.csv, which is not part of `all`. Neither is results/figures/psd_roc.pdf.
 
 
 rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
-        of_runs("test_scores.json", "networks", "mask"),
+        scores=of_runs("test_scores.json", "networks", "mask"),
+        psds=of_runs("psds.csv", "networks", "mask"),
     output:
         table="results/tables/scores.csv",
         page=report(
@@ -24,6 +25,68 @@ rule tabulate_scores:
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"
+
+
+rule score_psds:
+    """Compute the PSDS and the PSD-ROCs of a run from its outputs for the test windows."""
+    input:
+        outputs="results/{dataset}/runs/{run}/test_outputs.npz",
+        windows=windows_of("test", "windows.tsv"),
+        events="results/{dataset}/mixes/test/events.tsv",
+    output:
+        psds="results/{dataset}/runs/{run}/psds.csv",
+        roc="results/{dataset}/runs/{run}/psd_roc.csv",
+    log:
+        "results/{dataset}/logs/score_psds_{run}.log",
+    wildcard_constraints:
+        dataset=BASES,
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+    params:
+        event_labels=labels,
+        length=config["windows"]["length"],
+        decoding=lambda wildcards: runs.named[wildcards.run].settings["decoding"] | {"averaged": None},
+        averaged=lambda wildcards: runs.averaged(wildcards.run),
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+    script:
+        "../scripts/score_psds.py"
+
+
+rule psd_roc:
+    """Draw the PSD-ROCs of the networks, and put the PSDS of all runs into the table of scores."""
+    input:
+        multiext("results/figures/psd_roc", ".pdf", ".png"),
+        "results/tables/scores.csv",
+        "results/provenance.json",
+
+
+rule draw_psd_roc:
+    """Draw the effective true positive rate of the networks over their effective false positive rate."""
+    input:
+        of_runs("psd_roc.csv", "networks"),
+    output:
+        "results/figures/psd_roc.pdf",
+        report(
+            "results/figures/psd_roc.png",
+            caption="../report/psd_roc.rst",
+            category="Figures",
+            subcategory="Networks",
+            labels={"result": "PSD-ROC: all thresholds"},
+        ),
+    log:
+        "results/figures/logs/draw_psd_roc.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["networks"],
+        code=code_digest("draw_psd_roc"),
+    script:
+        "../scripts/draw_psd_roc.py"
 
 
 rule pooled:

@@ -250,23 +250,28 @@ def interval(counts, scenario, rng, replicates, level):
 
 
 def curves(counts, scenario):
-    """The corners of the effective curve, and those of each class's curve: pairs (eFPR, TPR) up to e_max.
+    """Yield the corners of the effective curve, and then of each class's curve: pairs (eFPR, TPR), from 0 to e_max.
 
-    At each corner TPR changes; before the first it is 0. eFPR is per hour.
+    From each corner on, the curve has the corner's TPR. Only the last corner may have the TPR of the one before it.
     """
     whole = np.ones((1, len(counts.durations)))
     (rates,), (false_rates,), label = operating_points(counts, scenario, whole)
     (effective,), (reach,) = effective_curves(counts, scenario, whole)
     yield corners(reach, effective, scenario.e_max)
     for number in range(counts.events.shape[1]):
-        order = np.argsort(false_rates[label == number], kind="stable")
-        own, best = false_rates[label == number][order], np.maximum.accumulate(rates[label == number][order])
-        yield corners(own, best, scenario.e_max)
+        own, found = false_rates[label == number], rates[label == number]
+        order = np.argsort(own, kind="stable")
+        yield corners(own[order], np.maximum.accumulate(found[order]), scenario.e_max)
 
 
 def corners(reach, rates, most):
-    """The points at which a step curve changes, up to `most`; reach: ascending."""
-    kept = np.append(reach[1:] > reach[:-1], True)[: len(reach)] & (reach <= most)
-    reach, rates = reach[kept], rates[kept]
-    changed = np.diff(rates, prepend=0) != 0
+    """The points from 0 to `most` at which a step curve changes, and its end; reach: ascending."""
+    reach = np.round(reach, DECIMALS)  # so that sums in another order are the same place
+    inside = reach <= most
+    rates = np.append(0, rates[inside])
+    reach, rates = np.concatenate([[0], reach[inside], [most]]), np.append(rates, rates[-1])
+    lasting = np.append(reach[1:] > reach[:-1], True)  # of several points at one place, the last
+    reach, rates = reach[lasting], rates[lasting]
+    changed = np.diff(rates, prepend=-1) != 0
+    changed[-1] = True
     return reach[changed], rates[changed]
