@@ -26,7 +26,8 @@ def draw_psd_roc(curves):
                 colour, stroke = COLOURS[number % len(COLOURS)], STROKES[number // len(COLOURS) % 4]
                 averaged, bins = (mean_curve(rows[rows["decoding"] == name]) for name in ("averaged", "bins"))
                 (lines[label],) = axis.plot(*averaged, color=colour, linestyle=stroke, drawstyle="steps-post")
-                axis.plot(*bins, MARKS[number % len(MARKS)], color=colour, clip_on=False)
+                changed = np.diff(bins[1], prepend=0) != 0
+                axis.plot(*(part[changed] for part in bins), MARKS[number % len(MARKS)], color=colour, clip_on=False)
             axis.set_xlim(0, chosen[AXES[0]].max())
             axis.set_ylim(0, 1)
             axis.set_xlabel("effective false positives per hour")
