@@ -19,8 +19,12 @@ EVENTS = [("a", 0, 6, "007"), ("a", 8, 12, "{dog}"), ("b", 1, 5, "{dog}"), ("b",
 SETTINGS = {
     "event_labels": LABELS,
     "length": 2.56,
-    "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin", "averaged": None},
-    "averaged": {"resolution": 0.01, "edge": 0.5, "median": 0.5},
+    "runs": [
+        {
+            "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin", "averaged": None},
+            "averaged": {"resolution": 0.01, "edge": 0.5, "median": 0.5},
+        }
+    ],
     "thresholds": [0.75, 0.25],
     "scoring": {"scenarios": [SCENARIO, SCENARIO | {"alpha_st": 0}], "e_max": 100},
     "resampling": {"level": 0.05, "replicates": 50, "seed": 0},
@@ -41,12 +45,12 @@ def scored(tmp_path):
         write_table(windows.assign(mix_duration=14.0), tmp_path / "windows.tsv")
         write_table(events, tmp_path / "events.tsv")
         np.savez(tmp_path / "outputs.npz", outputs=outputs.reshape(len(windows), 9, 6))
-        files = SimpleNamespace(**{name: tmp_path / f"{name}.tsv" for name in ("windows", "events")})
-        files.outputs = tmp_path / "outputs.npz"
-        made = SimpleNamespace(psds=tmp_path / "run" / "psds.csv", roc=tmp_path / "run" / "psd_roc.csv")
-        made.psds.parent.mkdir()
+        files = SimpleNamespace(outputs=[tmp_path / "outputs.npz"], windows=[tmp_path / "windows.tsv"])
+        files.events = tmp_path / "events.tsv"
+        made = SimpleNamespace(psds=[tmp_path / "run" / "psds.csv"], roc=[tmp_path / "run" / "psd_roc.csv"])
+        made.psds[0].parent.mkdir()
         score_psds(files, made, **SETTINGS)
-        return read_table(made.psds, sep=","), read_table(made.roc, sep=",")
+        return read_table(made.psds[0], sep=","), read_table(made.roc[0], sep=",")
 
     return score
 

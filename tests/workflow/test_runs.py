@@ -581,9 +581,10 @@ def test_record_counts_whatever_is_computed_beside_its_scores(recorded, studied,
 def test_averaged_decoding_of_a_run_is_its_own_or_that_of_the_config(studied):
     own = Runs(studied)
     name = own.of("networks")[0]
-    assert own.averaged(name) == studied["decoding"]["averaged"]
+    assert own.decodings(name)["averaged"] == studied["decoding"]["averaged"]
     own.named[name].settings["decoding"]["averaged"] = {"resolution": 0.04, "edge": 1, "median": 0}
-    assert own.averaged(name) == {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["averaged"] == {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["decoding"]["averaged"] is None
 
 
 @pytest.mark.parametrize(

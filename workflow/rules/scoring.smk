@@ -1,12 +1,15 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
 # pooled, into results/tables/pooled.csv, which is not part of `all`. Neither is results/figures/psd_roc.pdf.
 
+# The studies whose runs the table of scores shows.
+TABULATED = ("networks", "mask")
+
 
 rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
-        scores=of_runs("test_scores.json", "networks", "mask"),
-        psds=of_runs("psds.csv", "networks", "mask"),
+        scores=of_runs("test_scores.json", *TABULATED),
+        psds=of_runs("psds.csv", *TABULATED),
     output:
         table="results/tables/scores.csv",
         page=report(
@@ -21,40 +24,62 @@ rule tabulate_scores:
         "../../envs/plot.yaml"
     params:
         dataset=DATASET,
-        studies={study: runs.studies[study] for study in ("networks", "mask")},
+        studies={study: runs.studies[study] for study in TABULATED},
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"
 
 
 rule score_psds:
-    """Compute the PSDS and the PSD-ROCs of a run from its outputs for the test windows."""
+    """Compute the PSDS and the PSD-ROCs of the runs in results/tables/scores.csv, all in one job of some seconds each."""
     input:
-        outputs="results/{dataset}/runs/{run}/test_outputs.npz",
-        windows=windows_of("test", "windows.tsv"),
-        events="results/{dataset}/mixes/test/events.tsv",
+        outputs=of_runs("test_outputs.npz", *TABULATED),
+        windows=[test_windows(run) for run in runs.of(*TABULATED)],
+        events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
-        psds="results/{dataset}/runs/{run}/psds.csv",
-        roc="results/{dataset}/runs/{run}/psd_roc.csv",
+        psds=of_runs("psds.csv", *TABULATED),
+        roc=of_runs("psd_roc.csv", *TABULATED),
     log:
-        "results/{dataset}/logs/score_psds_{run}.log",
-    wildcard_constraints:
-        dataset=BASES,
+        f"results/{DATASET}/logs/score_psds.log",
     conda:
         "../../envs/train.yaml"
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
     params:
-        event_labels=labels,
+        runs=[runs.decodings(run) for run in runs.of(*TABULATED)],
+        event_labels=shown_labels,
         length=config["windows"]["length"],
-        decoding=lambda wildcards: runs.named[wildcards.run].settings["decoding"] | {"averaged": None},
-        averaged=lambda wildcards: runs.averaged(wildcards.run),
         thresholds=config["decoding"]["thresholds"],
         scoring=config["scoring"]["psds"],
         resampling=claim_settings("level", "replicates", "seed"),
         code=code_digest("score_psds"),
     script:
         "../scripts/score_psds.py"
+
+
+use rule score_psds as score_psds_of_run with:
+    input:
+        outputs=["results/{dataset}/runs/{run}/test_outputs.npz"],
+        windows=lambda wildcards: [test_windows(wildcards.run)],
+        events="results/{dataset}/mixes/test/events.tsv",
+    output:
+        psds=["results/{dataset}/runs/{run}/psds.csv"],
+        roc=["results/{dataset}/runs/{run}/psd_roc.csv"],
+    log:
+        "results/{dataset}/logs/score_psds_{run}.log",
+    wildcard_constraints:
+        dataset=re.escape(DATASET),
+    params:
+        runs=lambda wildcards: [runs.decodings(wildcards.run)],
+        event_labels=shown_labels,
+        length=config["windows"]["length"],
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+
+
+ruleorder: score_psds > score_psds_of_run
 
 
 rule psd_roc:

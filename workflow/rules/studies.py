@@ -292,9 +292,11 @@ class Runs:
         own = self.named[name].front_end
         return {"name": own, **self.config["windows"]["front_ends"][own]}
 
-    def averaged(self, name):
-        """Settings of the averaged decoding of a run: its own, or else those of the config."""
-        return self.named[name].settings["decoding"].get("averaged") or self.config["decoding"]["averaged"]
+    def decodings(self, name):
+        """Settings of both decodings of a run: {"decoding": by bins, "averaged": its own, or else the config's}."""
+        own = self.named[name].settings["decoding"]
+        averaged = own.get("averaged") or self.config["decoding"]["averaged"]
+        return {"decoding": own | {"averaged": None}, "averaged": averaged}
 
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, on which a run trains."""

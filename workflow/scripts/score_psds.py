@@ -1,6 +1,7 @@
-"""Compute the PSDS and the PSD-ROCs of a run, from its outputs for the test windows."""
+"""Compute the PSDS and the PSD-ROCs of runs, from their outputs for the test windows."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,16 @@ from yoho.windows.targets import Decoder
 EFFECTIVE = "effective"
 
 
-def score_psds(files, made, *, event_labels, length, decoding, averaged, thresholds, scoring, resampling):
+def score_psds(files, made, *, runs, **settings):
+    """Score runs one after another. files and made hold a path for each run; runs: the decodings of each."""
+    for outputs, windows, psds_file, roc, own in zip(
+        files.outputs, files.windows, made.psds, made.roc, runs, strict=True
+    ):
+        inputs = SimpleNamespace(outputs=outputs, windows=windows, events=files.events)
+        score_run(inputs, SimpleNamespace(psds=psds_file, roc=roc), **own, **settings)
+
+
+def score_run(files, made, *, event_labels, length, decoding, averaged, thresholds, scoring, resampling):
     """Write two tables with a row for each decoding and scenario, and for each corner of a curve.
 
     decoding: settings of the paper's decoding, `bins`, which is scored at the listed thresholds; averaged: those of the
