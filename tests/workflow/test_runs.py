@@ -570,6 +570,23 @@ def test_record_of_another_machine_counts(recorded, studied, key):
     assert "mobilenet-seed_1" in Runs(studied).kept
 
 
+@pytest.mark.parametrize("key, value", [("pooled", ["builtin"]), ("psds", {"scenarios": [], "e_max": 50})])
+def test_record_counts_whatever_is_computed_beside_its_scores(recorded, studied, key, value):
+    assert key not in Runs(studied).recorded("mobilenet-seed_1")["scoring"]
+    recorded()
+    studied["scoring"][key] = value
+    assert "mobilenet-seed_1" in Runs(studied).kept
+
+
+def test_averaged_decoding_of_a_run_is_its_own_or_that_of_the_config(studied):
+    own = Runs(studied)
+    name = own.of("networks")[0]
+    assert own.decodings(name)["averaged"] == studied["decoding"]["averaged"]
+    own.named[name].settings["decoding"]["averaged"] = {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["averaged"] == {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["decoding"]["averaged"] is None
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -695,7 +712,13 @@ def test_grid_holds_what_scores_depend_on(studied, keys):
     "keys",
     [
         *(["training", "compile"], ["training", "device"], ["datasets", "bbc"], ["claims", "level"], ["segmenting"]),
-        *(["windows", "front_ends", "other"], ["studies", "search"], ["scoring", "pooled"], ["figures"]),
+        *(
+            ["windows", "front_ends", "other"],
+            ["studies", "search"],
+            ["scoring", "pooled"],
+            ["scoring", "psds"],
+            ["figures"],
+        ),
     ],
 )
 def test_grid_does_not_hold_the_machine_and_what_belongs_to_others(studied, keys):

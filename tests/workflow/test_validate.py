@@ -621,6 +621,13 @@ def test_run_may_have_the_masks_that_its_network_can_have(config, backbone, mask
         assert found.startswith(f"studies.networks.runs[3].mask: '{mask}'")
 
 
+@pytest.mark.parametrize("key, value", [("dtc", 0), ("gtc", 1.5), ("cttc", None), ("alpha_ct", -1), ("rho", 0.5)])
+def test_scenario_of_psds_is_checked(config, key, value):
+    put(config, f"scoring.psds.scenarios.1.{key}", value)
+    (found,) = mistakes(config)
+    assert found.startswith("scoring.psds.scenarios[1]")
+
+
 def test_every_mistake_has_a_line_of_its_own(config):
     put(config, "training.epochs", 0)
     put(config, "training.batch_size", "many")

@@ -4,6 +4,7 @@ import re
 import sys
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 from digest import SCRIPTS, WEIGHTS, code_digest
 
@@ -27,7 +28,7 @@ from datasets import (
 from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
-from studies import Runs
+from studies import BESIDE, Runs
 from user_files import as_text, audio_places, shards_in
 from validate import check_config
 from watching import watch_archives
@@ -56,8 +57,8 @@ POOLED = config["scoring"]["pooled"]
 # The files of the ear: a published network that hears before any training.
 EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onnx")
 
-# The settings of scores without the datasets over which they are pooled.
-SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
+# The settings of the scores that a run's training computes.
+SCORING = {key: value for key, value in config["scoring"].items() if key not in BESIDE}
 MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
 # What shapes the events that are found in the user's audio, besides the network.
@@ -188,6 +189,11 @@ def windows_of(use, file):
         return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path
+
+
+def test_windows(run):
+    """The table of the windows on which a run of the configured dataset is tested."""
+    return windows_of("test", "windows.tsv")(SimpleNamespace(dataset=DATASET, run=run))
 
 
 def mixes_of_run(split, file):

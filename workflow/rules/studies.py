@@ -22,6 +22,9 @@ from yoho.scoring.records import TALLIES, read_about
 # Settings of training that depend on the machine. A record counts whatever they were.
 MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
 
+# Settings of `scoring` on which no score in a record rests.
+BESIDE = ("pooled", "psds")
+
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
 ADDED = {"run.training.ema_decay": 0}
@@ -240,7 +243,7 @@ class Runs:
             "mixes": config["mixes"],
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
-            "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
+            "scoring": {key: value for key, value in config["scoring"].items() if key not in BESIDE},
         }
 
     def grid(self):
@@ -252,7 +255,7 @@ class Runs:
         paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
         paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
         paths += [f"studies/{study}" for study in ("networks", "mask_study")]
-        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", ("pooled",))):
+        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", BESIDE)):
             paths += [f"{section}/{key}" for key in config[section] if key not in others]
         return {path: value_at(config, path) for path in paths}
 
@@ -288,6 +291,12 @@ class Runs:
         """The name and the settings of a run's front end."""
         own = self.named[name].front_end
         return {"name": own, **self.config["windows"]["front_ends"][own]}
+
+    def decodings(self, name):
+        """Settings of both decodings of a run: {"decoding": by bins, "averaged": its own, or else the config's}."""
+        own = self.named[name].settings["decoding"]
+        averaged = own.get("averaged") or self.config["decoding"]["averaged"]
+        return {"decoding": own | {"averaged": None}, "averaged": averaged}
 
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, on which a run trains."""
