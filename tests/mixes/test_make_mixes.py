@@ -38,7 +38,8 @@ def recordings(tmp_path_factory):
 
 MIXING = {"duration": [5, 9], "longest_clip": 2, "shortest_clip": 0.5, "drawn_clips": 5, "dealt": "mix"}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
-SETTINGS |= {"pool": "split", "one_size": True, "pool_seed": None, "slices": "all", "draw": "deal", "background": None}
+SETTINGS |= {"pool": "split", "one_size": True, "pool_seed": None, "slices": "all", "draw": "deal"}
+SETTINGS |= {"background": None, "overlap": None}
 
 
 @pytest.fixture(scope="module")
