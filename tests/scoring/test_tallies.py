@@ -11,7 +11,7 @@ import torch
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.scoring.records import TALLIES
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
-from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, recording_tallies, recordings_at
+from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, owners_at, recording_tallies
 from yoho.windows.loss import bin_losses
 from yoho.windows.targets import Decoder, encode_events
 
@@ -322,11 +322,12 @@ def test_recording_that_comes_back_has_one_row_of_all_its_seconds():
     assert second.loc[("c", "car")].equals(first.loc[("c", "car")])
 
 
-def test_recordings_at_times():
+def test_owners_at_times():
+    """Without overlap, one recording owns all classes."""
     plan = lay({"b": [("k", "clocks", 2.0), ("c", "car", 3.0)], "a": [("r", "aircraft", 1.0)]})
     names = np.array(["b", "a", "b", "b", "b", "a"])
-    found = recordings_at(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]))
-    assert found.tolist() == ["k", "r", "k", "c", "c", "r"]
+    found = owners_at(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]), LABELS)
+    assert found.tolist() == [[name] * 4 for name in ["k", "r", "k", "c", "c", "r"]]
 
 
 def test_unit_is_the_field_recording_that_files_were_cut_from():
