@@ -42,13 +42,14 @@ class Overlap:
         """
         plan = plan.assign(layer=1, level=np.nan)
         for layer in range(2, self.sounds + 1):
-            rows = pd.DataFrame(self.lay(plan, deal, rng, sample_rate)).assign(layer=layer, fade=0.0)
-            plan = pd.concat([plan, rows.assign(filename=plan["filename"].iloc[0])] if len(rows) else [plan])
-        names = [name for name in plan if name not in OVERLAP_COLUMNS]
-        return plan.sort_values("onset", kind="stable", ignore_index=True)[names + OVERLAP_COLUMNS]
+            rows = pd.DataFrame(self.lay(plan, deal, rng, sample_rate))
+            rows = rows.assign(filename=plan["filename"].iloc[0], layer=layer, fade=0.0)
+            plan = pd.concat([plan, rows] if len(rows) else [plan])
+            plan = plan.sort_values("onset", kind="stable", ignore_index=True)
+        return plan[[*plan.columns.drop(OVERLAP_COLUMNS), *OVERLAP_COLUMNS]]
 
     def lay(self, plan, deal, rng, sample_rate):
-        """Yield the rows of a layer over a plan, up to the end of the mix.
+        """Yield the rows of a layer over a plan, which is ordered by onset, up to the end of the mix.
 
         A clip waits until its class is silent beneath it for the whole of its length. So each second of a class belongs
         to one recording, and no clip of the deal is left out, but the one that reaches past the end.

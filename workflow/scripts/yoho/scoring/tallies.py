@@ -1,9 +1,9 @@
 """Tallies: the sums from which scores are computed, by field recording, because a test set is a sample of recordings.
 
 Every class of a scored segment or of a bin, and every event, belongs to the recording of that class that sounds at its
-middle. If none of that class sounds there, it belongs to the recording that began last, as false alarms do. What cannot
-be divided among classes, which is the errors of a segment and the number of bins, belongs to the recording that began
-last too. As long as one sound follows another, one recording owns all classes.
+middle. If none of that class sounds there, it belongs to the recording that began last of those that sound, as false
+alarms do. What cannot be divided among classes, which is the errors of a segment and the number of bins, belongs to
+that recording too. As long as one sound follows another, one recording owns all classes.
 """
 
 import numpy as np
@@ -105,8 +105,8 @@ def event_tallies(scorer, estimated, plan, tolerances):
 def owners_at(plan, filenames, times, event_labels):
     """The recordings to which times in mixes belong, (n, 1 + classes).
 
-    The first column holds the recording that began last; after a mix's end, this is the last one. The others hold for
-    each class its recording that sounds at that time, or else the same as the first.
+    The first column holds the recording that began last of those that sound; after a mix's end, it is the last one. The
+    others hold for each class its recording that sounds at that time, or else the same as the first.
     """
     owners = np.empty((len(times), 1 + len(event_labels)), dtype=object)
     for filename, rows in plan.groupby("filename"):
@@ -116,18 +116,22 @@ def owners_at(plan, filenames, times, event_labels):
         for column, event_label in enumerate(event_labels, start=1):
             own = rows[rows["event_label"] == event_label]
             if len(own):
-                begun, sounding = begun_last(own, times[here])
-                owners[here[sounding], column] = begun[sounding]
+                begun, sounds = begun_last(own, times[here])
+                owners[here[sounds], column] = begun[sounds]
     return owners
 
 
 def begun_last(rows, times):
-    """For times (n,): the recording of the row that began last before each, and whether it still sounds, (n,) bool.
+    """For times (n,): the recording that began last of those that sound, and whether any sounds, (n,) bool.
 
-    rows: of the plan of one mix, in the order of their onsets. Before all of them, the last recording stands there.
+    Where none sounds, the recording that began last stands there. rows: of the plan of one mix, ordered by onset.
     """
-    place = np.searchsorted(rows["onset"].to_numpy(), times, side="right") - 1
-    return rows["recording"].to_numpy()[place], (place >= 0) & (times < rows["offset"].to_numpy()[place])
+    onset, offset = rows["onset"].to_numpy(), rows["offset"].to_numpy()
+    sounding = (onset <= times[:, None]) & (times[:, None] < offset)  # (n, rows)
+    last = len(rows) - 1 - sounding[:, ::-1].argmax(axis=1)
+    sounds = sounding.any(axis=1)
+    place = np.where(sounds, last, np.searchsorted(onset, times, side="right") - 1)
+    return rows["recording"].to_numpy()[place], sounds
 
 
 def sums_by_recording(values, owners, names):
