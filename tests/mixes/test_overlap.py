@@ -143,7 +143,7 @@ def test_third_layer_is_set_over_both_beneath_it():
 
 
 def test_background_does_not_count_for_levels():
-    """Over background alone a clip keeps its own level; elsewhere the time in which a class sounds beneath it counts."""
+    """Over background alone a clip keeps its own level; else the time in which a class sounds beneath it counts."""
     rng = np.random.default_rng(0)
     clips = [samples * rng.standard_normal(SHORT) for samples in (0.001, 0.05)] + [0.02 * rng.standard_normal(SHORT)]
     plan = laid((1, 0.0, 1.0, "", np.nan, 0), (1, 1.0, 2.0, "car", np.nan, 0), (2, 0.0, 1.0, "clocks", 3, 0))
@@ -179,7 +179,7 @@ def test_peak_above_full_scale_lowers_the_whole_mix():
 def test_audio_can_be_rebuilt_from_the_written_plan(tmp_path):
     rng = np.random.default_rng(0)
     clips = random_clips(3, classes=3, count=2)
-    for number, name in enumerate(clips["path"]):
+    for name in clips["path"]:
         soundfile.write(tmp_path / name, 0.3 * rng.uniform(-1, 1, 11 * 8000), 8000)
     clips["path"] = [str(tmp_path / name) for name in clips["path"]]
     [rows] = plan_split(clips, 0, 1, overlap=OVERLAP, duration=(20, 31))

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
+from datasets import APART, DATA_KEYS, column_of, portable, scored_windows, source_of
 from runs import (
     AFTER_TRAINING,
     EAR_BACKBONES,
@@ -240,7 +240,7 @@ class Runs:
             "mixes": config["mixes"],
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
-            "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
+            "scoring": {key: value for key, value in config["scoring"].items() if key not in APART},
         }
 
     def grid(self):
@@ -252,7 +252,7 @@ class Runs:
         paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
         paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
         paths += [f"studies/{study}" for study in ("networks", "mask_study")]
-        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", ("pooled",))):
+        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", APART)):
             paths += [f"{section}/{key}" for key in config[section] if key not in others]
         return {path: value_at(config, path) for path in paths}
 

@@ -111,27 +111,27 @@ def owners_at(plan, filenames, times, event_labels):
     owners = np.empty((len(times), 1 + len(event_labels)), dtype=object)
     for filename, rows in plan.groupby("filename"):
         here = np.flatnonzero(filenames == filename)
-        begun, _ = begun_last(rows, times[here])
-        owners[here] = begun[:, None]
+        place, _ = begun_last(rows, times[here])
+        owners[here] = rows["recording"].to_numpy()[place, None]
         for column, event_label in enumerate(event_labels, start=1):
             own = rows[rows["event_label"] == event_label]
             if len(own):
-                begun, sounds = begun_last(own, times[here])
-                owners[here[sounds], column] = begun[sounds]
+                place, sounds = begun_last(own, times[here])
+                owners[here[sounds], column] = own["recording"].to_numpy()[place[sounds]]
     return owners
 
 
 def begun_last(rows, times):
-    """For times (n,): the recording that began last of those that sound, and whether any sounds, (n,) bool.
+    """For times (n,): the place of the row that began last of those that sound, and whether any sounds, (n,) bool.
 
-    Where none sounds, the recording that began last stands there. rows: of the plan of one mix, ordered by onset.
+    Where none sounds, the row that began last stands there. rows: of the plan of one mix, ordered by onset.
     """
     onset, offset = rows["onset"].to_numpy(), rows["offset"].to_numpy()
     sounding = (onset <= times[:, None]) & (times[:, None] < offset)  # (n, rows)
     last = len(rows) - 1 - sounding[:, ::-1].argmax(axis=1)
     sounds = sounding.any(axis=1)
     place = np.where(sounds, last, np.searchsorted(onset, times, side="right") - 1)
-    return rows["recording"].to_numpy()[place], sounds
+    return place, sounds
 
 
 def sums_by_recording(values, owners, names):
