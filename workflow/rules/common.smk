@@ -233,8 +233,12 @@ def overlapping(files):
     def paths(wildcards):
         tested = config["scoring"]["overlap"]["tested"]
         if tested is None:
-            raise WorkflowError("scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does")
-        return [f"results/{tested}/{file}" for file in files] if isinstance(files, list) else f"results/{tested}/{files}"
+            raise WorkflowError(
+                "scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does"
+            )
+        return (
+            [f"results/{tested}/{file}" for file in files] if isinstance(files, list) else f"results/{tested}/{files}"
+        )
 
     return paths
 
