@@ -37,6 +37,7 @@ def draw_overlap(table, level):
             draw_groups(axes["alarms"], alarms, series, "sounds")
             axes["alarms"].set_title(ALARMS, loc="left")
             axes["alarms"].set_ylabel("seconds labelled a minute")
+            axes["alarms"].set_xlabel("sounds in a segment")
             axes["alarms"].set_ylim(bottom=0)
         lines, labels = axes["number"].get_legend_handles_labels()
         title = f"bars: {100 * (1 - 2 * level):g} % intervals over field recordings"
