@@ -712,13 +712,8 @@ def test_grid_holds_what_scores_depend_on(studied, keys):
     "keys",
     [
         *(["training", "compile"], ["training", "device"], ["datasets", "bbc"], ["claims", "level"], ["segmenting"]),
-        *(
-            ["windows", "front_ends", "other"],
-            ["studies", "search"],
-            ["scoring", "pooled"],
-            ["scoring", "psds"],
-            ["figures"],
-        ),
+        *(["windows", "front_ends", "other"], ["studies", "search"], ["scoring", "pooled"], ["figures"]),
+        *(["scoring", "overlap"], ["scoring", "psds"]),
     ],
 )
 def test_grid_does_not_hold_the_machine_and_what_belongs_to_others(studied, keys):

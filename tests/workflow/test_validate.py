@@ -17,6 +17,7 @@ from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import POSITIONS
 from yoho.networks.network import mask_positions
 
+OVERLAP = {"sounds": 2, "level": [-12, 12], "gap": [0, 6], "crossfade": [0, 0.5]}
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
 BELOW = {"pilot.yaml": ROOT / "config" / "study.yaml"}  # overlays whose datasets another one completes
 
@@ -48,6 +49,17 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     )  # what an overlay leaves alone stays
 
 
+def test_networks_on_overlapping_sounds_know_its_classes(config):
+    """A dataset without `overlap` may take part too."""
+    config["datasets"]["both"] = copy.deepcopy(config["datasets"]["builtin"]) | {"overlap": OVERLAP}
+    config["scoring"]["overlap"] |= {"tested": "both", "trained": ["builtin", "both"]}
+    check_config(config)
+    config["datasets"]["builtin"]["recordings"]["event_labels"] = ["car", "clocks"]
+    assert mistakes(config) == ["scoring.overlap.trained: builtin has other classes than both"]
+    config["scoring"]["overlap"]["trained"] = ["neither"]
+    assert mistakes(config) == ["scoring.overlap.trained: 'neither' is not in `datasets`"]
+
+
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_large_100", "convnext_atto", "resnet18.a1_in1k"])
 def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
     run = {"label": "another", "backbone": name, "mask": "middle", "pretrained": True}
@@ -59,6 +71,10 @@ def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
 
 
 MISTAKES = [
+    ("scoring.overlap.tested", "builtin", r"scoring\.overlap\.tested: 'builtin' is no dataset with `overlap`"),
+    ("scoring.overlap.levels", [0, 8, 4], r"scoring\.overlap\.levels: \[0, 8, 4\] must ascend"),
+    ("datasets.builtin.overlap", OVERLAP | {"gap": [2, 1]}, r"builtin\.overlap\.gap: \[2, 1\] must be \[smallest"),
+    ("datasets.builtin.overlap", OVERLAP | {"crossfade": [-1, 1]}, r"overlap\.crossfade\[0\]: -1 .*minimum"),
     ("windows.hop.score", 5.0, r"windows\.hop\.score: 5\.0 is more than windows\.length"),
     ("windows.hop.averaged", 5.0, r"windows\.hop\.averaged: 5\.0 is more than windows\.length"),
     ("windows.front_end", "mel", r"windows\.front_end: 'mel' is not in windows\.front_ends"),

@@ -1,5 +1,6 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
-# pooled, into results/tables/pooled.csv, which is not part of `all`. Neither is results/figures/psd_roc.pdf.
+# pooled, into results/tables/pooled.csv. Draws PSD-ROCs in results/figures/psd_roc.*, and scores networks on overlapping
+# sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of `all`.
 
 # The studies whose runs the table of scores shows.
 TABULATED = ("networks", "mask")
@@ -121,6 +122,14 @@ rule pooled:
         "results/provenance.json",
 
 
+rule overlap:
+    """Make a table and a figure of scores by the number of sounds at once and by the difference of their levels."""
+    input:
+        "results/tables/overlap.csv",
+        multiext("results/figures/overlap", ".pdf", ".png"),
+        "results/provenance.json",
+
+
 rule score_ear:
     """Segment the test mixes of a dataset with the untrained ear, and score the events."""
     input:
@@ -200,3 +209,58 @@ rule tabulate_pooled:
         code=code_digest("tabulate_pooled"),
     script:
         "../scripts/tabulate_pooled.py"
+
+
+rule tabulate_overlap:
+    """Score networks that are trained with and without overlap on the same overlapping test mixes."""
+    input:
+        plan=overlapping("mixes/test/plan.tsv"),
+        events=overlapping("mixes/test/events.tsv"),
+        recordings=overlapping("recordings.tsv"),
+        predictions=overlapping([f"{folder}/test_events.tsv" for *_, own in overlap_networks() for folder in own]),
+    output:
+        table="results/tables/overlap.csv",
+        page=report(
+            "results/tables/overlap.html",
+            caption="../report/overlap_table.rst",
+            category="Studies",
+            subcategory="Overlap",
+            labels={"result": "Overlapping sounds: table"},
+        ),
+    log:
+        "results/tables/logs/tabulate_overlap.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        networks=overlap_networks(),
+        event_labels=lambda wildcards: event_labels(config["datasets"][config["scoring"]["overlap"]["tested"]]),
+        resolution=config["scoring"]["resolution"],
+        levels=config["scoring"]["overlap"]["levels"],
+        claims=claim_settings("level", "replicates", "seed"),
+        code=code_digest("tabulate_overlap"),
+    script:
+        "../scripts/tabulate_overlap.py"
+
+
+rule draw_overlap:
+    """Draw the scores of overlapping sounds."""
+    input:
+        "results/tables/overlap.csv",
+    output:
+        "results/figures/overlap.pdf",
+        report(
+            "results/figures/overlap.png",
+            caption="../report/overlap.rst",
+            category="Studies",
+            subcategory="Overlap",
+            labels={"result": "Overlapping sounds: figure"},
+        ),
+    log:
+        "results/figures/logs/draw_overlap.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        level=config["claims"]["level"],
+        code=code_digest("draw_overlap"),
+    script:
+        "../scripts/draw_overlap.py"

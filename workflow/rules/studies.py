@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from datasets import DATA_KEYS, column_of, portable, scored_windows, source_of
+from datasets import APART, DATA_KEYS, column_of, portable, scored_windows, source_of
 from runs import (
     AFTER_TRAINING,
     EAR_BACKBONES,
@@ -21,9 +21,6 @@ from yoho.scoring.records import TALLIES, read_about
 
 # Settings of training that depend on the machine. A record counts whatever they were.
 MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
-
-# Settings of `scoring` on which no score in a record rests.
-BESIDE = ("pooled", "psds")
 
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
@@ -243,7 +240,7 @@ class Runs:
             "mixes": config["mixes"],
             "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
             "front_end": self.front_end(name),
-            "scoring": {key: value for key, value in config["scoring"].items() if key not in BESIDE},
+            "scoring": {key: value for key, value in config["scoring"].items() if key not in APART},
         }
 
     def grid(self):
@@ -255,7 +252,7 @@ class Runs:
         paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
         paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
         paths += [f"studies/{study}" for study in ("networks", "mask_study")]
-        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", BESIDE)):
+        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", APART)):
             paths += [f"{section}/{key}" for key in config[section] if key not in others]
         return {path: value_at(config, path) for path in paths}
 

@@ -50,7 +50,15 @@ def check_config(config):
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
-        checks = check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies
+        checks = (
+            check_dataset,
+            check_background,
+            check_overlap,
+            check_mixes,
+            check_windows,
+            check_scoring,
+            check_studies,
+        )
         checks += check_training, check_claims, check_ear, check_audio
         for check in checks:
             mistakes += check(config)
@@ -108,6 +116,27 @@ def check_background(config):
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
     elif "path" in dataset["recordings"] and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
         yield f"{where}.path: {path} lies in the folder of the dataset's recordings; move it elsewhere"
+
+
+def check_overlap(config):
+    """Mistakes in the overlap of any dataset, and in what `snakemake overlap` compares."""
+    known, scored = config["datasets"], config["scoring"]["overlap"]
+    for name, dataset in known.items():
+        for key in ("level", "gap", "crossfade") if dataset.get("overlap") else ():
+            yield from check_range(f"datasets.{name}.overlap.{key}", dataset["overlap"][key], "[smallest, largest]")
+    if scored["levels"] != sorted(scored["levels"]):
+        yield f"scoring.overlap.levels: {scored['levels']} must ascend"
+    tested = scored["tested"]
+    if tested is None:
+        return
+    if not known.get(tested, {}).get("overlap"):
+        yield f"scoring.overlap.tested: {tested!r} is no dataset with `overlap`"
+        return
+    for name in scored["trained"]:
+        if name not in known:
+            yield f"scoring.overlap.trained: {name!r} is not in `datasets`"
+        elif event_labels(known[name]) != event_labels(known[tested]):
+            yield f"scoring.overlap.trained: {name} has other classes than {tested}"
 
 
 def check_range(where, pair, meant):
