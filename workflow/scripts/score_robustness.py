@@ -1,4 +1,4 @@
-"""Segment the mixes of one condition as a user would, with every network and the untrained ear, and score the events."""
+"""Segment the mixes of one condition as a user would, with the untrained ear and every network, and score them."""
 
 from pathlib import Path
 
