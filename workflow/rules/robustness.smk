@@ -68,7 +68,7 @@ rule score_robustness:
         labels=lambda wildcards: list(SHOWN),
         names=lambda wildcards: ear_names(config, wildcards.base) if EAR_HEARS else None,
         scoring=SCORING,
-        code=code_digest("score_robustness", "score_segmenting"),
+        code=code_digest("score_robustness"),
     script:
         "../scripts/score_robustness.py"
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-from score_segmenting import segmented_and_scored
 
 from yoho import job
 from yoho.events import read_table, write_table
 from yoho.scoring.queries import Mixes
+from yoho.scoring.segmenting import segmented_and_scored
 from yoho.scoring.tallies import field_recordings
 from yoho.segmenting.segmenter import Segmenter, ear_segmenter
 
