@@ -70,7 +70,7 @@ def test_noise_is_pink(rng):
 
 
 def test_draws_depend_on_the_generator_alone():
-    settings = CONDITIONS["noise_10_db"], CONDITIONS["small_room"]
+    settings = CONDITIONS["noise_10_dB"], CONDITIONS["small_room"]
     for own in settings:
         one, same, other = (degrade(tone(), RATE, np.random.default_rng(seed), **own).samples for seed in (3, 3, 4))
         assert np.array_equal(one, same) and not np.allclose(one, other)

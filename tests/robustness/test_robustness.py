@@ -72,6 +72,7 @@ def test_each_mix_has_its_own_noise_and_each_seed_others(clean, tmp_path):
     assert abs(np.corrcoef(added)[0, 1]) < 0.2
 
 
+@pytest.mark.slow
 def test_networks_are_scored_as_their_command_segments(clean, tmp_path):
     run = save_untrained(tmp_path / "run")
     files = degraded(clean, tmp_path / "mp3", {"kind": "mp3", "bit_rate": 64})

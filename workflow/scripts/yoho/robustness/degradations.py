@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 import soxr
-from scipy import signal
+from scipy import fft, signal
 
 from yoho import InputError
 
@@ -67,9 +67,10 @@ def noise(samples, rate, rng, *, snr):
 
 def pink_noise(length, rate, rng):
     """Gaussian noise, (length,), whose power falls by 3 dB per octave from 20 Hz on; its mean power is 1."""
-    frequencies = np.fft.rfftfreq(length, 1 / rate)
+    longer = fft.next_fast_len(length)  # an FFT takes longer for a length with large prime factors
+    frequencies = fft.rfftfreq(longer, 1 / rate)
     shape = np.where(frequencies < LOWEST_NOISE, 0, np.maximum(frequencies, LOWEST_NOISE) ** -0.5)
-    coloured = np.fft.irfft(shape * np.fft.rfft(rng.standard_normal(length)), length)
+    coloured = fft.irfft(shape * fft.rfft(rng.standard_normal(longer)), longer)[:length]
     return coloured / np.sqrt(np.mean(coloured**2))
 
 
