@@ -15,14 +15,15 @@ def draw_conditions(table):
     conditions, networks = table["condition"].unique(), table["network"].unique()
     offsets = 0.6 * ((np.arange(len(networks)) + 0.5) / len(networks) - 0.5)
     with plt.rc_context(STYLE):
-        figure, axis = plt.subplots(figsize=(6.9, (0.12 + 0.1 * len(networks)) * len(conditions) + 1))
+        figure, axis = plt.subplots(figsize=(6.9, (0.15 + 0.08 * len(networks)) * len(conditions) + 1))
         for number, network in enumerate(networks):
             rows = table[table["network"] == network]
             colour = COLOURS[number % len(COLOURS)]
             axis.axvline(rows["f1"].iloc[0], color=colour, linewidth=0.8, linestyle="--", zorder=1)
-            reach = [(rows["f1"] - rows["f1_low"]).fillna(0), (rows["f1_high"] - rows["f1"]).fillna(0)]
+            low, high = (rows[name].fillna(rows["f1"]).clip(0, 1) for name in ("f1_low", "f1_high"))
+            reach = [rows["f1"] - low, high - rows["f1"]]
             places = np.arange(len(rows)) + offsets[number]
-            style = {"color": colour, "capsize": 2, "linewidth": 1, "markersize": 4, "zorder": 2}
+            style = {"color": colour, "capsize": 2, "linewidth": 1, "markersize": 4, "zorder": 2, "clip_on": False}
             mark = MARKS[number % len(MARKS)]
             axis.errorbar(rows["f1"], places, xerr=reach, fmt=mark, label=broken(network), **style)
         axis.set_yticks(range(len(conditions)), [name.replace("_", " ") for name in conditions])
