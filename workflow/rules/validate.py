@@ -204,6 +204,13 @@ def check_windows(config):
         settings = windows["front_ends"][name]
         if settings.get("win_length", 0) > settings.get("n_fft", 0):
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
+        if "bins_per_octave" in settings:
+            highest = settings["fmin"] * 2 ** ((settings["n_bins"] - 1) / settings["bins_per_octave"])
+            if 2 * highest >= settings["sample_rate"]:
+                yield (
+                    f"windows.front_ends.{name}.fmin: the highest band is at {highest:.0f} Hz, and must be below half "
+                    "the sample rate; lower fmin or n_bins, or raise bins_per_octave"
+                )
 
 
 def check_training(config):
