@@ -20,7 +20,7 @@ from yoho.windows.mel import hann
 
 # Shares of a response's peak: it is cut where it is below the first, and its band is where it is above the second.
 LEAST, EDGE = 1e-5, 1e-3
-MORE = 8  # samples in each hop besides those for the width of a band
+MORE = 12  # samples in each hop besides those for the width of a band
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def bank(front_end, hops, dtype):
     frequencies = np.arange(hops * hop // 2 + 1) / (hops * hop)  # in cycles per sample
     for response in front_end.responses(hops * hop):
         share = np.abs(response) / np.abs(response).max()
-        # Fewer samples than those of the window give the same mean power within 0.1 dB, in noise: the products of
+        # Fewer samples than those of the window give the same mean power within 0.2 dB, in noise: the products of
         # frequencies that are folded into the mean are only those of the two ends of the band.
         density = fast(np.count_nonzero(share > EDGE) / hops + MORE)
         # The samples lie evenly in the hop of a frame, which begins half a hop before the frame's middle.
