@@ -138,9 +138,7 @@ def test_network_on_a_filter_bank_has_no_file_for_waveforms(tmp_path, kind):
     save(tmp_path, "vggish", "none")
     description = json.loads((tmp_path / "model.json").read_text())
     (tmp_path / "model.json").write_text(json.dumps(description | {"features": {"kind": kind} | keys}))
-    with pytest.raises(
-        InputError, match=f": the front end {kind} has no form in ONNX; give its images to network.onnx"
-    ):
+    with pytest.raises(InputError, match=f": the front end {kind} has no form in ONNX; give its images"):
         export_from_waveform(tmp_path, tmp_path / "waveform.onnx")
 
 

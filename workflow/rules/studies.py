@@ -276,6 +276,13 @@ class Runs:
         settings = {label: self.named[run].settings for label, run in self.studies["networks"]}
         return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
 
+    def of_front_ends(self):
+        """The runs of the study of front ends: a list of {label, run, seed, front_end}."""
+        named = [(label, name, self.named[name]) for label, name in self.studies["front_ends"]]
+        return [
+            {"label": label, "run": name, "seed": run.seed, "front_end": run.front_end} for label, name, run in named
+        ]
+
     def summary(self, name):
         """The settings in which the runs of a table differ."""
         settings = self.named[name].settings

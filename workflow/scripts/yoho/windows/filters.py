@@ -1,7 +1,8 @@
 """Images by banks of band-pass filters whose width grows with their frequency: constant-Q and wavelet transforms.
 
-A value is the mean power of a filtered window over the hop of a frame. One sample in each hop would not do: above 726 Hz
-the atoms of the constant-Q transform are shorter than the paper's hop, and a click between two frames would be lost.
+A value is the mean power of a filtered window over the hop of a frame. One sample in each hop would not be enough:
+above 726 Hz the atoms of the constant-Q transform are shorter than the paper's hop, and a click between two frames
+would be lost.
 
 The filters are applied by the Fourier transform. The spectrum of a window is multiplied by the response of a filter.
 The response passes a narrow band alone, so the inverse transform needs no more samples than this band is wide: the
@@ -73,7 +74,7 @@ class FilterBank(FrontEnd):
 
 @dataclass(frozen=True)
 class Cqt(FilterBank):
-    """The magnitude of the constant-Q transform of Brown (1991), with the atoms and the scale of `librosa.cqt`.
+    """The power of the constant-Q transform (Brown 1991), with the atoms and the scale of `librosa.cqt`.
 
     An atom is a tone under a Hann window. It is so long that the tones of neighbouring bands are told apart.
     """
