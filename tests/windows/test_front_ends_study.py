@@ -14,7 +14,7 @@ from tabulate_front_ends import tabulate_front_ends
 from places import ROOT
 from yoho.audio import write_audio
 from yoho.events import read_table
-from yoho.scoring.records import write_record
+from yoho.scoring.records import read_record, write_record
 from yoho.scoring.tallies import OVERALL
 
 F1 = {"log-mel": 0.6, "PCEN": 0.7}
@@ -29,13 +29,14 @@ def study(tmp_path):
     for label, f1 in F1.items():
         arm = make_arm(label, f1=f1, by_seed=[0, 0.01, -0.01] if label == "PCEN" else [0, 0, 0])
         for seed, record in records_of(arm).items():
-            counts = record.tallies[record.tallies["event_label"] == OVERALL].sum(numeric_only=True)
-            found = 2 * counts["true_positives"] / (counts["references"] + counts["predictions"])
-            scores.setdefault(label, []).append(found)
             run = f"{NAMES[label]}-seed_{seed}"
             runs.append({"label": label, "run": run, "seed": seed, "front_end": NAMES[label]})
             records.append(tmp_path / f"{run}.zip")
             write_record(records[-1], record.about | {"run": run}, record.history, record.tallies)
+            tallies = read_record(records[-1]).tallies
+            counts = tallies[tallies["event_label"] == OVERALL].sum(numeric_only=True)
+            found = 2 * counts["true_positives"] / (counts["references"] + counts["predictions"])
+            scores.setdefault(label, []).append(found)
             psds.append(tmp_path / f"{run}.csv")
             value = PSDS[label][seed]
             rows = [("averaged", 1, value), ("averaged", 2, 0.9), ("bins", 1, 0.05), ("bins", 2, 0.06)]
