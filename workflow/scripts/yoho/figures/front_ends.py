@@ -2,7 +2,8 @@
 
 import matplotlib.pyplot as plt
 
-from yoho.figures.plots import COLOURS, MARKS, STYLE, broken, finish
+from yoho.figures.plots import MARKS, STYLE, broken, finish
+from yoho.palette import COLOURS
 
 SCORES = {"f1": "F1", "psds_1": "PSDS, scenario 1", "psds_2": "PSDS, scenario 2"}
 
