@@ -54,6 +54,7 @@ STUDIES = {
     },
     "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
+    "front_ends": {"seeds": [0], "runs": [YOHO, YOHO | {"label": "PCEN", "front_end": "pcen"}]},
 }
 
 
@@ -70,6 +71,7 @@ NAMES = {
         *("vggish-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
+    "front_ends": ["mobilenet-seed_0", "mobilenet-pcen-seed_0"],
 }
 
 
