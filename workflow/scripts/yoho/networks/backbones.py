@@ -3,8 +3,8 @@
 The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
 TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper, for YAMNet and for the rival of YOHO, a CRNN. `find_backbone` also finds the networks of timm
-by name.
+BACKBONES holds a record for each backbone of the paper, for YAMNet and for the CRNN, the rival of YOHO. `find_backbone`
+also finds the networks of timm by name.
 """
 
 from collections.abc import Callable

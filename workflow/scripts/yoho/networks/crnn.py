@@ -1,8 +1,8 @@
 """The rival of YOHO: a convolutional recurrent network (CRNN) that classifies frames.
 
-It has the form of the baseline of DCASE's task 4 (Turpault et al., "Sound event detection in domestic environments with
-weakly labeled data and soundscape synthesis", DCASE workshop 2019), in the version of DESED with gated linear units, for
-40 mel bands instead of 128: five convolutions instead of seven.
+It has the form of the baseline for DESED of DCASE's task 4 (Turpault et al., "Sound event detection in domestic
+environments with weakly labeled data and soundscape synthesis", DCASE workshop 2019; as of 2021). That baseline has
+seven convolutions for 128 mel bands. This network has the first five of them, for 40 bands.
 """
 
 import torch

@@ -22,10 +22,10 @@ def data_loss(outputs, targets):
 
 
 def cross_entropy(outputs, targets):
-    """Binary cross-entropy of the presence, without start and end: the mean over a window's bins and classes, (windows,).
+    """Binary cross-entropy of the presence alone, the mean over the bins and classes of a window: (windows,).
 
-    outputs, targets: (windows, bins, 3 * classes). The baseline of DCASE's task 4 has this mean, so that its learning
-    rate holds for it, whatever the number of bins.
+    outputs, targets: (windows, bins, 3 * classes). The baseline of DESED has this mean. A sum would grow with
+    the number of bins, and with it the gradients for which that baseline's learning rate was chosen.
     """
     return binary_cross_entropy(outputs[..., ::3], targets[..., ::3], reduction="none").mean(dim=(1, 2))
 
