@@ -52,6 +52,7 @@ STUDIES = {
         "backbone": "efficientnet",
         "cells": [{"learning_rate": 0.0001, "schedule": "constant", "masks": ["none", "head"]}],
     },
+    "rival": {"seeds": [0], "runs": []},
     "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
 }

@@ -252,7 +252,9 @@ def build_backbone(name, pretrained, frames, n_mels, bins):
         if len(shape) == 4 and shape[2] == bins:
             return candidate, shape
         if len(shape) == 4:
-            reasons.append(f"gives {shape[2]} frames for {bins} bins; its total stride must be 32")
+            by_frame = find_backbone(name).by_frame
+            advice = "name windows with as many bins" if by_frame else "its total stride must be 32"
+            reasons.append(f"gives {shape[2]} frames for {bins} bins; {advice}")
         else:
             reasons.append(f"gives {'x'.join(map(str, shape[1:]))} for a window, not channels x frames x bands")
     raise InputError(f"backbone {name}: {reasons[0]}")
