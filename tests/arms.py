@@ -109,9 +109,9 @@ def cell(label="lr 0.001", masked=None, plain=None, **settings):
     return label, make_arm("mask", **settings) if masked is None else masked, plain or make_arm("none")
 
 
-def given(arms=None, cells=(), sizes=SIZES, networks=NETWORKS, source="bbc"):
+def given(arms=None, cells=(), sizes=SIZES, networks=NETWORKS, source="bbc", speeds=None):
     """Evidence, of which a test names what matters to it."""
-    return Evidence(arms or {}, list(cells), sizes, networks, source, BINS)
+    return Evidence(arms or {}, list(cells), sizes, networks, source, BINS, speeds)
 
 
 def evidence(seeds=5):

@@ -20,6 +20,7 @@ SETTINGS = {
     "epochs": 4,
     "epoch_share": 1,
     "ema_decay": 0,
+    "loss": "yoho",
     "tested_epoch": "best",
     "batch_size": 8,
     "learning_rate": 0.01,

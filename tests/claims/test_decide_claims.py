@@ -55,6 +55,7 @@ class Study:
         SIZES.to_csv(self.folder / "networks.csv", index=False)
         self.power(claims).to_csv(self.folder / "power.csv", index=False)
         files = {name: self.folder / f"{name}.csv" for name in ("networks", "power")}
+        files["speeds"] = []
         files |= {name: [] if test else self.folder / f"{name}.tsv" for name in ("plan", "events")}
         made = {"table": self.folder / "claims.csv", "page": self.folder / "claims.md"}
         made = SimpleNamespace(**made, html=self.folder / "claims.html")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from arms import (
     BINS,
@@ -48,6 +49,7 @@ from yoho.claims.verdicts import (
     claim_5,
     claim_6,
     claim_7,
+    claim_8,
     claims_table,
 )
 from yoho.scoring.segments import COUNTS
@@ -644,12 +646,63 @@ def test_smaller_network_that_is_no_worse_supports_the_claim(claims):
     assert verdicts(claim_7(given(four(), sizes=few), claims)) == [SUPPORTED] * 9
 
 
+# ---- C8: the rival ---------------------------------------------------------------------------------------------------
+
+
+def raced(faster=(6, 6), f1=(0.75, 0.75), rivals=None):
+    """YOHO and its rivals: `faster`, the mean multiple of the speed of each; f1: of each."""
+    labels = ("CRNN", "CRNN on 10 s")
+    arms = {"baseline": make_arm("YOHO", 0.8)}
+    rivals = rivals or [make_arm(label, score, 2 * STUDENT) for label, score in zip(labels, f1)]
+    speeds = [
+        {"network": label, "round": turn, "times_real_time": 100 * (1 + 0.02 * turn) / multiple}
+        for turn in range(4)
+        for label, multiple in zip(("YOHO", *labels), (1, *(mean * 1.01 ** (turn - 1.5) for mean in faster)))
+    ]
+    return given(arms | dict(zip(("rival", "rival_long"), rivals)), speeds=pd.DataFrame(speeds))
+
+
+@pytest.mark.parametrize(
+    "found, expected",
+    [
+        (raced(), [SUPPORTED] * 4),
+        (raced(f1=(0.75, 0.85)), [SUPPORTED, CONTRADICTED, SUPPORTED, SUPPORTED]),
+        (raced(f1=(0.79, 0.75)), [UNDECIDED, SUPPORTED, SUPPORTED, SUPPORTED]),  # better by the margin
+        (raced(faster=(0.8, 6)), [SUPPORTED, SUPPORTED, CONTRADICTED, SUPPORTED]),
+        (raced(faster=(6, 3)), [SUPPORTED, SUPPORTED, SUPPORTED, UNDECIDED]),
+        (raced(rivals=[nobody("CRNN"), nobody("CRNN on 10 s")]), [UNDECIDED, UNDECIDED, SUPPORTED, SUPPORTED]),
+    ],
+)
+def test_yoho_is_better_and_faster_than_classifiers_of_frames(claims, found, expected):
+    claims["C8"] |= {"margin": 0.01, "faster": 3}
+    rows = claim_8(found, claims)
+    assert verdicts(rows) == expected
+    assert [row["test"] for row in rows] == ["more than 0.01"] * 2 + ["more than 3"] * 2
+    assert (
+        rows[0]["statistic"] == "F1, YOHO less CRNN"
+        and rows[3]["statistic"] == "speed, YOHO as a multiple of CRNN on 10 s"
+    )
+
+
+def test_speeds_are_compared_round_by_round_by_their_logarithms(claims):
+    row = claim_8(raced(faster=(6, 6)), claims)[2]
+    half = stats.t.isf(0.05, 3) * np.log(1.01) * np.std([0, 1, 2, 3], ddof=1) / 2
+    assert row["estimate"] == pytest.approx(6) and row["n_seeds"] == row["n_recordings"] == 0
+    assert [row["low"], row["high"]] == pytest.approx([6 * np.exp(-half), 6 * np.exp(half)])
+    assert row["reason"] == "4 rounds on one machine, with random weights"
+
+
+def test_config_without_rivals_leaves_its_claim_undecided(claims):
+    (row,) = claims_table(claims, "archive", evidence()).query("claim == 'C8'").to_dict("records")
+    assert (row["verdict"], row["reason"]) == (UNDECIDED, "the config has no networks for it")
+
+
 # ---- all of them -----------------------------------------------------------------------------------------------------
 
 
 def test_every_claim_is_decided_and_names_its_dataset(claims):
     table = claims_table(claims, "archive", evidence())
-    expected = dict.fromkeys(["C1", "C2", "C3", "C4", "C5", "C6"], SUPPORTED) | {"C7": CONTRADICTED}
+    expected = dict.fromkeys(["C1", "C2", "C3", "C4", "C5", "C6"], SUPPORTED) | {"C7": CONTRADICTED, "C8": UNDECIDED}
     assert verdict_of_each(table) == expected
     assert list(CLAIMS) == list(expected)
     assert (table["dataset"] == "archive").all()
@@ -662,7 +715,7 @@ def test_every_claim_is_decided_and_names_its_dataset(claims):
 def test_one_seed_decides_no_claim_but_arithmetic(claims):
     table = claims_table(claims, "archive", evidence(1))
     undecided = dict.fromkeys(["C1", "C2", "C3", "C4", "C5", "C6"], UNDECIDED)
-    assert verdict_of_each(table) == undecided | {"C7": CONTRADICTED}
+    assert verdict_of_each(table) == undecided | {"C7": CONTRADICTED, "C8": UNDECIDED}
     tested = table[~table["test"].isin(["none", "arithmetic"])]
     assert tested["p"].isna().all() and (tested["verdict"] == UNDECIDED).all()
     assert tested.loc[tested["n_recordings"] > 0, ["low", "high"]].notna().all(axis=None)
@@ -674,7 +727,7 @@ def test_claims_without_any_network_are_undecided_and_nothing_fails(claims):
         claims, "archive", given(networks, [cell("a", nobody("a"), nobody("b")), cell("c", nobody("c"))])
     )
     undecided = dict.fromkeys(["C1", "C2", "C3", "C4", "C5", "C6"], UNDECIDED)
-    assert verdict_of_each(table) == undecided | {"C7": CONTRADICTED}
+    assert verdict_of_each(table) == undecided | {"C7": CONTRADICTED, "C8": UNDECIDED}
     tested = table[~table["test"].isin(["none", "arithmetic"])]
     assert set(tested["reason"]) == {f"no seed has trained {words}" for words in ("it", "both", "all")}
     assert (tested["n_seeds"] == 0).all() and tested["estimate"].isna().all()

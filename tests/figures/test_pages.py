@@ -92,7 +92,9 @@ OF_YAMNET |= {"fmin": 125, "fmax": 7500, "offset": 0.001}
 def counted(path, monkeypatch, **networks):
     """The table of the networks of a config and of VGGish, on windows of 96 frames."""
     monkeypatch.setattr(counting, "BACKBONES", {"vggish": BACKBONES["vggish"]})
-    settings = {"classes": 2, "windows": {"length": 0.95, "bins": 3}, "front_end": LOG_MEL}
+    windows = {"length": 0.95, "bins": 3}
+    settings = {"classes": 2, "windows": windows, "front_end": LOG_MEL}
+    networks = {name: {"windows": windows} | own for name, own in networks.items()}
     settings |= {"released_l2": {"first": 0.001, "pointwise": 0.01}, "seed": 0}
     counting.count_networks(path, networks=networks, **settings)
     return pd.read_csv(path, keep_default_na=False)

@@ -114,7 +114,7 @@ def test_network_that_does_not_fit_is_one_line_that_names_it(name, why):
 
 
 def test_registry_holds_the_networks_of_the_paper():
-    assert list(BACKBONES) == ["mobilenet", "vggish", "vggish_linear", "efficientnet", "yamnet"]
+    assert list(BACKBONES) == ["mobilenet", "vggish", "vggish_linear", "efficientnet", "yamnet", "crnn"]
     for backbone in ("mobilenet", "efficientnet", "yamnet"):
         assert mask_positions(backbone) == ("none", "backbone", "middle", "head")
     assert mask_positions("vggish") == mask_positions("vggish_linear") == ("none", "backbone")

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.ndimage import median_filter
 
 from yoho.windows.averaging import Averager, cell_presence
 from yoho.windows.cutting import window_onsets
@@ -145,3 +146,37 @@ def test_a_cell_has_the_presence_of_its_bin_between_start_and_end():
     outputs[0, 1, 0] = 0.75
     np.testing.assert_array_equal(cell_presence(outputs, 8, "bin")[0, :, 0], [0, 0.5, 0, 0, 0, 0.75, 0, 0])
     np.testing.assert_array_equal(cell_presence(outputs, 8, "onset")[0, :, 0], [0, 0.5, 0.5, 0, 0, 0.75, 0.75, 0])
+
+
+# ---- frames: windows that do not overlap, from start to end of each bin ----------------------------------------------
+
+FRAMES = {"resolution": 0.04, "edge": 1, "median": 0.24}
+
+
+def on_frames(presence):
+    """Outputs of windows of 64 frames, (windows, 64, 6), from a presence of each frame, (windows * 64, 2)."""
+    whole = np.stack([presence, np.zeros_like(presence), np.ones_like(presence)], axis=-1)
+    return whole.reshape(-1, 64, 6)
+
+
+def test_frames_are_decoded_by_a_threshold_and_a_median_over_seven_of_them():
+    presence = np.random.default_rng(0).random((256, 2))
+    found = decode(on_frames(presence), table(LENGTH * np.arange(4), 4 * LENGTH), merge_gap=0, **FRAMES)
+    for number, label in enumerate(LABELS):
+        kept = median_filter((presence[:, number] >= 0.5).astype(int), 7, mode="constant")
+        edges = np.flatnonzero(np.diff(np.pad(kept, 1))).reshape(-1, 2) * 0.04
+        assert len(edges) > 5
+        own = found.loc[found["event_label"] == label, ["onset", "offset"]]
+        np.testing.assert_allclose(own.to_numpy(), edges, atol=1e-6)
+
+
+def test_targets_of_frames_are_the_frames_in_which_events_sound():
+    events = events_of((0.5, 3.0, "rain"), (1.0, 1.01, "car"), (4.0, 5.12, "car"))
+    targets = encode_events(events, [0.0, 2.56], LABELS, LENGTH, 64).reshape(128, 2, 3)
+    edges = 0.04 * np.arange(128)[:, None] + [0.0, 0.04]
+    for number, label in enumerate(LABELS):
+        own = events[events["event_label"] == label]
+        sounds = [any((own["onset"] < end - 1e-9) & (own["offset"] > start + 1e-9)) for start, end in edges]
+        assert targets[:, number, 0].tolist() == sounds
+    rain = decode(on_frames(targets[..., 0]), table([0.0, 2.56], 5.12), merge_gap=0, **FRAMES).iloc[0]
+    assert rain.onset == pytest.approx(0.48) and rain.offset == pytest.approx(3.0)

@@ -1,11 +1,12 @@
 """The loss, against equations 1 and 2 computed by loops."""
 
 from itertools import product
+from math import log
 
 import pytest
 import torch
 
-from yoho.windows.loss import bin_losses, data_loss
+from yoho.windows.loss import bin_losses, cross_entropy, data_loss
 
 
 def random_pair(seed, windows=3, bins=9, classes=6):
@@ -68,3 +69,16 @@ def test_gradient_points_from_the_target():
     expected = 2 * (outputs - targets).detach().unflatten(-1, (-1, 3))
     expected[..., 1:] *= targets[..., 0::3, None]
     torch.testing.assert_close(outputs.grad, expected.flatten(-2))
+
+
+def test_cross_entropy_is_the_mean_over_bins_and_classes_of_the_presence_alone():
+    outputs, targets = random_pair(3, bins=4, classes=2)
+    for window, found in enumerate(cross_entropy(outputs, targets).tolist()):
+        total = 0.0
+        for time, c in product(range(4), range(2)):
+            p, y = outputs[window, time, 3 * c].item(), targets[window, time, 3 * c].item()
+            total -= log(p) if y else log(1 - p)
+        assert found == pytest.approx(total / 8, rel=1e-5)
+    outputs.requires_grad_()
+    cross_entropy(outputs, targets).sum().backward()
+    assert (outputs.grad.unflatten(-1, (-1, 3))[..., 1:] == 0).all()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import studies
-from studies import Runs
+from studies import Runs, differences
 
 from configs import RELEASED
-from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows
+from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows, window_settings
 from runs import make_run
 from validate import check_config
 from yoho.training.fit import learns_on_maps
@@ -52,6 +52,7 @@ STUDIES = {
         "backbone": "efficientnet",
         "cells": [{"learning_rate": 0.0001, "schedule": "constant", "masks": ["none", "head"]}],
     },
+    "rival": {"seeds": [0], "runs": []},
     "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
     "front_ends": {"seeds": [0], "runs": [YOHO, YOHO | {"label": "PCEN", "front_end": "pcen"}]},
@@ -245,9 +246,9 @@ def test_run_on_a_frozen_yamnet_with_random_weights_has_no_maps(studied):
 
 def test_networks_are_counted_as_their_first_run_has_them(studied):
     before, after = Runs(studied).counted(), enter(studied, **YAMNET)[0].counted()
-    front_ends = studied["windows"]["front_ends"]
-    assert after == before | {"yamnet": {"pretrained": True, "front_end": front_ends["yamnet"]}}
-    assert before["mobilenet"] == {"pretrained": False, "front_end": front_ends["log_mel"]}
+    front_ends, usual = studied["windows"]["front_ends"], {"windows": window_settings(studied)}
+    assert after == before | {"yamnet": {"pretrained": True, "front_end": front_ends["yamnet"]} | usual}
+    assert before["mobilenet"] == {"pretrained": False, "front_end": front_ends["log_mel"]} | usual
 
 
 def test_network_on_yamnet_is_measured_on_its_own_kind_of_images_alone(studied):
@@ -741,3 +742,73 @@ def test_seeds_behind_each_equivalence(studied):
     studied["studies"]["networks"]["runs"][0]["seeds"] = [0, 5]
     studied["studies"]["networks"]["runs"][1]["seeds"] = [5]  # those of both readings of VGGish
     assert Runs(studied).claim_seeds() == {"C1": 2, "C5": 3, "C6": 2, "C7": 1}
+
+
+# ---- the rival -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rivals(studied, default):
+    """The config with the rivals of claim C8, beside networks that stay as they are."""
+    studied["studies"]["rival"] = copy.deepcopy(default["studies"]["rival"])
+    check_config(studied)
+    return studied
+
+
+def test_rivals_have_windows_decoding_and_loss_of_their_own(rivals):
+    runs = Runs(rivals)
+    short, long = runs.of("rival")
+    assert (short, long) == tuple(f"crnn-{name}-loss_cross_entropy-seed_0" for name in ("frames", "long_frames"))
+    assert {key: runs.windows(short)[key] for key in ("length", "bins")} == {"length": 2.56, "bins": 64}
+    assert runs.windows(short)["hop"] == rivals["windows"]["hop"] | {"averaged": 2.56}
+    assert runs.windows(long) == {
+        "length": 10.24,
+        "bins": 256,
+        "hop": dict.fromkeys(("train", "score", "averaged"), 10.24),
+    }
+    for run in (short, long):
+        decoding = runs.named[run].settings["decoding"]
+        assert decoding["merge_gap"] == 0 and decoding["averaged"]["median"] == 0.24 and decoding["threshold"] == 0.5
+        assert runs.named[run].scored == runs.held_out(run) == "averaged"
+        assert (
+            runs.segmenting(run)["averaged"] == decoding["averaged"] != runs.segmenting("mobilenet-seed_0")["averaged"]
+        )
+        recorded = runs.recorded(run)
+        assert recorded["windows"]["bins"] == runs.windows(run)["bins"] and set(recorded["windows"]["hop"]) == {
+            "train",
+            "averaged",
+        }
+
+
+def test_rivals_are_compared_by_c8_and_are_in_no_other_study(rivals):
+    runs = Runs(rivals)
+    assert list(runs.arms())[-2:] == ["rival", "rival_long"] and list(runs.undecidable()) == []
+    assert runs.of("claims")[: len(NAMES["claims"])] == NAMES["claims"]
+    assert {study: runs.of(study) for study in NAMES if study != "claims"} == {
+        study: names for study, names in NAMES.items() if study != "claims"
+    }
+    assert runs.claim_seeds()["C8"] == 1
+    rivals["studies"]["rival"]["seeds"] = [3]
+    assert "studies.rival: the networks that C8 compares share no seed" in next(Runs(rivals).undecidable())
+    rivals["claims"]["C8"]["networks"]["rival"] = "RNN"
+    line = "claims.C8.networks.rival: no run of studies.rival has the label 'RNN'; add this run"
+    assert next(Runs(rivals).undecidable()) == line
+
+
+def test_rivals_leave_the_settings_of_other_runs_and_the_grid_as_they_were(rivals):
+    with_rivals = Runs(rivals)
+    rivals["studies"]["rival"]["runs"] = []
+    without = Runs(rivals)
+    assert with_rivals.grid() == without.grid() and "training/loss" not in without.grid()
+    assert all(with_rivals.recorded(name) == without.recorded(name) for name in ALL_NAMES)
+    rivals["training"]["loss"] = "cross_entropy"
+    assert Runs(rivals).grid()["training/loss"] == "cross_entropy"
+
+
+def test_record_from_before_the_choice_of_a_loss_counts_for_the_papers(studied):
+    own = Runs(studied).recorded("mobilenet-seed_0")
+    old = copy.deepcopy(own)
+    del old["run"]["training"]["loss"]
+    assert differences(old, own) == []
+    own["run"]["training"]["loss"] = "cross_entropy"
+    assert differences(old, own) == ["run.training.loss"]

@@ -207,7 +207,7 @@ MISTAKES = [
     ("training.tested_epoch", "first", r"training\.tested_epoch: 'first'.*'last'"),
     ("mixes.dealt", "deck", r"mixes\.dealt: 'deck'.*'split'"),
     # the claims
-    ("claims.C8", {}, "claims: unknown key C8"),
+    ("claims.C9", {}, "claims: unknown key C9"),
     ("claims.level", 0, r"claims\.level: 0 .*minimum"),
     ("claims.level", 5, r"claims\.level: 5 .*maximum"),
     ("claims.replicates", 10, r"claims\.replicates: 10 .*minimum"),
@@ -617,7 +617,7 @@ def test_unmasked_network_of_the_claims_needs_no_run_of_its_own(config):
     check_config(config)
 
 
-@pytest.mark.parametrize("backbone", [name for name, record in BACKBONES.items() if not record.neck])
+@pytest.mark.parametrize("backbone", ["vggish", "vggish_linear"])
 def test_mask_study_of_vggish_with_a_mask_in_its_neck_is_a_mistake(config, backbone):
     config["studies"]["mask_study"]["backbone"] = backbone
     assert mistakes(config)[0] == "studies.mask_study: VGGish has no neck; remove the masks head, middle"
@@ -631,6 +631,7 @@ def test_mask_study_of_vggish_with_a_mask_in_its_neck_is_a_mistake(config, backb
 def test_run_may_have_the_masks_that_its_network_can_have(config, backbone, mask):
     config["windows"]["front_end"] = "yamnet" if backbone == "yamnet" else "log_mel"
     run = {"label": "another", "backbone": backbone, "mask": mask, "epochs": 7}
+    run |= {"windows": "frames"} if BACKBONES[backbone].by_frame else {}
     config["studies"]["networks"]["runs"].append(run)
     if mask in mask_positions(backbone):
         check_config(config)
@@ -663,13 +664,49 @@ def test_frozen_backbone_without_pretrained_weights_is_named_if_the_training_sec
         "add frozen: none"
     )
     runs = [run for study in config["studies"].values() for run in study.get("runs", ())]
-    without = [run for run in runs if run["backbone"] in ("mobilenet", "vggish")]
+    without = [run for run in runs if run["backbone"] in ("mobilenet", "vggish", "crnn")]
     assert len(lines) == len(without)
     for run in without:
         run["frozen"] = "none"
     check_config(config)
     config["training"]["pretrained"] = False
     assert len(mistakes(config)) == len(runs) - len(without) + len(config["studies"]["mask_study"]["cells"])
+
+
+@pytest.mark.parametrize(
+    "own, line",
+    [
+        ({"windows": "frame"}, "windows: 'frame' is not in windows.others; choose one of frames, long_frames"),
+        (
+            {"windows": "frames"},
+            ": mobilenet divides the 257 frames of a window into 9 bins, but windows.others.frames",
+        ),
+        ({"backbone": "crnn"}, ": crnn divides the 257 frames of a window into 64 bins, but windows.bins is 9; name"),
+        ({"loss": "cross_entropy"}, ": loss: cross_entropy is about presence alone, which only crnn can do with; set"),
+    ],
+)
+def test_run_needs_windows_and_a_loss_that_its_network_fits(config, own, line):
+    config["studies"]["networks"]["runs"][0] |= own
+    (found,) = mistakes(config)
+    assert found.removeprefix("studies.networks.runs[0]").lstrip(".").startswith(line)
+
+
+def test_audit_has_the_usual_windows(config):
+    config["studies"]["audit"]["runs"][1] |= {"backbone": "crnn", "windows": "frames"}
+    (found,) = mistakes(config)
+    assert found == "studies.audit.runs[1].windows: the audit decodes all runs from the usual windows; remove it"
+
+
+def test_hop_of_other_windows_must_cover_the_mixes(config):
+    config["windows"]["others"]["frames"]["hop"]["averaged"] = 3.0
+    (found,) = mistakes(config)
+    assert found.startswith("windows.others.frames.hop.averaged: 3.0 is more than windows.others.frames.length;")
+
+
+def test_other_hop_length_does_not_hang_on_the_rival(config):
+    config["windows"]["front_ends"]["log_mel"]["hop_length"] = 882
+    config["windows"]["bins"] = 5
+    check_config(config)
 
 
 def test_frozen_weights_are_not_averaged(config):

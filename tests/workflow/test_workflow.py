@@ -436,6 +436,7 @@ def test_the_audit_and_the_claims_of_one_seed(finished, tmp_path):
         **dict.fromkeys(["C1", "C2", "C3", "C5", "C6"], "undecided"),
         "C4": "not testable here",
         "C7": "contradicted",
+        "C8": verdicts["C8"],  # hangs on the speed of this machine
     }
     page = (folder / "results/claims.md").read_text()
     assert all(f"## {claim}: {verdict}" in page for claim, verdict in verdicts.items())

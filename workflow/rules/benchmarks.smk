@@ -1,5 +1,6 @@
 # Measures training (results/tables/throughput.csv) and segmenting (results/tables/segmenting.csv) on the configured
-# dataset, and counts the operators of a training step (results/tables/operators.csv). None of these is part of `all`.
+# dataset, and counts the operators of a training step (results/tables/operators.csv). Measures YOHO and its rivals for the claims
+# (results/tables/rival.csv). None of these is part of `all`.
 
 
 rule measure_throughput:
@@ -73,3 +74,42 @@ rule measure_segmenting:
         code=code_digest("measure_segmenting", "segment_audio"),
     script:
         "../scripts/measure_segmenting.py"
+
+
+def competitors(wildcards):
+    """The networks whose speed claim C8 compares, with all that segmenting needs: {label: settings}."""
+    found = {}
+    for arm in (arm for role, arm in runs.arms().items() if role in ("baseline", *runs.rivals())):
+        name = next(iter(arm["runs"].values()))
+        own = {"settings": runs.named[name].settings, "windows": runs.windows(name)}
+        found[arm["label"]] = own | {"segmenting": runs.segmenting(name), "front_end": runs.front_end(name)}
+    return found
+
+
+rule measure_rival:
+    """Measure in turns how fast YOHO and its rivals segment the same file, with random weights (claim C8)."""
+    output:
+        table="results/tables/rival.csv",
+        page=report(
+            "results/tables/rival.html",
+            caption="../report/rival.rst",
+            category="Claims",
+            labels={"result": "Speed of YOHO and its rivals"},
+        ),
+    log:
+        "results/tables/logs/measure_rival.log",
+    conda:
+        "../../envs/train.yaml"
+    threads: config["benchmarks"]["threads"]
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        networks=competitors,
+        event_labels=shown_labels,
+        audio=config["benchmarks"]["rival"]["audio"],
+        repeats=config["benchmarks"]["rival"]["repeats"],
+        seed=config["claims"]["seed"],
+        code=code_digest("measure_rival"),
+    script:
+        "../scripts/measure_rival.py"

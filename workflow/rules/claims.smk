@@ -202,6 +202,7 @@ rule decide_claims:
         records=claimed(records("claims", "mask_study")),
         networks="results/tables/networks.csv",
         power="results/tables/power.csv",
+        speeds="results/tables/rival.csv" if runs.rivals() else [],
         plan=[] if config["claims"]["test"] else f"results/{DATASET}/mixes/test/plan.tsv",
         events=[] if config["claims"]["test"] else f"results/{DATASET}/mixes/test/events.tsv",
     output:

@@ -24,6 +24,7 @@ from datasets import (
     seed_of,
     scored_windows,
     source_of,
+    window_settings,
     without_seed,
 )
 from locking import lock_at_work
@@ -40,7 +41,7 @@ config |= {key: as_text(config[key]) for key in ("audio", "weights") if config.g
 
 DATASET = config["dataset"]
 runs = Runs(config)
-# The windows on which all scores are computed.
+# The windows on which the runs are scored that have the usual ones.
 SCORED = scored_windows(config)
 BASES = "|".join(map(re.escape, config["datasets"]))
 
@@ -70,7 +71,7 @@ SEGMENTING = {
 }
 
 # The settings of windows without their front ends.
-WINDOWS = {key: config["windows"][key] for key in ("length", "bins", "hop")}
+WINDOWS = window_settings(config)
 
 # A run may train on a variant of a dataset, such as builtin-pool_released, and with training data that its seed draws
 # anew, such as study-seed_3. Files of the latter that take much space are deleted after their last use.
@@ -87,7 +88,7 @@ wildcard_constraints:
     base=BASES,
     dataset=f"{DATA}|{DATA_OF_SEED}",
     split="train|valid|test",
-    use="train|score|averaged",
+    use=f"(?:train|score|averaged)(?:_(?:{'|'.join(config['windows']['others'])}))?",
     mix=r"test-\d+",
     front_end="|".join(config["windows"]["front_ends"]),
     backbone="|".join(EAR_BACKBONES),
@@ -114,6 +115,17 @@ def labels(wildcards):
 def shown_labels(wildcards):
     """Classes of the configured dataset, from a function because Snakemake takes {name} in `params` for a wildcard."""
     return event_labels(config["datasets"][DATASET])
+
+
+def of_windows(key):
+    """A function that returns the length, the bins or the hop of the windows that a path names, such as train_frames."""
+
+    def setting(wildcards):
+        hop, _, name = wildcards.use.partition("_")
+        found = window_settings(config, name)[key]
+        return found[hop] if key == "hop" else found
+
+    return setting
 
 
 def mixes_seed(wildcards):
@@ -177,17 +189,18 @@ def windows_of(use, file):
     """
 
     def path(wildcards):
+        run = runs.named[wildcards.run]
         data = wildcards.dataset if use == "test" else runs.training_data(wildcards.dataset, wildcards.run)
         data = data if use == "train" else without_seed(data)
         folder = {
             "train": "train/train",
-            "valid": f"valid/{SCORED}",
-            "test": f"test/{SCORED}",
+            "valid": f"valid/{run.scored}",
+            "test": f"test/{run.scored}",
             "held_out": f"valid/{runs.held_out(wildcards.run)}",
         }
-        run = runs.named[wildcards.run]
+        form = f"_{run.windows}" if run.windows else ""
         own = file.format(front_end=run.front_end, images=run.images)
-        return f"results/{data}/windows/{folder[use]}/{own}"
+        return f"results/{data}/windows/{folder[use]}{form}/{own}"
 
     return path
 

@@ -155,10 +155,21 @@ def stretch_settings(dataset):
 # ---- windows ---------------------------------------------------------------------------------------------------------
 
 
-def window_frames(config, name):
-    """Frames of a window's image by a front end: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
+def window_settings(config, name=None):
+    """Length, bins and hops of the usual windows, or of those in `windows.others` that have a name.
+
+    What other windows do not state is as usual.
+    """
+    usual = {key: config["windows"][key] for key in ("length", "bins", "hop")}
+    other = config["windows"]["others"].get(name, {})
+    own = {key: other[key] for key in ("length", "bins") if key in other}
+    return usual | own | {"hop": usual["hop"] | other.get("hop", {})}
+
+
+def window_frames(config, name, length):
+    """Frames of the image of a window by a front end: 257 for 2.56 s at 44.1 kHz and a hop of 441 samples."""
     settings = config["windows"]["front_ends"][name]
-    return round(config["windows"]["length"] * settings["sample_rate"]) // settings["hop_length"] + 1
+    return round(length * settings["sample_rate"]) // settings["hop_length"] + 1
 
 
 def scored_windows(config):

@@ -11,14 +11,17 @@ AFTER_TRAINING = ("decode", "hop")
 EAR_BACKBONES = ("yamnet",)
 
 # Backbones without pretrained weights.
-UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear")
+UNTRAINED_BACKBONES = ("mobilenet", "vggish", "vggish_linear", "crnn")
 
 # Backbones by the time that their training takes for a window, see config/README.md, "How long it takes".
 # Any other takes about as long as EfficientNet.
-SLOWEST_FIRST = ("vggish_linear", "vggish", "efficientnet", "mobilenet", "yamnet")
+SLOWEST_FIRST = ("vggish_linear", "vggish", "efficientnet", "crnn", "mobilenet", "yamnet")
 
 # Backbones that no neck follows, so that a mask has a single place: see `yoho.networks.backbones.Backbone.neck`.
-NECKLESS_BACKBONES = ("vggish", "vggish_linear")
+NECKLESS_BACKBONES = ("vggish", "vggish_linear", "crnn")
+
+# Backbones that classify frames: see `yoho.networks.backbones.Backbone.by_frame`.
+FRAME_BACKBONES = ("crnn",)
 
 # A placebo of the audit is trained with this number added to its seed.
 PLACEBO = 1000
@@ -33,7 +36,8 @@ class Run(NamedTuple):
     name: the name of its folder, which lists only settings that differ from `training`, the dataset and the described
     reading. settings: the settings of its job: network, training, decoding, seed (of its weights and of their
     training). columns: {difference: described or released}. front_end: the name of its front end. seed: that of its
-    study, with which a dataset may draw training data anew.
+    study, with which a dataset may draw training data anew. windows: the name of its windows in `windows.others`, None
+    for the usual ones.
     """
 
     name: str
@@ -41,11 +45,17 @@ class Run(NamedTuple):
     columns: dict
     front_end: str
     seed: int
+    windows: str | None
 
     @property
     def from_ear(self):
         """Whether the run starts from the weights of results/ear."""
         return self.settings["network"]["backbone"] in EAR_BACKBONES and self.settings["training"]["pretrained"]
+
+    @property
+    def scored(self):
+        """The windows on which the run is scored, as a key of `windows.hop`."""
+        return "averaged" if "averaged" in self.settings["decoding"] else "score"
 
     @property
     def images(self):
@@ -64,6 +74,8 @@ def make_run(config, entry, seed):
     own = {key: value for key, value in entry.items() if key in training and key not in columns}
     own = {key: value for key, value in own.items() if value != training[key]}
     front = entry.get("front_end", config["windows"]["front_end"])
+    windows = entry.get("windows")
+    other = config["windows"]["others"].get(windows, {})
     backbone = reading["vggish"] if entry["backbone"] == "vggish" else entry["backbone"]
     changed = {"augmentation": training["augmentation"] | reading["augmentation"]}
     changed |= {key: reading[key] for key in ("input", "l2")}
@@ -72,15 +84,16 @@ def make_run(config, entry, seed):
     settings = {
         "network": {"backbone": backbone, "mask": entry["mask"], "masking": reading["masking"]},
         "training": training | own | changed,
-        "decoding": decoding_settings(config, columns),
+        "decoding": decoding_settings(config, columns) | other.get("decoding", {}),
         "seed": seed + (PLACEBO if "placebo" in entry else 0),
     }
     parts = [entry["backbone"]] + ([f"mask_{entry['mask']}"] if entry["mask"] != "none" else [])
     parts += [front] if front != config["windows"]["front_end"] else []
+    parts += [windows] if windows else []
     parts += [f"{SHORT.get(key, key)}_{value}" for key, value in sorted(own.items())]
     parts += [f"{key}_{column}" for key, column in differing_columns(config, entry, columns).items()]
     parts += ["placebo"] if "placebo" in entry else []
-    return Run("-".join([*parts, f"seed_{seed}"]), settings, columns, front, seed)
+    return Run("-".join([*parts, f"seed_{seed}"]), settings, columns, front, seed, windows)
 
 
 def run_columns(config, entry):

@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from datasets import APART, DATA_KEYS, column_of, portable, scored_windows, source_of
+from datasets import APART, DATA_KEYS, column_of, portable, segmenting_settings, source_of, window_settings
 from runs import (
     AFTER_TRAINING,
     EAR_BACKBONES,
@@ -24,7 +24,7 @@ MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
 
 # Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
 # then. A record without any other key of the config does not count.
-ADDED = {"run.training.ema_decay": 0}
+ADDED = {"run.training.ema_decay": 0, "run.training.loss": "yoho"}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")
@@ -46,8 +46,9 @@ class Runs:
         }
         self.studies["claims"] = [
             pair
-            for role, run in self.claimed().items()
-            for pair in self.add_seeds(role, run, config["studies"]["networks"])
+            for study, entries in (("networks", self.claimed()), ("rival", self.rivals()))
+            for role, run in entries.items()
+            for pair in self.add_seeds(role, run, config["studies"][study])
         ]
         self.studies["search"] = self.add_search()
         audit = config["studies"]["audit"]
@@ -92,6 +93,12 @@ class Runs:
         entries |= {role: labelled.get(labels[role], entry) for role, entry in derived.items()}
         return {role: entries[role] for role in ("baseline", "proposed", "unmasked", "vggish", "vggish_released")}
 
+    def rivals(self):
+        """The networks with which claim C8 compares the baseline: {role: entry}."""
+        labels = self.config["claims"]["C8"]["networks"]
+        labelled = {run["label"]: run for run in self.config["studies"]["rival"]["runs"]}
+        return {role: labelled[label] for role, label in labels.items() if label in labelled}
+
     def add_search(self):
         """Add the claims' networks with every learning rate of the search: pairs (label, name).
 
@@ -125,7 +132,8 @@ class Runs:
 
     def arms(self):
         """The networks that the claims compare, {role: `arm`}."""
-        labels, runs = self.config["claims"]["networks"], {}
+        claims, runs = self.config["claims"], {}
+        labels = claims["networks"] | claims["C8"]["networks"]
         for role, name in self.studies["claims"]:
             runs.setdefault(role, []).append(name)
         return {role: self.arm(labels[role], names) for role, names in runs.items()}
@@ -140,6 +148,10 @@ class Runs:
     def undecidable(self):
         """Yield a line for each reason why the runs of this config cannot decide the claims, whatever their scores."""
         yield from self.unlabelled()
+        rivals, runs = self.rivals(), self.config["studies"]["rival"]["runs"]
+        for role, label in self.config["claims"]["C8"]["networks"].items():
+            if runs and role not in rivals:
+                yield f"claims.C8.networks.{role}: no run of studies.rival has the label {label!r}; add this run"
         arms, networks = self.arms(), {}
         for role, arm in arms.items():
             run = self.named[next(iter(arm["runs"].values()))]
@@ -147,12 +159,12 @@ class Runs:
             if role in ("proposed", "unmasked") and (mask == "none") == (role == "proposed"):
                 wrong = "has no mask" if mask == "none" else f"has the mask {mask}"
                 yield f"claims.networks.{role}: {arm['label']!r} {wrong}; name another run of studies.networks"
-            what = repr((run.settings | {"seed": None}, [run.columns[key] for key in DATA_KEYS]))
+            what = repr((run.settings | {"seed": None}, run.windows, [run.columns[key] for key in DATA_KEYS]))
             if (first := networks.setdefault(what, role)) != role:
                 yield f"claims.networks: {first} and {role} are the same network, {arm['label']!r}; name another run"
         for claim, seeds in self.claim_seeds().items():
             if arms and not seeds and self.config["claims"]["missing"] == "train":
-                study = "mask_study" if claim == "C5" else "networks"
+                study = {"C5": "mask_study", "C8": "rival"}.get(claim, "networks")
                 yield f"studies.{study}: the networks that {claim} compares share no seed; give them the same seeds"
 
     def sizes(self):
@@ -174,7 +186,7 @@ class Runs:
         return cells
 
     def claim_seeds(self):
-        """Number of seeds behind each claim whose power is computed: of several pairs, those that all of them have."""
+        """Number of seeds behind each claim that compares pairs of networks: those that all of its networks have."""
         arms, cells = self.arms(), self.mask_cells()
 
         def shared(*compared):
@@ -185,6 +197,7 @@ class Runs:
             "C6": ("proposed", "unmasked"),
             "C7": ("proposed", "baseline", "vggish", "vggish_released"),
         }
+        compared |= {"C8": ("baseline", *self.rivals())} if self.rivals() else {}
         found = {claim: shared(*(arms[role] for role in roles)) if arms else 0 for claim, roles in compared.items()}
         return found | {"C5": shared(*(cell[side] for cell in cells for side in ("masked", "plain")))}
 
@@ -232,13 +245,14 @@ class Runs:
         config, run = self.config, self.named[name]
         dataset = config["datasets"][config["dataset"]]
         training = {key: value for key, value in run.settings["training"].items() if key not in MACHINE}
-        hop = {use: config["windows"]["hop"][use] for use in ("train", scored_windows(config))}
+        windows = self.windows(name)
+        hop = {use: windows["hop"][use] for use in ("train", run.scored)}
         return {
             "run": run.settings | {"training": training},
             "readings": {key: config["readings"][column][key] for key, column in run.columns.items()},
             "dataset": {key: value for key, value in portable(dataset).items() if value not in (None, False)},
             "mixes": config["mixes"],
-            "windows": {"length": config["windows"]["length"], "bins": config["windows"]["bins"], "hop": hop},
+            "windows": windows | {"hop": hop},
             "front_end": self.front_end(name),
             "scoring": {key: value for key, value in config["scoring"].items() if key not in APART},
         }
@@ -252,28 +266,31 @@ class Runs:
         paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
         paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
         paths += [f"studies/{study}" for study in ("networks", "mask_study")]
-        for section, others in (("training", MACHINE), ("decoding", ("thresholds",)), ("scoring", APART)):
+        # Before the loss became a setting, every run had that of the paper.
+        usual = ("loss",) if config["training"]["loss"] == ADDED["run.training.loss"] else ()
+        for section, others in (("training", MACHINE + usual), ("decoding", ("thresholds",)), ("scoring", APART)):
             paths += [f"{section}/{key}" for key in config[section] if key not in others]
         return {path: value_at(config, path) for path in paths}
 
     # ---- one run -----------------------------------------------------------------------------------------------------
 
     def counted(self):
-        """The networks that results/tables/networks.csv counts: {backbone: start and front end of its first run}."""
+        """The networks that results/tables/networks.csv counts: {backbone: settings of its first run}."""
         found = {}
         # Images of several front ends have the same shape, so their study adds no row.
         for name in self.of(*(study for study in self.studies if study != "front_ends")):
             run = self.named[name]
             front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
             own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}
-            found.setdefault(run.settings["network"]["backbone"], own)
+            found.setdefault(run.settings["network"]["backbone"], own | {"windows": self.windows(name)})
         return dict(sorted(found.items()))
 
     def measured(self):
-        """The networks of Figures 4 and 5 that fit the images of `windows.front_end`: {label: settings}."""
+        """The networks of Figures 4 and 5 that fit the usual images of `windows.front_end`: {label: settings}."""
         windows = self.config["windows"]
         unfit = set(EAR_BACKBONES) - {windows["front_ends"][windows["front_end"]]["kind"]}
-        settings = {label: self.named[run].settings for label, run in self.studies["networks"]}
+        networks = {label: self.named[run] for label, run in self.studies["networks"]}
+        settings = {label: run.settings for label, run in networks.items() if run.windows is None}
         return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
 
     def of_front_ends(self):
@@ -304,6 +321,15 @@ class Runs:
         averaged = own.get("averaged") or self.config["decoding"]["averaged"]
         return {"decoding": own | {"averaged": None}, "averaged": averaged}
 
+    def windows(self, name):
+        """Length, bins and hops of a run's windows."""
+        return window_settings(self.config, self.named[name].windows)
+
+    def segmenting(self, name):
+        """Settings for segmenting audio with a run, which averages as it was scored, if it was scored by averages."""
+        decoding = self.named[name].settings["decoding"]
+        return segmenting_settings(self.config) | {key: decoding[key] for key in ("averaged",) if key in decoding}
+
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, on which a run trains."""
         entry, run = self.config["datasets"][dataset], self.named[name]
@@ -321,7 +347,7 @@ class Runs:
     def held_out(self, name):
         """The windows on which a run's validation loss is computed, as a key of `windows.hop`."""
         use = self.config["readings"][self.named[name].columns["hop"]]["hop"]
-        return scored_windows(self.config) if use == "score" else use
+        return self.named[name].scored if use == "score" else use
 
 
 def differences(record, config, prefix=""):

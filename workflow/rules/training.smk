@@ -1,6 +1,5 @@
 # Makes results/{dataset}/runs/{run}/ from the windows of the dataset: curves, weights, test outputs and scores. Runs
 # whose whole backbone is YAMNet's, frozen, share the feature maps in results/{dataset}/windows/{split}/{use}/.
-from datasets import segmenting_settings
 
 
 rule make_maps:
@@ -81,11 +80,11 @@ rule train_network:
     params:
         event_labels=labels,
         settings=lambda wildcards: runs.named[wildcards.run].settings,
-        windows=WINDOWS,
+        windows=lambda wildcards: runs.windows(wildcards.run),
         front_end=lambda wildcards: runs.front_end(wildcards.run),
         scoring=SCORING,
         candidates=config["decoding"]["thresholds"],
-        segmenting=segmenting_settings(config),
+        segmenting=lambda wildcards: runs.segmenting(wildcards.run),
         data=card_data,
         recorded=lambda wildcards: {
             "settings": runs.recorded(wildcards.run),

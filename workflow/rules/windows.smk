@@ -1,5 +1,6 @@
 # Cuts the mixes of a dataset into windows, in results/{dataset}/windows/{split}/{use}/. This folder holds the targets,
-# and a folder of features for each front end.
+# and a folder of features for each front end. {use} is a key of `windows.hop`. For the windows of `windows.others`, their
+# name follows, as in train_frames.
 
 
 rule make_windows:
@@ -20,9 +21,9 @@ rule make_windows:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         event_labels=labels,
-        hop=lambda wildcards: config["windows"]["hop"][wildcards.use],
-        length=config["windows"]["length"],
-        bins=config["windows"]["bins"],
+        hop=of_windows("hop"),
+        length=of_windows("length"),
+        bins=of_windows("bins"),
         targets=reading("targets"),
         code=code_digest("make_windows"),
     script:
@@ -51,7 +52,7 @@ rule make_features:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         front_end=lambda wildcards: config["windows"]["front_ends"][wildcards.front_end],
-        length=config["windows"]["length"],
+        length=of_windows("length"),
         code=code_digest("make_features"),
     script:
         "../scripts/make_features.py"

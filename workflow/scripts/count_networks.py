@@ -14,12 +14,12 @@ from yoho.windows.front_ends import build_front_end
 
 
 def count_networks(table, *, networks, classes, windows, front_end, released_l2, seed):
-    default = {"pretrained": False, "front_end": front_end}
-    papers, rows = {name: default for name, record in BACKBONES.items() if not record.from_ear}, []
+    default, rows = {"pretrained": False, "front_end": front_end, "windows": windows}, []
+    papers = {name: default for name, record in BACKBONES.items() if not (record.from_ear or record.by_frame)}
     for backbone, own in (papers | networks | papers).items():
         front = build_front_end(**own["front_end"])
-        image = front.frames(windows["length"]), front.n_mels
-        sizes = window_sizes(image, (windows["bins"], 3 * classes)) | {"pretrained": own["pretrained"]}
+        image = front.frames(own["windows"]["length"]), front.n_mels
+        sizes = window_sizes(image, (own["windows"]["bins"], 3 * classes)) | {"pretrained": own["pretrained"]}
         for mask in mask_positions(backbone):
             for masking in MASKS if mask != "none" else ["multiply"]:
                 kind = {"backbone": backbone, "mask": mask, "masking": masking}

@@ -28,7 +28,8 @@ def decide_claims(
     arms = {role: Arm.of_runs(records, **entry) for role, entry in arms.items()}
     cells = [(cell["label"], *(Arm.of_runs(records, **cell[side]) for side in ("masked", "plain"))) for cell in cells]
     sizes = read_table(files.networks, sep=",")
-    table = claims_table(claims, dataset, Evidence(arms, cells, sizes, networks, source, bins))
+    speeds = read_table(files.speeds, sep=",") if files.speeds else None
+    table = claims_table(claims, dataset, Evidence(arms, cells, sizes, networks, source, bins, speeds))
     write_results(made.table, table, "%.9g")  # enough for the sizes of networks
     compared = {arm.label: arm for arm in [*arms.values(), *(arm for _, *pair in cells for arm in pair)]}
     found = Findings(

@@ -90,7 +90,7 @@ def deviation_between(differences):
 def tests_of(claims):
     """Yield the tests that hold if networks are equal: claim, measure, margin and the function that gives the power.
 
-    C3 and C4 have margins too, but what they state depends on how far networks or classes truly are apart.
+    C3, C4 and C8 have margins too, but what they state depends on how far networks or classes truly are apart.
     """
     yield "C1", "f1", claims["C1"]["margin"], equivalence_power
     for claim in ("C5", "C6"):

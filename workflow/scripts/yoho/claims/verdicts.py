@@ -12,6 +12,7 @@ import pandas as pd
 
 from yoho.claims.measures import (
     NOTHING,
+    Measurement,
     class_scores,
     effects_jointly,
     mean_effect,
@@ -35,6 +36,7 @@ from yoho.claims.statements import (
     equivalent,
     untested_row,
 )
+from yoho.claims.statistics import over_seeds
 from yoho.scoring.segments import COUNTS
 
 # The scores on which claim C2 is decided, in words.
@@ -56,6 +58,7 @@ class Evidence:
     networks: dict  # {role: (backbone, mask, masking)}, the keys of `sizes`
     source: str  # of the dataset
     bins: int  # of a window
+    speeds: pd.DataFrame | None = None  # the table of the speeds of YOHO and its rivals
 
     def size(self, role, column):
         """The entry of a network in a column of the table of networks."""
@@ -238,9 +241,41 @@ def claim_7(evidence, claims):
     return rows + decide([above(f1_difference(proposed, arm, claims), -margin) for arm in others.values()], claims)
 
 
+# ---- C8: the rival ---------------------------------------------------------------------------------------------------
+
+
+def claim_8(evidence, claims):
+    """YOHO has a higher F1 than its rivals, CRNNs that classify frames, and it is several times faster."""
+    arms, own = evidence.arms, claims["C8"]
+    rivals = [arms[role] for role in own["networks"] if role in arms]
+    if not rivals:
+        return []
+    statements = [above(f1_difference(arms["baseline"], rival, claims), own["margin"]) for rival in rivals]
+    for rival in rivals:
+        untested = speed_ratio(evidence.speeds, arms["baseline"].label, rival.label)
+        statements.append(above(untested, np.log(own["faster"]))._replace(test=f"more than {own['faster']:g}"))
+    rows = decide(statements, claims)
+    return [*rows[: len(rivals)], *(of_logarithms(row) for row in rows[len(rivals) :])]
+
+
+def speed_ratio(speeds, first, second):
+    """Logarithm of the speed of `first` as a multiple of that of `second`: an untested `Statement` over rounds."""
+    rounds = speeds.pivot(index="round", columns="network", values="times_real_time")
+    measured = Measurement(over_seeds(np.log(rounds[first] / rounds[second])), None)
+    note = f"{len(rounds)} rounds on one machine, with random weights"
+    return Statement(f"speed, {first} as a multiple of {second}", measured, [], note=note)
+
+
+def of_logarithms(row):
+    """A row whose numbers are of logarithms, with the numbers themselves. Its rounds are no seeds."""
+    numbers = ("estimate", "low", "high", "low_seeds", "high_seeds")
+    return row | {key: float(np.exp(row[key])) for key in numbers} | {"n_seeds": 0}
+
+
 # ---- all of them -----------------------------------------------------------------------------------------------------
 
-CLAIMS = {"C1": claim_1, "C2": claim_2, "C3": claim_3, "C4": claim_4, "C5": claim_5, "C6": claim_6, "C7": claim_7}
+CLAIMS = {"C1": claim_1, "C2": claim_2, "C3": claim_3, "C4": claim_4}
+CLAIMS |= {"C5": claim_5, "C6": claim_6, "C7": claim_7, "C8": claim_8}
 
 
 def claims_table(claims, dataset, evidence):

@@ -3,8 +3,8 @@
 The paper's backbones map (batch, 1, 257, 40) to (batch, channels, 9, 2), time before frequency. They were built in
 TensorFlow, so their convolutions pad as its "same" does.
 
-BACKBONES holds a record for each backbone of the paper, and for YAMNet. `find_backbone` also finds the networks of timm
-by name.
+BACKBONES holds a record for each backbone of the paper, for YAMNet and for the CRNN, the rival of YOHO. `find_backbone`
+also finds the networks of timm by name.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from yoho import InputError
+from yoho.networks.crnn import CRNN
 from yoho.networks.yamnet import PATCH, patch_onsets
 
 
@@ -178,6 +179,8 @@ class Backbone:
 
     from_ear: whether its pretrained weights are those of results/ear, instead of a download of timm. Such a backbone
     takes the features as they are, as it did in its own training.
+    by_frame: whether the network classifies frames. Its head gives a presence for each bin, a frame of its map, and the
+    sound lasts from the bin's start to its end.
     """
 
     build: Callable[[bool], nn.Module]
@@ -185,6 +188,7 @@ class Backbone:
     divisor: float = 1.0
     front_end: str | None = None
     from_ear: bool = False
+    by_frame: bool = False
 
 
 BACKBONES = {
@@ -193,6 +197,7 @@ BACKBONES = {
     "vggish_linear": Backbone(lambda pretrained: LinearVGGish(), neck=False),
     "efficientnet": Backbone(partial(timm_backbone, "tf_efficientnet_b0"), divisor=255.0),
     "yamnet": Backbone(YAMNet, front_end="yamnet", from_ear=True),
+    "crnn": Backbone(lambda pretrained: CRNN().apply(glorot), neck=False, by_frame=True),
 }
 
 
@@ -247,7 +252,9 @@ def build_backbone(name, pretrained, frames, n_mels, bins):
         if len(shape) == 4 and shape[2] == bins:
             return candidate, shape
         if len(shape) == 4:
-            reasons.append(f"gives {shape[2]} frames for {bins} bins; its total stride must be 32")
+            by_frame = find_backbone(name).by_frame
+            advice = "name windows with as many bins" if by_frame else "its total stride must be 32"
+            reasons.append(f"gives {shape[2]} frames for {bins} bins; {advice}")
         else:
             reasons.append(f"gives {'x'.join(map(str, shape[1:]))} for a window, not channels x frames x bands")
     raise InputError(f"backbone {name}: {reasons[0]}")

@@ -18,7 +18,7 @@ class Network(nn.Module):
     backbone: a name in BACKBONES or of a network of timm; mask: one of `mask_positions`; masking: a name in MASKS;
     dropout: share of the backbone's channels that are dropped while training.
     The last map (9 x 2 x C) is reshaped to 9 x 2C; a Conv1D with kernel 1 and a sigmoid give [presence, start, end]
-    for each bin and class.
+    for each bin and class. After a backbone `by_frame` they give the presence alone; start is 0 and end is 1.
     PyTorch's generator draws the weights; from the same seed, a mask does not change those of the other parts.
     Raises InputError for an unknown backbone, mask position or masking.
     """
@@ -32,7 +32,7 @@ class Network(nn.Module):
         if masking not in MASKS:
             raise InputError(f"masking {masking!r}: unknown; choose {', '.join(MASKS)}")
         record = find_backbone(backbone)
-        self.classes, self.divisor = classes, record.divisor
+        self.classes, self.divisor, self.by_frame = classes, record.divisor, record.by_frame
         # As described: mean and standard deviation of the training features. As released: 0 and `divisor`.
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("deviation", torch.ones(()))
@@ -40,7 +40,7 @@ class Network(nn.Module):
         widths = (channels, *(NECK if record.neck else ()))
         self.dropout = nn.Dropout2d(dropout)
         self.neck = nn.Sequential(*(yoho_block(*pair) for pair in pairwise(widths)))
-        self.head = nn.Conv1d(bands * widths[-1], 3 * classes, 1)
+        self.head = nn.Conv1d(bands * widths[-1], classes if record.by_frame else 3 * classes, 1)
         self.neck.apply(glorot)
         self.head.apply(glorot)
         if mask != "none":
@@ -81,6 +81,7 @@ class OnMaps(nn.Module):
     def __init__(self, network):
         super().__init__()
         self.dropout, self.neck, self.head = network.dropout, network.neck, network.head
+        self.by_frame = network.by_frame
 
     def forward(self, maps):
         return after_backbone(self, maps.float())
@@ -91,7 +92,13 @@ def after_backbone(network, maps):
     features = network.neck(network.dropout(maps))
     features = features.to(network.head.weight.dtype).permute(0, 3, 1, 2).flatten(1, 2)
     with torch.autocast(maps.device.type, enabled=False):
-        return torch.sigmoid(network.head(features)).transpose(1, 2)
+        outputs = torch.sigmoid(network.head(features)).transpose(1, 2)
+    return whole_bins(outputs) if network.by_frame else outputs
+
+
+def whole_bins(presence):
+    """Outputs (batch, bins, 3 * classes) of presences (batch, bins, classes): from start 0 to end 1 of each bin."""
+    return torch.stack([presence, torch.zeros_like(presence), torch.ones_like(presence)], dim=-1).flatten(2)
 
 
 def mask_positions(backbone):

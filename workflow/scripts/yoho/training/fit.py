@@ -1,4 +1,4 @@
-"""Training: Adam on the paper's loss, with SpecAugment. The weights of the best or of the last epoch are kept.
+"""Training: Adam on the run's loss, with SpecAugment. The weights of the best or of the last epoch are kept.
 
 With `ema_decay`, these are exponential moving averages of the weights, which vary less from step to step.
 
@@ -22,7 +22,7 @@ from yoho.networks.pretrained import freeze, load_backbone
 from yoho.training.batches import batches, copied, mean_and_deviation, to_device
 from yoho.training.step import Step, adam, augmentation_arguments, choose_precision, penalty
 from yoho.windows.augment import spec_augment
-from yoho.windows.loss import data_loss
+from yoho.windows.loss import LOSSES
 
 CALIBRATION = 16  # batches on which the batch norms of averaged weights are calibrated
 
@@ -190,6 +190,7 @@ def validate(step, valid, held_out, seed):
 
     As released, SpecAugment masks the held-out windows; as described, it does not.
     """
+    data_loss = LOSSES[step.settings["loss"]]
     apply = partial(predict, step.averaged.network, device=step.device)
     outputs = apply(valid[0])
     loss = data_loss(outputs, valid[1][:].cpu()).mean().item()

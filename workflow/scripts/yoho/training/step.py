@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
 
 from yoho.windows.augment import spec_augment
-from yoho.windows.loss import data_loss
+from yoho.windows.loss import LOSSES
 
 STATE = ("network", "optimiser", "averaged")  # attributes of a step that change with each
 
@@ -88,7 +88,7 @@ class Step:
         self.network.train()
         with autocast(self.device, self.settings["precision"]):
             outputs = network(features)
-        loss = data_loss(outputs, targets).mean()
+        loss = LOSSES[self.settings["loss"]](outputs, targets).mean()
         extra = penalty(self.network, self.settings["l2"])
         self.optimiser.zero_grad(set_to_none=True)
         (loss + extra).backward()

@@ -1,4 +1,6 @@
-"""The loss of a network's outputs (paper, equations 1 and 2)."""
+"""The loss of a network's outputs: that of the paper (equations 1 and 2), and that of a classifier of frames."""
+
+from torch.nn.functional import binary_cross_entropy
 
 
 def bin_losses(outputs, targets):
@@ -17,3 +19,16 @@ def data_loss(outputs, targets):
     """Equation 2, the loss of a window: the sum over its bins and classes, (windows,)."""
     presence, regression = bin_losses(outputs, targets)
     return (presence + regression).sum(dim=(1, 2))
+
+
+def cross_entropy(outputs, targets):
+    """Binary cross-entropy of the presence alone, the mean over the bins and classes of a window: (windows,).
+
+    outputs, targets: (windows, bins, 3 * classes). The baseline of DESED has this mean. A sum would grow with
+    the number of bins, and with it the gradients for which that baseline's learning rate was chosen.
+    """
+    return binary_cross_entropy(outputs[..., ::3], targets[..., ::3], reduction="none").mean(dim=(1, 2))
+
+
+# By their names in the config's `training.loss`.
+LOSSES = {"yoho": data_loss, "cross_entropy": cross_entropy}
