@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import studies
-from studies import Runs, differences
+import records
+from records import Runs, differences
 
 from configs import RELEASED
 from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows, window_settings
@@ -614,7 +614,7 @@ def test_record_that_is_older_than_a_setting_counts_if_it_is_known_what_the_code
     recorded()
     studied["training"]["label_smoothing"] = 0.0
     assert Runs(studied).kept == {}
-    monkeypatch.setitem(studies.ADDED, "run.training.label_smoothing", 0.0)
+    monkeypatch.setitem(records.ADDED, "run.training.label_smoothing", 0.0)
     assert "mobilenet-seed_1" in Runs(studied).kept
     studied["training"]["label_smoothing"] = 0.1
     assert Runs(studied).kept == {}
@@ -666,8 +666,8 @@ def test_record_under_the_name_of_another_run_does_not_count(recorded, studied, 
 
 
 def test_record_without_a_definition_of_its_tallies_has_the_first_one(recorded, studied, monkeypatch):
-    assert recorded().kept and studies.TALLIES == 1
-    monkeypatch.setattr(studies, "TALLIES", 2)
+    assert recorded().kept and records.TALLIES == 1
+    monkeypatch.setattr(records, "TALLIES", 2)
     assert Runs(studied).refused == {"mobilenet-seed_1": "definition of the tallies"}
 
 

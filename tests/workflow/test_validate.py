@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from records import Runs
 from snakemake.utils import update_config
-from studies import Runs
 
 from configs import ESC50, mistakes, put, remove
 from datasets import ear_names, event_labels, portable, source_files

@@ -30,7 +30,7 @@ from datasets import (
 from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
-from studies import Runs
+from records import Runs
 from user_files import as_text, audio_places, shards_in
 from validate import check_config
 from watching import watch_archives

@@ -49,7 +49,6 @@ rule score_psds:
     params:
         runs=[runs.decodings(run) for run in runs.of(*TABULATED)],
         event_labels=shown_labels,
-        length=config["windows"]["length"],
         thresholds=config["decoding"]["thresholds"],
         scoring=config["scoring"]["psds"],
         resampling=claim_settings("level", "replicates", "seed"),
@@ -73,7 +72,6 @@ use rule score_psds as score_psds_of_run with:
     params:
         runs=lambda wildcards: [runs.decodings(wildcards.run)],
         event_labels=shown_labels,
-        length=config["windows"]["length"],
         thresholds=config["decoding"]["thresholds"],
         scoring=config["scoring"]["psds"],
         resampling=claim_settings("level", "replicates", "seed"),
