@@ -18,13 +18,13 @@ SCENARIO = {"dtc": 0.7, "gtc": 0.7, "cttc": 0.3, "alpha_ct": 0.5, "alpha_st": 1}
 EVENTS = [("a", 0, 6, "007"), ("a", 8, 12, "{dog}"), ("b", 1, 5, "{dog}"), ("b", 5, 9, "{dog}"), ("b", 11, 13, "007")]
 SETTINGS = {
     "event_labels": LABELS,
-    "length": 2.56,
-    "runs": [
-        {
+    "runs": {
+        "run": {
+            "length": 2.56,
             "decoding": {"threshold": 0.5, "merge_gap": 0.3, "end_from": "bin", "averaged": None},
             "averaged": {"resolution": 0.01, "edge": 0.5, "median": 0.5},
         }
-    ],
+    },
     "thresholds": [0.75, 0.25],
     "scoring": {"scenarios": [SCENARIO, SCENARIO | {"alpha_st": 0}], "e_max": 100},
     "resampling": {"level": 0.05, "replicates": 50, "seed": 0},
@@ -47,10 +47,9 @@ def scored(tmp_path):
         np.savez(tmp_path / "outputs.npz", outputs=outputs.reshape(len(windows), 9, 6))
         files = SimpleNamespace(outputs=[tmp_path / "outputs.npz"], windows=[tmp_path / "windows.tsv"])
         files.events = tmp_path / "events.tsv"
-        made = SimpleNamespace(psds=[tmp_path / "run" / "psds.csv"], roc=[tmp_path / "run" / "psd_roc.csv"])
-        made.psds[0].parent.mkdir()
-        score_psds(files, made, **SETTINGS)
-        return read_table(made.psds[0], sep=","), read_table(made.roc[0], sep=",")
+        made = SimpleNamespace(psds=tmp_path / "psds.csv", roc=tmp_path / "roc.csv")
+        score_psds(files, made, 1, **SETTINGS)
+        return read_table(made.psds, sep=","), read_table(made.roc, sep=",")
 
     return score
 
@@ -74,9 +73,10 @@ def test_averaged_decoding_is_scored_at_all_thresholds_and_bins_at_those_listed(
 
 def test_table_of_scores_has_psds_for_all_classes_together(scored, tmp_path):
     scored([0.9, 0.2])
+    (tmp_path / "run").mkdir()
     rows = [{"event_label": label, "segment_f1": 0.25} for label in ("overall", *LABELS)]
     (tmp_path / "run" / "test_scores.json").write_text(json.dumps({"best_epoch": 3, "scores": rows}))
-    files = SimpleNamespace(scores=[tmp_path / "run" / "test_scores.json"], psds=[tmp_path / "run" / "psds.csv"])
+    files = SimpleNamespace(scores=[tmp_path / "run" / "test_scores.json"], psds=[tmp_path / "psds.csv"])
     tabulate_scores(files, tmp_path / "scores.csv", dataset="own", studies={"networks": [["YOHO", "run"]]})
     table = read_table(tmp_path / "scores.csv", sep=",")
     first = ["dataset", "study", "label", "run", "best_epoch", "event_label", "segment_f1"]

@@ -10,7 +10,7 @@ rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
         scores=of_runs("test_scores.json", *TABULATED),
-        psds=of_runs("psds.csv", *TABULATED),
+        psds=expand("results/{dataset}/psds/{study}.csv", dataset=DATASET, study=TABULATED),
     output:
         table="results/tables/scores.csv",
         page=report(
@@ -32,22 +32,26 @@ rule tabulate_scores:
 
 
 rule score_psds:
-    """Compute the PSDS and the PSD-ROCs of the runs in results/tables/scores.csv, all in one job of some seconds each."""
+    """Compute the PSDS and the PSD-ROCs of all runs of a study, some seconds for each."""
     input:
-        outputs=of_runs("test_outputs.npz", *TABULATED),
-        windows=[test_windows(run) for run in runs.of(*TABULATED)],
+        outputs=lambda wildcards: of_runs("test_outputs.npz", wildcards.study),
+        windows=lambda wildcards: [test_windows(run) for run in runs.of(wildcards.study)],
         events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
-        psds=of_runs("psds.csv", *TABULATED),
-        roc=of_runs("psd_roc.csv", *TABULATED),
+        psds=f"results/{DATASET}/psds/{{study}}.csv",
+        roc=f"results/{DATASET}/psds/{{study}}_roc.csv",
     log:
-        f"results/{DATASET}/logs/score_psds.log",
+        f"results/{DATASET}/logs/score_psds_{{study}}.log",
+    wildcard_constraints:
+        study="|".join(runs.studies),
     conda:
         "../../envs/train.yaml"
+    threads: 8
     resources:
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
-        runs=[runs.decodings(run) for run in runs.of(*TABULATED)],
+        runs=lambda wildcards: {run: runs.decodings(run) for run in runs.of(wildcards.study)},
         event_labels=shown_labels,
         thresholds=config["decoding"]["thresholds"],
         scoring=config["scoring"]["psds"],
@@ -55,30 +59,6 @@ rule score_psds:
         code=code_digest("score_psds"),
     script:
         "../scripts/score_psds.py"
-
-
-use rule score_psds as score_psds_of_run with:
-    input:
-        outputs=["results/{dataset}/runs/{run}/test_outputs.npz"],
-        windows=lambda wildcards: [test_windows(wildcards.run)],
-        events="results/{dataset}/mixes/test/events.tsv",
-    output:
-        psds=["results/{dataset}/runs/{run}/psds.csv"],
-        roc=["results/{dataset}/runs/{run}/psd_roc.csv"],
-    log:
-        "results/{dataset}/logs/score_psds_{run}.log",
-    wildcard_constraints:
-        dataset=re.escape(DATASET),
-    params:
-        runs=lambda wildcards: [runs.decodings(wildcards.run)],
-        event_labels=shown_labels,
-        thresholds=config["decoding"]["thresholds"],
-        scoring=config["scoring"]["psds"],
-        resampling=claim_settings("level", "replicates", "seed"),
-        code=code_digest("score_psds"),
-
-
-ruleorder: score_psds > score_psds_of_run
 
 
 rule psd_roc:
@@ -92,7 +72,7 @@ rule psd_roc:
 rule draw_psd_roc:
     """Draw the effective true positive rate of the networks over their effective false positive rate."""
     input:
-        of_runs("psd_roc.csv", "networks"),
+        f"results/{DATASET}/psds/networks_roc.csv",
     output:
         "results/figures/psd_roc.pdf",
         report(

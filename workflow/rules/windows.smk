@@ -98,7 +98,7 @@ rule tabulate_front_ends:
     """Compare the scores of YOHO on images of several front ends, on the same seeds and test recordings."""
     input:
         records=of_runs("record.zip", "front_ends"),
-        psds=of_runs("psds.csv", "front_ends"),
+        psds=f"results/{DATASET}/psds/front_ends.csv",
         costs="results/tables/front_end_costs.csv",
     output:
         table="results/tables/front_ends.csv",

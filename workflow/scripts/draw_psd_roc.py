@@ -1,14 +1,18 @@
 """Draw the PSD-ROCs of the networks: the effective true positive rate over the effective false positive rate."""
 
+import pandas as pd
+
 from yoho import job
-from yoho.figures.plots import read_runs, save_figure
+from yoho.events import read_table
+from yoho.figures.plots import save_figure
 from yoho.figures.roc import draw_psd_roc as draw
 
 
-def draw_psd_roc(files, figures, *, runs):
-    save_figure(draw(read_runs(files, runs)), figures)
+def draw_psd_roc(file, figures, *, runs):
+    labels = pd.DataFrame(runs, columns=["label", "run"])
+    save_figure(draw(labels.merge(read_table(file, sep=","), on="run")), figures)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_psd_roc(snakemake.input, snakemake.output, **job.params(snakemake))
+    draw_psd_roc(snakemake.input[0], snakemake.output, **job.params(snakemake))

@@ -1,7 +1,7 @@
 """Compute the PSDS and the PSD-ROCs of runs, from their outputs for the test windows."""
 
 from dataclasses import replace
-from types import SimpleNamespace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,25 +15,29 @@ from yoho.windows.targets import Decoder
 EFFECTIVE = "effective"
 
 
-def score_psds(files, made, *, runs, **settings):
-    """Score runs one after another. files and made hold a path for each run; runs: the decodings of each."""
-    for outputs, windows, psds_file, roc, own in zip(
-        files.outputs, files.windows, made.psds, made.roc, runs, strict=True
-    ):
-        inputs = SimpleNamespace(outputs=outputs, windows=windows, events=files.events)
-        score_run(inputs, SimpleNamespace(psds=psds_file, roc=roc), **own, **settings)
+def score_psds(files, made, threads, *, runs, **settings):
+    """Write two tables: a row for each run, decoding and scenario, and one for each corner of the curves.
 
-
-def score_run(files, made, *, event_labels, length, decoding, averaged, thresholds, scoring, resampling):
-    """Write two tables with a row for each decoding and scenario, and for each corner of a curve.
-
-    decoding: settings of the paper's decoding, `bins`, which is scored at the listed thresholds; averaged: those of the
-    averaged one, which is scored at all thresholds; scoring: `scoring.psds` of the config; resampling: level,
-    replicates and seed of the intervals over resampled mixes.
+    files: outputs and windows of each run; runs: {run: its decodings, and the length of its windows}.
     """
-    outputs, windows = np.load(files.outputs)["outputs"], read_table(files.windows)
-    decoder = Decoder(event_labels, length, **decoding)
-    names, edges, scores = zip(*averaged_presence(replace(decoder, averaged=averaged), outputs, windows))
+    paths = zip(files.outputs, files.windows, runs.values(), strict=True)
+    calls = [(outputs, windows, files.events, own) for outputs, windows, own in paths]
+    tables = zip(*job.spread(partial(score_run, **settings), calls, threads, "runs"))
+    for path, own in zip((made.psds, made.roc), tables):
+        table = pd.concat(dict(zip(runs, own)), names=["run"]).reset_index("run")
+        table.to_csv(path, index=False, float_format="%.9g")
+
+
+def score_run(outputs, windows, events, decodings, *, event_labels, thresholds, scoring, resampling):
+    """The scores of a run and the corners of its curves, two tables; the first three are paths.
+
+    decodings: `length` of the windows, s; `decoding`, settings of the paper's decoding, `bins`, which is scored at the
+    listed thresholds; `averaged`, those of the averaged one, which is scored at all thresholds. scoring: `scoring.psds`
+    of the config; resampling: level, replicates and seed of the intervals over resampled mixes.
+    """
+    outputs, windows, reference = np.load(outputs)["outputs"], read_table(windows), read_table(events)
+    decoder = Decoder(event_labels, decodings["length"], **decodings["decoding"])
+    names, edges, scores = zip(*averaged_presence(replace(decoder, averaged=decodings["averaged"]), outputs, windows))
 
     def numbered(events):
         """The number of each event's file and class, its onset and its offset; touching events are merged."""
@@ -47,7 +51,7 @@ def score_run(files, made, *, event_labels, length, decoding, averaged, threshol
     thresholds = sorted(thresholds)
     events = [numbered(replace(decoder, threshold=threshold).events(outputs, windows)) for threshold in thresholds]
     found = {"averaged": detections(zip(edges, scores)), "bins": listed_detections(events, thresholds)}
-    truth = Truth(*numbered(read_table(files.events)), np.array([end[-1] for end in edges]), len(event_labels))
+    truth = Truth(*numbered(reference), np.array([end[-1] for end in edges]), len(event_labels))
     rows, corners = [], []
     for name, own in found.items():
         for number, settings in enumerate(scoring["scenarios"], 1):
@@ -59,10 +63,9 @@ def score_run(files, made, *, event_labels, length, decoding, averaged, threshol
             for label, (reach, rates) in zip([EFFECTIVE, *event_labels], curves(counts, scenario)):
                 columns = {"false_positives_per_hour": reach, "true_positive_rate": rates}
                 corners.append(pd.DataFrame(place | {"event_label": label} | columns))
-    pd.DataFrame(rows).to_csv(made.psds, index=False, float_format="%.9g")
-    pd.concat(corners).to_csv(made.roc, index=False, float_format="%.9g")
+    return pd.DataFrame(rows), pd.concat(corners)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    score_psds(snakemake.input, snakemake.output, **job.params(snakemake))
+    score_psds(snakemake.input, snakemake.output, snakemake.threads, **job.params(snakemake))

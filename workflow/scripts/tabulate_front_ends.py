@@ -9,13 +9,13 @@ from yoho.claims.statistics import interval, over_seeds
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 
-PSDS = ("psds_1", "psds_2")
+PSDS = ("psds1", "psds2")
 
 
 def tabulate_front_ends(files, table, *, runs, claims, collar):
     found, _ = read_records(files.records)
     names = {"f1": "f1", "event_f1": f"hits_{collar:g}"}
-    psds = {run["run"]: averaged_psds(file) for run, file in zip(runs, files.psds, strict=True)}
+    psds = {run: averaged_psds(rows) for run, rows in read_table(files.psds, sep=",").groupby("run")}
     costs = read_table(files.costs, sep=",").set_index("front_end")
     rows, first = [], None
     for label, members in pd.DataFrame(runs).groupby("label", sort=False):
@@ -34,11 +34,10 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
     write_results(table, rows, "%.6f", title="Front ends")
 
 
-def averaged_psds(file):
-    """The PSDS of both scenarios with averaged decoding, from a run's table: {"psds_1": ..., "psds_2": ...}."""
-    table = read_table(file, sep=",")
+def averaged_psds(table):
+    """The PSDS of both scenarios with averaged decoding, from a run's rows: {"psds1": ..., "psds2": ...}."""
     values = table[table["decoding"] == "averaged"].set_index("scenario")["psds"]
-    return {f"psds_{scenario}": values[scenario] for scenario in (1, 2)}
+    return {f"psds{scenario}": values[scenario] for scenario in (1, 2)}
 
 
 def difference(own, name, side, first, claims):

@@ -10,7 +10,8 @@ from yoho.figures.tables import write_results
 
 def tabulate_scores(files, table, *, dataset, studies):
     results = {Path(file).parent.name: json.loads(Path(file).read_text()) for file in files.scores}
-    psds = {Path(file).parent.name: psds_columns(read_table(file, sep=",")) for file in files.psds}
+    tables = (read_table(file, sep=",").groupby("run") for file in files.psds)
+    psds = {run: psds_columns(rows) for table in tables for run, rows in table}
     rows = [
         {"dataset": dataset, "study": study, "label": label, "run": run, "best_epoch": results[run]["best_epoch"]}
         | scores

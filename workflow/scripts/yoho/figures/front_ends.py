@@ -5,14 +5,14 @@ import matplotlib.pyplot as plt
 from yoho.figures.plots import MARKS, STYLE, broken, finish
 from yoho.palette import COLOURS
 
-SCORES = {"f1": "F1", "psds_1": "PSDS, scenario 1", "psds_2": "PSDS, scenario 2"}
+SCORES = {"f1": "F1", "psds1": "PSDS, scenario 1", "psds2": "PSDS, scenario 2"}
 
 
 def draw_kinds(table):
     """F1 and PSDS of every front end, with a line for each seed, and the time that a window's image takes.
 
-    table: with a row for the mean of each front end, and one for each of its seeds; columns label, seed, f1, psds_1,
-    psds_2 and ms_per_window.
+    table: with a row for the mean of each front end, and one for each of its seeds; columns label, seed, f1, psds1,
+    psds2 and ms_per_window.
     """
     means = table[table["seed"] == "mean"]
     labels = means["label"].to_list()

@@ -12,8 +12,8 @@ AXES = ["false_positives_per_hour", "true_positive_rate"]
 def draw_psd_roc(curves):
     """A panel for each scenario, with a line for each network and the paper's decoding as markers.
 
-    curves: the runs' tables `psd_roc.csv`, with the columns `label` (of the network) and `run`. A line is the mean of a
-    network's runs with the averaged decoding, at all thresholds. Markers are the corners of the same curve with the
+    curves: the corners of the runs' curves, with the columns `label` (of the network) and `run`. A line is the mean of
+    a network's runs with the averaged decoding, at all thresholds. Markers are the corners of the same curve with the
     decoding `bins`, at the config's thresholds.
     """
     curves = curves[curves["event_label"] == "effective"]
