@@ -31,7 +31,8 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
         rows.append(row | cost.to_dict() | {"n_seeds": len(arm.seeds), "n_recordings": len(arm.strata)})
         for place, seed in enumerate(arm.seeds):
             rows.append(kind | {"seed": str(seed)} | {own: scores[place] for own, scores in by_seed.items()})
-    write_results(table, rows, "%.6f", title="Front ends")
+    counts = dict.fromkeys(("frames", "bands", "n_seeds", "n_recordings"), "Int64")  # whole numbers, or missing
+    write_results(table, pd.DataFrame(rows).astype(counts), "%.6f", title="Front ends")
 
 
 def averaged_psds(table):
