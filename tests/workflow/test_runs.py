@@ -54,6 +54,7 @@ STUDIES = {
     },
     "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
+    "front_ends": {"seeds": [0], "runs": [YOHO, YOHO | {"label": "PCEN", "front_end": "pcen"}]},
 }
 
 
@@ -70,6 +71,7 @@ NAMES = {
         *("vggish-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
+    "front_ends": ["mobilenet-seed_0", "mobilenet-pcen-seed_0"],
 }
 
 
@@ -570,6 +572,23 @@ def test_record_of_another_machine_counts(recorded, studied, key):
     assert "mobilenet-seed_1" in Runs(studied).kept
 
 
+@pytest.mark.parametrize("key, value", [("pooled", ["builtin"]), ("psds", {"scenarios": [], "e_max": 50})])
+def test_record_counts_whatever_is_computed_beside_its_scores(recorded, studied, key, value):
+    assert key not in Runs(studied).recorded("mobilenet-seed_1")["scoring"]
+    recorded()
+    studied["scoring"][key] = value
+    assert "mobilenet-seed_1" in Runs(studied).kept
+
+
+def test_averaged_decoding_of_a_run_is_its_own_or_that_of_the_config(studied):
+    own = Runs(studied)
+    name = own.of("networks")[0]
+    assert own.decodings(name)["averaged"] == studied["decoding"]["averaged"]
+    own.named[name].settings["decoding"]["averaged"] = {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["averaged"] == {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["decoding"]["averaged"] is None
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -696,7 +715,7 @@ def test_grid_holds_what_scores_depend_on(studied, keys):
     [
         *(["training", "compile"], ["training", "device"], ["datasets", "bbc"], ["claims", "level"], ["segmenting"]),
         *(["windows", "front_ends", "other"], ["studies", "search"], ["scoring", "pooled"], ["figures"]),
-        ["scoring", "overlap"],
+        *(["scoring", "overlap"], ["scoring", "psds"]),
     ],
 )
 def test_grid_does_not_hold_the_machine_and_what_belongs_to_others(studied, keys):

@@ -113,7 +113,9 @@ MISTAKES = [
         r"networks\.runs\[0\]: the backbone yamnet .* add front_end: yamnet",
     ),
     ("windows.front_ends.yamnet.top_db", 80, "windows.front_ends.yamnet: unknown key top_db; known keys are kind"),
-    ("windows.front_ends.log_mel.kind", "cqt", r"windows\.front_ends\.log_mel\.kind: 'cqt' .*'log_mel', 'yamnet'"),
+    ("windows.front_ends.log_mel.kind", "stft", r"windows\.front_ends\.log_mel\.kind: 'stft' .*'log_mel', 'yamnet'"),
+    ("windows.front_ends.cqt.fmin", 100, r"windows\.front_ends\.cqt\.fmin: the highest band is at 22286 Hz, .*lower"),
+    ("windows.front_ends.wavelet.n_mels", 40, r"windows\.front_ends\.wavelet: unknown key n_mels; known keys are kind"),
     ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known keys are networks, mask"),
     ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
     ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
@@ -635,6 +637,13 @@ def test_run_may_have_the_masks_that_its_network_can_have(config, backbone, mask
     else:
         (found,) = mistakes(config)
         assert found.startswith(f"studies.networks.runs[3].mask: '{mask}'")
+
+
+@pytest.mark.parametrize("key, value", [("dtc", 0), ("gtc", 1.5), ("cttc", None), ("alpha_ct", -1), ("rho", 0.5)])
+def test_scenario_of_psds_is_checked(config, key, value):
+    put(config, f"scoring.psds.scenarios.1.{key}", value)
+    (found,) = mistakes(config)
+    assert found.startswith("scoring.psds.scenarios[1]")
 
 
 def test_every_mistake_has_a_line_of_its_own(config):

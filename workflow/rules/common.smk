@@ -4,6 +4,7 @@ import re
 import sys
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 from digest import SCRIPTS, WEIGHTS, code_digest
 
@@ -189,6 +190,11 @@ def windows_of(use, file):
         return f"results/{data}/windows/{folder[use]}/{own}"
 
     return path
+
+
+def test_windows(run):
+    """The table of the windows on which a run of the configured dataset is tested."""
+    return windows_of("test", "windows.tsv")(SimpleNamespace(dataset=DATASET, run=run))
 
 
 def mixes_of_run(split, file):

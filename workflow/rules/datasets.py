@@ -16,7 +16,7 @@ SOUNDS = [row["event_label"] for row in csv.DictReader(AUDIOSET.read_text(encodi
 DATA_KEYS = ("pool", "slices", "draw", "targets")
 
 # Settings of `scoring` that only a target of their own uses; scores and records do not depend on them.
-APART = ("pooled", "overlap")
+APART = ("pooled", "psds", "overlap")
 
 # Keys whose values are files or folders of the user: of background, of segmenting, and of the sources.
 PATHS = {"path", "audio", "weights"}.union(*(source.paths for source in SOURCES.values()))

@@ -1,12 +1,16 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
-# pooled, into results/tables/pooled.csv. Scores networks on overlapping sounds in results/tables/overlap.csv and
-# results/figures/overlap.*. Neither of the last two is part of `all`.
+# pooled, into results/tables/pooled.csv. Draws PSD-ROCs in results/figures/psd_roc.*, and scores networks on overlapping
+# sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of `all`.
+
+# The studies whose runs the table of scores shows.
+TABULATED = ("networks", "mask")
 
 
 rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
-        of_runs("test_scores.json", "networks", "mask"),
+        scores=of_runs("test_scores.json", *TABULATED),
+        psds=of_runs("psds.csv", *TABULATED),
     output:
         table="results/tables/scores.csv",
         page=report(
@@ -21,10 +25,94 @@ rule tabulate_scores:
         "../../envs/plot.yaml"
     params:
         dataset=DATASET,
-        studies={study: runs.studies[study] for study in ("networks", "mask")},
+        studies={study: runs.studies[study] for study in TABULATED},
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"
+
+
+rule score_psds:
+    """Compute the PSDS and the PSD-ROCs of the runs in results/tables/scores.csv, all in one job of some seconds each."""
+    input:
+        outputs=of_runs("test_outputs.npz", *TABULATED),
+        windows=[test_windows(run) for run in runs.of(*TABULATED)],
+        events=f"results/{DATASET}/mixes/test/events.tsv",
+    output:
+        psds=of_runs("psds.csv", *TABULATED),
+        roc=of_runs("psd_roc.csv", *TABULATED),
+    log:
+        f"results/{DATASET}/logs/score_psds.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+    params:
+        runs=[runs.decodings(run) for run in runs.of(*TABULATED)],
+        event_labels=shown_labels,
+        length=config["windows"]["length"],
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+    script:
+        "../scripts/score_psds.py"
+
+
+use rule score_psds as score_psds_of_run with:
+    input:
+        outputs=["results/{dataset}/runs/{run}/test_outputs.npz"],
+        windows=lambda wildcards: [test_windows(wildcards.run)],
+        events="results/{dataset}/mixes/test/events.tsv",
+    output:
+        psds=["results/{dataset}/runs/{run}/psds.csv"],
+        roc=["results/{dataset}/runs/{run}/psd_roc.csv"],
+    log:
+        "results/{dataset}/logs/score_psds_{run}.log",
+    wildcard_constraints:
+        dataset=re.escape(DATASET),
+    params:
+        runs=lambda wildcards: [runs.decodings(wildcards.run)],
+        event_labels=shown_labels,
+        length=config["windows"]["length"],
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+
+
+ruleorder: score_psds > score_psds_of_run
+
+
+rule psd_roc:
+    """Draw the PSD-ROCs of the networks, and put the PSDS of all runs into the table of scores."""
+    input:
+        multiext("results/figures/psd_roc", ".pdf", ".png"),
+        "results/tables/scores.csv",
+        "results/provenance.json",
+
+
+rule draw_psd_roc:
+    """Draw the effective true positive rate of the networks over their effective false positive rate."""
+    input:
+        of_runs("psd_roc.csv", "networks"),
+    output:
+        "results/figures/psd_roc.pdf",
+        report(
+            "results/figures/psd_roc.png",
+            caption="../report/psd_roc.rst",
+            category="Figures",
+            subcategory="Networks",
+            labels={"result": "PSD-ROC: all thresholds"},
+        ),
+    log:
+        "results/figures/logs/draw_psd_roc.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["networks"],
+        code=code_digest("draw_psd_roc"),
+    script:
+        "../scripts/draw_psd_roc.py"
 
 
 rule pooled:

@@ -261,7 +261,9 @@ class Runs:
     def counted(self):
         """The networks that results/tables/networks.csv counts: {backbone: start and front end of its first run}."""
         found = {}
-        for name, run in self.named.items():
+        # Images of several front ends have the same shape, so their study adds no row.
+        for name in self.of(*(study for study in self.studies if study != "front_ends")):
+            run = self.named[name]
             front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
             own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}
             found.setdefault(run.settings["network"]["backbone"], own)
@@ -273,6 +275,13 @@ class Runs:
         unfit = set(EAR_BACKBONES) - {windows["front_ends"][windows["front_end"]]["kind"]}
         settings = {label: self.named[run].settings for label, run in self.studies["networks"]}
         return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
+
+    def of_front_ends(self):
+        """The runs of the study of front ends: a list of {label, run, seed, front_end}."""
+        named = [(label, name, self.named[name]) for label, name in self.studies["front_ends"]]
+        return [
+            {"label": label, "run": name, "seed": run.seed, "front_end": run.front_end} for label, name, run in named
+        ]
 
     def summary(self, name):
         """The settings in which the runs of a table differ."""
@@ -288,6 +297,12 @@ class Runs:
         """The name and the settings of a run's front end."""
         own = self.named[name].front_end
         return {"name": own, **self.config["windows"]["front_ends"][own]}
+
+    def decodings(self, name):
+        """Settings of both decodings of a run: {"decoding": by bins, "averaged": its own, or else the config's}."""
+        own = self.named[name].settings["decoding"]
+        averaged = own.get("averaged") or self.config["decoding"]["averaged"]
+        return {"decoding": own | {"averaged": None}, "averaged": averaged}
 
     def training_data(self, dataset, name):
         """The dataset, or the variant of it, on which a run trains."""

@@ -211,7 +211,9 @@ def check_windows(config):
             yield f"windows.hop.{use}: {hop} is more than windows.length, so that parts of a mix would be in no window"
     if windows["front_end"] not in windows["front_ends"]:
         yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
-    entries = [run for study in config["studies"].values() for run in study_runs(study)]
+    # The study of front ends is no part of other targets, so its images need not fit windows of another length or hop.
+    studies = [settings for study, settings in config["studies"].items() if study != "front_ends"]
+    entries = [run for study in studies for run in study_runs(study)]
     used = {windows["front_end"], *(run["front_end"] for run in entries if "front_end" in run)}
     frames = {name: window_frames(config, name) for name in sorted(used & set(windows["front_ends"]))}
     wrong = [name for name in frames if -(-frames[name] // 32) != windows["bins"]]
@@ -229,10 +231,16 @@ def check_windows(config):
                 f"windows.length: {frames[name]} frames and {windows['bins']} bins per window; yamnet needs at least "
                 f"96 frames and a multiple of 3 bins, so change windows.length or windows.front_ends.{name}.hop_length"
             )
-    for name in frames:
-        settings = windows["front_ends"][name]
+    for name, settings in windows["front_ends"].items():
         if settings.get("win_length", 0) > settings.get("n_fft", 0):
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
+        if "bins_per_octave" in settings:
+            highest = settings["fmin"] * 2 ** ((settings["n_bins"] - 1) / settings["bins_per_octave"])
+            if 2 * highest >= settings["sample_rate"]:
+                yield (
+                    f"windows.front_ends.{name}.fmin: the highest band is at {highest:.0f} Hz, and must be below half "
+                    "the sample rate; lower fmin or n_bins, or raise bins_per_octave"
+                )
 
 
 def check_training(config):
