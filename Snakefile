@@ -22,6 +22,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/segmenting.smk"
 include: "workflow/rules/archives.smk"
 include: "workflow/rules/referring.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/benchmarks.smk"
 
 

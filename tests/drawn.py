@@ -28,7 +28,7 @@ def random_clips(seed, classes=6, count=9):
 def plan_split(clips, seed, mixes, **changes):
     """The plans of a split's mixes, as described but for some changes of the drawing."""
     described = {"draw": "deal", "dealt": "mix", "duration": DURATION, "longest": LONGEST, "count": 12}
-    drawing = Drawing(**described | {"background": None} | changes)
+    drawing = Drawing(**described | {"background": None, "overlap": None} | changes)
     return list(drawing.plan(clips, [f"mix-{index}.flac" for index in range(mixes)], [seed], RATE))
 
 

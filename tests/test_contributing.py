@@ -13,8 +13,8 @@ import soundfile
 import torch
 import yaml
 from collect_recordings import collect_recordings
+from records import Runs
 from snakemake.utils import update_config
-from studies import Runs
 from test_house import KNOWS
 
 from datasets import collect_settings, event_labels

@@ -23,6 +23,7 @@ KNOWS = {
     "claims": {"scoring"},
     "figures": set(),
     "referring": set(),
+    "robustness": set(),
     "segmenting": {"networks", "referring", "windows"},
     "archives": {"networks", "segmenting"},
     "benchmarks": {

@@ -38,7 +38,8 @@ def recordings(tmp_path_factory):
 
 MIXING = {"duration": [5, 9], "longest_clip": 2, "shortest_clip": 0.5, "drawn_clips": 5, "dealt": "mix"}
 SETTINGS = {"mixes": 4, "seed": 0, "sample_rate": RATE, "mixing": MIXING}
-SETTINGS |= {"pool": "split", "one_size": True, "pool_seed": None, "slices": "all", "draw": "deal", "background": None}
+SETTINGS |= {"pool": "split", "one_size": True, "pool_seed": None, "slices": "all", "draw": "deal"}
+SETTINGS |= {"background": None, "overlap": None}
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +162,18 @@ def test_events_are_the_merged_plan_and_end_with_the_audio(four):
     pd.testing.assert_frame_equal(events, merge_events(plans))
     for filename, rows in events.groupby("filename"):
         assert rows["offset"].max() == pytest.approx(soundfile.info(four.audio / filename).duration, abs=1e-6)
+
+
+def test_overlapping_sounds_are_in_the_events_and_can_be_rebuilt(make, tmp_path):
+    overlap = {"sounds": 2, "level": [-6, 6], "gap": [0, 1], "crossfade": [0, 0.3]}
+    files = make(sample_rate=8000, mixes=3, overlap=overlap, mixing=MIXING | {"longest_clip": 1})
+    plans, events = read_table(files.plan), read_table(files.events)
+    pd.testing.assert_frame_equal(events, merge_events(plans))
+    upper = plans[plans["layer"] == 2]
+    assert len(upper) and upper["level"].between(-6, 6).all() and plans["fade"].between(0, 0.3).all()
+    for filename, rows in plans.groupby("filename"):
+        render_mix(rows, tmp_path / filename, 8000)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents(files)
 
 
 def test_recordings_that_leak_are_refused_at_run_time(recordings, tmp_path):

@@ -20,7 +20,7 @@ from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network, save_network
 from yoho.networks.yamnet import CLASSES
 from yoho.provenance import digest
-from yoho.windows.front_ends import LogMel, YamnetLogMel
+from yoho.windows.front_ends import LogMel, Pcen, YamnetLogMel
 
 RATE, FEATURES = 44100, {"n_fft": 2048, "hop_length": 441, "win_length": 1764, "n_mels": 40, "top_db": 80}
 FRONT_END = LogMel(RATE, **FEATURES)
@@ -120,6 +120,26 @@ def test_log_mel_is_the_same_in_onnx_runtime(tmp_path):
     (features,) = session(path).run(None, {"waveform": WAVEFORMS})
     difference = np.abs(features - FRONT_END(WAVEFORMS)).max(axis=(1, 2))
     assert dict(zip(NAMES, difference)) == pytest.approx(dict.fromkeys(NAMES, 0), abs=5e-4)
+
+
+def test_pcen_is_that_of_the_windows():
+    settings = {"factor": 2**31, "gain": 0.8, "bias": 10, "power": 0.25, "time_constant": 0.06, "epsilon": 1e-6}
+    mel = {key: value for key, value in FEATURES.items() if key != "top_db"}
+    front_end = Pcen(RATE, **mel, **settings)
+    features, expected = FrontEndLayer(front_end)(torch.from_numpy(WAVEFORMS)).numpy(), front_end(WAVEFORMS)
+    assert features.shape == expected.shape and features.dtype == expected.dtype
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["cqt", "wavelet"])
+def test_network_on_a_filter_bank_has_no_file_for_waveforms(tmp_path, kind):
+    keys = {"hop_length": 441, "n_bins": 40, "bins_per_octave": 5, "fmin": 88, "top_db": 80}
+    keys |= {"bandwidth": 2} if kind == "wavelet" else {}
+    save(tmp_path, "vggish", "none")
+    description = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(description | {"features": {"kind": kind} | keys}))
+    with pytest.raises(InputError, match=f": the front end {kind} has no form in ONNX; give its images"):
+        export_from_waveform(tmp_path, tmp_path / "waveform.onnx")
 
 
 # ---- YAMNet ----------------------------------------------------------------------------------------------------------

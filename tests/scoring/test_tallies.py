@@ -11,7 +11,7 @@ import torch
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.scoring.records import TALLIES
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
-from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, recording_tallies, recordings_at
+from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, owners_at, recording_tallies
 from yoho.windows.loss import bin_losses
 from yoho.windows.targets import Decoder, encode_events
 
@@ -322,11 +322,12 @@ def test_recording_that_comes_back_has_one_row_of_all_its_seconds():
     assert second.loc[("c", "car")].equals(first.loc[("c", "car")])
 
 
-def test_recordings_at_times():
+def test_owners_at_times():
+    """Without overlap, one recording owns all classes."""
     plan = lay({"b": [("k", "clocks", 2.0), ("c", "car", 3.0)], "a": [("r", "aircraft", 1.0)]})
     names = np.array(["b", "a", "b", "b", "b", "a"])
-    found = recordings_at(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]))
-    assert found.tolist() == ["k", "r", "k", "c", "c", "r"]
+    found = owners_at(plan, names, np.array([0, 0.5, 1.999, 2.0, 99, 1.5]), LABELS)
+    assert found.tolist() == [[name] * 4 for name in ["k", "r", "k", "c", "c", "r"]]
 
 
 def test_unit_is_the_field_recording_that_files_were_cut_from():
@@ -361,6 +362,76 @@ def test_background_is_recordings_of_their_own_that_hold_no_class():
     overall, _ = segment_scores(reference, estimated, scorer(windows, reference).durations, LABELS, 1.0)
     assert 2 * sums(found)["true_positives"] / (sums(found)["references"] + sums(found)["predictions"]) == overall["f1"]
     assert found.drop_duplicates("recording")["recording_label"].tolist() == ["", "", "car", "clocks"]
+
+
+# ---- sounds over one another -----------------------------------------------------------------------------------------
+
+
+def over(plan, *rows):
+    """A plan with further clips over it, each (filename, onset, offset, event_label, recording)."""
+    rows = pd.DataFrame(rows, columns=plan.columns)
+    return pd.concat([plan, rows]).sort_values(["filename", "onset"], kind="stable", ignore_index=True)
+
+
+def overlapping(seed):
+    """(plan, events, outputs): as `made_up`, and clips of every mix lie over others, of another class each."""
+    plan, events, outputs = made_up(seed)
+    further = {"clocks": "car", "car": "aircraft", "aircraft": "clocks"}
+    rows = [
+        (row.filename, row.onset + 0.2, row.offset - 0.1, further[row.event_label], f"over {row.recording}")
+        for row in plan.itertuples()
+        if row.offset - row.onset > 2
+    ]
+    return over(plan, *rows), events, outputs
+
+
+@pytest.mark.parametrize("resolution", [1.0, 0.5])
+@pytest.mark.parametrize("seed", range(2))
+def test_sums_over_overlapping_sounds_are_the_counts_of_sed_eval(seed, resolution):
+    plan, estimated, outputs = overlapping(seed)
+    estimated = merge_events(estimated)
+    tallies = tallies_of(plan, estimated, outputs, resolution)
+    metrics = sed_eval.sound_event.SegmentBasedMetrics(LABELS, time_resolution=resolution)
+    by_event = sed_eval.sound_event.EventBasedMetrics(
+        LABELS, t_collar=0.5, percentage_of_length=0.5, event_matching_type="optimal"
+    )
+    for name, length in scorer(cut(plan), None).durations.items():
+        pair = [table[table["filename"] == name].to_dict("records") for table in (merge_events(plan), estimated)]
+        metrics.evaluate(*pair, evaluated_length_seconds=length)
+        by_event.evaluate(*pair)
+    for name, counts in {OVERALL: metrics.overall, **metrics.class_wise}.items():
+        assert sums(tallies, name)[COUNTS[:3]].tolist() == [counts["Ntp"], counts["Nref"], counts["Nsys"]]
+    assert sums(tallies)["errors"] == metrics.overall["S"] + metrics.overall["D"] + metrics.overall["I"]
+    for name, counts in {OVERALL: by_event.overall, **by_event.class_wise}.items():
+        found = sums(tallies, name)[["event_references", "event_predictions", "hits_0.5"]]
+        assert found.tolist() == [counts["Nref"], counts["Nsys"], counts["Ntp"]]
+    assert (tallies["recording"].str.startswith("over") & (tallies["true_positives"] > 0)).any()
+    windows = cut(plan)
+    middles = windows["onset"].to_numpy()[:, None] + (np.arange(BINS) + 0.5) * LENGTH / BINS
+    inside = middles < windows["mix_duration"].to_numpy()[:, None]
+    for kind, losses in zip(PARTS, bin_losses(torch.from_numpy(outputs), torch.from_numpy(truth(plan, windows)))):
+        assert sums(tallies)[kind] == pytest.approx(losses.numpy()[inside].sum(), rel=1e-5)
+    assert sums(tallies)["bins"] == inside.sum()
+
+
+def test_each_of_two_sounds_at_once_is_credited_to_its_own_recording():
+    """A car sounds over the clocks from 2 to 5 s. Found are the car, too long, and the aircraft, which is not there."""
+    plan = over(lay({"a": [("k", "clocks", 8.0)]}), ("a", 2.0, 5.0, "car", "c"))
+    found = pd.DataFrame([("a", 2.0, 7.0, "car"), ("a", 3.0, 4.0, "aircraft"), ("a", 0, 8, "clocks")], columns=COLUMNS)
+    outputs = np.zeros_like(truth(plan, cut(plan)))
+    tallies = tallies_of(plan, found, outputs).set_index(["recording", "event_label"])
+    counts = tallies[COUNTS[:3]]
+    assert counts.loc[("c", "car")].tolist() == [3, 3, 3] and counts.loc[("k", "clocks")].tolist() == [8, 8, 8]
+    assert not counts.loc[("c", "clocks")].any()
+    assert counts.loc[("k", "car")].tolist() == [0, 0, 2]  # where the car has ended and the clocks still sound
+    assert counts.loc[("c", "aircraft")].tolist() == [0, 0, 1]  # of no recording: of the one that began last
+    assert counts.loc[("c", OVERALL)].tolist() == [3, 3, 4] and counts.loc[("k", OVERALL)].tolist() == [8, 8, 10]
+    events = tallies[["event_references", "event_predictions"]]
+    assert events.loc[("k", "clocks")].tolist() == [1, 1] and events.loc[("c", "car")].tolist() == [1, 1]
+    # Every bin misses what sounds in it, so that it adds its losses to the recording of each class that it misses.
+    losses = tallies["presence_loss"]
+    assert losses["c", "car"] > 0 and losses["k", "clocks"] > 2 * losses["c", "car"] and losses["c", "clocks"] == 0
+    assert losses["c", OVERALL] == pytest.approx(losses["c", "car"])
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------

@@ -5,13 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+import yaml
 
+from places import ROOT
 from untrained import DESCRIPTION, save_untrained
 from yoho.networks.engines import TorchEngine
 from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network
 from yoho.segmenting.inference import Predictor
-from yoho.windows.front_ends import LogMel
+from yoho.windows.front_ends import LogMel, build_front_end
 
 SIZE, HOP = 112896, 86436  # samples
 FRONT_END = LogMel(44100, **DESCRIPTION["features"])
@@ -54,6 +56,15 @@ def test_outputs_of_the_reference_are_the_network_s(folder):
     found = predictor(TorchEngine(folder, "cpu"), precision="double")(samples, first)
     assert found.shape == (5, 9, 6) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["pcen", "cqt", "wavelet"])
+def test_a_network_gets_the_images_of_its_own_front_end(engine, name):
+    features = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["windows"]["front_ends"][name]
+    images = build_front_end(**features).images(*signal(2), SIZE)
+    features.pop("sample_rate")
+    found = Predictor(engine, DESCRIPTION | {"features": features}, "double")(*signal(2))
+    np.testing.assert_allclose(found, engine(images), rtol=0, atol=1e-5)
 
 
 def test_outputs_keep_to_those_of_the_reference(folder, engine):

@@ -15,13 +15,13 @@ LITTLE = """
 training: {epochs: 1}
 studies: {audit: {runs: [{label: decode, backbone: mobilenet, mask: none, decode: released}]}}
 """
-TARGETS = ["all", "audit", "mask_study", "claims"]
+TARGETS = ["all", "audit", "mask_study", "claims", "psd_roc"]
 
 # What the report of all targets holds: category, subcategory ("Other" where there is but one), files.
 RESULTS = {
     ("Dataset", "Recordings"): {"dataset.png", "dataset.html"},
     ("Dataset", "Audio examples"): {"test-0000.html"},
-    ("Figures", "Networks"): {"fig4.png", "fig5.png"},
+    ("Figures", "Networks"): {"fig4.png", "fig5.png", "psd_roc.png"},
     ("Figures", "Mask"): {"fig6.png"},
     ("Tables", "Other"): {"scores.html", "networks.html"},
     ("Studies", "Audit"): {"audit.png", "audit.html"},

@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import studies
-from studies import Runs, differences
+import records
+from records import Runs, differences
 
 from configs import RELEASED
 from datasets import DATA_KEYS, dataset_settings, read_as, scored_windows, window_settings
@@ -55,6 +55,7 @@ STUDIES = {
     "rival": {"seeds": [0], "runs": []},
     "search": {"seeds": [0], "learning_rates": [0.001]},
     "audit": {"seeds": [0], "runs": [YOHO | {"label": "targets", "targets": "released"}]},
+    "front_ends": {"seeds": [0], "runs": [YOHO, YOHO | {"label": "PCEN", "front_end": "pcen"}]},
 }
 
 
@@ -71,6 +72,7 @@ NAMES = {
         *("vggish-seed_0", "vggish-vggish_released-seed_0"),
     ],
     "audit": ["mobilenet-seed_0", "mobilenet-targets_released-seed_0"],
+    "front_ends": ["mobilenet-seed_0", "mobilenet-pcen-seed_0"],
 }
 
 
@@ -571,6 +573,23 @@ def test_record_of_another_machine_counts(recorded, studied, key):
     assert "mobilenet-seed_1" in Runs(studied).kept
 
 
+@pytest.mark.parametrize("key, value", [("pooled", ["builtin"]), ("psds", {"scenarios": [], "e_max": 50})])
+def test_record_counts_whatever_is_computed_beside_its_scores(recorded, studied, key, value):
+    assert key not in Runs(studied).recorded("mobilenet-seed_1")["scoring"]
+    recorded()
+    studied["scoring"][key] = value
+    assert "mobilenet-seed_1" in Runs(studied).kept
+
+
+def test_averaged_decoding_of_a_run_is_its_own_or_that_of_the_config(studied):
+    own = Runs(studied)
+    name = own.of("networks")[0]
+    assert own.decodings(name)["averaged"] == studied["decoding"]["averaged"]
+    own.named[name].settings["decoding"]["averaged"] = {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["averaged"] == {"resolution": 0.04, "edge": 1, "median": 0}
+    assert own.decodings(name)["decoding"]["averaged"] is None
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -595,7 +614,7 @@ def test_record_that_is_older_than_a_setting_counts_if_it_is_known_what_the_code
     recorded()
     studied["training"]["label_smoothing"] = 0.0
     assert Runs(studied).kept == {}
-    monkeypatch.setitem(studies.ADDED, "run.training.label_smoothing", 0.0)
+    monkeypatch.setitem(records.ADDED, "run.training.label_smoothing", 0.0)
     assert "mobilenet-seed_1" in Runs(studied).kept
     studied["training"]["label_smoothing"] = 0.1
     assert Runs(studied).kept == {}
@@ -647,8 +666,8 @@ def test_record_under_the_name_of_another_run_does_not_count(recorded, studied, 
 
 
 def test_record_without_a_definition_of_its_tallies_has_the_first_one(recorded, studied, monkeypatch):
-    assert recorded().kept and studies.TALLIES == 1
-    monkeypatch.setattr(studies, "TALLIES", 2)
+    assert recorded().kept and records.TALLIES == 1
+    monkeypatch.setattr(records, "TALLIES", 2)
     assert Runs(studied).refused == {"mobilenet-seed_1": "definition of the tallies"}
 
 
@@ -697,6 +716,7 @@ def test_grid_holds_what_scores_depend_on(studied, keys):
     [
         *(["training", "compile"], ["training", "device"], ["datasets", "bbc"], ["claims", "level"], ["segmenting"]),
         *(["windows", "front_ends", "other"], ["studies", "search"], ["scoring", "pooled"], ["figures"]),
+        *(["scoring", "overlap"], ["scoring", "psds"]),
     ],
 )
 def test_grid_does_not_hold_the_machine_and_what_belongs_to_others(studied, keys):

@@ -12,8 +12,8 @@ import pandas as pd
 import psutil
 import pytest
 import yaml
+from records import Runs
 from snakemake.utils import update_config
-from studies import Runs
 
 from places import ROOT
 from yoho.scoring.records import read_record

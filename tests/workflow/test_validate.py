@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from records import Runs
 from snakemake.utils import update_config
-from studies import Runs
 
 from configs import ESC50, mistakes, put, remove
 from datasets import ear_names, event_labels, portable, source_files
@@ -17,6 +17,7 @@ from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import POSITIONS
 from yoho.networks.network import mask_positions
 
+OVERLAP = {"sounds": 2, "level": [-12, 12], "gap": [0, 6], "crossfade": [0, 0.5]}
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
 BELOW = {"pilot.yaml": ROOT / "config" / "study.yaml"}  # overlays whose datasets another one completes
 
@@ -48,6 +49,17 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     )  # what an overlay leaves alone stays
 
 
+def test_networks_on_overlapping_sounds_know_its_classes(config):
+    """A dataset without `overlap` may take part too."""
+    config["datasets"]["both"] = copy.deepcopy(config["datasets"]["builtin"]) | {"overlap": OVERLAP}
+    config["scoring"]["overlap"] |= {"tested": "both", "trained": ["builtin", "both"]}
+    check_config(config)
+    config["datasets"]["builtin"]["recordings"]["event_labels"] = ["car", "clocks"]
+    assert mistakes(config) == ["scoring.overlap.trained: builtin has other classes than both"]
+    config["scoring"]["overlap"]["trained"] = ["neither"]
+    assert mistakes(config) == ["scoring.overlap.trained: 'neither' is not in `datasets`"]
+
+
 @pytest.mark.parametrize("name", ["resnet18", "mobilenetv3_large_100", "convnext_atto", "resnet18.a1_in1k"])
 def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
     run = {"label": "another", "backbone": name, "mask": "middle", "pretrained": True}
@@ -59,6 +71,10 @@ def test_another_network_of_timm_is_right_by_its_name_alone(config, name):
 
 
 MISTAKES = [
+    ("scoring.overlap.tested", "builtin", r"scoring\.overlap\.tested: 'builtin' is no dataset with `overlap`"),
+    ("scoring.overlap.levels", [0, 8, 4], r"scoring\.overlap\.levels: \[0, 8, 4\] must ascend"),
+    ("datasets.builtin.overlap", OVERLAP | {"gap": [2, 1]}, r"builtin\.overlap\.gap: \[2, 1\] must be \[smallest"),
+    ("datasets.builtin.overlap", OVERLAP | {"crossfade": [-1, 1]}, r"overlap\.crossfade\[0\]: -1 .*minimum"),
     ("windows.hop.score", 5.0, r"windows\.hop\.score: 5\.0 is more than windows\.length"),
     ("windows.hop.averaged", 5.0, r"windows\.hop\.averaged: 5\.0 is more than windows\.length"),
     ("windows.front_end", "mel", r"windows\.front_end: 'mel' is not in windows\.front_ends"),
@@ -97,7 +113,9 @@ MISTAKES = [
         r"networks\.runs\[0\]: the backbone yamnet .* add front_end: yamnet",
     ),
     ("windows.front_ends.yamnet.top_db", 80, "windows.front_ends.yamnet: unknown key top_db; known keys are kind"),
-    ("windows.front_ends.log_mel.kind", "cqt", r"windows\.front_ends\.log_mel\.kind: 'cqt' .*'log_mel', 'yamnet'"),
+    ("windows.front_ends.log_mel.kind", "stft", r"windows\.front_ends\.log_mel\.kind: 'stft' .*'log_mel', 'yamnet'"),
+    ("windows.front_ends.cqt.fmin", 100, r"windows\.front_ends\.cqt\.fmin: the highest band is at 22286 Hz, .*lower"),
+    ("windows.front_ends.wavelet.n_mels", 40, r"windows\.front_ends\.wavelet: unknown key n_mels; known keys are kind"),
     ("studies.noise", {"seeds": [0], "runs": []}, "studies: unknown key noise; known keys are networks, mask"),
     ("datasets.builtin.recordings.path", "esc", r"datasets\.builtin\.recordings: unknown key path"),
     ("training.learning_rate", "1e-4", r"training\.learning_rate: '1e-4' is not of type number"),
@@ -620,6 +638,13 @@ def test_run_may_have_the_masks_that_its_network_can_have(config, backbone, mask
     else:
         (found,) = mistakes(config)
         assert found.startswith(f"studies.networks.runs[3].mask: '{mask}'")
+
+
+@pytest.mark.parametrize("key, value", [("dtc", 0), ("gtc", 1.5), ("cttc", None), ("alpha_ct", -1), ("rho", 0.5)])
+def test_scenario_of_psds_is_checked(config, key, value):
+    put(config, f"scoring.psds.scenarios.1.{key}", value)
+    (found,) = mistakes(config)
+    assert found.startswith("scoring.psds.scenarios[1]")
 
 
 def test_every_mistake_has_a_line_of_its_own(config):

@@ -4,12 +4,14 @@ import re
 import sys
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 
 from digest import SCRIPTS, WEIGHTS, code_digest
 
 sys.path.append(str(SCRIPTS))  # The package there holds a record for each source of recordings.
 
 from datasets import (
+    APART,
     DATA_KEYS,
     SOURCES,
     dataset_settings,
@@ -28,7 +30,7 @@ from datasets import (
 from locking import lock_at_work
 from runs import EAR_BACKBONES
 from stopping import stop_at_sigterm
-from studies import Runs
+from records import Runs
 from user_files import as_text, audio_places, shards_in
 from validate import check_config
 from watching import watch_archives
@@ -57,8 +59,8 @@ POOLED = config["scoring"]["pooled"]
 # The files of the ear: a published network that hears before any training.
 EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onnx")
 
-# The settings of scores without the datasets over which they are pooled.
-SCORING = {key: value for key, value in config["scoring"].items() if key != "pooled"}
+# The settings of scores without those that only a target of their own uses.
+SCORING = {key: value for key, value in config["scoring"].items() if key not in APART}
 MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
 # What shapes the events that are found in the user's audio, besides the network.
@@ -160,7 +162,7 @@ def card_data(wildcards):
     return {
         "dataset": wildcards.dataset,
         "trained_on": runs.training_data(wildcards.dataset, wildcards.run),
-        **{key: portable(own[key]) for key in ("source", "mixes", "background") if own.get(key)},
+        **{key: portable(own[key]) for key in ("source", "mixes", "background", "overlap") if own.get(key)},
         **{"origin": source.origin, "licence": source.licence, "limit": source.limit},
     }
 
@@ -203,6 +205,11 @@ def windows_of(use, file):
     return path
 
 
+def test_windows(run):
+    """The table of the windows on which a run of the configured dataset is tested."""
+    return windows_of("test", "windows.tsv")(SimpleNamespace(dataset=DATASET, run=run))
+
+
 def mixes_of_run(split, file):
     """A function that returns the path of a file of the training or validation mixes of a run."""
 
@@ -234,6 +241,33 @@ def pooled_networks():
 def pooled_places():
     """The folders of a pooled network and the datasets, in the order of the table: pairs (folder, dataset)."""
     return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
+
+
+def overlapping(files):
+    """A function that returns paths of the dataset whose overlapping sounds are scored.
+
+    files: one, or a list of them, below that dataset. Raises WorkflowError if the config names no such dataset.
+    """
+
+    def paths(wildcards):
+        tested = config["scoring"]["overlap"]["tested"]
+        if tested is None:
+            raise WorkflowError(
+                "scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does"
+            )
+        return (
+            [f"results/{tested}/{file}" for file in files] if isinstance(files, list) else f"results/{tested}/{files}"
+        )
+
+    return paths
+
+
+def overlap_networks():
+    """The networks that segment overlapping sounds: (label, dataset of its training, folders of its seeds' events)."""
+    networks = {("untrained ear", ""): ["ear"]}
+    for name, (label, run) in product(config["scoring"]["overlap"]["trained"], runs.studies["networks"]):
+        networks.setdefault((label, name), []).append(f"elsewhere/{name}/{run}")
+    return [(*key, folders) for key, folders in networks.items()]
 
 
 def claim_settings(*keys):

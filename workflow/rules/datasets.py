@@ -15,6 +15,9 @@ SOUNDS = [row["event_label"] for row in csv.DictReader(AUDIOSET.read_text(encodi
 # Differences between the readings that change the training data. The other differences concern a run alone.
 DATA_KEYS = ("pool", "slices", "draw", "targets")
 
+# Settings of `scoring` that only a target of their own uses; scores and records do not depend on them.
+APART = ("pooled", "psds", "overlap")
+
 # Keys whose values are files or folders of the user: of background, of segmenting, and of the sources.
 PATHS = {"path", "audio", "weights"}.union(*(source.paths for source in SOURCES.values()))
 

@@ -35,6 +35,7 @@ rule make_mixes:
         slices=reading("slices"),
         draw=reading("draw"),
         background=lambda wildcards: stretch_settings(dataset(wildcards)),
+        overlap=lambda wildcards: dataset(wildcards).get("overlap"),
         code=code_digest("make_mixes"),
     script:
         "../scripts/make_mixes.py"

@@ -1,11 +1,16 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
-# pooled, into results/tables/pooled.csv, which is not part of `all`.
+# pooled, into results/tables/pooled.csv. Draws PSD-ROCs in results/figures/psd_roc.*, and scores networks on overlapping
+# sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of `all`.
+
+# The studies whose runs the table of scores shows.
+TABULATED = ("networks", "mask")
 
 
 rule tabulate_scores:
     """Put the test scores of the configured dataset's runs into one table."""
     input:
-        of_runs("test_scores.json", "networks", "mask"),
+        scores=of_runs("test_scores.json", *TABULATED),
+        psds=of_runs("psds.csv", *TABULATED),
     output:
         table="results/tables/scores.csv",
         page=report(
@@ -20,10 +25,92 @@ rule tabulate_scores:
         "../../envs/plot.yaml"
     params:
         dataset=DATASET,
-        studies={study: runs.studies[study] for study in ("networks", "mask")},
+        studies={study: runs.studies[study] for study in TABULATED},
         code=code_digest("tabulate_scores"),
     script:
         "../scripts/tabulate_scores.py"
+
+
+rule score_psds:
+    """Compute the PSDS and the PSD-ROCs of the runs in results/tables/scores.csv, all in one job of some seconds each."""
+    input:
+        outputs=of_runs("test_outputs.npz", *TABULATED),
+        windows=[test_windows(run) for run in runs.of(*TABULATED)],
+        events=f"results/{DATASET}/mixes/test/events.tsv",
+    output:
+        psds=of_runs("psds.csv", *TABULATED),
+        roc=of_runs("psd_roc.csv", *TABULATED),
+    log:
+        f"results/{DATASET}/logs/score_psds.log",
+    conda:
+        "../../envs/train.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+    params:
+        runs=[runs.decodings(run) for run in runs.of(*TABULATED)],
+        event_labels=shown_labels,
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+    script:
+        "../scripts/score_psds.py"
+
+
+use rule score_psds as score_psds_of_run with:
+    input:
+        outputs=["results/{dataset}/runs/{run}/test_outputs.npz"],
+        windows=lambda wildcards: [test_windows(wildcards.run)],
+        events="results/{dataset}/mixes/test/events.tsv",
+    output:
+        psds=["results/{dataset}/runs/{run}/psds.csv"],
+        roc=["results/{dataset}/runs/{run}/psd_roc.csv"],
+    log:
+        "results/{dataset}/logs/score_psds_{run}.log",
+    wildcard_constraints:
+        dataset=re.escape(DATASET),
+    params:
+        runs=lambda wildcards: [runs.decodings(wildcards.run)],
+        event_labels=shown_labels,
+        thresholds=config["decoding"]["thresholds"],
+        scoring=config["scoring"]["psds"],
+        resampling=claim_settings("level", "replicates", "seed"),
+        code=code_digest("score_psds"),
+
+
+ruleorder: score_psds > score_psds_of_run
+
+
+rule psd_roc:
+    """Draw the PSD-ROCs of the networks, and put the PSDS of all runs into the table of scores."""
+    input:
+        multiext("results/figures/psd_roc", ".pdf", ".png"),
+        "results/tables/scores.csv",
+        "results/provenance.json",
+
+
+rule draw_psd_roc:
+    """Draw the effective true positive rate of the networks over their effective false positive rate."""
+    input:
+        of_runs("psd_roc.csv", "networks"),
+    output:
+        "results/figures/psd_roc.pdf",
+        report(
+            "results/figures/psd_roc.png",
+            caption="../report/psd_roc.rst",
+            category="Figures",
+            subcategory="Networks",
+            labels={"result": "PSD-ROC: all thresholds"},
+        ),
+    log:
+        "results/figures/logs/draw_psd_roc.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        runs=runs.studies["networks"],
+        code=code_digest("draw_psd_roc"),
+    script:
+        "../scripts/draw_psd_roc.py"
 
 
 rule pooled:
@@ -33,10 +120,18 @@ rule pooled:
         "results/provenance.json",
 
 
+rule overlap:
+    """Make a table and a figure of scores by the number of sounds at once and by the difference of their levels."""
+    input:
+        "results/tables/overlap.csv",
+        multiext("results/figures/overlap", ".pdf", ".png"),
+        "results/provenance.json",
+
+
 rule score_ear:
     """Segment the test mixes of a dataset with the untrained ear, and score the events."""
     input:
-        ear=EAR,
+        network=EAR,
         classes=lambda wildcards: ear_classes(wildcards.base),
         audio="results/{base}/mixes/test/audio",
         events="results/{base}/mixes/test/events.tsv",
@@ -57,9 +152,31 @@ rule score_ear:
     params:
         names=lambda wildcards: ear_names(config, wildcards.base),
         scoring=SCORING,
-        code=code_digest("score_ear"),
+        code=code_digest("score_segmenting"),
     script:
-        "../scripts/score_ear.py"
+        "../scripts/score_segmenting.py"
+
+
+use rule score_ear as score_elsewhere with:
+    input:
+        network=multiext("results/{trained}/runs/{run}/", "model.json", "network.onnx", "weights.safetensors"),
+        classes=[],
+        audio="results/{base}/mixes/test/audio",
+        events="results/{base}/mixes/test/events.tsv",
+        plan="results/{base}/mixes/test/plan.tsv",
+        recordings="results/{base}/recordings.tsv",
+    output:
+        test_events="results/{base}/elsewhere/{trained}/{run}/test_events.tsv",
+        test_scores="results/{base}/elsewhere/{trained}/{run}/test_scores.json",
+        test_recordings="results/{base}/elsewhere/{trained}/{run}/test_recordings.tsv",
+    log:
+        "results/{base}/logs/score_elsewhere_{trained}_{run}.log",
+    wildcard_constraints:
+        trained=BASES,
+    params:
+        names=None,
+        scoring=SCORING,
+        code=code_digest("score_segmenting"),
 
 
 rule tabulate_pooled:
@@ -90,3 +207,58 @@ rule tabulate_pooled:
         code=code_digest("tabulate_pooled"),
     script:
         "../scripts/tabulate_pooled.py"
+
+
+rule tabulate_overlap:
+    """Score networks that are trained with and without overlap on the same overlapping test mixes."""
+    input:
+        plan=overlapping("mixes/test/plan.tsv"),
+        events=overlapping("mixes/test/events.tsv"),
+        recordings=overlapping("recordings.tsv"),
+        predictions=overlapping([f"{folder}/test_events.tsv" for *_, own in overlap_networks() for folder in own]),
+    output:
+        table="results/tables/overlap.csv",
+        page=report(
+            "results/tables/overlap.html",
+            caption="../report/overlap_table.rst",
+            category="Studies",
+            subcategory="Overlap",
+            labels={"result": "Overlapping sounds: table"},
+        ),
+    log:
+        "results/tables/logs/tabulate_overlap.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        networks=overlap_networks(),
+        event_labels=lambda wildcards: event_labels(config["datasets"][config["scoring"]["overlap"]["tested"]]),
+        resolution=config["scoring"]["resolution"],
+        levels=config["scoring"]["overlap"]["levels"],
+        claims=claim_settings("level", "replicates", "seed"),
+        code=code_digest("tabulate_overlap"),
+    script:
+        "../scripts/tabulate_overlap.py"
+
+
+rule draw_overlap:
+    """Draw the scores of overlapping sounds."""
+    input:
+        "results/tables/overlap.csv",
+    output:
+        "results/figures/overlap.pdf",
+        report(
+            "results/figures/overlap.png",
+            caption="../report/overlap.rst",
+            category="Studies",
+            subcategory="Overlap",
+            labels={"result": "Overlapping sounds: figure"},
+        ),
+    log:
+        "results/figures/logs/draw_overlap.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        level=config["claims"]["level"],
+        code=code_digest("draw_overlap"),
+    script:
+        "../scripts/draw_overlap.py"

@@ -1,9 +1,6 @@
-"""The studies of a config: the runs that each figure and table needs, and the records of those that are finished."""
+"""The studies of a config: the runs that each figure and table needs."""
 
-from functools import cached_property
-from pathlib import Path
-
-from datasets import DATA_KEYS, column_of, portable, segmenting_settings, source_of, window_settings
+from datasets import DATA_KEYS, column_of, segmenting_settings, source_of, window_settings
 from runs import (
     AFTER_TRAINING,
     EAR_BACKBONES,
@@ -14,24 +11,13 @@ from runs import (
     run_columns,
     study_runs,
 )
-from yoho import InputError
-from yoho.claims.history import value_at
-from yoho.provenance import digest
-from yoho.scoring.records import TALLIES, read_about
-
-# Settings of training that depend on the machine. A record counts whatever they were.
-MACHINE = ("precision", "device", "deterministic", "graph", "compile", "kept")
-
-# Settings that records made before them lack, by their keys joined by dots: the value that stands for what the code did
-# then. A record without any other key of the config does not count.
-ADDED = {"run.training.ema_decay": 0, "run.training.loss": "yoho"}
 
 # The networks of the claims that `studies.networks` must have. The others are derived from them.
 ROLES = ("baseline", "vggish", "proposed")
 
 
-class Runs:
-    """All runs of a config.
+class Studies:
+    """All runs of a config, by study.
 
     named: {name: Run}; studies: {study: list of (label, name)}; audit: a row for each difference and seed, with label,
     seed, and the runs and decodings of both readings.
@@ -201,83 +187,14 @@ class Runs:
         found = {claim: shared(*(arms[role] for role in roles)) if arms else 0 for claim, roles in compared.items()}
         return found | {"C5": shared(*(cell[side] for cell in cells for side in ("masked", "plain")))}
 
-    # ---- records -----------------------------------------------------------------------------------------------------
-
-    def study(self):
-        """Names of the runs behind the claims, seed by seed; in each seed, first those of C1, C2 and C6."""
-        return sorted(self.of("claims", "mask_study"), key=lambda name: self.named[name].seed)
-
-    @cached_property
-    def kept(self):
-        """The kept records that count, {name of the run: path}."""
-        folder = self.config["claims"]["records"]
-        paths = {name: f"{folder}/{name}.zip" for name in self.of("claims", "mask_study", "search")} if folder else {}
-        return {name: path for name, path in paths.items() if Path(path).exists() and not self.objection(name, path)}
-
-    @cached_property
-    def refused(self):
-        """The kept records of the claims' runs that do not count, {name of the run: why}."""
-        folder = self.config["claims"]["records"]
-        paths = {name: f"{folder}/{name}.zip" for name in self.study() if name not in self.kept} if folder else {}
-        return {name: self.objection(name, path) for name, path in paths.items() if Path(path).exists()}
-
-    @cached_property
-    def test(self):
-        """The sha256 of the test mixes' plan and true events on which records must rest; None if it is unknown yet."""
-        mixes = Path("results", self.config["dataset"], "mixes", "test")
-        files = [mixes / "plan.tsv", mixes / "events.tsv"]
-        there = all(file.exists() for file in files)
-        return self.config["claims"]["test"] or (digest(files) if there else None)
-
-    def objection(self, name, path):
-        """Why the record of a run does not count: what is not as the config has it; empty if it counts."""
-        try:
-            about = read_about(path)
-        except InputError as error:
-            return str(error)
-        found = differences(about["settings"], self.recorded(name))
-        others = {"name of the run": about["run"] != name, "test mixes": self.test not in (None, about["test"])}
-        others["definition of the tallies"] = about.get("tallies", 1) != TALLIES
-        return ", ".join(found + [what for what, other in others.items() if other])
-
-    def recorded(self, name):
-        """The settings by which the record of a run counts: all that shape its scores, except code and machine."""
-        config, run = self.config, self.named[name]
-        dataset = config["datasets"][config["dataset"]]
-        training = {key: value for key, value in run.settings["training"].items() if key not in MACHINE}
-        windows = self.windows(name)
-        hop = {use: windows["hop"][use] for use in ("train", run.scored)}
-        return {
-            "run": run.settings | {"training": training},
-            "readings": {key: config["readings"][column][key] for key, column in run.columns.items()},
-            "dataset": {key: value for key, value in portable(dataset).items() if value not in (None, False)},
-            "mixes": config["mixes"],
-            "windows": windows | {"hop": hop},
-            "front_end": self.front_end(name),
-            "scoring": {key: value for key, value in config["scoring"].items() if key != "pooled"},
-        }
-
-    def grid(self):
-        """The settings that the scores of the claims' runs depend on: {keys of the config, joined by slashes: value}.
-
-        Settings of other datasets, front ends and studies, and those of the machine, are left out.
-        """
-        config, front_end = self.config, self.config["windows"]["front_end"]
-        paths = ["dataset", f"datasets/{config['dataset']}", "mixes", "readings", f"windows/front_ends/{front_end}"]
-        paths += [f"windows/{key}" for key in ("length", "bins", "hop", "front_end")]
-        paths += [f"studies/{study}" for study in ("networks", "mask_study")]
-        # Before the loss became a setting, every run had that of the paper.
-        usual = ("loss",) if config["training"]["loss"] == ADDED["run.training.loss"] else ()
-        for section, others in (("training", MACHINE + usual), ("decoding", ("thresholds",)), ("scoring", ("pooled",))):
-            paths += [f"{section}/{key}" for key in config[section] if key not in others]
-        return {path: value_at(config, path) for path in paths}
-
     # ---- one run -----------------------------------------------------------------------------------------------------
 
     def counted(self):
         """The networks that results/tables/networks.csv counts: {backbone: settings of its first run}."""
         found = {}
-        for name, run in self.named.items():
+        # Images of several front ends have the same shape, so their study adds no row.
+        for name in self.of(*(study for study in self.studies if study != "front_ends")):
+            run = self.named[name]
             front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
             own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}
             found.setdefault(run.settings["network"]["backbone"], own | {"windows": self.windows(name)})
@@ -290,6 +207,13 @@ class Runs:
         networks = {label: self.named[run] for label, run in self.studies["networks"]}
         settings = {label: run.settings for label, run in networks.items() if run.windows is None}
         return {label: own for label, own in settings.items() if own["network"]["backbone"] not in unfit}
+
+    def of_front_ends(self):
+        """The runs of the study of front ends: a list of {label, run, seed, front_end}."""
+        named = [(label, name, self.named[name]) for label, name in self.studies["front_ends"]]
+        return [
+            {"label": label, "run": name, "seed": run.seed, "front_end": run.front_end} for label, name, run in named
+        ]
 
     def summary(self, name):
         """The settings in which the runs of a table differ."""
@@ -305,6 +229,12 @@ class Runs:
         """The name and the settings of a run's front end."""
         own = self.named[name].front_end
         return {"name": own, **self.config["windows"]["front_ends"][own]}
+
+    def decodings(self, name):
+        """Both decodings of a run: length of its windows, "decoding" by bins, "averaged": its own, or the config's."""
+        own = self.named[name].settings["decoding"]
+        averaged = own.get("averaged") or self.config["decoding"]["averaged"]
+        return {"length": self.windows(name)["length"], "decoding": own | {"averaged": None}, "averaged": averaged}
 
     def windows(self, name):
         """Length, bins and hops of a run's windows."""
@@ -333,16 +263,3 @@ class Runs:
         """The windows on which a run's validation loss is computed, as a key of `windows.hop`."""
         use = self.config["readings"][self.named[name].columns["hop"]]["hop"]
         return self.named[name].scored if use == "score" else use
-
-
-def differences(record, config, prefix=""):
-    """The keys, joined by dots, in which a record's settings are not those of the config: see ADDED."""
-    found = []
-    for key in sorted(record.keys() | config.keys()):
-        name = f"{prefix}{key}"
-        one, other = record.get(key, ADDED.get(name)), config.get(key)
-        if isinstance(one, dict) and isinstance(other, dict):
-            found += differences(one, other, f"{name}.")
-        elif one != other:
-            found.append(name)
-    return found

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from jsonschema import Draft202012Validator, validators
 from snakemake.exceptions import WorkflowError
+from validate_runs import check_bins, check_effect, check_front_end, check_frozen, check_loss, check_named_windows
 
 from datasets import (
     SOUNDS,
@@ -19,9 +20,7 @@ from datasets import (
 )
 from runs import (
     EAR_BACKBONES,
-    FRAME_BACKBONES,
     NECKLESS_BACKBONES,
-    UNTRAINED_BACKBONES,
     audit_sides,
     make_run,
     released_keys,
@@ -52,7 +51,15 @@ def check_config(config):
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
     if not mistakes:
-        checks = check_dataset, check_background, check_mixes, check_windows, check_scoring, check_studies
+        checks = (
+            check_dataset,
+            check_background,
+            check_overlap,
+            check_mixes,
+            check_windows,
+            check_scoring,
+            check_studies,
+        )
         checks += check_training, check_claims, check_ear, check_audio
         for check in checks:
             mistakes += check(config)
@@ -110,6 +117,27 @@ def check_background(config):
         yield f"{where}.path: no such folder: {path}; set it to the folder of your background, or to null"
     elif "path" in dataset["recordings"] and path.is_relative_to(Path(dataset["recordings"]["path"]).resolve()):
         yield f"{where}.path: {path} lies in the folder of the dataset's recordings; move it elsewhere"
+
+
+def check_overlap(config):
+    """Mistakes in the overlap of any dataset, and in what `snakemake overlap` compares."""
+    known, scored = config["datasets"], config["scoring"]["overlap"]
+    for name, dataset in known.items():
+        for key in ("level", "gap", "crossfade") if dataset.get("overlap") else ():
+            yield from check_range(f"datasets.{name}.overlap.{key}", dataset["overlap"][key], "[smallest, largest]")
+    if scored["levels"] != sorted(scored["levels"]):
+        yield f"scoring.overlap.levels: {scored['levels']} must ascend"
+    tested = scored["tested"]
+    if tested is None:
+        return
+    if not known.get(tested, {}).get("overlap"):
+        yield f"scoring.overlap.tested: {tested!r} is no dataset with `overlap`"
+        return
+    for name in scored["trained"]:
+        if name not in known:
+            yield f"scoring.overlap.trained: {name!r} is not in `datasets`"
+        elif event_labels(known[name]) != event_labels(known[tested]):
+            yield f"scoring.overlap.trained: {name} has other classes than {tested}"
 
 
 def check_range(where, pair, meant):
@@ -187,7 +215,9 @@ def check_windows(config):
                 yield f"{where}.hop.{use}: {hop} is more than {where}.length; parts of a mix would be in no window"
     if windows["front_end"] not in windows["front_ends"]:
         yield f"windows.front_end: {windows['front_end']!r} is not in windows.front_ends"
-    entries = [run for study in config["studies"].values() for run in study_runs(study)]
+    # The study of front ends is no part of other targets, so its images need not fit windows of another length or hop.
+    studies = [settings for study, settings in config["studies"].items() if study != "front_ends"]
+    entries = [run for study in studies for run in study_runs(study)]
     entries = [run for run in entries if "windows" not in run]  # The others are checked one by one.
     used = {windows["front_end"], *(run["front_end"] for run in entries if "front_end" in run)}
     frames = {
@@ -208,10 +238,16 @@ def check_windows(config):
                 f"windows.length: {frames[name]} frames and {windows['bins']} bins per window; yamnet needs at least "
                 f"96 frames and a multiple of 3 bins, so change windows.length or windows.front_ends.{name}.hop_length"
             )
-    for name in frames:
-        settings = windows["front_ends"][name]
+    for name, settings in windows["front_ends"].items():
         if settings.get("win_length", 0) > settings.get("n_fft", 0):
             yield f"windows.front_ends.{name}.win_length: {settings['win_length']} is more than n_fft"
+        if "bins_per_octave" in settings:
+            highest = settings["fmin"] * 2 ** ((settings["n_bins"] - 1) / settings["bins_per_octave"])
+            if 2 * highest >= settings["sample_rate"]:
+                yield (
+                    f"windows.front_ends.{name}.fmin: the highest band is at {highest:.0f} Hz, and must be below half "
+                    "the sample rate; lower fmin or n_bins, or raise bins_per_octave"
+                )
 
 
 def check_training(config):
@@ -276,65 +312,3 @@ def check_runs(config, study):
                 yield found[0]
                 break  # The other masks of a cell have the same mistake.
             keys[label], labels[same] = key, label
-
-
-def check_front_end(config, key, run):
-    """A line if a run's front end is not in the config, or if its backbone needs another one."""
-    front_ends, name = config["windows"]["front_ends"], run.get("front_end", config["windows"]["front_end"])
-    if name not in front_ends:
-        if "front_end" in run:
-            yield f"{key}.front_end: {name!r} is not in windows.front_ends"
-    elif run["backbone"] in EAR_BACKBONES and front_ends[name]["kind"] != run["backbone"]:
-        yield f"{key}: the backbone {run['backbone']} needs a front end of its own kind; add front_end: yamnet"
-
-
-def check_bins(config, key, run):
-    """A line if the backbone of a run divides its own windows, or any windows into frames, into other bins."""
-    name, backbone = run.get("windows"), run["backbone"]
-    front_end = run.get("front_end", config["windows"]["front_end"])
-    known = front_end in config["windows"]["front_ends"] and name in (None, *config["windows"]["others"])
-    if known and (name is not None or backbone in FRAME_BACKBONES):
-        own, where = window_settings(config, name), f"windows.others.{name}" if name else "windows"
-        frames = window_frames(config, front_end, own["length"])
-        bins = frames // 4 if backbone in FRAME_BACKBONES else -(-frames // 32)
-        if bins != own["bins"]:
-            why = f"{backbone} divides the {frames} frames of a window into {bins} bins"
-            yield f"{key}: {why}, but {where}.bins is {own['bins']}; name other windows, or change its bins"
-
-
-def check_named_windows(config, key, run):
-    """A line if a run's own windows are not in the config, or if it cannot have windows of its own."""
-    others, name = config["windows"]["others"], run.get("windows")
-    if name is not None and name not in others:
-        yield f"{key}.windows: {name!r} is not in windows.others; choose one of {', '.join(others)}"
-    elif name is not None and key.startswith("studies.audit"):
-        yield f"{key}.windows: the audit decodes all runs from the usual windows; remove it"
-
-
-def check_loss(config, key, run):
-    """A line if a run would learn no starts and ends, although its network states them."""
-    loss = run.get("loss", config["training"]["loss"])
-    if loss == "cross_entropy" and run["backbone"] not in FRAME_BACKBONES:
-        known = ", ".join(FRAME_BACKBONES)
-        yield f"{key}: loss: cross_entropy is about presence alone, which only {known} can do with; set it to yoho"
-
-
-def check_frozen(key, made):
-    """A line if a run would freeze weights that are not pretrained."""
-    backbone, training = made.settings["network"]["backbone"], made.settings["training"]
-    if training["frozen"] != "none" and (backbone in UNTRAINED_BACKBONES or not training["pretrained"]):
-        why = f"{backbone} starts from random weights, which frozen: {training['frozen']} would freeze"
-        yield f"{key}: {why}; add frozen: none"
-    if training["frozen"] != "none" and training["ema_decay"]:
-        yield f"{key}: ema_decay needs batch norms with statistics of its own; add ema_decay: 0 or frozen: none"
-
-
-def check_effect(key, run, made):
-    """A line for a released key of a run that changes nothing in it."""
-    backbone = made.settings["network"]["backbone"]
-    if run.get("input") == "released" and backbone in EAR_BACKBONES:
-        why = f"{backbone} takes its features as they are"
-        yield f"{key}: input: released has no effect, because {why}; remove it"
-    if run.get("augmentation") == "released" and made.images != "features":
-        why = f"the maps of a frozen {backbone} are computed once"
-        yield f"{key}: augmentation: released has no effect, because {why}; remove it"

@@ -64,3 +64,82 @@ use rule make_features as make_features_of_seed with:
     wildcard_constraints:
         dataset=DATA_OF_SEED,
     threads: 1
+
+
+rule front_ends:
+    """Make a table and a figure of the scores of YOHO on images of several front ends, and of their cost."""
+    input:
+        "results/tables/front_ends.csv",
+        multiext("results/figures/front_ends", ".pdf", ".png"),
+        "results/provenance.json",
+
+
+rule measure_front_ends:
+    """Measure how long each front end takes to make the image of a window."""
+    input:
+        audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
+    output:
+        "results/tables/front_end_costs.csv",
+    log:
+        "results/tables/logs/measure_front_ends.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        front_ends={run["front_end"]: config["windows"]["front_ends"][run["front_end"]] for run in runs.of_front_ends()},
+        length=config["windows"]["length"],
+        hop=config["windows"]["hop"][SCORED],
+        repeats=config["benchmarks"]["repeats"],
+        code=code_digest("measure_front_ends"),
+    script:
+        "../scripts/measure_front_ends.py"
+
+
+rule tabulate_front_ends:
+    """Compare the scores of YOHO on images of several front ends, on the same seeds and test recordings."""
+    input:
+        records=of_runs("record.zip", "front_ends"),
+        psds=of_runs("psds.csv", "front_ends"),
+        costs="results/tables/front_end_costs.csv",
+    output:
+        table="results/tables/front_ends.csv",
+        page=report(
+            "results/tables/front_ends.html",
+            caption="../report/front_ends_table.rst",
+            category="Studies",
+            subcategory="Front ends",
+            labels={"result": "Front ends: table"},
+        ),
+    log:
+        "results/tables/logs/tabulate_front_ends.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        runs=runs.of_front_ends(),
+        claims=claim_settings("level", "replicates", "seed"),
+        collar=config["scoring"]["collar"],
+        code=code_digest("tabulate_front_ends"),
+    script:
+        "../scripts/tabulate_front_ends.py"
+
+
+rule draw_front_ends:
+    """Draw the scores and the cost of the front ends."""
+    input:
+        "results/tables/front_ends.csv",
+    output:
+        "results/figures/front_ends.pdf",
+        report(
+            "results/figures/front_ends.png",
+            caption="../report/front_ends.rst",
+            category="Studies",
+            subcategory="Front ends",
+            labels={"result": "Front ends: figure"},
+        ),
+    log:
+        "results/figures/logs/draw_front_ends.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        code=code_digest("draw_front_ends"),
+    script:
+        "../scripts/draw_front_ends.py"

@@ -7,6 +7,7 @@ import pandas as pd
 from yoho import job
 from yoho.events import merge_events, read_table, write_table
 from yoho.mixes.clips import cut_clips, pool_recordings
+from yoho.mixes.overlap import Overlap
 from yoho.mixes.planning import Background, Drawing, render_mix
 from yoho.recordings.splits import BACKGROUND, SPLITS, check_recordings
 
@@ -27,6 +28,7 @@ def make_mixes(
     slices,
     draw,
     background,
+    overlap,
 ):
     recordings = read_table(files.recordings)
     check_recordings(recordings, recordings["event_label"].unique())
@@ -36,7 +38,7 @@ def make_mixes(
     quiet = recordings[is_background & (recordings["split"] == split)]
     stretches = Background(quiet, clips, **background) if background else None
     lengths = (mixing["duration"], mixing["longest_clip"], mixing["drawn_clips"])
-    drawing = Drawing(draw, mixing["dealt"], *lengths, stretches)
+    drawing = Drawing(draw, mixing["dealt"], *lengths, stretches, Overlap(**overlap) if overlap else None)
     filenames = [f"{split}-{index:04d}.flac" for index in range(mixes)]
     plans = list(drawing.plan(clips, filenames, [seed, SPLITS.index(split)], sample_rate))
     plan = pd.concat(plans)

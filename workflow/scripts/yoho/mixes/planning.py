@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from yoho.audio import read_audio, write_audio
+from yoho.mixes.overlap import OVERLAP_COLUMNS, Overlap, mix_layers
 from yoho.recordings.splits import BACKGROUND, background_kind
 
 PLAN_COLUMNS = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
@@ -58,39 +59,46 @@ class Drawing:
     longest: float  # clip, s, if clips are dealt
     count: int  # clips of a mix, if they are drawn with replacement
     background: Background | None  # stretches among the clips
+    overlap: Overlap | None  # of sounds over one another
 
     def plan(self, clips, filenames, seeds, sample_rate):
         """Plan the mixes of a split from a table of clips.
 
         seeds: list of numbers, different for every split. Yields a table for each filename, with the columns of
-        PLAN_COLUMNS. A plan does not depend on the mixes after it.
+        PLAN_COLUMNS, and with overlap also OVERLAP_COLUMNS. A plan does not depend on the mixes after it.
         """
         pools = {label: members.to_dict("records") for label, members in clips.groupby("event_label")}
         for index, filename in enumerate(filenames):
             rng = np.random.default_rng([*seeds, index])
-            # Background has its own random draws, so that the clips come in the same order as without it.
-            own = np.random.default_rng([*seeds, index, 1])
+            # Background and overlap have their own random draws, so that the clips come in the same order as without.
+            own, over = (np.random.default_rng([*seeds, index, number]) for number in (1, 2))
             among = partial(self.background.among, rng=own) if self.background else iter
+            joined = partial(self.overlap.joined, rng=over) if self.overlap else iter
+            if index == 0 or self.dealt == "mix":
+                deal = among(endless_deal(pools, rng, SHUFFLES[self.dealt]))
+                further = endless_deal(pools, over, SHUFFLES[self.dealt])
             if self.draw == "replace":
-                pieces = among(draw_clips(pools, rng, self.count))
+                pieces = joined(among(draw_clips(pools, rng, self.count)))
             else:
-                if index == 0 or self.dealt == "mix":
-                    deal = among(endless_deal(pools, rng, SHUFFLES[self.dealt]))
-                pieces = fill_mix(deal, rng, self.duration, self.longest)
-            yield plan_mix(pieces, filename, sample_rate)
+                pieces = fill_mix(joined(deal), rng, self.duration, self.longest)
+            plan = plan_mix(pieces, filename, sample_rate)
+            yield self.overlap.over(plan, further, over, sample_rate) if self.overlap else plan
 
 
 def plan_mix(pieces, filename, sample_rate):
     """Lay out one mix: which clip sounds when. Returns a table with the columns of PLAN_COLUMNS, times in seconds.
 
-    pieces: of the mix in order: clips, and stretches of background, whose event_label is empty.
+    pieces: of the mix in order: clips, and stretches of background, whose event_label is empty. If they have a `fade`,
+    s, each begins so long before the end of the one before it, and the table has the column `fade`.
     """
     rows, position = [], 0
     for piece in pieces:
+        position -= round(piece.get("fade", 0) * sample_rate)
         length = max(1, round((piece["source_offset"] - piece["source_onset"]) * sample_rate))  # samples
         rows.append(piece | {"onset": position / sample_rate, "offset": (position + length) / sample_rate})
         position += length
-    return pd.DataFrame(rows).assign(filename=filename)[PLAN_COLUMNS]
+    columns = [*PLAN_COLUMNS, "fade"] if "fade" in rows[0] else PLAN_COLUMNS
+    return pd.DataFrame(rows).assign(filename=filename)[columns]
 
 
 def fill_mix(deal, rng, duration, longest):
@@ -104,7 +112,7 @@ def fill_mix(deal, rng, duration, longest):
     reached = 0.0
     while reached < enough:
         piece = next(deal)
-        reached += piece["source_offset"] - piece["source_onset"]
+        reached += piece["source_offset"] - piece["source_onset"] - piece.get("fade", 0)
         yield piece
 
 
@@ -147,12 +155,20 @@ def draw_clips(pools, rng, count):
 
 
 def render_mix(plan, path, sample_rate):
-    """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`; its clips follow one another without gaps."""
-    parts = []
-    for row in plan.itertuples():
-        samples, source_rate = read_audio(row.path, row.source_onset, row.source_offset)
-        if source_rate != sample_rate:
-            samples = librosa.resample(samples, orig_sr=source_rate, target_sr=sample_rate)
-        length = round(row.offset * sample_rate) - round(row.onset * sample_rate)
-        parts.append(librosa.util.fix_length(samples, size=length))
-    write_audio(path, np.concatenate(parts).clip(-1, 1), sample_rate)
+    """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`.
+
+    Its clips follow one another without gaps, or lie over one another if the plan has OVERLAP_COLUMNS.
+    """
+    parts = [read_clip(row, sample_rate) for row in plan.itertuples()]
+    layered = set(OVERLAP_COLUMNS) <= set(plan)
+    samples = mix_layers(plan, parts, sample_rate) if layered else np.concatenate(parts)
+    write_audio(path, samples.clip(-1, 1), sample_rate)
+
+
+def read_clip(row, sample_rate):
+    """The samples of one row of a plan, in its length."""
+    samples, source_rate = read_audio(row.path, row.source_onset, row.source_offset)
+    if source_rate != sample_rate:
+        samples = librosa.resample(samples, orig_sr=source_rate, target_sr=sample_rate)
+    length = round(row.offset * sample_rate) - round(row.onset * sample_rate)
+    return librosa.util.fix_length(samples, size=length)

@@ -31,11 +31,22 @@ def model_card(event_labels, data, windows, front_end, pretrained=False):
         "licence": {"code": "MIT", "data": data["licence"]} | ({"weights": WEIGHTS} if pretrained else {}),
         "limits": [
             f"It knows only {', '.join(event_labels)}. It takes any other sound for one of these or ignores it.",
-            "It was trained on mixes of one class at a time, never on two classes at once.",
+            overlapping(data.get("overlap")),
             f"It reads mono audio at {front_end.sample_rate} Hz in windows of {windows['length']} s, {front_end.level}",
             data["limit"],
         ],
     }
+
+
+def overlapping(overlap):
+    """A sentence about the sounds that the training mixes hold at once; overlap: that of the dataset, or None."""
+    if not overlap or overlap["sounds"] == 1:
+        return "It was trained on mixes of one class at a time, never on two classes at once."
+    low, high = overlap["level"]
+    return (
+        f"It was trained on mixes in which at most {overlap['sounds']} sounds of different classes overlap. A sound is "
+        f"{low:g} to {high:g} dB over those that began before it."
+    )
 
 
 def made_with(device, *packages):

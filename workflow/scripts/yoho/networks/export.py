@@ -16,7 +16,8 @@ from yoho.networks.backbones import BACKBONES
 from yoho.networks.run_folder import OPSET, WEIGHTS, content_of
 from yoho.networks.runtime import OnnxEngine
 from yoho.networks.saving import load_network
-from yoho.windows.front_ends import SILENCE, LogMel, build_front_end
+from yoho.windows.front_end import SILENCE
+from yoho.windows.front_ends import LogMel, MelFrontEnd, Pcen, YamnetLogMel, build_front_end
 
 # Largest allowed error of the outputs, in [0, 1], of a network's ONNX file: 0.001 of a bin is 0.3 ms.
 TOLERANCE = 0.001
@@ -25,8 +26,8 @@ TOLERANCE = 0.001
 class FrontEndLayer(nn.Module):
     """A front end as a layer: separate windows (windows, samples) to images (windows, frames, n_mels), float32.
 
-    It repeats `LogMel` or `YamnetLogMel` with operations of ONNX, in double precision up to the sums of mel bands.
-    Single precision takes as long, and its error in a band far below a loud tone is 0.002 dB instead of 0.0001 dB.
+    It repeats a `MelFrontEnd` with operations of ONNX, in double precision up to the sums of mel bands. Single
+    precision takes as long, and its error in a band far below a loud tone is 0.002 dB instead of 0.0001 dB.
     """
 
     def __init__(self, front_end):
@@ -36,7 +37,7 @@ class FrontEndLayer(nn.Module):
         self.register_buffer("mel", torch.tensor(front_end.mel).double())
 
     def forward(self, waveform):
-        return (self.decibels if isinstance(self.front_end, LogMel) else self.logarithms)(waveform)
+        return {LogMel: self.decibels, YamnetLogMel: self.logarithms, Pcen: self.pcen}[type(self.front_end)](waveform)
 
     def decibels(self, waveform):
         """The images of `LogMel`."""
@@ -49,6 +50,15 @@ class FrontEndLayer(nn.Module):
     def logarithms(self, waveform):
         """The images of `YamnetLogMel`."""
         return torch.log((self.spectral_power(waveform).sqrt() @ self.mel).float() + self.front_end.offset)
+
+    def pcen(self, waveform):
+        """The images of `Pcen`."""
+        own = self.front_end
+        energies = own.scale((self.spectral_power(waveform) @ self.mel).float())
+        # The recent means of a band are a linear map of its energies: a matrix, which the energies of 1 show.
+        one_by_one = np.eye(waveform.shape[1] // own.hop_length + 1, dtype=np.float32)
+        means = torch.tensor(own.recent_means(one_by_one[None])[0]) @ energies
+        return (energies * (own.epsilon + means) ** -own.gain + own.bias) ** own.power - own.bias**own.power
 
     def spectral_power(self, waveform):
         """Power of every frame and frequency, (windows, frames, frequencies)."""
@@ -110,7 +120,7 @@ def export_from_waveform(folder, target):
     Input `waveform`: (windows, samples) float32, mono windows at the run's sample rate, cut as for its scores, with
     zeros past a file's end; any number of windows. Output `outputs`: (windows, bins, 3 * classes), as for `Decoder`.
     The file's metadata hold the settings for cutting and decoding, each value as JSON.
-    Raises InputError if the folder contains no network.
+    Raises InputError if the folder contains no network, or one whose front end is no `MelFrontEnd`.
     """
     from onnx import helper
 
@@ -118,6 +128,9 @@ def export_from_waveform(folder, target):
     windows, decoding = description["windows"], description["decoding"]
     averaged = (description["segmenting"] if description.get("kind") == "ear" else decoding).get("averaged")
     front_end = build_front_end(description["sample_rate"], **description["features"])
+    if not isinstance(front_end, MelFrontEnd):
+        kind = description["features"]["kind"]
+        raise InputError(f"{folder}: the front end {kind} has no form in ONNX; give its images to network.onnx instead")
     whole = nn.Sequential(FrontEndLayer(front_end), network).eval()
     model = onnx_model(whole, torch.zeros(2, front_end.size(windows["length"])), "waveform")
     metadata = {

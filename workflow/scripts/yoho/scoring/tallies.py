@@ -1,6 +1,9 @@
 """Tallies: the sums from which scores are computed, by field recording, because a test set is a sample of recordings.
 
-Every scored segment, every bin and every event belongs to the recording that sounds at its middle.
+Every class of a scored segment or of a bin, and every event, belongs to the recording of that class that sounds at its
+middle. If none of that class sounds there, it belongs to the recording that began last of those that sound, as false
+alarms do. What cannot be divided among classes, which is the errors of a segment and the number of bins, belongs to
+that recording too. As long as one sound follows another, one recording owns all classes.
 """
 
 import numpy as np
@@ -13,6 +16,7 @@ from yoho.scoring.segments import COUNTS, segment_counts
 from yoho.windows.loss import bin_losses
 
 LOSSES = ["presence_loss", "regression_loss", "bins"]
+INDIVISIBLE = ["errors", "bins"]
 EVENTS = ["event_references", "event_predictions", "matches", "onset_error", "offset_error"]
 OVERALL = "overall"
 
@@ -57,8 +61,8 @@ def segment_tallies(scorer, estimated, plan, names):
     counts = segment_counts(scorer.reference, estimated, durations, scorer.decoder.event_labels, resolution)
     segments = counts["errors"].shape[1]
     middles = np.tile((np.arange(segments) + 0.5) * resolution, len(durations))
-    recordings = recordings_at(plan, np.repeat(list(durations), segments), middles)
-    return sums_by_recording({kind: count.reshape(-1, len(names)) for kind, count in counts.items()}, recordings, names)
+    owners = owners_at(plan, np.repeat(list(durations), segments), middles, names[1:])
+    return sums_by_recording({kind: count.reshape(-1, len(names)) for kind, count in counts.items()}, owners, names)
 
 
 def bin_tallies(scorer, outputs, targets, plan, names):
@@ -70,8 +74,9 @@ def bin_tallies(scorer, outputs, targets, plan, names):
     middles = windows["onset"].to_numpy()[:, None] + (np.arange(bins) + 0.5) * scorer.decoder.window_length / bins
     inside = middles < windows["mix_duration"].to_numpy()[:, None]
     losses = np.concatenate([losses.sum(axis=-1, keepdims=True), losses], axis=-1)[:, inside]
-    recordings = recordings_at(plan, windows["filename"].to_numpy()[np.nonzero(inside)[0]], middles[inside])
-    return sums_by_recording(dict(zip(LOSSES, (*losses, np.ones_like(losses[0])))), recordings, names)
+    filenames = windows["filename"].to_numpy()[np.nonzero(inside)[0]]
+    owners = owners_at(plan, filenames, middles[inside], names[1:])
+    return sums_by_recording(dict(zip(LOSSES, (*losses, np.ones_like(losses[0])))), owners, names)
 
 
 def event_tallies(scorer, estimated, plan, tolerances):
@@ -89,25 +94,62 @@ def event_tallies(scorer, estimated, plan, tolerances):
     references, predictions, *others = names = kinds(collars)[len(COUNTS + LOSSES) :]
     reference = tables[0].assign(**{references: 1.0} | dict(zip(others, results.T)))
     events = pd.concat([reference, tables[1].assign(**{predictions: 1.0})])
-    recordings = recordings_at(plan, events["filename"].to_numpy(), np.concatenate(times).mean(axis=1))
-    events = events.assign(recording=recordings)
+    labels = scorer.decoder.event_labels
+    owners = owners_at(plan, events["filename"].to_numpy(), np.concatenate(times).mean(axis=1), labels)
+    own = 1 + pd.Index(labels).get_indexer(events["event_label"])
+    events = events.assign(recording=owners[np.arange(len(events)), own])
     events = pd.concat([events, events.assign(event_label=OVERALL)])
     return events.groupby(["recording", "event_label"])[names].sum()
 
 
-def recordings_at(plan, filenames, times):
-    """The recordings that sound in mixes at some times, (n,); after a mix's end, its last recording."""
-    recordings = np.empty(len(times), dtype=object)
+def owners_at(plan, filenames, times, event_labels):
+    """The recordings to which times in mixes belong, (n, 1 + classes).
+
+    The first column holds the recording that began last of those that sound; after a mix's end, it is the last one. The
+    others hold for each class its recording that sounds at that time, or else the same as the first.
+    """
+    owners = np.empty((len(times), 1 + len(event_labels)), dtype=object)
     for filename, rows in plan.groupby("filename"):
-        here = filenames == filename
-        place = np.searchsorted(rows["onset"].to_numpy(), times[here], side="right") - 1
-        recordings[here] = rows["recording"].to_numpy()[place]
-    return recordings
+        here = np.flatnonzero(filenames == filename)
+        place, _ = begun_last(rows, times[here])
+        owners[here] = rows["recording"].to_numpy()[place, None]
+        for column, event_label in enumerate(event_labels, start=1):
+            own = rows[rows["event_label"] == event_label]
+            if len(own):
+                place, sounds = begun_last(own, times[here])
+                owners[here[sounds], column] = own["recording"].to_numpy()[place[sounds]]
+    return owners
 
 
-def sums_by_recording(values, recordings, names):
-    """Sums of {kind: (n, names)} by recording (n,): a table of kinds, indexed by recording and event_label."""
-    tables = {kind: pd.DataFrame(rows, columns=names).groupby(recordings).sum() for kind, rows in values.items()}
-    return pd.DataFrame({kind: table.stack() for kind, table in tables.items()}).rename_axis(
-        ["recording", "event_label"]
-    )
+def begun_last(rows, times):
+    """For times (n,): the place of the row that began last of those that sound, and whether any sounds, (n,) bool.
+
+    Where none sounds, the row that began last stands there. rows: of the plan of one mix, ordered by onset.
+    """
+    onset, offset = rows["onset"].to_numpy(), rows["offset"].to_numpy()
+    sounding = (onset <= times[:, None]) & (times[:, None] < offset)  # (n, rows)
+    last = len(rows) - 1 - sounding[:, ::-1].argmax(axis=1)
+    sounds = sounding.any(axis=1)
+    place = np.where(sounds, last, np.searchsorted(onset, times, side="right") - 1)
+    return place, sounds
+
+
+def sums_by_recording(values, owners, names):
+    """Sums of {kind: (n, names)} by recording: a table of kinds, indexed by recording and event_label.
+
+    owners: (n, names), from `owners_at`. The first of the names stands for all classes together. Of its values, a
+    recording gets the parts of the classes that it owns, except of those that are INDIVISIBLE.
+    """
+    codes, recordings = pd.factorize(owners.ravel())
+    codes = codes.reshape(owners.shape)
+    apart = codes[:, 1:] != codes[:, :1]  # where a class belongs to another recording than the one that began last
+    tables = {}
+    for kind, rows in values.items():
+        total, parts, keys = rows[:, 0], rows[:, 1:], codes[:, 0]
+        if kind not in INDIVISIBLE and apart.any():
+            total = np.concatenate([total - np.where(apart, parts, 0).sum(axis=1), parts[apart]])
+            keys = np.concatenate([keys, codes[:, 1:][apart]])
+        columns = [(total, keys), *zip(parts.T, codes[:, 1:].T)]
+        tables[kind] = pd.concat([pd.Series(column).groupby(own).sum() for column, own in columns], axis=1, keys=names)
+    tables = {kind: table.fillna(0).set_axis(recordings[table.index]).stack() for kind, table in tables.items()}
+    return pd.DataFrame(tables).rename_axis(["recording", "event_label"])

@@ -40,8 +40,8 @@ class Averager:
         lasts to the end of the decided cells may go on in the next table.
         """
         ended = np.isinf(later)
-        end = max(1, int(np.ceil(limit / self.step - 1e-9))) if ended else round(later / self.step)
-        self.add(outputs, np.round(np.asarray(onsets) / self.step).astype(int), end)
+        end = self.cells_in(limit) if ended else round(later / self.step)
+        self.add(outputs, onsets, end)
         decided = end if ended else max(self.decided, end - self.reach)
         cells = np.arange(self.decided, decided)
         low, high = np.maximum(cells - self.reach, 0), np.minimum(cells + self.reach + 1, end)
@@ -67,8 +67,13 @@ class Averager:
         self.means, self.kept = self.means[past - self.kept :], past
         return events, np.inf if ended else decided * self.step
 
-    def add(self, outputs, firsts, end):
-        """Add windows, whose first cells are `firsts`, to the sums of cells; the sums before `end` become means."""
+    def cells_in(self, duration):
+        """Number of cells in a signal of a duration, s."""
+        return max(1, int(np.ceil(duration / self.step - 1e-9)))
+
+    def add(self, outputs, onsets, end):
+        """Add windows to the sums of cells; the sums before the cell `end` become means. onsets: of the windows, s."""
+        firsts = np.round(np.asarray(onsets) / self.step).astype(int)
         present = cell_presence(outputs, self.cells, self.end_from) * self.weights
         reaching = max([end, *(firsts + self.cells)]) - self.first
         self.sums = np.pad(self.sums, ((0, max(0, reaching - len(self.sums))), (0, 0)))

@@ -6,21 +6,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from yoho.audio import read_audio, resampled
-from yoho.windows.cutting import first_samples
+from yoho.windows.filters import Cqt, Wavelet
+from yoho.windows.front_end import PRECISIONS, FrontEnd, decibels, relative_to_peak
 from yoho.windows.mel import hann, mel_filters
-
-SILENCE = 1e-14  # A window whose peak is lower (-280 dB) counts as silent: single precision cannot hold its power.
-
-PRECISIONS = {"double": np.float64, "single": np.float32}
 
 AT_ONCE = 2**20  # bytes of the frames that are transformed together, so few that the processor's cache holds them
 BANDS_AT_ONCE = 4  # so few that NumPy multiplies on the calling thread alone
 
 
 @dataclass(frozen=True)
-class FrontEnd:
-    """What all front ends share: mel bands of frames, whose values are those of `decibels` or of another scale.
+class MelFrontEnd(FrontEnd):
+    """What front ends of mel bands share: sums over the spectra of frames, in dB or on another scale.
 
     sample_rate: Hz; n_fft, hop_length, win_length: samples; n_mels: bands. A subclass gives `mel`, its filters
     (frequencies, n_mels); `exponent`, 2 for the sums of power in the bands and 1 for those of magnitude; `scale`, which
@@ -41,19 +37,6 @@ class FrontEnd:
         """The factors of a frame's samples, (n_fft,)."""
         before = (self.n_fft - self.win_length) // 2
         return np.pad(hann(self.win_length), (before, self.n_fft - self.win_length - before))
-
-    def size(self, window_length):
-        """Samples of a window of `window_length` seconds."""
-        return round(window_length * self.sample_rate)
-
-    def frames(self, window_length):
-        """Frames of a window of `window_length` seconds; the first and the last are centred on its ends."""
-        return self.size(window_length) // self.hop_length + 1
-
-    def __call__(self, windows, precision="double"):
-        """Images, (windows, frames, n_mels) float32, of separate windows (windows, samples)."""
-        count, size = windows.shape
-        return self.images(windows.ravel(), size * np.arange(count), size, precision)
 
     def images(self, samples, first, size, precision="double"):
         """Images, (windows, frames, n_mels) float32, of windows of a signal (samples,).
@@ -115,27 +98,9 @@ class FrontEnd:
             done += count
         return sums
 
-    def file_images(self, path, onsets, window_length):
-        """Images, (windows, frames, n_mels) float32, of windows of a file; onsets: ascending, (windows,), s.
-
-        A few windows at a time are computed. They are also read so, and memory holds little of a long file's audio,
-        unless the file has another sample rate: then it is resampled as a whole. Raises InputError if it is unreadable.
-        """
-        size, first, whole = self.size(window_length), first_samples(onsets, self.sample_rate), None
-        images = []
-        for block in np.array_split(first, len(first) // 32 + 1):
-            begin, end = block[0], block[-1] + size
-            if whole is None:
-                samples, sample_rate = read_audio(path, begin / self.sample_rate, end / self.sample_rate)
-            if whole is None and sample_rate != self.sample_rate:
-                whole = np.concatenate(list(resampled([read_audio(path)[0]], sample_rate, self.sample_rate)))
-            samples = samples if whole is None else whole[begin:end]
-            images.append(self.images(samples, block - begin, size))
-        return np.concatenate(images)
-
 
 @dataclass(frozen=True)
-class LogMel(FrontEnd):
+class LogMel(MelFrontEnd):
     """The paper's log-mel images: 257 frames x 40 mel bands, in dB, for 2.56 s.
 
     top_db: dB from the loudest value of a window down to its floor. Each window is scaled to peak 1 first; power is in
@@ -153,21 +118,59 @@ class LogMel(FrontEnd):
 
     def scale(self, power):
         """Power in dB relative to 1."""
-        return 10 * np.log10(np.maximum(power, np.finfo(np.float32).tiny))
+        return decibels(power)
 
     def finish(self, images, samples, first, size):
         """Scale each window to peak 1, which subtracts from its decibels, and raise its values to its floor."""
-        windows = (samples[start : start + size] for start in first)
-        peaks = np.array([max(window.max(), -window.min()) for window in windows])
-        peaks[peaks < SILENCE] = 1
-        images -= 20 * np.log10(peaks)[:, None, None]
-        # In a scaled window librosa's lowest value is -100 dB.
-        floors = np.maximum(images.max(axis=(1, 2), keepdims=True) - self.top_db, -100)
-        return np.maximum(images, floors, out=images)
+        return relative_to_peak(images, samples, first, size, self.top_db)
 
 
 @dataclass(frozen=True)
-class YamnetLogMel(FrontEnd):
+class Pcen(MelFrontEnd):
+    """Mel power under per-channel energy normalization (PCEN), which divides each band by its own recent mean.
+
+    A frame's energy E becomes (E / (epsilon + M)^gain + bias)^power - bias^power. The mean M is smoothed by a filter of
+    first order with `time_constant` (s), and begins with the window's first frame. Power is multiplied by `factor`
+    first, because the published settings are for samples that are counted as integers. Sources: Wang et al., Trainable
+    frontend for robust and far-field keyword spotting, 2017; Lostanlen et al., Per-channel energy normalization: why
+    and how, 2019; `librosa.pcen`, whose mean begins elsewhere.
+    """
+
+    factor: float
+    gain: float
+    bias: float
+    power: float
+    time_constant: float
+    epsilon: float
+    exponent: ClassVar[int] = 2
+    level: ClassVar[str] = "whose level it hardly sees, because each band is divided by its own recent mean."
+
+    @cached_property
+    def mel(self):
+        """The mel filters, (frequencies, n_mels)."""
+        return mel_filters(self.sample_rate, self.n_fft, self.n_mels)
+
+    def recent_means(self, energies):
+        """The recent means of energies (windows, frames, bands), in the same shape."""
+        time = self.time_constant * self.sample_rate / self.hop_length
+        share = (np.sqrt(1 + 4 * time**2) - 1) / (2 * time**2)  # of a new frame in the mean
+        means = np.array(energies)
+        for frame in range(1, means.shape[1]):
+            means[:, frame] = share * means[:, frame] + (1 - share) * means[:, frame - 1]
+        return means
+
+    def scale(self, power):
+        """Power in the units of the published settings."""
+        return self.factor * power
+
+    def finish(self, images, samples, first, size):
+        """Divide each band by its recent mean, and compress its range."""
+        images *= (self.epsilon + self.recent_means(images)) ** -self.gain
+        return (images + self.bias) ** self.power - self.bias**self.power
+
+
+@dataclass(frozen=True)
+class YamnetLogMel(MelFrontEnd):
     """The log-mel images on which YAMNet was trained: 257 frames x 64 mel bands for 2.56 s at 16 kHz.
 
     They are natural logarithms of magnitudes: ln(sum of a band + `offset`). Windows keep their level. fmin, fmax: Hz,
@@ -204,7 +207,7 @@ def htk_mel(frequency):
 
 
 # The kinds of front ends, by their names in the config.
-FRONT_ENDS = {"log_mel": LogMel, "yamnet": YamnetLogMel}
+FRONT_ENDS = {"log_mel": LogMel, "yamnet": YamnetLogMel, "pcen": Pcen, "cqt": Cqt, "wavelet": Wavelet}
 
 
 def build_front_end(sample_rate, *, kind="log_mel", **settings):

@@ -1,0 +1,1 @@
+"""What users' files bring: coding, narrow bands, low levels, noise, rooms and other speeds, done to clean audio."""
