@@ -143,7 +143,7 @@ def test_a_claim_is_added(monkeypatch, config):
     update_config(config, yaml.safe_load(example("Add a claim", "yaml")))
     evidence = SimpleNamespace(arms={"vggish": arm("VGGish", 0.9), "baseline": arm("YOHO", 0.5)})
     (row,) = verdicts.claims_table(config["claims"], "builtin", evidence).to_dict("records")
-    assert (row["claim"], row["claim_verdict"]) == ("C8", verdicts.SUPPORTED)
+    assert (row["claim"], row["claim_verdict"]) == ("C9", verdicts.SUPPORTED)
 
 
 def test_a_figure_is_added(tmp_path):
