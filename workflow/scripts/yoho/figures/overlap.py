@@ -12,6 +12,7 @@ PANELS = {
     "recall_louder": "Recall of the louder of two",
     "recall_softer": "Recall of the softer of two",
 }
+NUMBER = "sounds in a segment (number of segments)"
 ALARMS = "False alarms without any sound"
 
 
@@ -32,12 +33,12 @@ def draw_overlap(table, level):
             axes[name].set_title(title, loc="left")
             axes[name].set_ylim(0, 1)
             axes[name].set_ylabel("recall" if "recall" in name else "segment-based F1")
-            axes[name].set_xlabel("sounds in a segment" if of_number else "difference of levels (dB)")
+            axes[name].set_xlabel(NUMBER if of_number else "difference of levels in dB (number of segments)")
         if len(alarms):
             draw_groups(axes["alarms"], alarms, series, "sounds")
             axes["alarms"].set_title(ALARMS, loc="left")
             axes["alarms"].set_ylabel("seconds labelled a minute")
-            axes["alarms"].set_xlabel("sounds in a segment")
+            axes["alarms"].set_xlabel(NUMBER)
             axes["alarms"].set_ylim(bottom=0)
         lines, labels = axes["number"].get_legend_handles_labels()
         title = f"bars: {100 * (1 - 2 * level):g} % intervals over field recordings"
@@ -70,4 +71,4 @@ def draw_groups(axis, rows, series, column):
 def group_name(row, column):
     """The name of a group under the axis, with its number of segments."""
     name = f"{row.sounds:g}" if column == "sounds" else f"{row.level_from:g} to {row.level_to:g}"
-    return f"{name}\n({row.segments:,} segments)"
+    return f"{name}\n({row.segments:,})"
