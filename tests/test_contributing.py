@@ -227,8 +227,9 @@ def test_the_readme_of_the_config_explains_every_key(path):
     config = yaml.safe_load(path.read_text())
     ear = config.get("ear", {})
     background = ear.get("calibration", {}).get("background", {})
-    # Keys that are names of datasets, of their classes, and of kinds of background.
+    # Keys that are names of datasets, of their classes, of kinds of background, and of conditions.
     named = {*config.get("datasets", {}), *ear.get("names", {}), *background.get("sounds", {})}
+    named |= {*config.get("robustness", {}).get("conditions", {})}
     assert set(keys(config)) - named <= names
 
 

@@ -32,7 +32,7 @@ class Studies:
         }
         self.studies["claims"] = [
             pair
-            for study, entries in (("networks", self.claimed()), ("rival", self.rivals()))
+            for study, entries in (("networks", self.claimed()), ("rival", self.rivals() if self.claimed() else {}))
             for role, run in entries.items()
             for pair in self.add_seeds(role, run, config["studies"][study])
         ]
