@@ -3,7 +3,7 @@
 # sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of `all`.
 
 # The studies whose runs the table of scores shows.
-TABULATED = ("networks", "mask")
+TABULATED = [study for study in ("networks", "mask") if runs.of(study)]
 
 
 rule tabulate_scores:
