@@ -27,11 +27,12 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
         scores |= {own: [psds[run][own] for run in members["run"]] for own in PSDS}
         scores = pd.DataFrame(scores, index=arm.seeds)
         first = first or (arm, scores)
-        apart = (scores - first[1]).dropna(how="all") if arm is not first[0] else scores[:0]
+        shared = scores.index.intersection(first[1].index)
+        apart = (scores - first[1]).loc[shared] if arm is not first[0] else scores[:0]
         kind = {"label": label, "front_end": members["front_end"].iloc[0]}
         row = kind | {"seed": "mean"} | scores.mean().to_dict() | differences(apart, names, (arm, first[0]), claims)
         cost = costs.loc[kind["front_end"], ["ms_per_window", "times_real_time", "frames", "bands", "image_kb"]]
-        sizes = {"n_seeds": len(apart if len(rows) else scores), "n_recordings": len(arm.strata)}
+        sizes = {"n_seeds": len(shared), "n_recordings": len(arm.strata)}
         rows.append(row | cost.to_dict() | sizes)
         apart = apart.reindex(arm.seeds).add_suffix("_difference")
         rows += (kind | {"seed": str(seed)} | own.to_dict() for seed, own in scores.join(apart).iterrows())

@@ -69,12 +69,38 @@ def test_front_ends_are_compared_with_the_first_one_seed_by_seed(study, tmp_path
 def test_psds_is_that_of_averaged_decoding_with_student_s_interval_over_seeds(study, tmp_path):
     files, settings, _ = study
     tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
-    row = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"]).loc["PCEN", "mean"]
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    row = table.loc["PCEN", "mean"]
     assert (row["psds1"], row["psds2"]) == pytest.approx((0.41, 0.9))
     # The differences are 0.01, -0.01 and 0.03: their mean is 0.01, and their deviation 0.02. t(0.95, 2) is 2.92.
     half = 2.919986 * 0.02 / np.sqrt(3)
     found = row[["psds1_difference", "psds1_low", "psds1_high"]].to_list()
     assert found == pytest.approx([0.01, 0.01 - half, 0.01 + half], abs=2e-6)
+    assert table.loc["PCEN", "psds1_difference"].to_list()[1:] == pytest.approx([0.01, -0.01, 0.03])
+
+
+def test_differences_rest_on_the_seeds_that_both_front_ends_have(study, tmp_path):
+    files, settings, scores = study
+    # The log-mel has the seeds 2 and 1, in this order, and PCEN the seeds 0, 1 and 2.
+    chosen = [settings["runs"][place] for place in (2, 1, 3, 4, 5)]
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": chosen})
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    row = table.loc["PCEN", "mean"]
+    assert (row["psds1"], row["psds1_difference"]) == pytest.approx((0.41, 0.01))  # -0.01 and 0.03
+    by_seed = np.subtract(scores["PCEN"], scores["log-mel"])
+    assert row["f1_difference"] == pytest.approx(by_seed[1:].mean(), abs=1e-6)
+    assert table["n_seeds"].dropna().to_list() == [2, 2]
+    assert table.loc["PCEN", "psds1_difference"].isna().to_list() == [False, True, False, False]
+
+
+def test_front_ends_without_a_common_seed_are_not_compared(study, tmp_path):
+    files, settings, _ = study
+    chosen = [settings["runs"][place] for place in (0, 1, 5)]
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": chosen})
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    assert table.loc["PCEN", "mean"].filter(like="_difference").isna().all()
+    assert table.loc["PCEN", "mean"]["n_seeds"] == 0
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png"])
 
 
 @pytest.mark.filterwarnings("error")
