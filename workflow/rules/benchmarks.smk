@@ -1,7 +1,10 @@
 # Measures training (results/tables/throughput.csv), segmenting (results/tables/segmenting.csv) and front ends
-# (results/tables/front_end_costs.csv) on the configured dataset, and counts the operators of a training step
-# (results/tables/operators.csv). Measures YOHO and its rivals for the claims (results/tables/rival.csv). None of these is
-# part of `all`.
+# (results/tables/front_end_costs.csv) on the configured dataset. Counts the operators of a training step
+# (results/tables/operators.csv). Measures YOHO and its rivals for the claims (results/tables/rival.csv).
+# None of these is part of `all`.
+
+# The front ends whose cost is measured, each once.
+STUDIED_FRONT_ENDS = dict.fromkeys(run["front_end"] for run in runs.of_front_ends())
 
 
 rule measure_throughput:
@@ -88,7 +91,7 @@ rule measure_front_ends:
     conda:
         "../../envs/train.yaml"
     params:
-        front_ends={run["front_end"]: config["windows"]["front_ends"][run["front_end"]] for run in runs.of_front_ends()},
+        front_ends={name: config["windows"]["front_ends"][name] for name in STUDIED_FRONT_ENDS},
         length=config["windows"]["length"],
         hop=config["windows"]["hop"][SCORED],
         repeats=config["benchmarks"]["repeats"],

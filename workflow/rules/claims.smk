@@ -1,6 +1,6 @@
-# Makes results/tables/{audit,mask_study,front_ends,search,power,claims}.csv, results/figures/{audit,mask_study,front_ends}.*
-# and results/claims.md from the runs of the audit, the mask study, the study of front ends, the search and the claims, and
-# keeps records of finished runs. None of these is part of `all`.
+# Makes results/tables/{audit,mask_study,front_ends,search,power,claims}.csv, results/figures/{audit,mask_study}.*,
+# results/figures/front_ends.* and results/claims.md from the runs of the audit, the mask study, the front ends, the
+# search and the claims, and keeps records of finished runs. None of these is part of `all`.
 from yoho.provenance import commit
 
 
