@@ -8,18 +8,25 @@ import pytest
 import yaml
 from arms import make_arm, records_of
 from draw_front_ends import draw_front_ends
+from matplotlib.collections import LineCollection, PathCollection
 from measure_front_ends import measure_front_ends
 from tabulate_front_ends import tabulate_front_ends
 
 from places import ROOT
 from yoho.audio import write_audio
 from yoho.events import read_table
+from yoho.figures.front_ends import draw_kinds
 from yoho.scoring.records import read_record, write_record
 from yoho.scoring.tallies import OVERALL
 
 F1 = {"log-mel": 0.6, "PCEN": 0.7}
 NAMES = {"log-mel": "log_mel", "PCEN": "pcen"}
 PSDS = {"log-mel": [0.3, 0.4, 0.5], "PCEN": [0.31, 0.39, 0.53]}
+
+
+def drawn(axis, kind):
+    """The collections of a kind in an axis."""
+    return [part for part in axis.collections if type(part) is kind]
 
 
 @pytest.fixture
@@ -100,16 +107,31 @@ def test_front_ends_without_a_common_seed_are_not_compared(study, tmp_path):
     table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
     assert table.loc["PCEN", "mean"].filter(like="_difference").isna().all()
     assert table.loc["PCEN", "mean"]["n_seeds"] == 0
-    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png"])
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png"], level=0.05)
 
 
 @pytest.mark.filterwarnings("error")
-def test_figure_has_a_line_for_each_seed_and_a_bar_for_each_cost(study, tmp_path):
+def test_the_figure_has_the_same_bytes_every_time(study, tmp_path):
     files, settings, _ = study
     tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
-    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png", tmp_path / "a.pdf"])
-    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "b.png", tmp_path / "b.pdf"])
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png", tmp_path / "a.pdf"], level=0.05)
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "b.png", tmp_path / "b.pdf"], level=0.05)
     assert all((tmp_path / f"a.{end}").read_bytes() == (tmp_path / f"b.{end}").read_bytes() for end in ("png", "pdf"))
+
+
+def test_the_figure_shows_differences_intervals_and_costs(study, tmp_path):
+    files, settings, _ = study
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
+    table = read_table(tmp_path / "front_ends.csv", sep=",")
+    f1, *_, cost = draw_kinds(table, 0.05).axes
+    pcen = table.set_index(["label", "seed"]).loc["PCEN"]
+    seeds, means = (points.get_offsets()[:, 0].compressed() for points in drawn(f1, PathCollection))
+    np.testing.assert_allclose(seeds, pcen.loc[["0", "1", "2"], "f1_difference"])
+    np.testing.assert_allclose(means, pcen.loc[["mean"], "f1_difference"])
+    (intervals,) = drawn(f1, LineCollection)
+    np.testing.assert_allclose(intervals.get_segments()[-1][:, 0], pcen.loc["mean", ["f1_low", "f1_high"]].to_list())
+    assert [bar.get_width() for bar in cost.patches] == [1, 2]
+    assert f1.get_xlim()[0] > -1 and f1.get_xlim()[1] < 1
 
 
 def test_cost_is_measured_for_every_front_end(tmp_path):

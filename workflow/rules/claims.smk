@@ -221,6 +221,7 @@ rule draw_front_ends:
     conda:
         "../../envs/plot.yaml"
     params:
+        level=config["claims"]["level"],
         code=code_digest("draw_front_ends"),
     script:
         "../scripts/draw_front_ends.py"

@@ -47,14 +47,15 @@ def averaged_psds(table):
 
 
 def differences(apart, names, arms, claims):
-    """The mean differences of all scores between two arms, with their intervals: columns of the table.
+    """The mean differences of all scores between two arms, with their intervals, as columns; nan without any seed.
 
     apart: the differences, a table with a row for each seed that both arms have. names: the scores that come from the
     records, {column: name in `score_function`}. The intervals of the others are over seeds alone.
     """
     found = {}
-    for own, values in apart.items() if len(apart) else ():
-        estimate = score_difference(names[own], *arms, claims).crossed if own in names else over_seeds(values)
+    for own, values in apart.items():
+        tallied = own in names and len(values)
+        estimate = score_difference(names[own], *arms, claims).crossed if tallied else over_seeds(values)
         low, high = interval(estimate, 1 - 2 * claims["level"])
         found |= {f"{own}_difference": estimate.value, f"{own}_low": low, f"{own}_high": high}
     return found
