@@ -134,6 +134,15 @@ def test_the_figure_shows_differences_intervals_and_costs(study, tmp_path):
     assert f1.get_xlim()[0] > -1 and f1.get_xlim()[1] < 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_figure_of_one_seed_has_no_interval_of_psds(study, tmp_path):
+    files, settings, _ = study
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": settings["runs"][::3]})
+    _, psds, *_ = draw_kinds(read_table(tmp_path / "front_ends.csv", sep=","), 0.05).axes
+    (intervals,) = drawn(psds, LineCollection)
+    np.testing.assert_allclose(intervals.get_segments()[-1][:, 0], [0.01, 0.01])
+
+
 def test_cost_is_measured_for_every_front_end(tmp_path):
     front_ends = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())["windows"]["front_ends"]
     write_audio(tmp_path / "mix.flac", 0.1 * np.random.default_rng(0).standard_normal(4 * 44100), 44100)

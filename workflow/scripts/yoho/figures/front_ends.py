@@ -15,6 +15,8 @@ def draw_kinds(table, level):
     table: of `results/tables/front_ends.csv`, whose intervals cover 1 - 2 level. A missing interval leaves only the
     mean. In the row of the first front end stands its own score.
     """
+    columns = [f"{score}_{part}" for score in SCORES for part in ("difference", "low", "high")]
+    table = table.astype(dict.fromkeys(columns, float))  # a column that is empty holds no numbers
     means, seeds = table[table["seed"] == "mean"], table[table["seed"] != "mean"]
     rows, colours = np.arange(len(means)), [COLOURS[number % len(COLOURS)] for number in range(len(means))]
     own = seeds["label"].map(dict(zip(means["label"], rows)))
