@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from yoho.figures.plots import MARKS, STYLE, broken
 from yoho.palette import COLOURS
@@ -12,7 +13,7 @@ PANELS = {
     "recall_louder": "Recall of the louder of two",
     "recall_softer": "Recall of the softer of two",
 }
-NUMBER = "sounds in a segment (number of segments)"
+NUMBER = "sounds at the middle of a segment (number of segments)"
 ALARMS = "False alarms without any sound"
 
 
@@ -37,7 +38,7 @@ def draw_overlap(table, level):
         if len(alarms):
             draw_groups(axes["alarms"], alarms, series, "sounds")
             axes["alarms"].set_title(ALARMS, loc="left")
-            axes["alarms"].set_ylabel("seconds labelled a minute")
+            axes["alarms"].set_ylabel("false positives a minute")
             axes["alarms"].set_xlabel(NUMBER)
             axes["alarms"].set_ylim(bottom=0)
         lines, labels = axes["number"].get_legend_handles_labels()
@@ -70,5 +71,6 @@ def draw_groups(axis, rows, series, column):
 
 def group_name(row, column):
     """The name of a group under the axis, with its number of segments."""
-    name = f"{row.sounds:g}" if column == "sounds" else f"{row.level_from:g} to {row.level_to:g}"
+    level = f"from {row.level_from:g}" if pd.isna(row.level_to) else f"{row.level_from:g} to {row.level_to:g}"
+    name = f"{row.sounds:g}" if column == "sounds" else level
     return f"{name}\n({row.segments:,})"
