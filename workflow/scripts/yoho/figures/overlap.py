@@ -8,12 +8,12 @@ from yoho.figures.plots import MARKS, STYLE, broken
 from yoho.palette import COLOURS
 
 PANELS = {
-    "number": "F1, by the number of sounds",
+    "number": "F1, by the number of sounds at once",
     "f1": "F1 of two sounds at once",
     "recall_louder": "Recall of the louder of two",
     "recall_softer": "Recall of the softer of two",
 }
-NUMBER = "sounds at the middle of a segment (number of segments)"
+NUMBER = "classes at the middle of a segment (number of segments)"
 ALARMS = "False alarms without any sound"
 
 
