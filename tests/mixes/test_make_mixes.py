@@ -165,14 +165,14 @@ def test_events_are_the_merged_plan_and_end_with_the_audio(four):
 
 
 def test_overlapping_sounds_are_in_the_events_and_can_be_rebuilt(make, tmp_path):
-    overlap = {"sounds": 2, "level": [-6, 6], "gap": [0, 1], "crossfade": [0, 0.3]}
+    overlap = {"sounds": 2, "level": [-6, 6], "gap": [0.1, 1], "crossfade": [0, 0.3], "gain": 20}
     files = make(sample_rate=8000, mixes=3, overlap=overlap, mixing=MIXING | {"longest_clip": 1})
     plans, events = read_table(files.plan), read_table(files.events)
     pd.testing.assert_frame_equal(events, merge_events(plans))
     upper = plans[plans["layer"] == 2]
     assert len(upper) and upper["level"].between(-6, 6).all() and plans["fade"].between(0, 0.3).all()
     for filename, rows in plans.groupby("filename"):
-        render_mix(rows, tmp_path / filename, 8000)
+        render_mix(rows, tmp_path / filename, 8000, overlap["gain"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents(files)
 
 

@@ -10,12 +10,12 @@ from drawn import DURATION, RATE, clips_of, plan_split, random_clips
 from scipy.stats import kstest
 
 from yoho.events import read_table, write_table
-from yoho.mixes.overlap import OVERLAP_COLUMNS, Overlap, mix_layers
+from yoho.mixes.overlap import OVERLAP_COLUMNS, SILENCE, Overlap, active_rms, class_levels, mix_layers
 from yoho.mixes.planning import PLAN_COLUMNS, Background, render_mix
 
 # The sha256 of three plans as they were before there was any overlap.
 BEFORE = "f320e00601ae7572abe6543df3ea37b618a1f872131a2f3ec8376ffb1cfa762e"
-OVERLAP = Overlap(sounds=3, level=[-12, 12], gap=[0.5, 4], crossfade=[0, 0.5])
+OVERLAP = Overlap(sounds=3, level=[-12, 12], gap=[0.5, 4], crossfade=[0, 0.5], gain=20)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,34 @@ def test_no_second_of_a_class_belongs_to_two_recordings_but_at_joints(plans):
             assert (gaps >= 0.5 - 1 / RATE).all()
 
 
+def test_clip_that_waited_begins_a_drawn_gap_after_its_class_has_ended(plans):
+    """It would begin at the very sample otherwise, and a network could learn that."""
+    waits = []
+    for rows in plans:
+        for clip in rows[rows["layer"] > 1].itertuples():
+            own = rows[(rows["event_label"] == clip.event_label) & (rows["layer"] < clip.layer)]
+            waits += list(clip.onset - own.loc[own["offset"] <= clip.onset, "offset"])
+    waits = np.array(waits)
+    assert len(waits) > 200 and waits.min() > 0 and np.mean(waits < 0.5) < 0.1
+
+
+def test_smallest_gap_holds_for_clips_that_waited_too():
+    """A car follows a car: the one in the second layer waits for the end of the mix's first, and then a gap of 2 s."""
+    overlap = Overlap(sounds=2, level=[0, 0], gap=[2, 2], crossfade=[0, 0], gain=20)
+    plan = pd.DataFrame({"filename": "a", "onset": [0.0, 3.0], "offset": [3.0, 20.0], "event_label": ["car", "rain"]})
+    clips = [{"event_label": "car", "source_onset": 0.0, "source_offset": 4.0}] * 9
+    rows = list(overlap.lay(plan.assign(fade=0.0), iter(clips), np.random.default_rng(0), RATE))
+    assert [row["onset"] for row in rows] == [5.0, 11.0]
+
+
+def test_fade_is_at_most_half_of_either_clip():
+    overlap = Overlap(sounds=1, level=[0, 0], gap=[0, 0], crossfade=[9, 9], gain=20)
+    lengths = [4.0, 1.0, 6.0, 6.0]
+    pieces = [{"source_onset": 1.0, "source_offset": 1.0 + length} for length in lengths]
+    found = [piece["fade"] for piece in overlap.joined(pieces, np.random.default_rng(0))]
+    assert found == [0, 0.5, 0.5, 3.0]
+
+
 def test_levels_and_gaps_are_drawn_uniformly(plans):
     rows = pd.concat(plans)
     assert rows.loc[rows["layer"] == 1, "level"].isna().all() and set(rows["layer"]) == {1, 2, 3}
@@ -116,6 +144,11 @@ def laid(*rows):
     return pd.DataFrame(rows, columns=["layer", "onset", "offset", "event_label", "level", "fade"])
 
 
+def mixed(plan, clips, gain=60):
+    """The audio of a mix."""
+    return mix_layers(plan, clips, SHORT, gain)[0]
+
+
 def rms(samples):
     return np.sqrt(np.mean(samples**2))
 
@@ -127,7 +160,7 @@ def test_clip_has_its_level_over_what_lies_beneath_it(level):
     plan = laid((1, 0, 4, "car", np.nan, 0), (2, 1, 2, "clocks", level, 0))
     beneath, clip = 0.05 * rng.standard_normal(4 * SHORT), 0.01 * rng.standard_normal(SHORT)
     beneath[2 * SHORT :] *= 4
-    mix = mix_layers(plan, [beneath, clip], SHORT)
+    mix = mixed(plan, [beneath, clip])
     heard = mix[SHORT : 2 * SHORT] - beneath[SHORT : 2 * SHORT]
     assert 20 * np.log10(rms(heard) / rms(beneath[SHORT : 2 * SHORT])) == pytest.approx(level)
     np.testing.assert_array_equal(np.delete(mix, slice(SHORT, 2 * SHORT)), np.delete(beneath, slice(SHORT, 2 * SHORT)))
@@ -137,8 +170,8 @@ def test_third_layer_is_set_over_both_beneath_it():
     rng = np.random.default_rng(0)
     clips = [0.05 * rng.standard_normal(SHORT) for _ in range(3)]
     plan = laid(*((layer, 0, 1, name, level, 0) for layer, name, level in [(1, "a", np.nan), (2, "b", 3), (3, "c", 5)]))
-    below = mix_layers(plan.iloc[:2], clips[:2], SHORT)
-    heard = mix_layers(plan, clips, SHORT) - below
+    below = mixed(plan.iloc[:2], clips[:2])
+    heard = mixed(plan, clips) - below
     assert 20 * np.log10(rms(heard) / rms(below)) == pytest.approx(5)
 
 
@@ -147,33 +180,87 @@ def test_background_does_not_count_for_levels():
     rng = np.random.default_rng(0)
     clips = [samples * rng.standard_normal(SHORT) for samples in (0.001, 0.05)] + [0.02 * rng.standard_normal(SHORT)]
     plan = laid((1, 0.0, 1.0, "", np.nan, 0), (1, 1.0, 2.0, "car", np.nan, 0), (2, 0.0, 1.0, "clocks", 3, 0))
-    np.testing.assert_allclose(mix_layers(plan, clips, SHORT)[:SHORT], clips[0] + clips[2])
+    np.testing.assert_allclose(mixed(plan, clips)[:SHORT], clips[0] + clips[2])
     plan.loc[2, ["onset", "offset"]] = 0.5, 1.5
-    heard = mix_layers(plan, clips, SHORT)[SHORT : 3 * SHORT // 2] - clips[1][: SHORT // 2]
+    heard = mix_layers(plan, clips, SHORT, 60)[1][2]
     assert 20 * np.log10(rms(heard) / rms(clips[1][: SHORT // 2])) == pytest.approx(3)
+
+
+def test_level_is_that_of_the_active_part_of_a_clip():
+    """A clip that is silent for nine tenths of its time has the level of the rest."""
+    rng = np.random.default_rng(0)
+    clip = 0.01 * rng.standard_normal(SHORT) * (np.arange(SHORT) < SHORT // 10)
+    beneath = 0.05 * rng.standard_normal(SHORT)
+    plan = laid((1, 0, 1, "car", np.nan, 0), (2, 0, 1, "clocks", 6, 0))
+    heard = mix_layers(plan, [beneath, clip], SHORT, 60)[1][1]
+    assert 20 * np.log10(rms(heard[: SHORT // 10]) / rms(beneath)) == pytest.approx(6)
+
+
+@pytest.mark.parametrize("faint, active", [(0.011, 2), (0.009, 1)])
+def test_frames_40_dB_below_the_loudest_are_no_part_of_a_sound(faint, active):
+    samples = np.repeat([1.0, faint, 0.0], 400)
+    assert active_rms(samples, 400) == pytest.approx(np.sqrt((1 + (faint**2 if active == 2 else 0)) / active))
+
+
+def test_sound_shorter_than_a_frame_has_a_level():
+    assert active_rms(np.full(10, 0.5), 400) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("level, gain, heard", [(30, 20, 20), (-30, 20, -20), (6, 0, 0), (6, 20, 6)])
+def test_gain_has_a_bound(level, gain, heard):
+    """Both sounds have one level, so that the gain is that level."""
+    noise = 0.01 * np.random.default_rng(0).standard_normal(SHORT)
+    plan = laid((1, 0, 1, "car", np.nan, 0), (2, 0, 1, "clocks", level, 0))
+    found = mix_layers(plan, [noise, noise], SHORT, gain)[1][1]
+    np.testing.assert_allclose(found, noise * 10 ** (heard / 20))
 
 
 def test_silent_clips_stay_silent():
     plan = laid((1, 0, 1, "car", np.nan, 0), (2, 0, 1, "clocks", 3, 0))
     noise = 0.1 * np.random.default_rng(0).standard_normal(SHORT)
     for clips in ([noise, np.zeros(SHORT)], [np.zeros(SHORT), noise]):
-        np.testing.assert_array_equal(mix_layers(plan, clips, SHORT), noise)
+        np.testing.assert_array_equal(mixed(plan, clips), noise)
 
 
 def test_power_is_constant_over_a_joint():
     """Two noises of one power: the mean of many mixes has this power everywhere."""
     rng, plan = np.random.default_rng(0), laid((1, 0, 0.1, "car", np.nan, 0), (1, 0.05, 0.15, "clocks", np.nan, 0.05))
     clips = 0.1 * rng.standard_normal((2, 1500, 800))
-    powers = np.mean([mix_layers(plan, pair, SHORT) ** 2 for pair in zip(*clips)], axis=0) / 0.01
+    powers = np.mean([mixed(plan, pair) ** 2 for pair in zip(*clips)], axis=0) / 0.01
     assert len(powers) == 1200 and powers.reshape(-1, 50).mean(axis=1) == pytest.approx(1, abs=0.03)
 
 
 def test_peak_above_full_scale_lowers_the_whole_mix():
     plan = laid((1, 0, 1, "car", np.nan, 0), (2, 0.5, 1, "clocks", 0, 0))
     tone = 0.8 * np.sin(np.arange(SHORT) / 5)
-    mix = mix_layers(plan, [tone, tone[SHORT // 2 :]], SHORT)
+    mix = mixed(plan, [tone, tone[SHORT // 2 :]])
     assert np.abs(mix).max() == pytest.approx(1)
     np.testing.assert_allclose(mix[: SHORT // 2], tone[: SHORT // 2] * mix[5] / tone[5])
+
+
+def test_clips_as_they_sound_add_up_to_the_mix():
+    rng = np.random.default_rng(0)
+    rows = (1, 0, 1, "car", np.nan, 0), (2, 0, 1, "clocks", 3, 0), (1, 0.9, 2, "rain", np.nan, 0.1)
+    clips = [0.5 * rng.standard_normal(round((row[2] - row[1]) * SHORT)) for row in rows]
+    mix, heard = mix_layers(laid(*rows), clips, SHORT, 20)
+    total = np.zeros(len(mix))
+    for row, clip in zip(rows, heard):
+        total[round(row[1] * SHORT) : round(row[2] * SHORT)] += clip
+    assert np.abs(mix).max() == pytest.approx(1)
+    np.testing.assert_allclose(total, mix, atol=1e-12)
+
+
+def test_levels_are_those_of_the_classes_in_each_segment():
+    """The car has an RMS of 0.1 for 2.5 s; the clocks one of 0.01 in the latter half of the second second."""
+    rows = (1, 0, 2.5, "car", np.nan, 0), (2, 1.5, 2, "clocks", 0, 0), (1, 2.5, 3, "", np.nan, 0)
+    heard = [np.full(20000, 0.1), np.full(4000, 0.01), np.full(4000, 0.1)]
+    table = class_levels(laid(*rows).assign(filename="a"), heard, SHORT, 1.0)
+    assert set(table["filename"]) == {"a"} and table["segment"].tolist() == [0, 1, 2] * 2
+    levels = table.groupby("event_label")["level"].apply(list)
+    half = 10 * np.log10(0.5)
+    assert levels["car"] == pytest.approx([-20, -20, -20 + half])
+    assert levels["clocks"] == pytest.approx([SILENCE, -40 + half, SILENCE])
+    assert set(levels.index) == {"car", "clocks"}
 
 
 def test_audio_can_be_rebuilt_from_the_written_plan(tmp_path):
@@ -186,6 +273,6 @@ def test_audio_can_be_rebuilt_from_the_written_plan(tmp_path):
     assert rows["layer"].max() > 1
     write_table(rows, tmp_path / "plan.tsv")
     for table, name in ((rows, "mix.flac"), (read_table(tmp_path / "plan.tsv"), "again.flac")):
-        render_mix(table, tmp_path / name, RATE)
+        render_mix(table, tmp_path / name, RATE, OVERLAP.gain)
     assert (tmp_path / "mix.flac").read_bytes() == (tmp_path / "again.flac").read_bytes()
     assert soundfile.info(tmp_path / "mix.flac").frames == round(rows["offset"].max() * RATE)

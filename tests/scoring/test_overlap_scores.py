@@ -12,25 +12,42 @@ from yoho.events import merge_events, write_table
 from yoho.scoring.overlap import Scene
 
 LABELS = ["car", "clocks", "rain"]
-LEVELS = [0, 4, 8, 12]
+EDGES = [0, 4, 8, 12]  # dB
 CLAIMS = {"level": 0.05, "replicates": 100, "seed": 0}
-PLAN = ["filename", "onset", "offset", "event_label", "recording", "layer", "level"]
+PLAN = ["filename", "onset", "offset", "event_label", "recording"]
 
 # In mix a, the clocks lie 6 dB over the car from 2 to 6 s, and rain lies 10 dB below both from 3 to 4 s; in mix b, the
 # car lies 2 dB below the rain from 0 to 2 s, and background follows.
+LEVELS = {"a": {"car": -20.0, "clocks": -14.0, "rain": -30.0}, "b": {"car": -22.0, "rain": -20.0}}
 PLANNED = [
-    ("a", 0.0, 8.0, "car", "c1", 1, np.nan),
-    ("a", 2.0, 6.0, "clocks", "k1", 2, 6.0),
-    ("a", 3.0, 4.0, "rain", "r1", 3, -10.0),
-    ("b", 0.0, 3.0, "rain", "r2", 1, np.nan),
-    ("b", 0.0, 2.0, "car", "c2", 2, -2.0),
-    ("b", 3.0, 5.0, "", "quiet", 1, np.nan),
+    ("a", 0.0, 8.0, "car", "c1"),
+    ("a", 2.0, 6.0, "clocks", "k1"),
+    ("a", 3.0, 4.0, "rain", "r1"),
+    ("b", 0.0, 3.0, "rain", "r2"),
+    ("b", 0.0, 2.0, "car", "c2"),
+    ("b", 3.0, 5.0, "", "quiet"),
 ]
 
 
 @pytest.fixture
 def plan():
     return pd.DataFrame(PLANNED, columns=PLAN)
+
+
+def levels_of(plan, levels=LEVELS):
+    """The table of levels of a plan, in which every class has one level throughout a mix: {filename: {class: dB}}."""
+    seconds = np.ceil(plan.groupby("filename")["offset"].max()).astype(int)
+    rows = [
+        (name, second, label, level)
+        for name, own in levels.items()
+        for label, level in own.items()
+        for second in range(seconds[name])
+    ]
+    return pd.DataFrame(rows, columns=["filename", "segment", "event_label", "level"])
+
+
+def scene_of(plan, levels=LEVELS, resolution=1.0):
+    return Scene(plan, truth(plan), levels_of(plan, levels), LABELS, resolution, EDGES)
 
 
 def truth(plan):
@@ -42,9 +59,10 @@ def table(plan, tmp_path):
     """A function that tabulates networks by the events that each of their seeds finds: {(label, dataset): [events]}."""
 
     def made(networks):
-        files = {name: tmp_path / f"{name}.tsv" for name in ("plan", "events", "recordings")}
+        files = {name: tmp_path / f"{name}.tsv" for name in ("plan", "events", "levels", "recordings")}
         write_table(plan, files["plan"])
         write_table(truth(plan), files["events"])
+        write_table(levels_of(plan), files["levels"])
         write_table(plan[["recording"]].assign(group=plan["recording"]), files["recordings"])
         predictions = []
         for number, events in enumerate(own for found in networks.values() for own in found):
@@ -52,7 +70,7 @@ def table(plan, tmp_path):
             predictions.append(tmp_path / f"{number}.tsv")
         listed = [(*key, ["runs"] * len(found)) for key, found in networks.items()]
         path, files = tmp_path / "overlap.csv", SimpleNamespace(**files, predictions=predictions)
-        settings = {"networks": listed, "event_labels": LABELS, "resolution": 1.0, "levels": LEVELS, "claims": CLAIMS}
+        settings = {"networks": listed, "event_labels": LABELS, "resolution": 1.0, "edges": EDGES, "claims": CLAIMS}
         tabulate_overlap(files, path, **settings)
         return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
@@ -105,7 +123,7 @@ def test_score_is_the_mean_over_seeds(plan, table):
 
 
 def test_every_second_belongs_to_the_recordings_of_its_classes(plan):
-    scene = Scene(plan, truth(plan), LABELS, 1.0, LEVELS)
+    scene = scene_of(plan)
     groups = scene.groups()
     sums = dict(zip([group.about["sounds"] for group in groups], scene.tallies(truth(plan), groups)))
     found = pd.DataFrame(sums[3][:, :3], index=scene.recordings.index, columns=["tp", "references", "predictions"])
@@ -113,22 +131,52 @@ def test_every_second_belongs_to_the_recordings_of_its_classes(plan):
     assert not found.loc[["c2", "r2", "quiet"]].any(axis=None)
 
 
-def test_level_is_unknown_at_a_joint_and_where_a_clip_misses_the_middle(plan):
-    """Two classes cross over from 2 to 4 s; in mix b a clip over another ends before the middle of its last second."""
-    rows = [
-        ("a", 0.0, 4.0, "car", "c1", 1, np.nan),
-        ("a", 2.0, 6.0, "rain", "r1", 1, np.nan),
-        ("b", 0.0, 6.0, "car", "c1", 1, np.nan),
-        ("b", 1.0, 3.4, "rain", "r1", 2, -5.0),
-    ]
+def test_classes_that_sound_at_the_middle_count_as_sounding_at_once(table):
+    """The car ends at 2.2 s and the rain begins at 4.6 s: neither reaches the middle of its last or first second."""
+    rows = [("a", 0.0, 2.2, "car", "c1"), ("a", 0.0, 6.0, "clocks", "k1"), ("a", 4.6, 6.0, "rain", "r1")]
     plan = pd.DataFrame(rows, columns=PLAN)
-    scene = Scene(plan, truth(plan), LABELS, 1.0, LEVELS)
-    active = scene.counts(scene.reference)[1] > 0
-    levels = scene.level_differences(active)
-    assert (active.sum(axis=1) == 2).sum() == 2 + 3
-    assert np.isnan(levels[:6]).all()
-    np.testing.assert_array_equal(levels[7:9], [[5, np.nan, -5]] * 2)
-    assert np.isnan(levels[9:]).all() and np.isnan(levels[6]).all()
+    scene = scene_of(plan, {"a": LEVELS["a"]})
+    assert scene.sounding.sum(axis=1).tolist() == [2, 2, 1, 1, 1, 2]
+    groups = {(group.about["kind"], group.about["sounds"]): group for group in scene.groups()}
+    sums = scene.tallies(truth(plan), [groups["f1", 1]]).sum(axis=(0, 1))
+    assert sums.tolist() == pytest.approx([5, 5, 5, 3 / 60])  # scored are all classes of a segment, as in sed_eval
+
+
+def test_last_second_of_a_mix_has_the_middle_of_what_is_left_of_it():
+    plan = pd.DataFrame([("a", 0.0, 3.2, "car", "c1"), ("a", 3.0, 3.05, "rain", "r1")], columns=PLAN)
+    scene = scene_of(plan, {"a": LEVELS["a"]})
+    assert scene.sounding.sum(axis=1).tolist() == [1, 1, 1, 1] and scene.middles[-1] == pytest.approx(3.1)
+
+
+def test_what_is_there_is_no_false_alarm(plan):
+    """The car ends in the second half of a second at whose middle it does not sound."""
+    plan = pd.DataFrame([("a", 0.0, 1.3, "car", "c1"), ("a", 1.3, 3.0, "", "quiet")], columns=PLAN)
+    scene = scene_of(plan, {"a": LEVELS["a"]})
+    [alarms] = [group for group in scene.groups() if group.about["kind"] == "false_alarms"]
+    found = pd.DataFrame([("a", 0.0, 3.0, "car")], columns=PLAN[:4])
+    assert alarms.score(scene.tallies(found, [alarms]).sum(axis=1)) == pytest.approx([1 / (2 / 60)])
+
+
+@pytest.mark.parametrize("apart, edge", [(0, 0), (3.99, 0), (4, 4), (8, 8), (11.99, 8), (12, 12), (60, 12)])
+def test_group_of_a_level_difference_begins_at_its_lower_edge(apart, edge):
+    plan = pd.DataFrame([("a", 0.0, 2.0, "car", "c1"), ("a", 0.0, 2.0, "rain", "r1")], columns=PLAN)
+    scene = scene_of(plan, {"a": {"car": -60.0, "rain": -60.0 + apart}})
+    rows = [group for group in scene.groups() if "level_from" in group.about]
+    assert {group.about["level_from"] for group in rows} == {edge}
+    assert {group.about["level_to"] for group in rows} == {{0: 4, 4: 8, 8: 12, 12: None}[edge]}
+    chosen = {group.about["kind"]: group.chosen.any(axis=0).tolist() for group in rows}
+    louder, softer = [False, False, True], [True, False, False]
+    recalls = {"recall_louder": louder, "recall_softer": softer} if apart else {}  # of equal sounds, none is louder
+    assert chosen == {"f1": [True] * 3} | recalls
+
+
+def test_levels_of_each_segment_count():
+    """The louder of two sounds changes from one second to the next."""
+    plan = pd.DataFrame([("a", 0.0, 2.0, "car", "c1"), ("a", 0.0, 2.0, "rain", "r1")], columns=PLAN)
+    levels = levels_of(plan, {"a": {"car": -20.0, "rain": -25.0}})
+    levels.loc[(levels["event_label"] == "rain") & (levels["segment"] == 1), "level"] = -13.0
+    scene = Scene(plan, truth(plan), levels.sample(frac=1, random_state=0), LABELS, 1.0, EDGES)
+    np.testing.assert_allclose(scene.differences, [[5, np.nan, -5], [-7, np.nan, 7]])
 
 
 def test_figure_is_drawn_with_and_without_background(plan, table, tmp_path):

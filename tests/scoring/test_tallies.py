@@ -434,6 +434,18 @@ def test_each_of_two_sounds_at_once_is_credited_to_its_own_recording():
     assert losses["c", OVERALL] == pytest.approx(losses["c", "car"])
 
 
+def test_what_classes_share_belongs_to_the_recording_that_began_last():
+    """A segment has one number of errors, and a bin counts once, whatever classes sound there."""
+    plan = over(lay({"a": [("k", "clocks", 8.0)]}), ("a", 2.0, 5.0, "car", "c"))
+    nothing = plan.iloc[:0][COLUMNS]
+    tallies = tallies_of(plan, nothing).set_index(["recording", "event_label"])
+    assert tallies.loc[("k", OVERALL), "errors"] == 2 + 3 and tallies.loc[("c", OVERALL), "errors"] == 3 * 2
+    middles = np.add.outer(cut(plan)["onset"].to_numpy(), (np.arange(BINS) + 0.5) * LENGTH / BINS)
+    of_car, inside = (middles >= 2) & (middles < 5), middles < 8
+    assert tallies.loc[("c", OVERALL), "bins"] == of_car.sum()
+    assert tallies.loc[("k", OVERALL), "bins"] == inside.sum() - of_car.sum()
+
+
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 

@@ -7,17 +7,31 @@ import pytest
 from configs import BACKGROUND, ESC50, RELEASED
 from datasets import (
     collect_settings,
+    completed,
     dataset_settings,
     event_labels,
     fetch_settings,
     portable,
     read_as,
     recording_files,
+    recordings_of,
     segmenting_settings,
     source_files,
     stretch_settings,
 )
 from validate import check_config
+
+
+def test_dataset_like_another_one_has_its_recordings_and_what_it_does_not_state(config):
+    datasets = config["datasets"]
+    mixes = datasets["builtin"]["mixes"] | {"test": 9}
+    datasets["builtin"] |= {"anew": True, "pool": "described"}
+    datasets["other"] = {"like": "builtin", "mixes": mixes}
+    config["datasets"] = completed(datasets)
+    assert config["datasets"]["other"] == datasets["builtin"] | {"like": "builtin", "mixes": mixes}
+    assert config["datasets"]["builtin"] == datasets["builtin"]
+    assert recordings_of(config, "other") == "builtin" == recordings_of(config, "other-slices_released")
+    assert recordings_of(config, "other-seed_3") == "builtin-seed_3"
 
 
 def test_classes_of_a_folder_are_its_folders(own):

@@ -17,9 +17,10 @@ from yoho.networks.backbones import BACKBONES
 from yoho.networks.masking import POSITIONS
 from yoho.networks.network import mask_positions
 
-OVERLAP = {"sounds": 2, "level": [-12, 12], "gap": [0, 6], "crossfade": [0, 0.5]}
+OVERLAP = {"sounds": 2, "level": [-12, 12], "gap": [0.5, 6], "crossfade": [0, 0.5], "gain": 20}
 OVERLAYS = sorted({*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/*.yaml")} - {ROOT / "config" / "config.yaml"})
-BELOW = {"pilot.yaml": ROOT / "config" / "study.yaml"}  # overlays whose datasets another one completes
+# Overlays whose datasets another config completes.
+BELOW = {"pilot": "study", "overlap_esc10": "esc10", "overlap": "config"}
 
 
 def test_default_config_is_right(config):
@@ -30,15 +31,26 @@ def test_real_recordings_are_right(real):
     check_config(real)
 
 
+def test_dataset_like_another_one_names_one_with_a_source(config):
+    """It may have mixes and overlap of its own, and nothing else."""
+    datasets = config["datasets"]
+    datasets |= {"both": {"like": "builtin", "overlap": OVERLAP}, "third": {"like": "both"}}
+    assert mistakes(config) == ["datasets.third.like: 'both' is no dataset with a source of its own; name one"]
+    datasets["third"] = {"like": "nobody"}
+    assert mistakes(config) == ["datasets.third.like: 'nobody' is no dataset with a source of its own; name one"]
+    datasets["third"] = {"like": "builtin", "source": "folder"}
+    assert mistakes(config) == ["datasets.third: unknown key source; known keys are like, mixes, overlap"]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.name)
 def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_path):
     changes = yaml.safe_load(overlay.read_text())
-    if overlay.name in BELOW:
-        below = yaml.safe_load(BELOW[overlay.name].read_text())
+    if overlay.stem in BELOW:
+        below = yaml.safe_load(overlay.with_stem(BELOW[overlay.stem]).read_text())
         update_config(below, changes)
         changes = below
     for dataset in changes.get("datasets", {}).values():
-        if "path" in dataset["recordings"]:
+        if "path" in dataset.get("recordings", {}):
             (tmp_path / "dog").mkdir(exist_ok=True)
             dataset["recordings"]["path"] = str(tmp_path)  # the recordings themselves need not be here
     update_config(config, changes)
@@ -49,13 +61,19 @@ def test_overlay_is_right_when_merged_as_snakemake_does(config, overlay, tmp_pat
     )  # what an overlay leaves alone stays
 
 
-def test_networks_on_overlapping_sounds_know_its_classes(config):
-    """A dataset without `overlap` may take part too."""
-    config["datasets"]["both"] = copy.deepcopy(config["datasets"]["builtin"]) | {"overlap": OVERLAP}
-    config["scoring"]["overlap"] |= {"tested": "both", "trained": ["builtin", "both"]}
+def test_networks_on_overlapping_sounds_are_trained_on_the_same_recordings(config):
+    """A network whose training recordings are in another network's test would be favoured."""
+    own = copy.deepcopy(config["datasets"]["builtin"])
+    config["datasets"] |= {"both": {"like": "builtin", "overlap": OVERLAP}, "own": own}
+    config["scoring"]["overlap"] |= {"tested": "both", "trained": ["builtin", "both", "own"]}
     check_config(config)
-    config["datasets"]["builtin"]["recordings"]["event_labels"] = ["car", "clocks"]
-    assert mistakes(config) == ["scoring.overlap.trained: builtin has other classes than both"]
+    other = ["scoring.overlap.trained: own has other recordings than both; let one be `like` the other"]
+    for key, value in (("event_labels", ["car", "clocks"]), ("seed", 1)):
+        config["datasets"]["own"] = own | {"recordings": own["recordings"] | {key: value}}
+        assert mistakes(config) == other
+    config["datasets"]["own"] = own | {"pool": "released"}
+    assert mistakes(config) == other
+    del config["datasets"]["own"]
     config["scoring"]["overlap"]["trained"] = ["neither"]
     assert mistakes(config) == ["scoring.overlap.trained: 'neither' is not in `datasets`"]
 

@@ -76,7 +76,7 @@ rule tabulate_audit:
         windows=f"results/{DATASET}/windows/test/{SCORED}/windows.tsv",
         targets=f"results/{DATASET}/windows/test/{SCORED}/targets.npy",
         plan=f"results/{DATASET}/mixes/test/plan.tsv",
-        recordings=f"results/{DATASET}/recordings.tsv",
+        recordings=f"results/{recordings_of(config, DATASET)}/recordings.tsv",
         events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
         table="results/tables/audit.csv",

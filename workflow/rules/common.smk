@@ -14,6 +14,7 @@ from datasets import (
     APART,
     DATA_KEYS,
     SOURCES,
+    completed,
     dataset_settings,
     ear_names,
     event_labels,
@@ -37,6 +38,7 @@ from watching import watch_archives
 from yoho.segmenting.choice import choose_network
 
 check_config(config)
+config["datasets"] = completed(config["datasets"])
 config |= {key: as_text(config[key]) for key in ("audio", "weights") if config.get(key) is not None}
 
 DATASET = config["dataset"]
@@ -220,6 +222,11 @@ def mixes_of_run(split, file):
     return path
 
 
+def recordings_table(wildcards):
+    """The table of the recordings of the dataset that a path names."""
+    return f"results/{recordings_of(config, wildcards.get('dataset') or wildcards.base)}/recordings.tsv"
+
+
 def ear_classes(dataset):
     """The table of the ear's classes with which it is scored on a dataset; [] if the ear's own thresholds count.
 
@@ -241,33 +248,6 @@ def pooled_networks():
 def pooled_places():
     """The folders of a pooled network and the datasets, in the order of the table: pairs (folder, dataset)."""
     return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
-
-
-def overlapping(files):
-    """A function that returns paths of the dataset whose overlapping sounds are scored.
-
-    files: one, or a list of them, below that dataset. Raises WorkflowError if the config names no such dataset.
-    """
-
-    def paths(wildcards):
-        tested = config["scoring"]["overlap"]["tested"]
-        if tested is None:
-            raise WorkflowError(
-                "scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does"
-            )
-        return (
-            [f"results/{tested}/{file}" for file in files] if isinstance(files, list) else f"results/{tested}/{files}"
-        )
-
-    return paths
-
-
-def overlap_networks():
-    """The networks that segment overlapping sounds: (label, dataset of its training, folders of its seeds' events)."""
-    networks = {("untrained ear", ""): ["ear"]}
-    for name, (label, run) in product(config["scoring"]["overlap"]["trained"], runs.studies["networks"]):
-        networks.setdefault((label, name), []).append(f"elsewhere/{name}/{run}")
-    return [(*key, folders) for key, folders in networks.items()]
 
 
 def claim_settings(*keys):

@@ -35,6 +35,11 @@ def column_of(entry, key):
     return entry.get(key, entry.get("reading", "described"))
 
 
+def completed(datasets):
+    """The datasets, each with what it does not state itself from the one that it is `like`."""
+    return {name: datasets.get(entry.get("like"), {}) | entry for name, entry in datasets.items()}
+
+
 def dataset_settings(config, name):
     """Settings of a dataset or of a variant: `builtin-pool_released` is `builtin` with the key `pool` as released.
 
@@ -67,13 +72,14 @@ def without_seed(name):
 def recordings_of(config, name):
     """The dataset or variant whose recordings are those of a dataset or variant.
 
-    A training seed has recordings of its own if the source can draw them anew, except where a shared pool needs those
-    of validation and test.
+    A dataset that is `like` another one has its recordings. A training seed has recordings of its own if the source
+    can draw them anew, except where a shared pool needs those of validation and test.
     """
     base, *switches = name.split("-")
     entry, settings = config["datasets"][base], dataset_settings(config, name)
     own = [switch for switch in switches if switch.startswith("seed_")]
     redrawn = own and source_of(entry).anew(entry["recordings"], 0) and read_as(config, settings)["pool"] == "split"
+    base = entry.get("like", base)
     return f"{base}-{own[0]}" if redrawn else base
 
 

@@ -49,3 +49,27 @@ use rule make_mixes as make_mixes_of_seed with:
     wildcard_constraints:
         dataset=DATA_OF_SEED,
     threads: 1
+
+
+rule measure_levels:
+    """Mix the test mixes with overlapping sounds again, and measure how loud each class is in every segment."""
+    input:
+        plan="results/{base}/mixes/test/plan.tsv",
+        audio=lambda wildcards: f"results/{recordings_of(config, wildcards.base)}/recordings",
+    output:
+        "results/{base}/mixes/test/levels.tsv",
+    log:
+        "results/{base}/logs/measure_levels.log",
+    conda:
+        "../../envs/audio.yaml"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        sample_rate=config["mixes"]["sample_rate"],
+        gain=lambda wildcards: config["datasets"][wildcards.base]["overlap"]["gain"],
+        resolution=config["scoring"]["resolution"],
+        code=code_digest("measure_levels"),
+    script:
+        "../scripts/measure_levels.py"

@@ -79,8 +79,8 @@ rule calibrate_ear:
     """
     input:
         ear=EAR,
-        recordings="results/{base}/recordings.tsv",
-        audio="results/{base}/recordings",
+        recordings=recordings_table,
+        audio=lambda wildcards: f"results/{recordings_of(config, wildcards.base)}/recordings",
     output:
         "results/{base}/ear/audioset_{splits}.csv",
     log:

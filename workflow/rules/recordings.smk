@@ -85,7 +85,7 @@ use rule collect_recordings as collect_recordings_of_seed with:
 rule tabulate_dataset:
     """Tabulate recordings, groups, clips and hours of each class and split."""
     input:
-        f"results/{DATASET}/recordings.tsv",
+        f"results/{recordings_of(config, DATASET)}/recordings.tsv",
     output:
         table="results/tables/dataset.csv",
         page=report(

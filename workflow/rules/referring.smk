@@ -76,7 +76,7 @@ rule tabulate_referring:
         fixed=expand("results/{base}/ear/test_events.tsv", base=HEARD),
         events=expand("results/{base}/mixes/test/events.tsv", base=HEARD),
         plans=expand("results/{base}/mixes/test/plan.tsv", base=HEARD),
-        recordings=expand("results/{base}/recordings.tsv", base=HEARD),
+        recordings=[f"results/{recordings_of(config, base)}/recordings.tsv" for base in HEARD],
     output:
         table="results/tables/referring{held_out}.csv",
         page=report(

@@ -48,7 +48,7 @@ rule score_robustness:
         audio="results/{base}/robustness/{condition}/audio",
         plan="results/{base}/robustness/{condition}/plan.tsv",
         events="results/{base}/robustness/{condition}/events.tsv",
-        recordings="results/{base}/recordings.tsv",
+        recordings=recordings_table,
         runs=expand("results/{{base}}/runs/{run}/model.json", run=SHOWN.values()),
         networks=expand("results/{{base}}/runs/{run}/network.onnx", run=SHOWN.values()),
         ear=EAR if EAR_HEARS else [],

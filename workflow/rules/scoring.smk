@@ -116,7 +116,7 @@ rule score_ear:
         audio="results/{base}/mixes/test/audio",
         events="results/{base}/mixes/test/events.tsv",
         plan="results/{base}/mixes/test/plan.tsv",
-        recordings="results/{base}/recordings.tsv",
+        recordings=recordings_table,
     output:
         test_events="results/{base}/ear/test_events.tsv",
         test_scores="results/{base}/ear/test_scores.json",
@@ -145,7 +145,7 @@ use rule score_ear as score_elsewhere with:
         audio="results/{base}/mixes/test/audio",
         events="results/{base}/mixes/test/events.tsv",
         plan="results/{base}/mixes/test/plan.tsv",
-        recordings="results/{base}/recordings.tsv",
+        recordings=recordings_table,
     output:
         test_events="results/{base}/elsewhere/{trained}/{run}/test_events.tsv",
         test_scores="results/{base}/elsewhere/{trained}/{run}/test_scores.json",
@@ -190,13 +190,34 @@ rule tabulate_pooled:
         "../scripts/tabulate_pooled.py"
 
 
+def overlap_networks():
+    """The networks that segment overlapping sounds: (label, dataset of its training, folders of its seeds' events).
+
+    The untrained ear is one of them, if it knows the classes.
+    """
+    scored = config["scoring"]["overlap"]
+    networks = {} if list(nameless(config, scored["tested"])) else {("untrained ear", ""): ["ear"]}
+    for name, (label, run) in product(scored["trained"], runs.studies["networks"]):
+        networks.setdefault((label, name), []).append(f"elsewhere/{name}/{run}")
+    return [(*key, folders) for key, folders in networks.items()]
+
+
+def overlapping(wildcards):
+    """The files by which overlapping sounds are scored. Raises WorkflowError if the config names no dataset for it."""
+    tested = config["scoring"]["overlap"]["tested"]
+    if tested is None:
+        raise WorkflowError("scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does")
+    mixes, folders = f"results/{tested}/mixes/test", [folder for *_, own in overlap_networks() for folder in own]
+    return {name: f"{mixes}/{name}.tsv" for name in ("plan", "events", "levels")} | {
+        "recordings": f"results/{recordings_of(config, tested)}/recordings.tsv",
+        "predictions": [f"results/{tested}/{folder}/test_events.tsv" for folder in folders],
+    }
+
+
 rule tabulate_overlap:
     """Score networks that are trained with and without overlap on the same overlapping test mixes."""
     input:
-        plan=overlapping("mixes/test/plan.tsv"),
-        events=overlapping("mixes/test/events.tsv"),
-        recordings=overlapping("recordings.tsv"),
-        predictions=overlapping([f"{folder}/test_events.tsv" for *_, own in overlap_networks() for folder in own]),
+        unpack(overlapping),
     output:
         table="results/tables/overlap.csv",
         page=report(
@@ -211,10 +232,10 @@ rule tabulate_overlap:
     conda:
         "../../envs/train.yaml"
     params:
-        networks=overlap_networks(),
+        networks=lambda wildcards: overlap_networks(),
         event_labels=lambda wildcards: event_labels(config["datasets"][config["scoring"]["overlap"]["tested"]]),
         resolution=config["scoring"]["resolution"],
-        levels=config["scoring"]["overlap"]["levels"],
+        edges=config["scoring"]["overlap"]["levels"],
         claims=claim_settings("level", "replicates", "seed"),
         code=code_digest("tabulate_overlap"),
     script:

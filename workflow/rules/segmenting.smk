@@ -10,7 +10,7 @@ rule tabulate_false_alarms:
     input:
         runs=expand("results/{dataset}/runs/{run}/model.json", dataset=HEARD, run=SHOWN.values()),
         networks=expand("results/{dataset}/runs/{run}/network.onnx", dataset=HEARD, run=SHOWN.values()),
-        recordings=expand("results/{dataset}/recordings.tsv", dataset=HEARD),
+        recordings=[f"results/{recordings_of(config, base)}/recordings.tsv" for base in HEARD],
         # Besides networks that start from it, the untrained ear is tested too, if it knows the classes.
         ear=EAR if EAR_TESTED else [],
         classes=[ear_classes(base) for base in HEARD] if EAR_TESTED else [],

@@ -48,7 +48,7 @@ rule train_network:
         test_windows=windows_of("test", "windows.tsv"),
         test_events="results/{dataset}/mixes/test/events.tsv",
         test_plan="results/{dataset}/mixes/test/plan.tsv",
-        recordings="results/{dataset}/recordings.tsv",
+        recordings=recordings_table,
         # The pretrained weights of YAMNet, for the runs that start from them.
         ear=lambda wildcards: "results/ear/weights.safetensors" if runs.named[wildcards.run].from_ear else [],
     output:

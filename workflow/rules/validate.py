@@ -11,7 +11,9 @@ from validate_runs import check_bins, check_effect, check_front_end, check_froze
 
 from datasets import (
     SOUNDS,
+    completed,
     event_labels,
+    read_as,
     recording_files,
     source_of,
     unknown_sounds,
@@ -50,7 +52,9 @@ def check_config(config):
     if not mistakes and config["dataset"] not in config["datasets"]:
         known = ", ".join(config["datasets"])
         mistakes.append(f"dataset: {config['dataset']!r} is not in `datasets`; choose one of {known}")
+    mistakes = mistakes or list(check_like(config))
     if not mistakes:
+        config = config | {"datasets": completed(config["datasets"])}
         checks = (
             check_dataset,
             check_background,
@@ -83,6 +87,14 @@ def explain(error):
 
 
 # ---- the chosen dataset ----------------------------------------------------------------------------------------------
+
+
+def check_like(config):
+    """Mistakes in the datasets that are like another one."""
+    known = config["datasets"]
+    for name, dataset in known.items():
+        if "like" in dataset and "source" not in known.get(dataset["like"], {}):
+            yield f"datasets.{name}.like: {dataset['like']!r} is no dataset with a source of its own; name one"
 
 
 def check_dataset(config):
@@ -136,8 +148,14 @@ def check_overlap(config):
     for name in scored["trained"]:
         if name not in known:
             yield f"scoring.overlap.trained: {name!r} is not in `datasets`"
-        elif event_labels(known[name]) != event_labels(known[tested]):
-            yield f"scoring.overlap.trained: {name} has other classes than {tested}"
+        elif material(config, name) != material(config, tested):
+            yield f"scoring.overlap.trained: {name} has other recordings than {tested}; let one be `like` the other"
+
+
+def material(config, name):
+    """What decides from which recordings the mixes of each split of a dataset are made."""
+    dataset = config["datasets"][name]
+    return dataset["source"], dataset["recordings"], read_as(config, dataset)["pool"]
 
 
 def check_range(where, pair, meant):

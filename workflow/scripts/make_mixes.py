@@ -45,7 +45,8 @@ def make_mixes(
     write_table(plan, made.plan)
     write_table(merge_events(plan[plan["event_label"] != BACKGROUND]), made.events)
     Path(made.audio).mkdir(parents=True, exist_ok=True)
-    calls = [(rows, Path(made.audio, rows["filename"].iloc[0]), sample_rate) for rows in plans]
+    gain = overlap["gain"] if overlap else None
+    calls = [(rows, Path(made.audio, rows["filename"].iloc[0]), sample_rate, gain) for rows in plans]
     list(job.spread(render_mix, calls, threads, f"{split} mixes"))
 
 

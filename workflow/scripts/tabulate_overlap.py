@@ -12,14 +12,14 @@ from yoho.scoring.overlap import Scene
 from yoho.scoring.tallies import field_recordings
 
 
-def tabulate_overlap(files, table, *, networks, event_labels, resolution, levels, claims):
+def tabulate_overlap(files, table, *, networks, event_labels, resolution, edges, claims):
     """Write a row for each network and group of segments; see `Scene.groups`.
 
     networks: (label, dataset of its training, folders of its seeds); files.predictions: the events of all of them, in
     this order. The intervals have the coverage 1 - 2 `claims.level`, and cover other seeds and other field recordings.
     """
     plan = field_recordings(read_table(files.plan), read_table(files.recordings))
-    scene = Scene(plan, read_table(files.events), event_labels, resolution, levels)
+    scene = Scene(plan, read_table(files.events), read_table(files.levels), event_labels, resolution, edges)
     groups, strata, predictions = scene.groups(), scene.recordings.to_numpy(), iter(files.predictions)
     rows = []
     for label, dataset, folders in networks:

@@ -2,17 +2,18 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
 from yoho.figures.plots import MARKS, STYLE, broken
 from yoho.palette import COLOURS
 
 PANELS = {
-    "number": "F1, by the number of sounds",
+    "number": "F1, by the number of sounds at once",
     "f1": "F1 of two sounds at once",
     "recall_louder": "Recall of the louder of two",
     "recall_softer": "Recall of the softer of two",
 }
-NUMBER = "sounds in a segment (number of segments)"
+NUMBER = "classes at the middle of a segment (number of segments)"
 ALARMS = "False alarms without any sound"
 
 
@@ -37,7 +38,7 @@ def draw_overlap(table, level):
         if len(alarms):
             draw_groups(axes["alarms"], alarms, series, "sounds")
             axes["alarms"].set_title(ALARMS, loc="left")
-            axes["alarms"].set_ylabel("seconds labelled a minute")
+            axes["alarms"].set_ylabel("false positives a minute")
             axes["alarms"].set_xlabel(NUMBER)
             axes["alarms"].set_ylim(bottom=0)
         lines, labels = axes["number"].get_legend_handles_labels()
@@ -70,5 +71,6 @@ def draw_groups(axis, rows, series, column):
 
 def group_name(row, column):
     """The name of a group under the axis, with its number of segments."""
-    name = f"{row.sounds:g}" if column == "sounds" else f"{row.level_from:g} to {row.level_to:g}"
+    level = f"from {row.level_from:g}" if pd.isna(row.level_to) else f"{row.level_from:g} to {row.level_to:g}"
+    name = f"{row.sounds:g}" if column == "sounds" else level
     return f"{name}\n({row.segments:,})"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from yoho.audio import read_audio, write_audio
-from yoho.mixes.overlap import OVERLAP_COLUMNS, Overlap, mix_layers
+from yoho.mixes.overlap import Overlap, class_levels, mix_layers
 from yoho.recordings.splits import BACKGROUND, background_kind
 
 PLAN_COLUMNS = ["filename", "onset", "offset", "event_label", "recording", "path", "source_onset", "source_offset"]
@@ -65,7 +65,7 @@ class Drawing:
         """Plan the mixes of a split from a table of clips.
 
         seeds: list of numbers, different for every split. Yields a table for each filename, with the columns of
-        PLAN_COLUMNS, and with overlap also OVERLAP_COLUMNS. A plan does not depend on the mixes after it.
+        PLAN_COLUMNS, and with overlap also `overlap.OVERLAP_COLUMNS`. A plan does not depend on the mixes after it.
         """
         pools = {label: members.to_dict("records") for label, members in clips.groupby("event_label")}
         for index, filename in enumerate(filenames):
@@ -154,15 +154,25 @@ def draw_clips(pools, rng, count):
     return (own[rng.integers(len(own))] for own in members)
 
 
-def render_mix(plan, path, sample_rate):
+def render_mix(plan, path, sample_rate, gain=None):
     """Write the audio of one mix as 16-bit FLAC, mono, at `sample_rate`.
 
-    Its clips follow one another without gaps, or lie over one another if the plan has OVERLAP_COLUMNS.
+    Its clips follow one another without gaps. If a `gain` is given, they lie over one another; see `mix_layers`.
     """
-    parts = [read_clip(row, sample_rate) for row in plan.itertuples()]
-    layered = set(OVERLAP_COLUMNS) <= set(plan)
-    samples = mix_layers(plan, parts, sample_rate) if layered else np.concatenate(parts)
+    clips = read_clips(plan, sample_rate)
+    samples = np.concatenate(clips) if gain is None else mix_layers(plan, clips, sample_rate, gain)[0]
     write_audio(path, samples.clip(-1, 1), sample_rate)
+
+
+def measure_mix(plan, sample_rate, gain, resolution):
+    """The levels of the classes in one mix with overlapping sounds; see `class_levels`."""
+    _, heard = mix_layers(plan, read_clips(plan, sample_rate), sample_rate, gain)
+    return class_levels(plan, heard, sample_rate, resolution)
+
+
+def read_clips(plan, sample_rate):
+    """The samples of each row of a plan, in its length."""
+    return [read_clip(row, sample_rate) for row in plan.itertuples()]
 
 
 def read_clip(row, sample_rate):

@@ -1,17 +1,18 @@
 """Scores by what sounds at once: how many classes, and how much louder one is than the other.
 
-Segments are grouped by the number of classes that are active in them. Those with two are also grouped by the difference
-of their levels, which the plan of the mix holds.
+Segments are grouped by the number of classes that sound at their middle. Those with two are also grouped by the
+difference of the levels that these two have in the segment.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from yoho.scoring.segments import segment_counts
-from yoho.scoring.tallies import begun_last, owners_at
+from yoho.scoring.tallies import owners_at
 
 
 class Group(NamedTuple):
@@ -26,94 +27,103 @@ class Group(NamedTuple):
 class Scene:
     """Test mixes with overlapping sounds.
 
-    plan: with the columns of overlap, and each recording's name replaced by its field recording; reference: table of
-    the true events; resolution: length of a segment, s; levels: edges of the groups of level differences, dB.
+    plan: with each recording's name replaced by its field recording; reference: table of the true events; levels: table
+    of `yoho.mixes.overlap.class_levels`; resolution: length of a segment, s; edges: of the groups of level differences,
+    dB. The last group has no upper edge.
     """
 
     plan: pd.DataFrame
     reference: pd.DataFrame
+    levels: pd.DataFrame
     event_labels: list
     resolution: float
-    levels: list
+    edges: list
 
-    def counts(self, estimated):
-        """True positives, references and predictions of classes in segments within mixes, (3, segments, classes)."""
-        durations = self.plan.groupby("filename")["offset"].max().to_dict()
-        counts = segment_counts(self.reference, estimated, durations, self.event_labels, self.resolution)
-        lengths = np.ceil([length * 1 / self.resolution for length in durations.values()])
-        inside = np.arange(counts["errors"].shape[1]) < lengths[:, None]
-        return np.stack([counts[kind][inside] for kind in ("true_positives", "references", "predictions")])[..., 1:]
+    @cached_property
+    def durations(self):
+        """{filename: length of the mix, s}."""
+        return self.plan.groupby("filename")["offset"].max().to_dict()
 
+    @cached_property
+    def segments(self):
+        """Table of all segments: filename, segment (its number in the mix), onset and offset, s, within the mix."""
+        parts = []
+        for duration in self.durations.values():
+            numbers = np.arange(np.ceil(duration * 1 / self.resolution), dtype=int)
+            times = numbers * self.resolution, np.minimum((numbers + 1) * self.resolution, duration)
+            parts.append(pd.DataFrame(dict(zip(("segment", "onset", "offset"), (numbers, *times)))))
+        return pd.concat(parts, keys=self.durations, names=["filename", None]).reset_index("filename")
+
+    @cached_property
     def middles(self):
-        """The mix, (segments,), and the middle, s, of each segment within a mix."""
-        lengths = self.plan.groupby("filename")["offset"].max()
-        numbers = np.ceil(lengths * 1 / self.resolution).astype(int)
-        middles = np.concatenate([(np.arange(number) + 0.5) * self.resolution for number in numbers])
-        return np.repeat(lengths.index.to_numpy(), numbers), middles
+        """Middle of each segment, s, (segments,)."""
+        return self.segments[["onset", "offset"]].mean(axis=1).to_numpy()
 
-    def tallies(self, estimated, groups):
-        """Sums of each group by field recording: (groups, recordings, 4); see `Group.score`."""
-        owners = pd.Index(self.recordings.index).get_indexer(
-            owners_at(self.plan, *self.middles(), self.event_labels)[:, 1:].ravel()
-        )
-        counts = self.counts(estimated)
-        minutes = np.zeros_like(counts[:1], float)
-        minutes[..., 0] = self.resolution / 60  # once for each segment
-        values = np.concatenate([counts, minutes])
-        size = len(self.recordings)
-        return np.array(
-            [[np.bincount(owners, (value * group.chosen).ravel(), size) for value in values] for group in groups]
-        ).transpose(0, 2, 1)
-
-    @property
+    @cached_property
     def recordings(self):
         """The class of each field recording, indexed by its name."""
         return self.plan.drop_duplicates("recording").set_index("recording")["event_label"].sort_index()
 
+    @cached_property
+    def owners(self):
+        """The place in `recordings` of the one to which each class of a segment belongs, (segments, classes)."""
+        found = owners_at(self.plan, self.segments["filename"].to_numpy(), self.middles, self.event_labels)[:, 1:]
+        return self.recordings.index.get_indexer(found.ravel()).reshape(found.shape)
+
+    @cached_property
+    def sounding(self):
+        """Which classes sound at the middle of each segment, (segments, classes) bool."""
+        filenames, found = self.segments["filename"].to_numpy(), np.zeros((len(self.segments), len(self.event_labels)))
+        for event in self.reference.itertuples():
+            here = (filenames == event.filename) & (event.onset <= self.middles) & (self.middles < event.offset)
+            found[here, self.event_labels.index(event.event_label)] = 1
+        return found.astype(bool)
+
+    @cached_property
+    def differences(self):
+        """Level of each of two sounds over the other, dB, (segments, classes); nan for any other number of sounds."""
+        wide = self.levels.pivot(index=["filename", "segment"], columns="event_label", values="level")
+        rows = pd.MultiIndex.from_frame(self.segments[["filename", "segment"]])
+        levels = wide.reindex(index=rows, columns=self.event_labels).to_numpy()
+        of_two = self.sounding & (self.sounding.sum(axis=1, keepdims=True) == 2)
+        own = np.where(of_two, levels, np.nan)
+        return 2 * own - np.nansum(own, axis=1, keepdims=True)
+
+    def tallies(self, estimated, groups):
+        """Sums of each group by field recording: (groups, recordings, 4); see `Group.score`."""
+        counts = segment_counts(self.reference, estimated, self.durations, self.event_labels, self.resolution)
+        places = pd.Index(self.durations).get_indexer(self.segments["filename"]), self.segments["segment"]
+        counts = [counts[kind][places][:, 1:] for kind in ("true_positives", "references", "predictions")]
+        minutes = np.zeros(self.owners.shape)
+        minutes[:, 0] = (self.segments["offset"] - self.segments["onset"]) / 60  # once for each segment
+        owners, size = self.owners.ravel(), len(self.recordings)
+        return np.array(
+            [
+                [np.bincount(owners, (value * group.chosen).ravel(), size) for value in (*counts, minutes)]
+                for group in groups
+            ]
+        ).transpose(0, 2, 1)
+
     def groups(self):
         """List of `Group`: segments by the number of sounds, and those with two sounds by their level difference."""
-        active = self.counts(self.reference)[1] > 0
-        sounds, levels = active.sum(axis=1), self.level_differences(active)
-        groups = []
+        sounds, groups = self.sounding.sum(axis=1), []
         for number in np.unique(sounds):
             about = {"kind": "f1" if number else "false_alarms", "sounds": number}
-            groups.append(Group(about, every(sounds == number, active), f1 if number else false_alarms))
-        apart = np.nan_to_num(np.abs(levels), nan=-1).max(axis=1)  # -1 where it is unknown
-        for low, high in zip(self.levels, self.levels[1:]):
-            here = (low <= apart) & ((apart < high) | ((apart == high) & (high == self.levels[-1])))
-            about = {"sounds": 2, "level_from": low, "level_to": high}
+            groups.append(Group(about, self.every(sounds == number), f1 if number else false_alarms))
+        apart = np.nan_to_num(np.abs(self.differences), nan=-1).max(axis=1)  # -1 where not two sound
+        for low, high in zip(self.edges, [*self.edges[1:], np.inf]):
+            here = (low <= apart) & (apart < high)
+            about = {"sounds": 2, "level_from": low, "level_to": high if np.isfinite(high) else None}
             groups += [
-                Group({"kind": "f1"} | about, every(here, active), f1),
-                Group({"kind": "recall_louder"} | about, here[:, None] & (levels > 0), recall),
-                Group({"kind": "recall_softer"} | about, here[:, None] & (levels < 0), recall),
+                Group({"kind": "f1"} | about, self.every(here), f1),
+                Group({"kind": "recall_louder"} | about, here[:, None] & (self.differences > 0), recall),
+                Group({"kind": "recall_softer"} | about, here[:, None] & (self.differences < 0), recall),
             ]
         return [group for group in groups if group.chosen.any()]
 
-    def level_differences(self, active):
-        """Level of each of two sounds over the other, dB, (segments, classes); nan where it is unknown.
-
-        It is known where two classes are active, (segments, classes), and clips of both sound at the segment's middle
-        in different layers. The upper one has the level of the plan, and the lower one its negative.
-        """
-        filenames, times = self.middles()
-        layers, levels = np.zeros(active.shape, int), np.zeros(active.shape)
-        for filename, rows in self.plan.groupby("filename"):
-            here = np.flatnonzero(filenames == filename)
-            for column, event_label in enumerate(self.event_labels):
-                own = rows[rows["event_label"] == event_label]
-                if len(own):
-                    place, sounds = begun_last(own, times[here])
-                    layers[here[sounds], column] = own["layer"].to_numpy()[place[sounds]]
-                    levels[here[sounds], column] = own["level"].to_numpy()[place[sounds]]
-        upper = layers == layers.max(axis=1, keepdims=True)
-        known = (active.sum(axis=1) == 2) & (active == (layers > 0)).all(axis=1) & (upper.sum(axis=1) == 1)
-        level = np.where(upper, levels, 0).sum(axis=1, keepdims=True)
-        return np.where(known[:, None] & active, np.where(upper, level, -level), np.nan)
-
-
-def every(segments, active):
-    """All classes of some segments, (segments, classes) bool."""
-    return np.broadcast_to(segments[:, None], active.shape)
+    def every(self, segments):
+        """All classes of some segments, (segments, classes) bool."""
+        return np.broadcast_to(segments[:, None], self.sounding.shape)
 
 
 def f1(sums):
@@ -127,5 +137,5 @@ def recall(sums):
 
 
 def false_alarms(sums):
-    """Predictions a minute of the same, of segments in which nothing sounds."""
-    return sums[..., 2] / np.maximum(sums[..., 3], 1e-9)
+    """False positives a minute of the same, of segments at whose middle nothing sounds."""
+    return (sums[..., 2] - sums[..., 0]) / np.maximum(sums[..., 3], 1e-9)
