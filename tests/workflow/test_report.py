@@ -13,9 +13,16 @@ from places import ROOT
 TINY = ROOT / "tests" / "config" / "tiny.yaml"
 LITTLE = """
 training: {epochs: 1}
-studies: {audit: {runs: [{label: decode, backbone: mobilenet, mask: none, decode: released}]}}
+benchmarks: {repeats: 1}
+studies:
+  audit: {runs: [{label: decode, backbone: mobilenet, mask: none, decode: released}]}
+  front_ends:
+    seeds: [0]
+    runs:
+      - {label: log-mel, backbone: mobilenet, mask: none}
+      - {label: PCEN, backbone: mobilenet, mask: none, front_end: pcen}
 """
-TARGETS = ["all", "audit", "mask_study", "claims", "psd_roc"]
+TARGETS = ["all", "audit", "mask_study", "front_ends", "claims", "psd_roc"]
 
 # What the report of all targets holds: category, subcategory ("Other" where there is but one), files.
 RESULTS = {
@@ -26,6 +33,7 @@ RESULTS = {
     ("Tables", "Other"): {"scores.html", "networks.html"},
     ("Studies", "Audit"): {"audit.png", "audit.html"},
     ("Studies", "Mask study"): {"mask_study.png", "mask_study.html"},
+    ("Studies", "Front ends"): {"front_ends.png", "front_ends.html"},
     ("Claims", "Other"): {"claims.html", "power.html"},
     ("Provenance", "Other"): {"provenance.html"},
 }
