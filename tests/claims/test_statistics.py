@@ -8,6 +8,7 @@ from statsmodels.stats.weightstats import DescrStatsW
 
 from yoho.claims.statistics import (
     Estimate,
+    estimated,
     holm,
     interval,
     joint_freedom,
@@ -505,3 +506,12 @@ def test_holm_by_hand():
     np.testing.assert_allclose(holm([0.01, np.nan, 0.04]), [0.03, np.nan, 0.08])
     assert np.isnan(holm([np.nan])).all()
     assert holm([]).shape == (0,)
+
+
+def test_an_estimate_with_the_settings_of_the_claims_is_seeded_by_them():
+    counts = np.random.default_rng(0).integers(0, 9, (2, 6, 2))
+    found = [
+        estimated(counts, mean, np.zeros(6), {"seed": seed, "replicates": 40, "level": 0.05}) for seed in (0, 0, 1)
+    ]
+    expected = over_seeds_and_recordings(counts, mean, np.zeros(6), np.random.default_rng(0), 40)
+    assert found[0] == found[1] == expected and found[2].error != expected.error

@@ -15,7 +15,8 @@ from tabulate_sounddescs import by_centroids, nearest
 from yoho import InputError
 from yoho.events import read_table, write_table
 from yoho.figures.queries import draw_queries
-from yoho.scoring.queries import Mixes, against_other_classes, f1, false_alarms, query_counts
+from yoho.scoring.found import Mixes
+from yoho.scoring.queries import against_other_classes, f1, false_alarms, query_counts
 
 SCORING = {"resolution": 1.0, "collar": 0.2, "collar_share": 0.5, "collars": [0.1, 0.2], "coverage": 0.5}
 CLAIMS = {"level": 0.05, "replicates": 100, "seed": 0}

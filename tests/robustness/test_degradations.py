@@ -101,6 +101,20 @@ def test_mp3_has_its_bit_rate_and_length(tmp_path, rng, rate, bit_rate):
     assert soundfile.info(path).frames == len(samples)
 
 
+@pytest.mark.parametrize(
+    "rate, bit_rate, line",
+    [
+        (8000, 96, "bit_rate: 96: choose 8 to 64 kbit/s for an MP3 with 8000 Hz"),
+        (44100, 16, "bit_rate: 16: choose 32 to 320 kbit/s for an MP3 with 44100 Hz"),
+        (6000, 32, "MP3 has no sample rate of 6000 Hz"),
+        (96000, 64, "MP3 has no sample rate of 96000 Hz"),
+    ],
+)
+def test_rates_that_mp3_does_not_have_are_one_line(rng, rate, bit_rate, line):
+    with pytest.raises(InputError, match=f"^[^\\n]*{line}[^\\n]*$"):
+        degrade(np.zeros(rate), rate, rng, kind="mp3", bit_rate=bit_rate)
+
+
 def test_level(rng):
     quiet = degrade(tone(), RATE, rng, kind="level", gain=-20).samples
     assert power_db(quiet) == pytest.approx(power_db(tone()) - 20, abs=1e-4)

@@ -14,6 +14,7 @@ from tabulate_robustness import tabulate_robustness
 from untrained import noise, save_untrained
 from yoho.audio import write_audio
 from yoho.events import read_table, write_table
+from yoho.figures.robustness import draw_conditions
 from yoho.segmenting.segmenter import Segmenter
 
 LABELS = ["rain", "car"]
@@ -120,9 +121,20 @@ def test_the_table_compares_each_condition_with_the_clean_mixes(counted, tmp_pat
     assert "event f1" in (tmp_path / "robustness.html").read_text()
 
 
+def test_the_figure_draws_the_interval_of_the_difference_from_the_clean_f1_on(counted, tmp_path):
+    tabulate_robustness(counted, tmp_path / "robustness.csv", conditions=["clean", "noise"], claims=CLAIMS)
+    table = pd.read_csv(tmp_path / "robustness.csv").set_index("condition")
+    (axis,) = draw_conditions(table.reset_index(), 0.05).axes
+    (clean, marks), (bars,) = axis.get_lines(), axis.collections
+    assert clean.get_xdata() == [1, 1]
+    np.testing.assert_allclose(marks.get_xdata(), [1, 2 / 3], atol=1e-6)
+    wanted = 1 + table.loc["noise", ["difference_low", "difference_high"]]
+    np.testing.assert_allclose(bars.get_segments()[1][:, 0], wanted.to_list())
+
+
 def test_the_figure_needs_no_interval(counted, tmp_path):
     tabulate_robustness(counted, tmp_path / "robustness.csv", conditions=["clean", "noise"], claims=CLAIMS)
-    table = pd.read_csv(tmp_path / "robustness.csv").assign(f1_low=np.nan, f1_high=np.nan)
+    table = pd.read_csv(tmp_path / "robustness.csv").assign(difference_low=np.nan, difference_high=np.nan)
     table.to_csv(tmp_path / "robustness.csv", index=False)
-    draw_robustness(tmp_path / "robustness.csv", [tmp_path / "robustness.png"])
+    draw_robustness(tmp_path / "robustness.csv", [tmp_path / "robustness.png"], level=0.05)
     assert (tmp_path / "robustness.png").stat().st_size > 5000

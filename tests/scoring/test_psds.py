@@ -120,14 +120,42 @@ def test_a_resample_is_the_score_of_the_files_that_it_draws():
     np.testing.assert_allclose(score, wanted, atol=1e-6)
 
 
-def test_interval_is_seeded_and_holds_the_quantiles_of_resamples(monkeypatch):
-    files, truth = recorded("difficult")
-    counts = changes(detections(files), truth, SCENARIOS["1"])
-    draws = np.random.default_rng(3).multinomial(6, np.full(6, 1 / 6), size=200)
-    wanted = np.quantile(psds(counts, SCENARIOS["1"], draws), [0.05, 0.95])
-    assert interval(counts, SCENARIOS["1"], np.random.default_rng(3), 200, 0.05) == tuple(wanted)
+def repeated(files, truth, times):
+    """Scores and truth with each file as often as `times`, (files,), says: the files that a resample draws."""
+    chosen = np.repeat(np.arange(len(files)), times)
+    events = [np.flatnonzero(truth.file == file) for file in chosen]
+    rows, numbers = np.concatenate(events), np.repeat(np.arange(len(chosen)), [len(own) for own in events])
+    others = (part[rows] for part in truth[1:4])
+    return [files[file] for file in chosen], Truth(numbers, *others, truth.durations[chosen], truth.classes)
+
+
+def score_of(files, truth, scenario):
+    return psds(changes(detections(files), truth, scenario), scenario)
+
+
+@pytest.mark.parametrize("e_max", [20.0, 100.0])
+@pytest.mark.parametrize("name", ["1", "2"])
+def test_interval_is_seeded_and_holds_the_quantiles_of_resamples(name, e_max, monkeypatch):
+    (files, truth), scenario = recorded("difficult"), SCENARIOS[name]._replace(e_max=e_max)
+    counts = changes(detections(files), truth, scenario)
+    draws = np.random.default_rng(3).multinomial(6, np.full(6, 1 / 6), size=25)
+    one_by_one = [score_of(*repeated(files, truth, times), scenario) for times in draws]
+    np.testing.assert_allclose(psds(counts, scenario, draws), one_by_one, atol=1e-12)
+    wanted = np.quantile(one_by_one, [0.05, 0.95])
+    np.testing.assert_allclose(interval(counts, scenario, np.random.default_rng(3), 25, 0.05), wanted)
     monkeypatch.setattr("yoho.scoring.psds.MOST", 1)  # one resample at a time
-    np.testing.assert_allclose(interval(counts, SCENARIOS["1"], np.random.default_rng(3), 200, 0.05), wanted)
+    np.testing.assert_allclose(interval(counts, scenario, np.random.default_rng(3), 25, 0.05), wanted)
+
+
+def test_resamples_without_a_true_event_do_not_count():
+    scenario, edges = SCENARIOS["1"], np.arange(5.0)
+    files = [(edges, np.array([[0.9], [0.9], [0.1], [0.1]])), (edges, np.array([[0.1], [0.5], [0.2], [0.2]]))]
+    truth = Truth(np.array([0]), np.array([0]), np.array([0.0]), np.array([2.0]), np.full(2, 4.0), 1)
+    counts = changes(detections(files), truth, scenario)
+    draws = np.random.default_rng(0).multinomial(2, [0.5, 0.5], size=20)
+    assert (draws[:, 0] == 0).any()
+    assert np.isnan(psds(counts, scenario, draws)).tolist() == (draws[:, 0] == 0).tolist()
+    assert interval(counts, scenario, np.random.default_rng(0), 20, 0.05) == (1, 1)
 
 
 def test_without_true_events_there_is_no_score():

@@ -11,7 +11,7 @@ import torch
 from yoho.events import COLUMNS, merge_events, read_table, write_table
 from yoho.scoring.records import TALLIES
 from yoho.scoring.segments import COUNTS, Scorer, segment_scores
-from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, field_recordings, kinds, owners_at, recording_tallies
+from yoho.scoring.tallies import EVENTS, LOSSES, OVERALL, f1, field_recordings, kinds, owners_at, recording_tallies
 from yoho.windows.loss import bin_losses
 from yoho.windows.targets import Decoder, encode_events
 
@@ -506,3 +506,10 @@ def test_table_is_written_and_read_as_it_is():
     again = read_table(io.StringIO(text.getvalue()))
     pd.testing.assert_frame_equal(tallies.astype(again.dtypes), again, atol=1e-6)
     assert set(again["recording"]) == {"007", "NA"}
+
+
+@pytest.mark.parametrize("others", [0, 2])
+def test_f1_of_sums_rests_on_the_first_three_kinds(others):
+    sums = np.array([[[3, 4, 6], [0, 0, 0]], [[0, 5, 0], [2, 2, 2]]])  # (2, 2, kinds)
+    sums = np.concatenate([sums, np.full((2, 2, others), 9)], axis=-1)
+    np.testing.assert_allclose(f1(sums), [[0.6, 0], [0, 1]])

@@ -1,6 +1,10 @@
-# Measures training (results/tables/throughput.csv) and segmenting (results/tables/segmenting.csv) on the configured
-# dataset, and counts the operators of a training step (results/tables/operators.csv). Measures YOHO and its rivals for the claims
-# (results/tables/rival.csv). None of these is part of `all`.
+# Measures training (results/tables/throughput.csv), segmenting (results/tables/segmenting.csv) and front ends
+# (results/tables/front_end_costs.csv) on the configured dataset. Counts the operators of a training step
+# (results/tables/operators.csv). Measures YOHO and its rivals for the claims (results/tables/rival.csv).
+# None of these is part of `all`.
+
+# The front ends whose cost is measured, each once.
+STUDIED_FRONT_ENDS = dict.fromkeys(run["front_end"] for run in runs.of_front_ends())
 
 
 rule measure_throughput:
@@ -74,6 +78,26 @@ rule measure_segmenting:
         code=code_digest("measure_segmenting", "segment_audio"),
     script:
         "../scripts/measure_segmenting.py"
+
+
+rule measure_front_ends:
+    """Measure how long each front end takes to make the image of a window."""
+    input:
+        audio=f"results/{mixes_of(DATASET)}/mixes/test/audio",
+    output:
+        "results/tables/front_end_costs.csv",
+    log:
+        "results/tables/logs/measure_front_ends.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        front_ends={name: config["windows"]["front_ends"][name] for name in STUDIED_FRONT_ENDS},
+        length=config["windows"]["length"],
+        hop=config["windows"]["hop"][SCORED],
+        repeats=config["benchmarks"]["repeats"],
+        code=code_digest("measure_front_ends"),
+    script:
+        "../scripts/measure_front_ends.py"
 
 
 def competitors(wildcards):

@@ -1,6 +1,6 @@
-# Makes results/tables/{audit,mask_study,search,power,claims}.csv, results/figures/{audit,mask_study}.* and
-# results/claims.md from the runs of the audit, the mask study, the search and the claims, and keeps records of finished
-# runs. None of these is part of `all`.
+# Makes results/tables/{audit,mask_study,front_ends,search,power,claims}.csv, results/figures/{audit,mask_study}.*,
+# results/figures/front_ends.* and results/claims.md from the runs of the audit, the mask study, the front ends, the
+# search and the claims, and keeps records of finished runs. None of these is part of `all`.
 from yoho.provenance import commit
 
 
@@ -17,6 +17,14 @@ rule mask_study:
     input:
         "results/tables/mask_study.csv",
         multiext("results/figures/mask_study", ".pdf", ".png"),
+        "results/provenance.json",
+
+
+rule front_ends:
+    """Make a table and a figure of the scores of YOHO on images of several front ends, and of their cost."""
+    input:
+        "results/tables/front_ends.csv",
+        multiext("results/figures/front_ends", ".pdf", ".png"),
         "results/provenance.json",
 
 
@@ -165,6 +173,58 @@ rule draw_mask_study:
         code=code_digest("draw_mask_study"),
     script:
         "../scripts/draw_mask_study.py"
+
+
+rule tabulate_front_ends:
+    """Compare the scores of YOHO on images of several front ends, on the same seeds and test recordings."""
+    input:
+        records=of_runs("record.zip", "front_ends"),
+        psds=f"results/{DATASET}/psds/front_ends.csv",
+        costs="results/tables/front_end_costs.csv",
+    output:
+        table="results/tables/front_ends.csv",
+        page=report(
+            "results/tables/front_ends.html",
+            caption="../report/front_ends_table.rst",
+            category="Studies",
+            subcategory="Front ends",
+            labels={"result": "Front ends: table"},
+        ),
+    log:
+        "results/tables/logs/tabulate_front_ends.log",
+    conda:
+        "../../envs/train.yaml"
+    params:
+        runs=runs.of_front_ends(),
+        claims=claim_settings("level", "replicates", "seed"),
+        collar=config["scoring"]["collar"],
+        code=code_digest("tabulate_front_ends"),
+    script:
+        "../scripts/tabulate_front_ends.py"
+
+
+rule draw_front_ends:
+    """Draw the scores and the cost of the front ends."""
+    input:
+        "results/tables/front_ends.csv",
+    output:
+        "results/figures/front_ends.pdf",
+        report(
+            "results/figures/front_ends.png",
+            caption="../report/front_ends.rst",
+            category="Studies",
+            subcategory="Front ends",
+            labels={"result": "Front ends: figure"},
+        ),
+    log:
+        "results/figures/logs/draw_front_ends.log",
+    conda:
+        "../../envs/plot.yaml"
+    params:
+        level=config["claims"]["level"],
+        code=code_digest("draw_front_ends"),
+    script:
+        "../scripts/draw_front_ends.py"
 
 
 rule tabulate_power:

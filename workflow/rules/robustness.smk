@@ -118,6 +118,7 @@ rule draw_robustness:
     conda:
         "../../envs/plot.yaml"
     params:
+        level=config["claims"]["level"],
         code=code_digest("draw_robustness"),
     script:
         "../scripts/draw_robustness.py"

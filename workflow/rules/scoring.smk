@@ -138,6 +138,7 @@ rule score_ear:
 
 
 use rule score_ear as score_elsewhere with:
+    """Segment the test mixes of a dataset with a run of any dataset, and score the events."""
     input:
         network=multiext("results/{trained}/runs/{run}/", "model.json", "network.onnx", "weights.safetensors"),
         classes=[],

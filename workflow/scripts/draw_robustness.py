@@ -6,10 +6,10 @@ from yoho.figures.plots import save_figure
 from yoho.figures.robustness import draw_conditions
 
 
-def draw_robustness(table, figures):
-    save_figure(draw_conditions(read_table(table, sep=",")), figures)
+def draw_robustness(table, figures, *, level):
+    save_figure(draw_conditions(read_table(table, sep=","), level), figures)
 
 
 if __name__ == "__main__":
     job.start(snakemake)
-    draw_robustness(snakemake.input[0], snakemake.output)
+    draw_robustness(snakemake.input[0], snakemake.output, **job.params(snakemake))

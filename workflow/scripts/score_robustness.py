@@ -5,19 +5,14 @@ from pathlib import Path
 import pandas as pd
 
 from yoho import job
-from yoho.events import read_table, write_table
-from yoho.scoring.queries import Mixes
-from yoho.scoring.segmenting import segmented_and_scored
-from yoho.scoring.tallies import field_recordings
-from yoho.segmenting.segmenter import Segmenter, ear_segmenter
+from yoho.events import write_table
+from yoho.scoring.found import Mixes, segmented_and_scored
+from yoho.segmenting.tested import tested_segmenter
 
 
 def score_robustness(files, made, threads, *, labels, names, scoring):
-    """labels: of the networks of `files.runs`, in their order; names: see `ear_segmenter`."""
-    plan, events, recordings = map(read_table, (files.plan, files.events, files.recordings))
-    durations = plan.groupby("filename")["offset"].max().to_dict()
-    mixes = Mixes(events, field_recordings(plan, recordings), durations)
-    scores, tallies = [], []
+    """labels: of the networks of `files.runs`, in their order; names: see `tested_segmenter`."""
+    mixes, scores, tallies = Mixes.read(files), [], []
     for label, segmenter in job.progress(segmenters(files, labels, names, threads), desc="networks"):
         _, scored, counted = segmented_and_scored(segmenter, files.audio, mixes, scoring)
         scores.append(scored.assign(network=label))
@@ -29,10 +24,9 @@ def score_robustness(files, made, threads, *, labels, names, scoring):
 def segmenters(files, labels, names, threads):
     """Yield (label, segmenter) of the untrained ear, if its files are given, and of every run."""
     if files.ear:
-        thresholds = read_table(files.classes, sep=",")["threshold"] if files.classes else None
-        yield "untrained ear", ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
+        yield "untrained ear", tested_segmenter(Path(files.ear[0]).parent, files.classes, names, threads=threads)
     for label, path in zip(labels, files.runs, strict=True):
-        yield label, Segmenter.load(Path(path).parent, device="cpu", threads=threads)
+        yield label, tested_segmenter(Path(path).parent, threads=threads)
 
 
 if __name__ == "__main__":

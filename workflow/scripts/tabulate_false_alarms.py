@@ -8,19 +8,19 @@ from yoho.figures.tables import write_results
 from yoho.recordings.background import KINDS, TESTED, make_background
 from yoho.recordings.splits import BACKGROUND, background_kind
 from yoho.scoring.false_alarms import false_alarms
-from yoho.segmenting.segmenter import Segmenter, ear_segmenter
+from yoho.segmenting.tested import tested_segmenter
 
 
 def tabulate_false_alarms(files, table, threads, *, labels, names, **background):
-    """labels: of the networks of each dataset, in the order of the files; names: see `ear_segmenter`."""
+    """labels: of the networks of each dataset, in the order of the files; names: see `tested_segmenter`."""
     tables = [read_table(path) for path in files.recordings]
     heard = []
     for number, recordings in enumerate(tables if files.ear else ()):
-        thresholds = read_table(files.classes[number], sep=",")["threshold"] if files.classes else None
-        segmenter = ear_segmenter(Path(files.ear[0]).parent, thresholds, names, threads=threads)
+        classes = files.classes[number] if files.classes else None
+        segmenter = tested_segmenter(Path(files.ear[0]).parent, classes, names, threads=threads)
         heard.append(("untrained ear", segmenter, recordings))
     for number, path in enumerate(files.runs):
-        segmenter = Segmenter.load(Path(path).parent, device="cpu", threads=threads)
+        segmenter = tested_segmenter(Path(path).parent, threads=threads)
         heard.append((labels[number % len(labels)], segmenter, tables[number // len(labels)]))
     results = {}
     for label, segmenter, recordings in job.progress(heard, desc="networks"):

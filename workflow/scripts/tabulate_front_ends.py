@@ -1,6 +1,5 @@
 """Tabulate the scores of YOHO on images of several front ends, seed by seed, and what each front end costs."""
 
-import numpy as np
 import pandas as pd
 
 from yoho import job
@@ -13,6 +12,10 @@ PSDS = ("psds1", "psds2")
 
 
 def tabulate_front_ends(files, table, *, runs, claims, collar):
+    """Write a row for the mean of each front end, and one for each of its seeds.
+
+    A front end is compared with the first one on the seeds that both have, whose number is `n_seeds`.
+    """
     found, _ = read_records(files.records)
     names = {"f1": "f1", "event_f1": f"hits_{collar:g}"}
     psds = {run: averaged_psds(rows) for run, rows in read_table(files.psds, sep=",").groupby("run")}
@@ -20,17 +23,19 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
     rows, first = [], None
     for label, members in pd.DataFrame(runs).groupby("label", sort=False):
         arm = Arm.from_records(label, {row.seed: found[row.run] for row in members.itertuples()})
-        by_seed = {own: overall_score(name, arm.kinds)(arm.tallies.sum(axis=1)) for own, name in names.items()}
-        by_seed |= {own: np.array([psds[run][own] for run in members["run"]]) for own in PSDS}
-        first = first or (arm, by_seed)
+        scores = {own: overall_score(name, arm.kinds)(arm.tallies.sum(axis=1)) for own, name in names.items()}
+        scores |= {own: [psds[run][own] for run in members["run"]] for own in PSDS}
+        scores = pd.DataFrame(scores, index=arm.seeds)
+        first = first or (arm, scores)
+        shared = scores.index.intersection(first[1].index)
+        apart = (scores - first[1]).loc[shared] if arm is not first[0] else scores[:0]
         kind = {"label": label, "front_end": members["front_end"].iloc[0]}
-        row = kind | {"seed": "mean"} | {own: scores.mean() for own, scores in by_seed.items()}
-        for own in by_seed:
-            row |= difference(own, names.get(own), (arm, by_seed), first, claims)
+        row = kind | {"seed": "mean"} | scores.mean().to_dict() | differences(apart, names, (arm, first[0]), claims)
         cost = costs.loc[kind["front_end"], ["ms_per_window", "times_real_time", "frames", "bands", "image_kb"]]
-        rows.append(row | cost.to_dict() | {"n_seeds": len(arm.seeds), "n_recordings": len(arm.strata)})
-        for place, seed in enumerate(arm.seeds):
-            rows.append(kind | {"seed": str(seed)} | {own: scores[place] for own, scores in by_seed.items()})
+        sizes = {"n_seeds": len(shared), "n_recordings": len(arm.strata)}
+        rows.append(row | cost.to_dict() | sizes)
+        apart = apart.reindex(arm.seeds).add_suffix("_difference")
+        rows += (kind | {"seed": str(seed)} | own.to_dict() for seed, own in scores.join(apart).iterrows())
     counts = dict.fromkeys(("frames", "bands", "n_seeds", "n_recordings"), "Int64")  # whole numbers, or missing
     write_results(table, pd.DataFrame(rows).astype(counts), "%.6f", title="Front ends")
 
@@ -41,20 +46,19 @@ def averaged_psds(table):
     return {f"psds{scenario}": values[scenario] for scenario in (1, 2)}
 
 
-def difference(own, name, side, first, claims):
-    """The paired difference of a score to that of the first front end, with its interval; empty for the first one.
+def differences(apart, names, arms, claims):
+    """The mean differences of all scores between two arms, with their intervals, as columns; nan without any seed.
 
-    own: the score's name in the table; name: its name in `score_function`, or None for a PSDS, whose interval is over
-    seeds alone; side, first: pairs of an arm and {own: scores of its seeds}.
+    apart: the differences, a table with a row for each seed that both arms have. names: the scores that come from the
+    records, {column: name in `score_function`}. The intervals of the others are over seeds alone.
     """
-    if side[0] is first[0]:
-        return {}
-    if name is None:
-        estimate = over_seeds(side[1][own] - first[1][own])
-    else:
-        estimate = score_difference(name, side[0], first[0], claims).crossed
-    low, high = interval(estimate, 1 - 2 * claims["level"])
-    return {f"{own}_difference": estimate.value, f"{own}_low": low, f"{own}_high": high}
+    found = {}
+    for own, values in apart.items():
+        tallied = own in names and len(values)
+        estimate = score_difference(names[own], *arms, claims).crossed if tallied else over_seeds(values)
+        low, high = interval(estimate, 1 - 2 * claims["level"])
+        found |= {f"{own}_difference": estimate.value, f"{own}_low": low, f"{own}_high": high}
+    return found
 
 
 if __name__ == "__main__":

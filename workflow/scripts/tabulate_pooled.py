@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 
 from yoho import InputError, job
-from yoho.claims.statistics import interval, over_seeds_and_recordings
+from yoho.claims.statistics import estimated, interval
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 from yoho.scoring.events import sed_eval_scores
-from yoho.scoring.segments import COUNTS, rates
+from yoho.scoring.segments import COUNTS
+from yoho.scoring.tallies import f1
 
 
 def tabulate_pooled(files, table, *, datasets, networks, event_labels, scoring, claims):
@@ -49,12 +50,7 @@ def mean_f1(tallies, event_label, claims):
     """The `Estimate` of the mean segment-based F1 of seeds; tallies: for each a table of `recording_tallies`."""
     tables = [table[table["event_label"] == event_label].sort_values("recording") for table in tallies]
     counts = np.stack([table[COUNTS].to_numpy(float) for table in tables])
-    strata, rng = tables[0]["recording_label"].to_numpy(), np.random.default_rng(claims["seed"])
-
-    def f1(sums):
-        return rates(*np.moveaxis(sums, -1, 0))["f1"]
-
-    return over_seeds_and_recordings(counts, f1, strata, rng, claims["replicates"])
+    return estimated(counts, f1, tables[0]["recording_label"].to_numpy(), claims)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from yoho import job
 from yoho.claims.statistics import interval, over_seeds_and_recordings
 from yoho.events import read_table
 from yoho.figures.tables import write_results
-from yoho.scoring.queries import Mixes, against_other_classes, f1, false_alarms, query_counts
-from yoho.scoring.tallies import field_recordings
+from yoho.scoring.found import Mixes
+from yoho.scoring.queries import against_other_classes, false_alarms, query_counts
+from yoho.scoring.tallies import f1, field_recordings
 
 PAIR = ["synonym", "sentence"]  # kinds that are also summed up together
 

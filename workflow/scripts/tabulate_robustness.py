@@ -3,11 +3,11 @@
 import numpy as np
 
 from yoho import job
-from yoho.claims.statistics import interval, over_seeds_and_recordings
+from yoho.claims.statistics import estimated, interval
 from yoho.events import read_table
 from yoho.figures.tables import write_results
-from yoho.scoring.segments import COUNTS, rates
-from yoho.scoring.tallies import OVERALL
+from yoho.scoring.segments import COUNTS
+from yoho.scoring.tallies import OVERALL, f1
 
 SCORES = {"segment_precision": "precision", "segment_recall": "recall", "event_f1": "event_f1"}
 CLEAN = "clean"  # the condition with which the others are compared
@@ -40,11 +40,6 @@ def counts_of(tallies, network):
     return chosen[COUNTS].to_numpy(float), chosen["recording_label"].to_numpy()
 
 
-def f1(sums):
-    """F1 of summed COUNTS, (..., kinds)."""
-    return rates(*np.moveaxis(sums, -1, 0))["f1"]
-
-
 def f1_difference(sums):
     """F1 of the first COUNTS minus that of those which follow, (..., 2 * kinds)."""
     return f1(sums[..., : len(COUNTS)]) - f1(sums[..., len(COUNTS) :])
@@ -52,8 +47,7 @@ def f1_difference(sums):
 
 def bounded(name, counts, score, strata, claims):
     """A score and the bounds of its interval with the confidence 1 - 2 `level`, as columns of the table."""
-    rng = np.random.default_rng(claims["seed"])
-    estimate = over_seeds_and_recordings(counts[None], score, strata, rng, claims["replicates"])
+    estimate = estimated(counts[None], score, strata, claims)
     low, high = interval(estimate, 1 - 2 * claims["level"])
     return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
 

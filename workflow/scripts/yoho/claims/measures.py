@@ -10,9 +10,9 @@ from yoho.claims.statistics import (
     Estimate,
     crossed,
     deviates_of,
+    estimated,
     interval,
     over_seeds,
-    over_seeds_and_recordings,
     p_equivalent,
     p_largest_apart,
     seed_deviates,
@@ -233,9 +233,7 @@ def measure(quantity, arms, claims):
     if not arms[0].seeds:
         return NOTHING
     counts, score = crossed_counts(quantity, arms)
-    rng = np.random.default_rng(claims["seed"])
-    crossed = over_seeds_and_recordings(counts, score, arms[0].strata, rng, claims["replicates"])
-    return Measurement(over_seeds(score(counts.sum(axis=1))), crossed)
+    return Measurement(over_seeds(score(counts.sum(axis=1))), estimated(counts, score, arms[0].strata, claims))
 
 
 def measure_jointly(quantities, arms, claims):

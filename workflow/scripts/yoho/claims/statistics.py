@@ -72,6 +72,11 @@ def over_seeds_and_recordings(counts, score, strata, rng, replicates):
     return Estimate(float(both.values), float(both.errors), float(both.freedoms), seeds, recordings)
 
 
+def estimated(counts, score, strata, claims):
+    """`over_seeds_and_recordings` with the `seed` and the `replicates` of the config's claims."""
+    return over_seeds_and_recordings(counts, score, strata, np.random.default_rng(claims["seed"]), claims["replicates"])
+
+
 class Crossed(NamedTuple):
     """Scores of crossed seeds and recordings, and what their variance is due to; `...`: the quantities, if several."""
 

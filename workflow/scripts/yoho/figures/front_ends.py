@@ -1,40 +1,42 @@
-"""The figure of front ends: scores seed by seed, and cost."""
+"""The figure of front ends: differences of scores to the first front end, and cost."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 
-from yoho.figures.plots import MARKS, STYLE, broken, finish
+from yoho.figures.plots import STYLE, broken
 from yoho.palette import COLOURS
 
-SCORES = {"f1": "F1", "psds1": "PSDS, scenario 1", "psds2": "PSDS, scenario 2"}
+SCORES = {"f1": "test F1", "psds1": "PSDS, scenario 1", "psds2": "PSDS, scenario 2"}
 
 
-def draw_kinds(table):
-    """F1 and PSDS of every front end, with a line for each seed, and the time that a window's image takes.
+def draw_kinds(table, level):
+    """A row for each front end, with the differences of its F1 and PSDS to the first one, and the time of an image.
 
-    table: with a row for the mean of each front end, and one for each of its seeds; columns label, seed, f1, psds1,
-    psds2 and ms_per_window.
+    table: of `results/tables/front_ends.csv`, whose intervals cover 1 - 2 level. A missing interval leaves only the
+    mean. In the row of the first front end stands its own score.
     """
-    means = table[table["seed"] == "mean"]
-    labels = means["label"].to_list()
-    ticks = [broken(label, 12) for label in labels]
+    columns = [f"{score}_{part}" for score in SCORES for part in ("difference", "low", "high")]
+    table = table.astype(dict.fromkeys(columns, float))  # a column that is empty holds no numbers
+    means, seeds = table[table["seed"] == "mean"], table[table["seed"] != "mean"]
+    rows, colours = np.arange(len(means)), [COLOURS[number % len(COLOURS)] for number in range(len(means))]
+    own = seeds["label"].map(dict(zip(means["label"], rows)))
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, 4, figsize=(6.9, 2.6))
+        figure, axes = plt.subplots(1, 4, figsize=(6.9, 0.3 * len(means) + 1.1), sharey=True)
         for axis, (score, name) in zip(axes, SCORES.items()):
-            for number, (seed, rows) in enumerate(table[table["seed"] != "mean"].groupby("seed", sort=False)):
-                places = [labels.index(label) for label in rows["label"]]
-                style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKS[number % len(MARKS)]}
-                axis.plot(places, rows[score], linewidth=0.7, alpha=0.8, label=f"seed {seed}", **style)
-            axis.plot(range(len(labels)), means[score], "_", color="0.1", markersize=14, label="mean")
-            finish(axis, "", f"test {name}", unit=True)
-            show_kinds(axis, ticks)
-        axes[3].bar(range(len(labels)), means["ms_per_window"], color="0.5")
-        finish(axes[3], "", "ms per window, one core")
-        show_kinds(axes[3], ticks)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=6)
+            middle = means[f"{score}_difference"]
+            bounds = [means[f"{score}_{side}"].fillna(middle) for side in ("low", "high")]
+            axis.axvline(0, color="0.3", linewidth=0.8)
+            axis.scatter(seeds[f"{score}_difference"], own - 0.2, s=9, color="0.5", linewidth=0)
+            axis.hlines(rows, *bounds, color=colours, linewidth=1.4)
+            axis.scatter(middle, rows, s=20, color=colours, zorder=3)
+            axis.text(0, 0, f"{means[score].iloc[0]:.3f}", ha="center", va="center", backgroundcolor="white")
+            axis.margins(x=0.15)
+            axis.set_xlabel(f"{name},\nminus that of {means['label'].iloc[0]}")
+        axes[3].barh(rows, means["ms_per_window"], height=0.5, color=colours)
+        axes[3].set_xlabel("ms per window,\none core")
+        axes[0].set_yticks(rows, [broken(label, 20) for label in means["label"]])
+        axes[0].set_ylim(len(means) - 0.5, -0.5)
+        for axis in axes:
+            axis.grid(visible=False, axis="y")
+        figure.suptitle(f"{100 * (1 - 2 * level):g} % intervals; grey: single seeds", fontsize=8)
     return figure
-
-
-def show_kinds(axis, ticks):
-    """Name the front ends below an axis."""
-    axis.set_xticks(range(len(ticks)), ticks, rotation=60, ha="right", rotation_mode="anchor")
-    axis.set_xlim(-0.5, len(ticks) - 0.5)

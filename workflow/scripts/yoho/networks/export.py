@@ -57,8 +57,7 @@ class FrontEndLayer(nn.Module):
         energies = own.scale((self.spectral_power(waveform) @ self.mel).float())
         # The recent means of a band are a linear map of its energies: a matrix, which the energies of 1 show.
         one_by_one = np.eye(waveform.shape[1] // own.hop_length + 1, dtype=np.float32)
-        means = torch.tensor(own.recent_means(one_by_one[None])[0]) @ energies
-        return (energies * (own.epsilon + means) ** -own.gain + own.bias) ** own.power - own.bias**own.power
+        return own.compressed(energies, torch.tensor(own.recent_means(one_by_one[None])[0]) @ energies)
 
     def spectral_power(self, waveform):
         """Power of every frame and frequency, (windows, frames, frequencies)."""

@@ -17,9 +17,9 @@ LOWEST_NOISE = 20  # Hz
 TELEPHONE_RATE, TELEPHONE_BAND = 8000, (300, 3400)  # Hz: ITU-T G.711 and G.712
 TELEPHONE_TAPS = 401  # 50 dB are reached 35 Hz outside of the band
 
-# The lowest and highest bit rate (kbit/s) of an MP3 by its least sample rate (Hz): MPEG-1, MPEG-2 and MPEG-2.5. For
+# The lowest and highest bit rate (kbit/s) of an MP3 by its sample rate (Hz): MPEG-1, MPEG-2 and MPEG-2.5. For
 # libsndfile, the compression level 1 means the lowest bit rate, 0 the highest, and the levels between them are linear.
-BIT_RATES = {32000: (32, 320), 16000: (8, 160), 8000: (8, 64)}
+BIT_RATES = {(32000, 44100, 48000): (32, 320), (16000, 22050, 24000): (8, 160), (8000, 11025, 12000): (8, 64)}
 
 FLAC = {"format": "FLAC", "subtype": "PCM_16"}
 MU_LAW = {"format": "WAV", "subtype": "ULAW"}
@@ -40,8 +40,12 @@ def unchanged(samples, rate, rng):
 
 
 def mp3(samples, rate, rng, *, bit_rate):
-    """Coded as MP3 with a constant bit rate (kbit/s)."""
-    lowest, highest = next(limits for least, limits in BIT_RATES.items() if rate >= least)
+    """Coded as MP3 with a constant bit rate (kbit/s); raises InputError for rates that MP3 does not have."""
+    lowest, highest = next((limits for rates, limits in BIT_RATES.items() if rate in rates), (0, 0))
+    if not highest:
+        raise InputError(f"robustness.conditions: MP3 has no sample rate of {rate} Hz; remove the conditions with mp3")
+    if not lowest <= bit_rate <= highest:
+        raise InputError(f"bit_rate: {bit_rate}: choose {lowest} to {highest} kbit/s for an MP3 with {rate} Hz")
     level = (highest - bit_rate) / (highest - lowest)
     return Degraded(samples, rate, format={"format": "MP3", "bitrate_mode": "CONSTANT", "compression_level": level})
 

@@ -1,28 +1,20 @@
 """Scores of queries: the events that a query finds, against those of the class that it means and of other classes.
 
-Tables of found events have the query as `event_label`. `own` is {query: event_label}, the class that each query means.
+Tables of found events have the query as `event_label`. `own` is {query: event_label}, the class that each query
+means. `mixes` are `yoho.scoring.found.Mixes`.
 """
 
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from yoho.events import COLUMNS
 from yoho.scoring.segments import Scorer, activity
-from yoho.scoring.tallies import recording_tallies
+from yoho.scoring.tallies import f1, recording_tallies
 
 BY_SEGMENT = ["true_positives", "references", "predictions"]
 BY_EVENT = ["hits", "event_references", "event_predictions"]
-
-
-class Mixes(NamedTuple):
-    """True events and plan of mixes, the plan from `field_recordings`; durations: {filename: s}."""
-
-    events: pd.DataFrame
-    plan: pd.DataFrame
-    durations: dict
 
 
 def query_counts(mixes, found, own, scoring):
@@ -40,12 +32,6 @@ def query_counts(mixes, found, own, scoring):
     tallies = tallies.rename(columns={f"hits_{scoring['collar']:g}": "hits"})
     counts = tallies[BY_SEGMENT + BY_EVENT].to_numpy(float).reshape(-1, 1 + len(own), 6)
     return counts[:, 1:].swapaxes(0, 1)  # without the sums of all queries
-
-
-def f1(counts):
-    """F1 of counts whose last axis holds matches, references and predictions."""
-    matches, references, predictions = np.moveaxis(counts, -1, 0)
-    return 2 * matches / np.maximum(references + predictions, 1)
 
 
 def against_other_classes(mixes, found, own, resolution):

@@ -12,7 +12,7 @@ import torch
 
 from yoho.events import merge_events
 from yoho.scoring.events import match_events
-from yoho.scoring.segments import COUNTS, segment_counts
+from yoho.scoring.segments import COUNTS, rates, segment_counts
 from yoho.windows.loss import bin_losses
 
 LOSSES = ["presence_loss", "regression_loss", "bins"]
@@ -24,6 +24,15 @@ OVERALL = "overall"
 def kinds(collars):
     """Names of the sums in a table of tallies: COUNTS of segments, LOSSES, EVENTS, and the hits at each collar (s)."""
     return [*COUNTS, *LOSSES, *EVENTS, *(f"hits_{collar:g}" for collar in collars)]
+
+
+def f1(sums):
+    """F1 of sums (..., kinds), whose first kinds are true positives, references and predictions; 0 if undefined.
+
+    It stands here because the code of `yoho.scoring.segments`, where `rates` is, belongs to what shapes weights: a new
+    function there would end all unfinished trainings.
+    """
+    return rates(*np.moveaxis(sums, -1, 0)[:3], errors=0)["f1"]
 
 
 def field_recordings(plan, recordings):

@@ -43,7 +43,7 @@ class FilterBank(FrontEnd):
 
     @property
     def n_mels(self):
-        """The number of bands, by the name that networks have for it."""
+        """The number of bands, by the name that networks and their stored model.json have for it."""
         return self.n_bins
 
     @property

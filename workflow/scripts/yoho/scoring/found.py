@@ -1,14 +1,29 @@
-"""Scores of what a segmenter finds in the audio files of mixes, as a user's command would."""
+"""Mixes with their true events, and the scores of what a segmenter finds in them as a user's command would."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from yoho import InputError
-from yoho.events import COLUMNS
+from yoho.events import COLUMNS, read_table
 from yoho.scoring.events import sed_eval_scores
 from yoho.scoring.segments import Scorer
-from yoho.scoring.tallies import recording_tallies
+from yoho.scoring.tallies import field_recordings, recording_tallies
+
+
+class Mixes(NamedTuple):
+    """True events and plan of mixes, the plan from `field_recordings`; durations: {filename: s}."""
+
+    events: pd.DataFrame
+    plan: pd.DataFrame
+    durations: dict
+
+    @classmethod
+    def read(cls, files):
+        """The mixes whose tables are the files `events`, `plan` and `recordings`."""
+        events, plan, recordings = map(read_table, (files.events, files.plan, files.recordings))
+        return cls(events, field_recordings(plan, recordings), plan.groupby("filename")["offset"].max().to_dict())
 
 
 def segmented_and_scored(segmenter, folder, mixes, scoring):

@@ -8,18 +8,25 @@ import pytest
 import yaml
 from arms import make_arm, records_of
 from draw_front_ends import draw_front_ends
+from matplotlib.collections import LineCollection, PathCollection
 from measure_front_ends import measure_front_ends
 from tabulate_front_ends import tabulate_front_ends
 
 from places import ROOT
 from yoho.audio import write_audio
 from yoho.events import read_table
+from yoho.figures.front_ends import draw_kinds
 from yoho.scoring.records import read_record, write_record
 from yoho.scoring.tallies import OVERALL
 
 F1 = {"log-mel": 0.6, "PCEN": 0.7}
 NAMES = {"log-mel": "log_mel", "PCEN": "pcen"}
 PSDS = {"log-mel": [0.3, 0.4, 0.5], "PCEN": [0.31, 0.39, 0.53]}
+
+
+def drawn(axis, kind):
+    """The collections of a kind in an axis."""
+    return [part for part in axis.collections if type(part) is kind]
 
 
 @pytest.fixture
@@ -69,21 +76,71 @@ def test_front_ends_are_compared_with_the_first_one_seed_by_seed(study, tmp_path
 def test_psds_is_that_of_averaged_decoding_with_student_s_interval_over_seeds(study, tmp_path):
     files, settings, _ = study
     tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
-    row = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"]).loc["PCEN", "mean"]
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    row = table.loc["PCEN", "mean"]
     assert (row["psds1"], row["psds2"]) == pytest.approx((0.41, 0.9))
     # The differences are 0.01, -0.01 and 0.03: their mean is 0.01, and their deviation 0.02. t(0.95, 2) is 2.92.
     half = 2.919986 * 0.02 / np.sqrt(3)
     found = row[["psds1_difference", "psds1_low", "psds1_high"]].to_list()
     assert found == pytest.approx([0.01, 0.01 - half, 0.01 + half], abs=2e-6)
+    assert table.loc["PCEN", "psds1_difference"].to_list()[1:] == pytest.approx([0.01, -0.01, 0.03])
+
+
+def test_differences_rest_on_the_seeds_that_both_front_ends_have(study, tmp_path):
+    files, settings, scores = study
+    # The log-mel has the seeds 2 and 1, in this order, and PCEN the seeds 0, 1 and 2.
+    chosen = [settings["runs"][place] for place in (2, 1, 3, 4, 5)]
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": chosen})
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    row = table.loc["PCEN", "mean"]
+    assert (row["psds1"], row["psds1_difference"]) == pytest.approx((0.41, 0.01))  # -0.01 and 0.03
+    by_seed = np.subtract(scores["PCEN"], scores["log-mel"])
+    assert row["f1_difference"] == pytest.approx(by_seed[1:].mean(), abs=1e-6)
+    assert table["n_seeds"].dropna().to_list() == [2, 2]
+    assert table.loc["PCEN", "psds1_difference"].isna().to_list() == [False, True, False, False]
+
+
+def test_front_ends_without_a_common_seed_are_not_compared(study, tmp_path):
+    files, settings, _ = study
+    chosen = [settings["runs"][place] for place in (0, 1, 5)]
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": chosen})
+    table = read_table(tmp_path / "front_ends.csv", sep=",").set_index(["label", "seed"])
+    assert table.loc["PCEN", "mean"].filter(like="_difference").isna().all()
+    assert table.loc["PCEN", "mean"]["n_seeds"] == 0
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png"], level=0.05)
 
 
 @pytest.mark.filterwarnings("error")
-def test_figure_has_a_line_for_each_seed_and_a_bar_for_each_cost(study, tmp_path):
+def test_the_figure_has_the_same_bytes_every_time(study, tmp_path):
     files, settings, _ = study
     tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
-    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png", tmp_path / "a.pdf"])
-    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "b.png", tmp_path / "b.pdf"])
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "a.png", tmp_path / "a.pdf"], level=0.05)
+    draw_front_ends(tmp_path / "front_ends.csv", [tmp_path / "b.png", tmp_path / "b.pdf"], level=0.05)
     assert all((tmp_path / f"a.{end}").read_bytes() == (tmp_path / f"b.{end}").read_bytes() for end in ("png", "pdf"))
+
+
+def test_the_figure_shows_differences_intervals_and_costs(study, tmp_path):
+    files, settings, _ = study
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings)
+    table = read_table(tmp_path / "front_ends.csv", sep=",")
+    f1, *_, cost = draw_kinds(table, 0.05).axes
+    pcen = table.set_index(["label", "seed"]).loc["PCEN"]
+    seeds, means = (points.get_offsets()[:, 0].compressed() for points in drawn(f1, PathCollection))
+    np.testing.assert_allclose(seeds, pcen.loc[["0", "1", "2"], "f1_difference"])
+    np.testing.assert_allclose(means, pcen.loc[["mean"], "f1_difference"])
+    (intervals,) = drawn(f1, LineCollection)
+    np.testing.assert_allclose(intervals.get_segments()[-1][:, 0], pcen.loc["mean", ["f1_low", "f1_high"]].to_list())
+    assert [bar.get_width() for bar in cost.patches] == [1, 2]
+    assert f1.get_xlim()[0] > -1 and f1.get_xlim()[1] < 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_figure_of_one_seed_has_no_interval_of_psds(study, tmp_path):
+    files, settings, _ = study
+    tabulate_front_ends(files, tmp_path / "front_ends.csv", **settings | {"runs": settings["runs"][::3]})
+    _, psds, *_ = draw_kinds(read_table(tmp_path / "front_ends.csv", sep=","), 0.05).axes
+    (intervals,) = drawn(psds, LineCollection)
+    np.testing.assert_allclose(intervals.get_segments()[-1][:, 0], [0.01, 0.01])
 
 
 def test_cost_is_measured_for_every_front_end(tmp_path):
