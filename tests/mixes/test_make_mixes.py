@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 from make_mixes import make_mixes
+from measure_levels import measure_levels
 
 from yoho import InputError
 from yoho.events import merge_events, read_table, write_table
@@ -174,6 +175,23 @@ def test_overlapping_sounds_are_in_the_events_and_can_be_rebuilt(make, tmp_path)
     for filename, rows in plans.groupby("filename"):
         render_mix(rows, tmp_path / filename, 8000, overlap["gain"])
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents(files)
+
+
+def test_measured_levels_are_those_of_the_written_audio(make, tmp_path):
+    """In segments in which one class sounds alone, the audio has its level."""
+    overlap = {"sounds": 2, "level": [6, 12], "gap": [1, 4], "crossfade": [0, 0.3], "gain": 20}
+    files = make(sample_rate=8000, mixes=3, overlap=overlap, mixing=MIXING | {"longest_clip": 1})
+    settings = {"sample_rate": 8000, "gain": overlap["gain"], "resolution": 0.5}
+    measure_levels(files.plan, tmp_path / "levels.tsv", 1, **settings)
+    levels = read_table(tmp_path / "levels.tsv").pivot(
+        index=["filename", "segment"], columns="event_label", values="level"
+    )
+    alone = levels[(levels > -100).sum(axis=1) == 1].max(axis=1)
+    assert 5 < len(alone) < len(levels)
+    for (filename, segment), level in alone.items():
+        samples, _ = soundfile.read(files.audio / filename, start=4000 * segment, stop=4000 * (segment + 1))
+        power = np.sum(samples**2) / 4000  # of the whole segment, also of one that the mix ends in
+        assert level == pytest.approx(10 * np.log10(power), abs=0.05)
 
 
 def test_recordings_that_leak_are_refused_at_run_time(recordings, tmp_path):

@@ -13,7 +13,7 @@ PANELS = {
     "recall_louder": "Recall of the louder of two",
     "recall_softer": "Recall of the softer of two",
 }
-NUMBER = "classes at the middle of a segment (number of segments)"
+NUMBER = "classes at the middle of a segment (segments)"
 ALARMS = "False alarms without any sound"
 
 
@@ -34,7 +34,7 @@ def draw_overlap(table, level):
             axes[name].set_title(title, loc="left")
             axes[name].set_ylim(0, 1)
             axes[name].set_ylabel("recall" if "recall" in name else "segment-based F1")
-            axes[name].set_xlabel(NUMBER if of_number else "difference of levels in dB (number of segments)")
+            axes[name].set_xlabel(NUMBER if of_number else "difference of levels in dB (segments)")
         if len(alarms):
             draw_groups(axes["alarms"], alarms, series, "sounds")
             axes["alarms"].set_title(ALARMS, loc="left")
