@@ -1,6 +1,6 @@
 # Measures training (results/tables/throughput.csv) and segmenting (results/tables/segmenting.csv) on the configured
-# dataset, and counts the operators of a training step (results/tables/operators.csv). Measures YOHO and its rivals for the claims
-# (results/tables/rival.csv). None of these is part of `all`.
+# dataset, and counts the operators of a training step (results/tables/operators.csv). Measures YOHO and its rivals for
+# the claims (results/tables/rival.csv). None of these is part of `all`.
 
 
 rule measure_throughput:
