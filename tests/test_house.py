@@ -36,6 +36,7 @@ KNOWS = {
         "claims",
         "figures",
         "referring",
+        "robustness",
         "segmenting",
         "archives",
     },

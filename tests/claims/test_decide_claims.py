@@ -24,7 +24,7 @@ class Study:
     """Records of made-up runs in a folder, and the params of the scripts that describe them."""
 
     def __init__(self, folder, made):
-        self.folder = folder
+        self.folder, self.speeds = folder, []
         for name, text in (("plan", "a"), ("events", "b")):
             (folder / f"{name}.tsv").write_text(text)
         self.test = digest([folder / "plan.tsv", folder / "events.tsv"])
@@ -55,7 +55,7 @@ class Study:
         SIZES.to_csv(self.folder / "networks.csv", index=False)
         self.power(claims).to_csv(self.folder / "power.csv", index=False)
         files = {name: self.folder / f"{name}.csv" for name in ("networks", "power")}
-        files["speeds"] = []
+        files["speeds"] = self.speeds
         files |= {name: [] if test else self.folder / f"{name}.tsv" for name in ("plan", "events")}
         made = {"table": self.folder / "claims.csv", "page": self.folder / "claims.md"}
         made = SimpleNamespace(**made, html=self.folder / "claims.html")
@@ -98,6 +98,18 @@ def test_records_are_decided_as_the_arms_that_they_were_made_of(study, claims):
     np.testing.assert_allclose(found["estimate"], expected["estimate"], rtol=0.001, atol=0.001)
     assert "Left out" not in page and "cannot say whether the settings" in page
     assert page.count("| `e66c201` |") == len(study.records) == 3 * (5 + 4)
+
+
+def test_rival_is_decided_by_its_records_and_the_table_of_speeds(study, claims):
+    study.arms["rival"] = study.keep("rival", make_arm("CRNN", 0.5).of_seeds([0, 1, 2]))
+    study.speeds = study.folder / "rival.csv"
+    speeds = [[label, turn, 100, 1, second] for label, second in (("YOHO", 0), ("CRNN", 8)) for turn in (1, 2)]
+    columns = ["network", "round", "times_real_time", "network_s", "decoding_s"]
+    pd.DataFrame(speeds, columns=columns).to_csv(study.speeds, index=False)
+    found, page = study.decide(claims)
+    rows = found[found["claim"] == "C8"]
+    assert rows["verdict"].tolist() == ["supported", "supported", "shown"] and "## C8: supported" in page
+    assert rows["estimate"].tolist() == pytest.approx([0.6, 9, 1], rel=0.05)
 
 
 def test_record_of_another_test_set_does_not_count(study, claims):

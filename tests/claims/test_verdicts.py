@@ -24,7 +24,7 @@ from arms import (
 from scipy import stats
 
 from yoho.claims import verdicts as module
-from yoho.claims.measures import class_scores, effects_by_seed, mean_effect, measure, score_difference
+from yoho.claims.measures import class_scores, effects_by_seed, mean_effect, measure, overall_score, score_difference
 from yoho.claims.power import equivalence_power
 from yoho.claims.statements import (
     CONTRADICTED,
@@ -650,12 +650,21 @@ def test_smaller_network_that_is_no_worse_supports_the_claim(claims):
 
 
 def raced(faster=(6, 6), f1=(0.75, 0.75), rivals=None):
-    """YOHO and its rivals: `faster`, the mean multiple of the speed of each; f1: of each."""
+    """YOHO and its rivals: `faster`, the mean multiple of the speed of network and decoding; f1: of each.
+
+    Reading and features take so long that on the whole path YOHO is only twice as fast.
+    """
     labels = ("CRNN", "CRNN on 10 s")
     arms = {"baseline": make_arm("YOHO", 0.8)}
     rivals = rivals or [make_arm(label, score, 2 * STUDENT) for label, score in zip(labels, f1)]
     speeds = [
-        {"network": label, "round": turn, "times_real_time": 100 * (1 + 0.02 * turn) / multiple}
+        {
+            "network": label,
+            "round": turn,
+            "times_real_time": 100 * (1 + 0.02 * turn) * (2 if label == "YOHO" else 1),
+            "network_s": 0.75 * multiple * (1 + 0.5 * turn),
+            "decoding_s": 0.25 * multiple * (1 + 0.5 * turn),
+        }
         for turn in range(4)
         for label, multiple in zip(("YOHO", *labels), (1, *(mean * 1.01 ** (turn - 1.5) for mean in faster)))
     ]
@@ -667,7 +676,7 @@ def raced(faster=(6, 6), f1=(0.75, 0.75), rivals=None):
     [
         (raced(), [SUPPORTED] * 4),
         (raced(f1=(0.75, 0.85)), [SUPPORTED, CONTRADICTED, SUPPORTED, SUPPORTED]),
-        (raced(f1=(0.79, 0.75)), [UNDECIDED, SUPPORTED, SUPPORTED, SUPPORTED]),  # better by the margin
+        (raced(f1=(0.8 / 1.01, 0.75)), [UNDECIDED, SUPPORTED, SUPPORTED, SUPPORTED]),  # better by the margin
         (raced(faster=(0.8, 6)), [SUPPORTED, SUPPORTED, CONTRADICTED, SUPPORTED]),
         (raced(faster=(6, 3)), [SUPPORTED, SUPPORTED, SUPPORTED, UNDECIDED]),
         (raced(rivals=[nobody("CRNN"), nobody("CRNN on 10 s")]), [UNDECIDED, UNDECIDED, SUPPORTED, SUPPORTED]),
@@ -676,12 +685,20 @@ def raced(faster=(6, 6), f1=(0.75, 0.75), rivals=None):
 def test_yoho_is_better_and_faster_than_classifiers_of_frames(claims, found, expected):
     claims["C8"] |= {"margin": 0.01, "faster": 3}
     rows = claim_8(found, claims)
-    assert verdicts(rows) == expected
-    assert [row["test"] for row in rows] == ["more than 0.01"] * 2 + ["more than 3"] * 2
-    assert (
-        rows[0]["statistic"] == "F1, YOHO less CRNN"
-        and rows[3]["statistic"] == "speed, YOHO as a multiple of CRNN on 10 s"
-    )
+    assert [row["verdict"] for row in rows] == [*expected, SHOWN, SHOWN]
+    assert [row["test"] for row in rows] == ["more than 0.01"] * 2 + ["more than 3"] * 2 + ["none"] * 2
+    assert rows[0]["statistic"] == "F1, YOHO less CRNN, as a share of the latter"
+    assert rows[3]["statistic"] == "speed of network and decoding, YOHO as a multiple of CRNN on 10 s"
+    assert rows[5]["statistic"] == "speed with reading and features, YOHO as a multiple of CRNN on 10 s"
+    assert [row["estimate"] for row in rows[4:]] == pytest.approx([2, 2])
+
+
+def test_gain_in_f1_is_a_share_of_that_of_the_rival(claims):
+    found = raced()
+    row = claim_8(found, claims)[0]
+    arms = [found.arms[role] for role in ("baseline", "rival")]
+    yoho, rival = (overall_score("f1", arm.kinds)(arm.tallies.sum(axis=1)) for arm in arms)
+    assert row["estimate"] == pytest.approx(np.mean(yoho / rival - 1)) == pytest.approx(0.8 / 0.75 - 1, abs=0.01)
 
 
 def test_speeds_are_compared_round_by_round_by_their_logarithms(claims):

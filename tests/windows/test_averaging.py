@@ -150,7 +150,7 @@ def test_a_cell_has_the_presence_of_its_bin_between_start_and_end():
 
 # ---- frames: windows that do not overlap, from start to end of each bin ----------------------------------------------
 
-FRAMES = {"resolution": 0.04, "edge": 1, "median": 0.24}
+FRAMES = {"resolution": 0.04, "edge": 1, "median": 0.4}
 
 
 def on_frames(presence):
@@ -159,11 +159,11 @@ def on_frames(presence):
     return whole.reshape(-1, 64, 6)
 
 
-def test_frames_are_decoded_by_a_threshold_and_a_median_over_seven_of_them():
+def test_frames_are_decoded_by_a_threshold_and_a_median_over_eleven_of_them():
     presence = np.random.default_rng(0).random((256, 2))
     found = decode(on_frames(presence), table(LENGTH * np.arange(4), 4 * LENGTH), merge_gap=0, **FRAMES)
     for number, label in enumerate(LABELS):
-        kept = median_filter((presence[:, number] >= 0.5).astype(int), 7, mode="constant")
+        kept = median_filter((presence[:, number] >= 0.5).astype(int), 11, mode="constant")
         edges = np.flatnonzero(np.diff(np.pad(kept, 1))).reshape(-1, 2) * 0.04
         assert len(edges) > 5
         own = found.loc[found["event_label"] == label, ["onset", "offset"]]

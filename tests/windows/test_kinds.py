@@ -9,7 +9,7 @@ import yaml
 from places import ROOT
 from yoho.audio import read_audio, write_audio
 from yoho.windows.cutting import cut_windows
-from yoho.windows.filters import Cqt, Wavelet, fast
+from yoho.windows.filters import Cqt, Wavelet, fast_size
 from yoho.windows.front_ends import build_front_end
 
 RATE, LENGTH, SIZE, HOP = 44100, 2.56, 112896, 441
@@ -150,4 +150,4 @@ def test_bands_span_what_the_mel_bands_do():
 
 @pytest.mark.parametrize("least, expected", [(0.2, 1), (1, 1), (7, 8), (11, 12), (31, 32), (121, 125), (264, 270)])
 def test_fast_lengths_have_small_factors(least, expected):
-    assert fast(least) == expected
+    assert fast_size(least) == expected

@@ -84,6 +84,14 @@ def test_every_record_that_the_repository_keeps_counts(config, monkeypatch, over
     assert set(Runs(config).kept) == there
 
 
+def test_the_pilot_has_no_rivals(config):
+    for name in ("study", "pilot"):
+        update_config(config, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
+    runs = Runs(config)
+    assert not [run for run in runs.of("claims", "search") if "crnn" in run]
+    assert runs.of("claims") and list(runs.undecidable()) == []
+
+
 def test_study_without_a_place_for_records_says_which_key_is_missing(tmp_path):
     code, text = run(tmp_path, "study", "--dry-run", configs=overlay(tmp_path, claims={"records": None}))
     assert code != 0 and "claims.records: null; name the folder that keeps the records of finished runs" in text

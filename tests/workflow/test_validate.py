@@ -256,9 +256,25 @@ MISTAKES = [
 
 @pytest.mark.parametrize("keys, value, line", MISTAKES)
 def test_mistake_is_one_line_that_names_key_and_value(config, keys, value, line):
+    if "hop_length" in keys:
+        config["studies"]["rival"]["runs"] = []  # Its frames would not fit either.
     put(config, keys, value)
     (found,) = mistakes(config)
     assert re.search(line, found), found
+
+
+@pytest.mark.parametrize("path", sorted([*ROOT.glob("config/*.yaml"), *ROOT.glob("tests/config/**/*.yaml")]), ids=str)
+def test_no_key_stands_twice_in_a_config(path):
+    """YAML would keep the last of them."""
+
+    def twice(node):
+        if isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value]
+            return {key for key in keys if keys.count(key) > 1}.union(*(twice(value) for _, value in node.value))
+        return set().union(*(map(twice, node.value))) if isinstance(node, yaml.SequenceNode) else set()
+
+    assert twice(yaml.compose(path.read_text())) == set()
+    assert twice(yaml.compose("a: [{b: 1, c: 2, b: 3}]\nd: {a: 1}")) == {"b"}
 
 
 REAL_MISTAKES = [
@@ -721,10 +737,22 @@ def test_hop_of_other_windows_must_cover_the_mixes(config):
     assert found.startswith("windows.others.frames.hop.averaged: 3.0 is more than windows.others.frames.length;")
 
 
-def test_other_hop_length_does_not_hang_on_the_rival(config):
+def test_other_hop_length_needs_other_bins_of_the_rival(config):
     config["windows"]["front_ends"]["log_mel"]["hop_length"] = 882
     config["windows"]["bins"] = 5
+    lines = mistakes(config)
+    assert len(lines) == 2
+    assert lines[0].startswith(
+        "studies.rival.runs[0]: crnn divides the 129 frames of a window into 32 bins, but windows.o"
+    )
+    config["studies"]["rival"]["runs"] = []
     check_config(config)
+
+
+def test_hop_that_is_too_long_for_all_windows_is_one_line(config):
+    config["windows"]["hop"]["score"] = 3.0
+    (found,) = mistakes(config)
+    assert found.startswith("windows.hop.score: 3.0 is more than windows.length;")
 
 
 def test_frozen_weights_are_not_averaged(config):
@@ -798,6 +826,7 @@ def test_reading_with_an_effect_is_right(config, run):
 
 @pytest.mark.parametrize("length, hop, bins", [(1.28, 160, 5), (1.28, 240, 3)])
 def test_windows_that_do_not_fit_yamnet_are_a_mistake(config, length, hop, bins):
+    config["studies"]["rival"]["runs"] = []
     config["windows"] |= {"length": length, "bins": bins, "hop": {"train": 0.5, "score": 1.0, "averaged": 0.5}}
     config["windows"]["front_ends"]["yamnet"]["hop_length"] = hop
     config["windows"]["front_end"] = "yamnet"

@@ -1,6 +1,6 @@
 # Segments the user's audio (config: audio), archives of thousands of files included, with a trained network or the ear,
-# into results/segments/. A checkpoint lists an archive and splits it into shards, which are segmented one by one, each by
-# a job that goes on where it was killed.
+# into results/segments/. A checkpoint lists an archive and splits it into shards, which are segmented one by one, each
+# by a job that goes on where it was killed.
 from datasets import trained_networks
 from user_files import state_of_audio
 

@@ -119,8 +119,8 @@ def shown_labels(wildcards):
     return event_labels(config["datasets"][DATASET])
 
 
-def of_windows(key):
-    """A function that returns the length, the bins or the hop of the windows that a path names, such as train_frames."""
+def window_setting(key):
+    """A function that returns the length, the bins or the hop of the windows that a path names."""
 
     def setting(wildcards):
         hop, _, name = wildcards.use.partition("_")
@@ -182,7 +182,7 @@ def in_order(wildcards):
     return 1 - place
 
 
-def windows_of(use, file):
+def run_windows(use, file):
     """A function that returns the path of a file of a run's windows.
 
     use: "train", "valid" and "test" (for the scores), or "held_out" (for the validation loss). file: may contain
@@ -207,9 +207,9 @@ def windows_of(use, file):
     return path
 
 
-def test_windows(run):
+def table_of_test_windows(run):
     """The table of the windows on which a run of the configured dataset is tested."""
-    return windows_of("test", "windows.tsv")(SimpleNamespace(dataset=DATASET, run=run))
+    return run_windows("test", "windows.tsv")(SimpleNamespace(dataset=DATASET, run=run))
 
 
 def mixes_of_run(split, file):

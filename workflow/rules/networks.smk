@@ -1,6 +1,6 @@
 # Counts the parameters and operations of the networks (results/tables/networks.csv), and exports a trained network as
-# waveform.onnx, for other programs, on demand. Makes results/ear/, a network that segments audio before any training; its folder downloads/
-# holds the published files, and Snakemake never deletes it.
+# waveform.onnx, for other programs, on demand. Makes results/ear/, a network that segments audio before any training;
+# its folder downloads/ holds the published files, and Snakemake never deletes it.
 from yoho.networks.making import AUDIOSET, digest, ear_settings
 
 
@@ -50,7 +50,7 @@ rule export_network:
 
 
 rule make_ear:
-    """Make the ear, a network for the 521 sounds of AudioSet, from YAMNet's published weights, which it fetches once."""
+    """Make the ear, a network for the 521 sounds of AudioSet, from YAMNet's published weights, fetched once."""
     output:
         weights="results/ear/weights.safetensors",
         description="results/ear/model.json",

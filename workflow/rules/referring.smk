@@ -1,5 +1,5 @@
-# Measures how well words find sounds: `referring` scores the queries of workflow/resources/queries.csv with the untrained
-# ear. `referring_held_out` scores those of queries_held_out.csv. Neither is part of `all`.
+# Measures how well words find sounds: `referring` scores the queries of workflow/resources/queries.csv with the
+# untrained ear. `referring_held_out` scores those of queries_held_out.csv. Neither is part of `all`.
 
 # A threshold of the ear for each score: first that of queries, then others.
 QUERY_THRESHOLDS = list(dict.fromkeys([config["ear"]["decoding"]["queries"], *config["referring"]["thresholds"]]))

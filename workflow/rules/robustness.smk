@@ -1,5 +1,5 @@
-# Measures what users' files cost: `robustness` degrades the test mixes in each way of `robustness.conditions`, and scores
-# the events that the untrained ear and each network find in them. It is not part of `all`.
+# Measures what users' files cost: `robustness` degrades the test mixes in each way of `robustness.conditions`, and
+# scores the events that the untrained ear and each network find in them. It is not part of `all`.
 CONDITIONS = config["robustness"]["conditions"]
 EAR_HEARS = not list(nameless(config, DATASET))  # whether the untrained ear knows the classes
 

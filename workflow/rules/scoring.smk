@@ -1,6 +1,7 @@
 # Puts the test scores of the configured dataset's runs into results/tables/scores.csv, and those of several datasets,
-# pooled, into results/tables/pooled.csv. Draws PSD-ROCs in results/figures/psd_roc.*, and scores networks on overlapping
-# sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of `all`.
+# pooled, into results/tables/pooled.csv. Draws PSD-ROCs in results/figures/psd_roc.*, and scores networks on
+# overlapping sounds in results/tables/overlap.csv and results/figures/overlap.*. Only the first of these is part of
+# `all`.
 
 # The studies whose runs the table of scores shows.
 TABULATED = [study for study in ("networks", "mask") if runs.of(study)]
@@ -35,7 +36,7 @@ rule score_psds:
     """Compute the PSDS and the PSD-ROCs of all runs of a study, some seconds for each."""
     input:
         outputs=lambda wildcards: of_runs("test_outputs.npz", wildcards.study),
-        windows=lambda wildcards: [test_windows(run) for run in runs.of(wildcards.study)],
+        windows=lambda wildcards: [table_of_test_windows(run) for run in runs.of(wildcards.study)],
         events=f"results/{DATASET}/mixes/test/events.tsv",
     output:
         psds=f"results/{DATASET}/psds/{{study}}.csv",

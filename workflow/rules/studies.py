@@ -32,7 +32,7 @@ class Studies:
         }
         self.studies["claims"] = [
             pair
-            for study, entries in (("networks", self.claimed()), ("rival", self.rivals() if self.claimed() else {}))
+            for study, entries in (("networks", self.claimed()), ("rival", self.rivals()))
             for role, run in entries.items()
             for pair in self.add_seeds(role, run, config["studies"][study])
         ]
@@ -80,21 +80,25 @@ class Studies:
         return {role: entries[role] for role in ("baseline", "proposed", "unmasked", "vggish", "vggish_released")}
 
     def rivals(self):
-        """The networks with which claim C8 compares the baseline: {role: entry}."""
-        labels = self.config["claims"]["C8"]["networks"]
+        """The networks with which claim C8 compares the baseline: {role: entry}; empty if no claim has its networks."""
+        labels = self.config["claims"]["C8"]["networks"] if self.claimed() else {}
         labelled = {run["label"]: run for run in self.config["studies"]["rival"]["runs"]}
         return {role: labelled[label] for role, label in labels.items() if label in labelled}
 
+    def labels(self):
+        """The labels of the networks of all claims: {role: label}."""
+        return self.config["claims"]["networks"] | self.config["claims"]["C8"]["networks"]
+
     def add_search(self):
-        """Add the claims' networks with every learning rate of the search: pairs (label, name).
+        """Add the claims' networks and their rivals with every learning rate of the search: pairs (label, name).
 
         The proposed network without its mask takes the rate of that with it.
         """
-        search, labels = self.config["studies"]["search"], self.config["claims"]["networks"]
+        search, labels = self.config["studies"]["search"], self.labels()
         own = {key: value for key, value in search.items() if key in self.config["training"]}
         return [
             (labels[role], self.add(entry | own | {"learning_rate": rate}, seed))
-            for role, entry in self.claimed().items()
+            for role, entry in (self.claimed() | self.rivals()).items()
             if role != "unmasked"
             for rate in search["learning_rates"]
             for seed in search["seeds"]
@@ -118,8 +122,7 @@ class Studies:
 
     def arms(self):
         """The networks that the claims compare, {role: `arm`}."""
-        claims, runs = self.config["claims"], {}
-        labels = claims["networks"] | claims["C8"]["networks"]
+        labels, runs = self.labels(), {}
         for role, name in self.studies["claims"]:
             runs.setdefault(role, []).append(name)
         return {role: self.arm(labels[role], names) for role, names in runs.items()}
@@ -155,9 +158,8 @@ class Studies:
 
     def sizes(self):
         """Rows of results/tables/networks.csv that the claims compare: {role: backbone, mask, masking}."""
-        return {
-            role: list(self.network(next(iter(arm["runs"].values()))).values()) for role, arm in self.arms().items()
-        }
+        arms = {role: arm for role, arm in self.arms().items() if role not in self.rivals()}
+        return {role: list(self.network(next(iter(arm["runs"].values()))).values()) for role, arm in arms.items()}
 
     def mask_cells(self):
         """The pairs of the mask study: a label, and the `arm` with a mask and that without."""
@@ -191,9 +193,15 @@ class Studies:
 
     def counted(self):
         """The networks that results/tables/networks.csv counts: {backbone: settings of its first run}."""
-        found = {}
-        # Images of several front ends have the same shape, so their study adds no row.
-        for name in self.of(*(study for study in self.studies if study != "front_ends")):
+        found, rivals = {}, [("claims", role) for role in self.rivals()]
+        # Images of several front ends have the same shape, the search has the networks of the claims, and no claim is
+        # about the size of a rival.
+        counting = {
+            study: pairs for study, pairs in self.studies.items() if study not in ("front_ends", "rival", "search")
+        }
+        for name in [
+            name for study, pairs in counting.items() for label, name in pairs if (study, label) not in rivals
+        ]:
             run = self.named[name]
             front_end = {key: value for key, value in self.front_end(name).items() if key != "name"}
             own = {"pretrained": run.settings["training"]["pretrained"], "front_end": front_end}

@@ -1,6 +1,6 @@
 # Cuts the mixes of a dataset into windows, in results/{dataset}/windows/{split}/{use}/. This folder holds the targets,
-# and a folder of features for each front end. {use} is a key of `windows.hop`. For the windows of `windows.others`, their
-# name follows, as in train_frames.
+# and a folder of features for each front end. {use} is a key of `windows.hop`. For the windows of `windows.others`,
+# their name follows, as in train_frames.
 
 
 rule make_windows:
@@ -21,9 +21,9 @@ rule make_windows:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         event_labels=labels,
-        hop=of_windows("hop"),
-        length=of_windows("length"),
-        bins=of_windows("bins"),
+        hop=window_setting("hop"),
+        length=window_setting("length"),
+        bins=window_setting("bins"),
         targets=reading("targets"),
         code=code_digest("make_windows"),
     script:
@@ -52,7 +52,7 @@ rule make_features:
         runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         front_end=lambda wildcards: config["windows"]["front_ends"][wildcards.front_end],
-        length=of_windows("length"),
+        length=window_setting("length"),
         code=code_digest("make_features"),
     script:
         "../scripts/make_features.py"

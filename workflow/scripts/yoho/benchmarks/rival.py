@@ -52,13 +52,15 @@ def settle(network, images):
 
 
 def speeds_in_turns(segmenters, path, length, repeats):
-    """How many times faster than real time each `Segmenter` segments a file of a length (s): rows, round after round.
+    """How fast each `Segmenter` segments a file of a length (s): rows, round after round.
 
-    segmenters: {label: Segmenter}. The order changes from round to round, and a first round does not count.
+    segmenters: {label: Segmenter}. A row holds the times real time, and the seconds of each stage (`stage_seconds`).
+    The order of the segmenters changes from round to round, and a first round does not count.
     """
     rows, rng = [], np.random.default_rng(0)
     for turn in range(repeats + 1):
         for label in rng.permutation(list(segmenters)):
-            seconds, _ = stage_seconds(segmenters[label], path)
-            rows += [{"network": label, "round": turn, "times_real_time": length / seconds}] if turn else []
+            seconds, stages = stage_seconds(segmenters[label], path)
+            row = {"network": label, "round": turn, "times_real_time": length / seconds}
+            rows += [row | {f"{stage}_s": spent for stage, spent in stages.items()}] if turn else []
     return sorted(rows, key=lambda row: (row["round"], list(segmenters).index(row["network"])))

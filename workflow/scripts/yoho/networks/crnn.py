@@ -1,8 +1,17 @@
 """The rival of YOHO: a convolutional recurrent network (CRNN) that classifies frames.
 
-It has the form of the baseline for DESED of DCASE's task 4 (Turpault et al., "Sound event detection in domestic
-environments with weakly labeled data and soundscape synthesis", DCASE workshop 2019; as of 2021). That baseline has
-seven convolutions for 128 mel bands. This network has the first five of them, for 40 bands.
+It has the form of the baseline of DCASE's task 4 in 2021 (F. Ronchini, R. Serizel, N. Turpault and S. Cornell, "The
+impact of non-target events in synthetic soundscapes for sound event detection", DCASE workshop 2021). The task and its
+data, DESED, are described by N. Turpault, R. Serizel, A. Parag Shah and J. Salamon, "Sound event detection in domestic
+environments with weakly labeled data and soundscape synthesis", DCASE workshop 2019.
+
+That baseline has seven convolutions for 128 mel bands. This network has the first five of them, for 40 bands. Its head
+gives the presence of each class in each frame. The baseline also has an attention pooling, which gives the presence in
+the whole clip, because it learns from weak labels as well. All labels here are strong, so this network has no such
+pooling. The baseline is trained as a mean teacher on unlabelled clips, and with mixup. This network is trained like
+YOHO: with SpecAugment, without a teacher and without mixup. Its convolutions start from Glorot's uniform weights, as
+those of YOHO do. All weights of the baseline, and the recurrent layers here, start as PyTorch initialises them. The
+momentum of the running statistics of batch norms is 0.99 in the baseline, and PyTorch's 0.1 here.
 """
 
 import torch

@@ -65,7 +65,7 @@ class FilterBank(FrontEnd):
 
     def hops(self, size):
         """Hops of the transform of a window of `size` samples: so many that its end does not reach its beginning."""
-        return fast(size // self.hop_length + 2 + self.reach / self.hop_length)
+        return fast_size(size // self.hop_length + 2 + self.reach / self.hop_length)
 
     @abstractmethod
     def responses(self, count):
@@ -131,7 +131,7 @@ def bank(front_end, hops, dtype):
         share = np.abs(response) / np.abs(response).max()
         # Fewer samples than those of the window give the same mean power within 0.2 dB, in noise: the products of
         # frequencies that are folded into the mean are only those of the two ends of the band.
-        density = fast(np.count_nonzero(share > EDGE) / hops + MORE)
+        density = fast_size(np.count_nonzero(share > EDGE) / hops + MORE)
         # The samples lie evenly in the hop of a frame, which begins half a hop before the frame's middle.
         delay = np.exp(-1j * np.pi * hop * (1 - 1 / density) * frequencies)
         low, *_, high = np.flatnonzero(share > LEAST)
@@ -155,7 +155,7 @@ def power_of_hops(spectrum, hops, first, response, density):
     return (signal.real**2 + signal.imag**2).reshape(hops, density).mean(axis=1)
 
 
-def fast(least):
+def fast_size(least):
     """The smallest integer from `least` on whose prime factors are 2, 3 and 5, so that its transform is fast."""
     count = max(1, int(np.ceil(least)))
     while (2 * 3 * 5) ** count.bit_length() % count:
