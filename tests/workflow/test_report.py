@@ -15,6 +15,7 @@ LITTLE = """
 training: {epochs: 1}
 benchmarks: {repeats: 1}
 studies:
+  rival: {runs: []}
   audit: {runs: [{label: decode, backbone: mobilenet, mask: none, decode: released}]}
   front_ends:
     seeds: [0]
