@@ -266,7 +266,7 @@ def overlapping(wildcards):
         raise WorkflowError("scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does")
     return {name: f"results/{tested}/mixes/test/{name}.tsv" for name in ("plan", "events", "levels")} | {
         "recordings": f"results/{recordings_of(config, tested)}/recordings.tsv",
-        "predictions": [f"results/{tested}/{folder}/test_events.tsv" for *_, own in overlap_networks() for folder in own],
+        "predictions": [f"results/{tested}/{run}/test_events.tsv" for *_, own in overlap_networks() for run in own],
     }
 
 
