@@ -250,6 +250,26 @@ def pooled_places():
     return [place for folders in pooled_networks().values() for place in product(folders, POOLED)]
 
 
+def overlap_networks():
+    """The networks on overlapping sounds, and the ear if it knows the classes: (label, trained on, folders of seeds)."""
+    scored = config["scoring"]["overlap"]
+    networks = {} if list(nameless(config, scored["tested"])) else {("untrained ear", ""): ["ear"]}
+    for name, (label, run) in product(scored["trained"], runs.studies["networks"]):
+        networks.setdefault((label, name), []).append(f"elsewhere/{name}/{run}")
+    return [(*key, folders) for key, folders in networks.items()]
+
+
+def overlapping(wildcards):
+    """The files by which overlapping sounds are scored. Raises WorkflowError if the config names no dataset for it."""
+    tested = config["scoring"]["overlap"]["tested"]
+    if tested is None:
+        raise WorkflowError("scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does")
+    return {name: f"results/{tested}/mixes/test/{name}.tsv" for name in ("plan", "events", "levels")} | {
+        "recordings": f"results/{recordings_of(config, tested)}/recordings.tsv",
+        "predictions": [f"results/{tested}/{run}/test_events.tsv" for *_, own in overlap_networks() for run in own],
+    }
+
+
 def claim_settings(*keys):
     """The settings of the claims that a table uses."""
     return {key: config["claims"][key] for key in keys}

@@ -1,5 +1,5 @@
-# Makes results/{dataset}/mixes/{split}/ from the recordings of the dataset. `measure_levels` adds the levels of classes in
-# test mixes with overlapping sounds, which are no part of `all`.
+# Makes results/{dataset}/mixes/{split}/ from the recordings of the dataset. `measure_levels` adds the levels of classes
+# in test mixes with overlapping sounds, which are no part of `all`.
 from datasets import stretch_settings
 
 

@@ -191,30 +191,6 @@ rule tabulate_pooled:
         "../scripts/tabulate_pooled.py"
 
 
-def overlap_networks():
-    """The networks that segment overlapping sounds: (label, dataset of its training, folders of its seeds' events).
-
-    The untrained ear is one of them, if it knows the classes.
-    """
-    scored = config["scoring"]["overlap"]
-    networks = {} if list(nameless(config, scored["tested"])) else {("untrained ear", ""): ["ear"]}
-    for name, (label, run) in product(scored["trained"], runs.studies["networks"]):
-        networks.setdefault((label, name), []).append(f"elsewhere/{name}/{run}")
-    return [(*key, folders) for key, folders in networks.items()]
-
-
-def overlapping(wildcards):
-    """The files by which overlapping sounds are scored. Raises WorkflowError if the config names no dataset for it."""
-    tested = config["scoring"]["overlap"]["tested"]
-    if tested is None:
-        raise WorkflowError("scoring.overlap.tested: null; name a dataset with `overlap`, as config/overlap.yaml does")
-    mixes, folders = f"results/{tested}/mixes/test", [folder for *_, own in overlap_networks() for folder in own]
-    return {name: f"{mixes}/{name}.tsv" for name in ("plan", "events", "levels")} | {
-        "recordings": f"results/{recordings_of(config, tested)}/recordings.tsv",
-        "predictions": [f"results/{tested}/{folder}/test_events.tsv" for folder in folders],
-    }
-
-
 rule tabulate_overlap:
     """Score networks that are trained with and without overlap on the same overlapping test mixes."""
     input:
