@@ -11,7 +11,7 @@ from torch.nn import functional
 from workloads import NETWORK, SIZES
 from yoho.benchmarks.operators import Operator, Operators, least_seconds, step_operators
 
-TRAINING = {"learning_rate": 0.0001, "weight_decay": 0, "precision": "bfloat16"}
+TRAINING = {"learning_rate": 0.0001, "weight_decay": 0, "precision": "bfloat16", "loss": "yoho"}
 TRAINING |= {"l2": {"first": 0.0, "pointwise": 0.0}}
 FRONT_END = {"sample_rate": 8000, "n_fft": 512, "hop_length": 80, "win_length": 400, "n_mels": 8, "top_db": 80}
 CARD = {"flops": 100.0, "bandwidth": 10.0}
