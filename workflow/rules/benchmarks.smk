@@ -100,16 +100,6 @@ rule measure_front_ends:
         "../scripts/measure_front_ends.py"
 
 
-def competitors(wildcards):
-    """The networks whose speed claim C8 compares, with all that segmenting needs: {label: settings}."""
-    found = {}
-    for arm in (arm for role, arm in runs.arms().items() if role in ("baseline", *runs.rivals())):
-        name = next(iter(arm["runs"].values()))
-        own = {"settings": runs.named[name].settings, "windows": runs.windows(name)}
-        found[arm["label"]] = own | {"segmenting": runs.segmenting(name), "front_end": runs.front_end(name)}
-    return found
-
-
 rule measure_rival:
     """Measure in turns how fast YOHO and its rivals segment the same file, with random weights (claim C8)."""
     output:
@@ -129,7 +119,7 @@ rule measure_rival:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        networks=competitors,
+        networks=lambda wildcards: runs.competitors(),
         event_labels=shown_labels,
         audio=config["benchmarks"]["rival"]["audio"],
         repeats=config["benchmarks"]["rival"]["repeats"],

@@ -161,6 +161,15 @@ class Studies:
         arms = {role: arm for role, arm in self.arms().items() if role not in self.rivals()}
         return {role: list(self.network(next(iter(arm["runs"].values()))).values()) for role, arm in arms.items()}
 
+    def competitors(self):
+        """The networks whose speed claim C8 compares, with all that segmenting needs: {label: settings}."""
+        found = {}
+        for arm in (arm for role, arm in self.arms().items() if role in ("baseline", *self.rivals())):
+            name = next(iter(arm["runs"].values()))
+            own = {"settings": self.named[name].settings, "windows": self.windows(name)}
+            found[arm["label"]] = own | {"segmenting": self.segmenting(name), "front_end": self.front_end(name)}
+        return found
+
     def mask_cells(self):
         """The pairs of the mask study: a label, and the `arm` with a mask and that without."""
         study, cells, runs = self.config["studies"]["mask_study"], [], {}

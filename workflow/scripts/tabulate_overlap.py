@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 
 from yoho import job
-from yoho.claims.statistics import interval, over_seeds_and_recordings
+from yoho.claims.statistics import estimated, interval
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 from yoho.scoring.overlap import Scene
@@ -25,8 +25,7 @@ def tabulate_overlap(files, table, *, networks, event_labels, resolution, edges,
     for label, dataset, folders in networks:
         seeds = [scene.tallies(read_table(path), groups) for path in islice(predictions, len(folders))]
         for group, sums in zip(groups, np.stack(seeds, axis=1)):  # (seeds, recordings, 4)
-            rng = np.random.default_rng(claims["seed"])
-            estimate = over_seeds_and_recordings(sums, group.score, strata, rng, claims["replicates"])
+            estimate = estimated(sums, group.score, strata, claims)
             low, high = interval(estimate, 1 - 2 * claims["level"])
             about = dict.fromkeys(("kind", "sounds", "level_from", "level_to")) | group.about
             sizes = {"segments": int(group.chosen.any(axis=1).sum()), "recordings": int(sums[0].any(axis=1).sum())}

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from yoho.scoring.segments import segment_counts
-from yoho.scoring.tallies import owners_at
+from yoho.scoring.tallies import f1, owners_at
 
 
 class Group(NamedTuple):
@@ -126,13 +126,8 @@ class Scene:
         return np.broadcast_to(segments[:, None], self.sounding.shape)
 
 
-def f1(sums):
-    """F1 of sums (..., 4); see `Group.score`."""
-    return 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)
-
-
 def recall(sums):
-    """Recall of the same."""
+    """Recall of sums (..., 4); see `Group.score`."""
     return sums[..., 0] / np.maximum(sums[..., 1], 1)
 
 
