@@ -251,7 +251,7 @@ def pooled_places():
 
 
 def overlap_networks():
-    """The networks on overlapping sounds, and the ear if it knows the classes: (label, trained on, folders of seeds)."""
+    """Networks on overlapping sounds, and the ear if it knows the classes: (label, trained on, folders of seeds)."""
     scored = config["scoring"]["overlap"]
     networks = {} if list(nameless(config, scored["tested"])) else {("untrained ear", ""): ["ear"]}
     for name, (label, run) in product(scored["trained"], runs.studies["networks"]):
