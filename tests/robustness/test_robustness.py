@@ -114,9 +114,9 @@ def test_the_table_compares_each_condition_with_the_clean_mixes(counted, tmp_pat
     tabulate_robustness(counted, tmp_path / "robustness.csv", conditions=["clean", "noise"], claims=CLAIMS)
     table = pd.read_csv(tmp_path / "robustness.csv").set_index("condition")
     assert table["f1"].tolist() == pytest.approx([1, 2 / 3], abs=1e-6)
-    assert table["difference"].tolist() == pytest.approx([0, -1 / 3], abs=1e-6)
-    assert (table.loc["clean", ["f1_low", "f1_high", "difference_low", "difference_high"]] == [1, 1, 0, 0]).all()
-    assert table.loc["noise", "difference_low"] < -1 / 3 < table.loc["noise", "difference_high"]
+    assert table["f1_difference"].tolist() == pytest.approx([0, -1 / 3], abs=1e-6)
+    assert (table.loc["clean", ["f1_low", "f1_high", "f1_difference_low", "f1_difference_high"]] == [1, 1, 0, 0]).all()
+    assert table.loc["noise", "f1_difference_low"] < -1 / 3 < table.loc["noise", "f1_difference_high"]
     assert table.loc["noise", ["recordings", "precision", "recall", "event_f1"]].tolist() == [4, 1, 0.5, 0.25]
     assert "event f1" in (tmp_path / "robustness.html").read_text()
 
@@ -128,13 +128,13 @@ def test_the_figure_draws_the_interval_of_the_difference_from_the_clean_f1_on(co
     (clean, marks), (bars,) = axis.get_lines(), axis.collections
     assert clean.get_xdata() == [1, 1]
     np.testing.assert_allclose(marks.get_xdata(), [1, 2 / 3], atol=1e-6)
-    wanted = 1 + table.loc["noise", ["difference_low", "difference_high"]]
+    wanted = 1 + table.loc["noise", ["f1_difference_low", "f1_difference_high"]]
     np.testing.assert_allclose(bars.get_segments()[1][:, 0], wanted.to_list())
 
 
 def test_the_figure_needs_no_interval(counted, tmp_path):
     tabulate_robustness(counted, tmp_path / "robustness.csv", conditions=["clean", "noise"], claims=CLAIMS)
-    table = pd.read_csv(tmp_path / "robustness.csv").assign(difference_low=np.nan, difference_high=np.nan)
+    table = pd.read_csv(tmp_path / "robustness.csv").assign(f1_difference_low=np.nan, f1_difference_high=np.nan)
     table.to_csv(tmp_path / "robustness.csv", index=False)
     draw_robustness(tmp_path / "robustness.csv", [tmp_path / "robustness.png"], level=0.05)
     assert (tmp_path / "robustness.png").stat().st_size > 5000

@@ -24,12 +24,12 @@ def tabulate_robustness(files, table, *, conditions, claims):
         for row in scores[scores["event_label"] == OVERALL].to_dict("records"):
             network = row["network"]
             (counts, strata), (clean, _) = (counts_of(each, network) for each in (tallies, tables[CLEAN][1]))
-            own = {"f1": (counts, f1), "difference": (np.hstack([counts, clean]), f1_difference)}
+            own = {"f1": (counts, f1), "f1_difference": (np.hstack([counts, clean]), f1_difference)}
             found = {name: bounded(name, *pair, strata, claims) for name, pair in own.items()}
             others = {name: row[score] for score, name in SCORES.items()}
             sizes = {"recordings": len(counts)}
             rows.append(
-                {"condition": condition, "network": network} | sizes | found["f1"] | others | found["difference"]
+                {"condition": condition, "network": network} | sizes | found["f1"] | others | found["f1_difference"]
             )
     write_results(table, rows, "%.6f", title="Robustness")
 

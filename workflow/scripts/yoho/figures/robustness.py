@@ -25,7 +25,7 @@ def draw_conditions(table, level):
             colour, places = COLOURS[number % len(COLOURS)], np.arange(len(rows)) + offsets[number]
             clean = rows.loc[rows["condition"] == CLEAN, "f1"].item()
             axis.axvline(clean, color=colour, linewidth=0.8, linestyle="--", zorder=1)
-            bounds = (rows[f"difference_{side}"].astype(float) for side in ("low", "high"))
+            bounds = (rows[f"f1_difference_{side}"] for side in ("low", "high"))
             reach = [(clean + bound).fillna(rows["f1"]) for bound in bounds]
             axis.hlines(places, *reach, color=colour, linewidth=1, zorder=2)
             style = {"color": colour, "marker": MARKS[number % len(MARKS)], "linestyle": "", "zorder": 3}
