@@ -11,7 +11,6 @@ from digest import SCRIPTS, WEIGHTS, code_digest
 sys.path.append(str(SCRIPTS))  # The package there holds a record for each source of recordings.
 
 from datasets import (
-    APART,
     DATA_KEYS,
     SOURCES,
     completed,
@@ -24,6 +23,7 @@ from datasets import (
     recordings_of,
     seed_of,
     scored_windows,
+    scoring_settings,
     source_of,
     window_settings,
     without_seed,
@@ -62,7 +62,7 @@ POOLED = config["scoring"]["pooled"]
 EAR = multiext("results/ear/", "model.json", "weights.safetensors", "network.onnx")
 
 # The settings of scores without those that only a target of their own uses.
-SCORING = {key: value for key, value in config["scoring"].items() if key not in APART}
+SCORING = scoring_settings(config)
 MAPPING = {key: value for key, value in config["referring"].items() if key not in ("thresholds", "sounddescs")}
 
 # What shapes the events that are found in the user's audio, besides the network.

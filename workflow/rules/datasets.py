@@ -204,6 +204,11 @@ def unknown_sounds(names):
     return [name for name in names if name.casefold() not in known]
 
 
+def scoring_settings(config):
+    """The settings of the scores that a run's training computes, and on which records rest."""
+    return {key: value for key, value in config["scoring"].items() if key not in APART}
+
+
 # ---- segmenting ------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from studies import Studies
 
-from datasets import APART, portable
+from datasets import APART, portable, scoring_settings
 from yoho import InputError
 from yoho.claims.history import value_at
 from yoho.provenance import digest
@@ -73,7 +73,7 @@ class Runs(Studies):
             "mixes": config["mixes"],
             "windows": windows | {"hop": hop},
             "front_end": self.front_end(name),
-            "scoring": {key: value for key, value in config["scoring"].items() if key not in APART},
+            "scoring": scoring_settings(config),
         }
 
     def grid(self):

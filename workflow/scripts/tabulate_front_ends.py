@@ -8,8 +8,6 @@ from yoho.claims.statistics import interval, over_seeds
 from yoho.events import read_table
 from yoho.figures.tables import write_results
 
-PSDS = ("psds1", "psds2")
-
 
 def tabulate_front_ends(files, table, *, runs, claims, collar):
     """Write a row for the mean of each front end, and one for each of its seeds.
@@ -24,8 +22,8 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
     for label, members in pd.DataFrame(runs).groupby("label", sort=False):
         arm = Arm.from_records(label, {row.seed: found[row.run] for row in members.itertuples()})
         scores = {own: overall_score(name, arm.kinds)(arm.tallies.sum(axis=1)) for own, name in names.items()}
-        scores |= {own: [psds[run][own] for run in members["run"]] for own in PSDS}
-        scores = pd.DataFrame(scores, index=arm.seeds)
+        of_runs = pd.DataFrame([psds[run] for run in members["run"]], index=arm.seeds)
+        scores = pd.DataFrame(scores, index=arm.seeds).join(of_runs)
         first = first or (arm, scores)
         shared = scores.index.intersection(first[1].index)
         apart = (scores - first[1]).loc[shared] if arm is not first[0] else scores[:0]
@@ -41,9 +39,9 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
 
 
 def averaged_psds(table):
-    """The PSDS of both scenarios with averaged decoding, from a run's rows: {"psds1": ..., "psds2": ...}."""
+    """The PSDS of each scenario with averaged decoding, from a run's rows: {"psds1": ..., "psds2": ...}."""
     values = table[table["decoding"] == "averaged"].set_index("scenario")["psds"]
-    return {f"psds{scenario}": values[scenario] for scenario in (1, 2)}
+    return {f"psds{scenario}": value for scenario, value in values.items()}
 
 
 def differences(apart, names, arms, claims):
