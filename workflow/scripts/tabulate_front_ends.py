@@ -22,7 +22,7 @@ def tabulate_front_ends(files, table, *, runs, claims, collar):
     for label, members in pd.DataFrame(runs).groupby("label", sort=False):
         arm = Arm.from_records(label, {row.seed: found[row.run] for row in members.itertuples()})
         scores = {own: overall_score(name, arm.kinds)(arm.tallies.sum(axis=1)) for own, name in names.items()}
-        of_runs = pd.DataFrame([psds[run] for run in members["run"]], index=arm.seeds)
+        of_runs = pd.DataFrame([psds[run] for run in members["run"]], index=members["seed"])
         scores = pd.DataFrame(scores, index=arm.seeds).join(of_runs)
         first = first or (arm, scores)
         shared = scores.index.intersection(first[1].index)
